@@ -1,0 +1,85 @@
+"""What does this network cost on a neuromorphic chip?
+
+    torch module --convert--> Network --record(inputs)--> Activity
+                                 |                           |
+    chip.yaml --load_chip--> Chip --map_network--> Mapping --simulate--> Result --price--> Cost --> report
+
+``sfnhw.estimate`` runs the whole chain. Names are loaded on first use, so ``import sfnhw`` costs
+milliseconds: torch, numba and matplotlib are imported only by the calls that need them.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# In a checkout the folders mapping/, sim/ and reports/ stand beside sfnhw/, not inside it. Installed,
+# they are inside, and this guard finds no pyproject.toml and does nothing.
+_root = Path(__file__).resolve().parent.parent
+if (_root / "pyproject.toml").is_file() and (_root / "mapping" / "__init__.py").is_file():
+    __path__.append(str(_root))
+del _root
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sfnhw.activity import Activity as Activity
+    from sfnhw.chip import Chip as Chip
+    from sfnhw.chip import load_chip as load_chip
+    from sfnhw.convert import convert as convert
+    from sfnhw.errors import SfnhwError as SfnhwError
+    from sfnhw.estimate import estimate as estimate
+    from sfnhw.explore import explore as explore
+    from sfnhw.mapping import Mapping as Mapping
+    from sfnhw.mapping import map_network as map_network
+    from sfnhw.network import Network as Network
+    from sfnhw.network import Population as Population
+    from sfnhw.numerics import Numerics as Numerics
+    from sfnhw.record import record as record
+    from sfnhw.recode import recode as recode
+    from sfnhw.run import Run as Run
+    from sfnhw.sim import Cost as Cost
+    from sfnhw.sim import Result as Result
+    from sfnhw.sim import price as price
+    from sfnhw.sim import simulate as simulate
+
+# Public name -> the module that holds it.
+_PUBLIC = {
+    # the model
+    "Network": "sfnhw.network",
+    "Population": "sfnhw.network",
+    "Activity": "sfnhw.activity",
+    "Chip": "sfnhw.chip",
+    "Numerics": "sfnhw.numerics",
+    "SfnhwError": "sfnhw.errors",
+    # the verbs, in the order of the flow
+    "convert": "sfnhw.convert",
+    "recode": "sfnhw.recode",
+    "record": "sfnhw.record",
+    "load_chip": "sfnhw.chip",
+    "map_network": "sfnhw.mapping",
+    "simulate": "sfnhw.sim",
+    "price": "sfnhw.sim",
+    # what they give
+    "Mapping": "sfnhw.mapping",
+    "Result": "sfnhw.sim",
+    "Cost": "sfnhw.sim",
+    # the whole chain
+    "estimate": "sfnhw.estimate",
+    "explore": "sfnhw.explore",
+    "Run": "sfnhw.run",
+}
+
+__all__ = [*sorted(_PUBLIC), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'sfnhw' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

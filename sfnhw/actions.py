@@ -1,0 +1,43 @@
+"""The countable things that the hardware does. Counts are integers; a chip's energy table prices each of them.
+
+A new action is one row here; every chip file must then price it (`load_chip` says so by name).
+"""
+
+from typing import NamedTuple
+
+
+class Action(NamedTuple):
+    """One row of the vocabulary: where it happens (`core`, `network` or `io`), and what one count of it is."""
+
+    name: str
+    place: str
+    meaning: str
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("axon_lookup", "core", "an arriving packet looked up for one slice: which synapses it feeds"),
+    Action("decode_read", "core", "a decode-table word read: what value the packet's level stands for"),
+    Action("weight_read", "core", "a word read from weight memory (weights, explicit synapse indices, biases)"),
+    Action("accumulate", "core", "an addition into an accumulator: one for each synaptic operation"),
+    Action("multiply_bit", "core", "one partial product of weight × value: P − 1 for a P-bit value, 0 for unit spikes"),
+    Action("shift_bit", "core", "one stage of the shifter that multiplies by a power of two"),
+    Action("state_read", "core", "a word read from state memory (accumulators)"),
+    Action("state_write", "core", "a word written to state memory"),
+    Action("neuron_update", "core", "one neuron taken through the threshold unit: bias added, control"),
+    Action("threshold_read", "core", "a threshold register read"),
+    Action("compare", "core", "a comparator used once (thresholds; largest-of in max pooling)"),
+    Action("encode", "core", "one result of N > 1 comparisons turned into a level index"),
+    Action("requantise", "core", "one fixed-point multiply and shift that makes a graded activation"),
+    Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
+    Action("barrier", "core", "one core taking part in one global synchronisation"),
+    Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),
+    Action("link_flit", "network", "a flit over one link between neighbouring routers"),
+    Action("io_bit", "io", "a bit over the chip's pins"),
+)
+
+ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
+ACTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(ACTION_NAMES)}
+CORE_ACTIONS: tuple[str, ...] = tuple(a.name for a in ACTIONS if a.place == "core")
+
+# Energy that time costs, not events: priced in power or per cycle, in the chip file's `static` section.
+STATIC_TERMS: tuple[str, ...] = ("core_leakage", "router_leakage", "core_clock", "router_clock")

@@ -1,0 +1,210 @@
+"""The converted SNN: populations joined by projections."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfnhw.errors import NetworkError, nearest
+from sfnhw.network.population import Population
+from sfnhw.network.projections import MaxPool, Projection
+
+if TYPE_CHECKING:
+    import networkx
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Populations joined by projections; without the delayed ones a directed acyclic graph.
+
+    Weights, biases and scales are real numbers in the trained network's own units; `sfnhw.lowering` turns them
+    into the integers of a chip.
+
+    Attributes
+    ----------
+    populations, projections : in any order; `order` gives the populations in theirs.
+    name : for reports.
+    metadata : JSON values: how the network came about (conversion settings, accuracies, versions).
+    """
+
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    name: str = "network"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+        names = [p.name for p in self.populations]
+        for name in names:
+            if names.count(name) > 1:
+                raise NetworkError("two populations of one name", field="populations", found=name)
+        for projection in self.projections:
+            for end in (projection.source, projection.target):
+                if end not in self._by_name:
+                    raise NetworkError(
+                        f"no population of that name{nearest(end, names)}", field=projection.label, found=end
+                    )
+            self._check_projection(projection)
+        if not self.inputs or not self.outputs:
+            missing = "inputs" if not self.inputs else "outputs"
+            raise NetworkError("a network needs at least one input and one output population", field=missing, found=0)
+        for population in self.populations:
+            if population.role != "input" and not self.into(population.name):
+                raise NetworkError("no projection leads into it", field=f"population {population.name!r}")
+        steps = {p.name: p.coding.timesteps for p in self.populations if p.coding.timesteps != 1}
+        if len(set(steps.values())) > 1:
+            raise NetworkError(
+                "populations differ in timesteps", field="populations", found=steps, expected="one T for all"
+            )
+        for population in self.populations:
+            if population.role != "input" and population.coding.timesteps != self.timesteps:
+                raise NetworkError(
+                    "is updated at one timestep only, in a network over several",
+                    field=f"population {population.name!r}.coding",
+                    found=population.coding.kind,
+                    expected=f"a coding with T = {self.timesteps}",
+                )
+        self.order  # noqa: B018  raises where a cycle has no delay
+
+    def _check_projection(self, projection: Projection) -> None:
+        source, target = self[projection.source], self[projection.target]
+        if target.role == "input":
+            raise NetworkError("nothing can project into an input", field=projection.label)
+        if source.role == "output":
+            raise NetworkError("an output has no spikes to project", field=projection.label)
+        projection.check(source, target)
+        pools = isinstance(projection, MaxPool)
+        if pools != (target.function == "max"):
+            raise NetworkError(
+                "max pooling and a population with function 'max' go together",
+                field=projection.label,
+                found=target.function,
+            )
+        if pools and (source.coding != target.coding or not (source.scale == target.scale).all()):
+            raise NetworkError(
+                "max pooling passes levels on, so both ends need one coding and scale", field=projection.label
+            )
+        if pools and len(self.into(target.name)) > 1:
+            raise NetworkError("a max population takes one projection", field=projection.label)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Population]:
+        return {p.name: p for p in self.populations}
+
+    def __getitem__(self, name: str) -> Population:
+        """Population by name; raises NetworkError."""
+        if name not in self._by_name:
+            raise NetworkError(
+                f"no population of that name{nearest(name, list(self._by_name))}", field="population", found=name
+            )
+        return self._by_name[name]
+
+    def into(self, name: str) -> tuple[Projection, ...]:
+        """Projections into a population."""
+        return tuple(p for p in self.projections if p.target == name)
+
+    def out_of(self, name: str) -> tuple[Projection, ...]:
+        """Projections out of a population."""
+        return tuple(p for p in self.projections if p.source == name)
+
+    @property
+    def inputs(self) -> tuple[Population, ...]:
+        """Input populations."""
+        return tuple(p for p in self.populations if p.role == "input")
+
+    @property
+    def outputs(self) -> tuple[Population, ...]:
+        """Output populations."""
+        return tuple(p for p in self.populations if p.role == "output")
+
+    @cached_property
+    def timesteps(self) -> int:
+        """T of one inference."""
+        return max(p.coding.timesteps for p in self.populations)
+
+    @cached_property
+    def has_delays(self) -> bool:
+        """Whether any projection carries a delay."""
+        return any(_delay(p) for p in self.projections)
+
+    @cached_property
+    def order(self) -> tuple[Population, ...]:
+        """Populations so that every undelayed projection leads forwards; raises NetworkError on a cycle."""
+        import networkx
+
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(self._by_name)
+        graph.add_edges_from((p.source, p.target) for p in self.projections if _delay(p) == 0)
+        place = {p.name: i for i, p in enumerate(self.populations)}
+        try:
+            names = list(networkx.lexicographical_topological_sort(graph, key=place.__getitem__))
+        except networkx.NetworkXUnfeasible:
+            cycle = [a for a, _ in networkx.find_cycle(graph)]
+            raise NetworkError(
+                "a cycle without a delay",
+                field="projections",
+                found=" → ".join([*cycle, cycle[0]]),
+                expected="delay=1 on one of them",
+            ) from None
+        return tuple(self._by_name[n] for n in names)
+
+    @cached_property
+    def depth(self) -> dict[str, int]:
+        """Longest undelayed path from an input, for each population (inputs: 0)."""
+        depth: dict[str, int] = {}
+        for population in self.order:
+            before = [depth[p.source] for p in self.into(population.name) if _delay(p) == 0]
+            depth[population.name] = 1 + max(before) if before else 0
+        return depth
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one dense inference (one timestep), pooling and residuals included."""
+        return sum(p.macs(self[p.source], self[p.target]) for p in self.projections if not isinstance(p, MaxPool))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of dense, convolutional, elementwise and sparse projections."""
+        weights = sum(p.weight.size for p in self.projections if p.tensor_fields)
+        return weights + sum(p.bias.size for p in self.populations if p.bias is not None)
+
+    def graph(self) -> "networkx.DiGraph":
+        """Return a networkx DiGraph: nodes are population names, edges carry `kind`, `delay`, `macs`, `weights`.
+
+        Two projections between the same populations share one edge, whose attributes then are those of the last.
+        """
+        import networkx
+
+        graph = networkx.DiGraph(name=self.name)
+        for p in self.populations:
+            graph.add_node(
+                p.name, shape=p.shape, neurons=p.size, coding=p.coding.kind, role=p.role, function=p.function
+            )
+        for q in self.projections:
+            graph.add_edge(
+                q.source,
+                q.target,
+                kind=q.kind,
+                delay=_delay(q),
+                macs=q.macs(self[q.source], self[q.target]),
+                weights=int(q.weight.size),
+            )
+        return graph
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safe file (`.sfn`); see `sfnhw.network.file`."""
+        from sfnhw.network.file import save_network
+
+        return save_network(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Network":
+        """Read a `.sfn` file; raises NetworkError."""
+        from sfnhw.network.file import load_network
+
+        return load_network(path)
+
+
+def _delay(projection: Projection) -> int:
+    return int(getattr(projection, "delay", 0))

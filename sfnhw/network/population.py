@@ -1,0 +1,136 @@
+"""A population: an array of neurons of one shape."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.errors import NetworkError
+from sfnhw.network.block import Block
+from sfnhw.neurons import Coding, Events, Graded, Readout
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Integrate → function → neuron coding.
+
+    Attributes
+    ----------
+    name : unique in the network; usually the layer's own name in the trained module.
+    shape : (features,) or (channels, height, width), without the sample axis.
+    coding : how a value becomes spikes.
+    scale : (channels,) real value of one unit of the coding (λθ for SFN, θ for IF, the step for graded).
+    role : where the values come from and go to.
+    function : applied before the coding. `relu` is what an unsigned coding does by itself; `max` keeps the largest
+        level of a pooling window and sends it on as it is.
+    bias : (channels,) real value added once each timestep, or None.
+    statistics : calibration record of the real-valued activations, each (channels,): `max`, `quantile`, ...;
+        what `recode` needs to choose another coding's scale.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    coding: Coding
+    scale: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    role: Literal["input", "hidden", "output"] = "hidden"
+    function: Literal["identity", "relu", "max"] = "identity"
+    bias: NDArray[np.float64] | None = None
+    statistics: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"population {self.name!r}"
+        if not self.name or not isinstance(self.name, str):
+            raise NetworkError(field="population.name", found=self.name, expected="a name")
+        shape = tuple(int(n) for n in self.shape)
+        if len(shape) not in (1, 3) or min(shape) < 1:
+            raise NetworkError(
+                field=f"{where}.shape", found=self.shape, expected="(features,) or (channels, height, width)"
+            )
+        object.__setattr__(self, "shape", shape)
+        scale = np.asarray(self.scale, float)
+        if scale.shape == (1,) or scale.shape == ():
+            scale = np.full(self.channels, float(scale.reshape(-1)[0]))
+        if scale.shape != (self.channels,) or not np.isfinite(scale).all() or (scale <= 0).any():
+            raise NetworkError(
+                "a bad scale", field=f"{where}.scale", found=scale, expected=f"{self.channels} positive finite numbers"
+            )
+        object.__setattr__(self, "scale", scale)
+        if self.bias is not None:
+            bias = np.asarray(self.bias, float)
+            if bias.shape != (self.channels,):
+                raise NetworkError(field=f"{where}.bias", found=bias.shape, expected=f"shape ({self.channels},)")
+            if not np.isfinite(bias).all():
+                raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
+            object.__setattr__(self, "bias", bias)
+        self._check_role(where)
+
+    def _check_role(self, where: str) -> None:
+        if self.role not in ("input", "hidden", "output"):
+            raise NetworkError(field=f"{where}.role", found=self.role, expected="'input', 'hidden' or 'output'")
+        if self.function not in ("identity", "relu", "max"):
+            raise NetworkError(field=f"{where}.function", found=self.function, expected="'identity', 'relu' or 'max'")
+        if self.function in ("relu", "max") and self.coding.signed:
+            raise NetworkError(f"{self.function} needs an unsigned coding", field=f"{where}.coding", found=self.coding)
+        if (self.role == "output") != isinstance(self.coding, Readout):
+            raise NetworkError(
+                "an output population is a readout, and only an output is",
+                field=f"{where}.coding",
+                found=self.coding.kind,
+            )
+        if self.role == "input" and not isinstance(self.coding, Graded | Events):
+            raise NetworkError(
+                field=f"{where}.coding", found=self.coding.kind, expected="'graded' or 'events' for an input"
+            )
+        if self.role != "input" and isinstance(self.coding, Events):
+            raise NetworkError("only an input is coded as events", field=f"{where}.coding")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+    @property
+    def channels(self) -> int:
+        """Features or channels."""
+        return self.shape[0]
+
+    @property
+    def rows(self) -> int:
+        """Height (1 for features)."""
+        return self.shape[1] if len(self.shape) == 3 else 1
+
+    @property
+    def columns(self) -> int:
+        """Width (1 for features)."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+    @property
+    def positions(self) -> int:
+        """Neurons for each channel."""
+        return self.rows * self.columns
+
+    @property
+    def block(self) -> Block:
+        """The whole population as one block."""
+        return Block(0, self.channels, 0, self.rows)
+
+    def block_size(self, block: Block) -> int:
+        """Neurons in a block."""
+        return block.channels * block.rows * self.columns
+
+    def indices(self, block: Block) -> NDArray[np.int64]:
+        """(block size,) global neuron indices of a block, channel-major."""
+        grid = np.arange(self.size).reshape(self.channels, self.rows, self.columns)
+        return grid[block.c0 : block.c1, block.r0 : block.r1].ravel()
+
+    def config(self) -> dict[str, Any]:
+        """Return the JSON form, without the tensors."""
+        return {
+            "name": self.name,
+            "shape": list(self.shape),
+            "coding": self.coding.config(),
+            "role": self.role,
+            "function": self.function,
+            "bias": self.bias is not None,
+        }

@@ -1,0 +1,14 @@
+"""Projections: synapses between populations. A new kind is one file here and one line in `PROJECTIONS`."""
+
+from sfnhw.network.projections.base import Projection
+from sfnhw.network.projections.conv2d import Conv2d
+from sfnhw.network.projections.dense import Dense
+from sfnhw.network.projections.elementwise import Elementwise
+from sfnhw.network.projections.pool import AveragePool, MaxPool
+from sfnhw.network.projections.sparse import Sparse
+
+PROJECTIONS: dict[str, type[Projection]] = {
+    p.kind: p for p in (Dense, Conv2d, AveragePool, MaxPool, Elementwise, Sparse)
+}
+
+__all__ = ["PROJECTIONS", "AveragePool", "Conv2d", "Dense", "Elementwise", "MaxPool", "Projection", "Sparse"]

@@ -1,0 +1,107 @@
+"""What every projection is: a linear map with a geometry."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.errors import NetworkError
+from sfnhw.network.block import Block, Fan
+from sfnhw.network.population import Population
+
+Weights = NDArray[np.float64]
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(ABC):
+    """The synapses from one population to another.
+
+    Attributes
+    ----------
+    source, target : names of populations.
+    delay : 0, or 1: spikes of timestep t arrive in timestep t + 1. Only delayed projections may close a cycle.
+    """
+
+    kind: ClassVar[str]
+    # Names of the fields that are tensors; the first is the weight.
+    tensor_fields: ClassVar[tuple[str, ...]] = ("weight",)
+    # Bits of synapse index that each stored weight carries (explicit synapses only).
+    has_indices: ClassVar[bool] = False
+
+    source: str
+    target: str
+
+    if (
+        TYPE_CHECKING
+    ):  # a field or a property of each subclass; an abstract property here would become the field's default
+
+        @property
+        def weight(self) -> Weights:
+            """The real-valued weights, in the shape they are stored in."""
+            raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        return f"{self.kind} projection {self.source!r} → {self.target!r}"
+
+    @abstractmethod
+    def check(self, source: Population, target: Population) -> None:
+        """Raise NetworkError where the shapes do not fit."""
+
+    @abstractmethod
+    def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
+        """(samples, source size) → (samples, target size) with `weight` in place of the real-valued weights."""
+
+    @abstractmethod
+    def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
+        """Return weights × per_source[channel of the source] × per_target[channel of the target]."""
+
+    @abstractmethod
+    def by_target(self, factor: Values, weight: Values, target: Population) -> Values:
+        """Broadcast `factor` (target channels,) to the shape of `weight`."""
+
+    @abstractmethod
+    def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
+        """Fan-out of each neuron of `source_block` into `target_block`."""
+
+    @abstractmethod
+    def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
+        """Weights that a slice with `target_block` must hold: shared ones once."""
+
+    def macs(self, source: Population, target: Population) -> int:
+        """Multiply-accumulates of the dense (ANN) computation, padding excluded."""
+        return int(self.fan(source, target, source.block, target.block).per_neuron(source.size).sum())
+
+    def config(self) -> dict[str, Any]:
+        """Return the JSON form, without the tensors."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.tensor_fields}
+        return {"kind": self.kind, **plain}
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by field name."""
+        return {name: np.asarray(getattr(self, name)) for name in self.tensor_fields}
+
+    def _check_delay(self) -> None:
+        delay = getattr(self, "delay", 0)
+        if delay not in (0, 1) or isinstance(delay, bool):
+            raise NetworkError(field=f"{self.label}.delay", found=delay, expected="0 or 1 timestep")
+
+    def _check_finite(self) -> None:
+        if not np.isfinite(self.weight).all():
+            raise NetworkError("NaN or infinite", field=f"{self.label}.weight", expected="finite numbers")
+
+    def _check_shape(self, what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        if tuple(found) != tuple(expected):
+            raise NetworkError(field=f"{self.label}.{what}", found=tuple(found), expected=f"shape {tuple(expected)}")
+
+
+def pair(value: Any, name: str) -> tuple[int, int]:
+    """Read an int or a pair of ints as (vertical, horizontal)."""
+    both = (value, value) if isinstance(value, int) else tuple(int(v) for v in value)
+    if len(both) != 2:
+        raise NetworkError(field=name, found=value, expected="an integer or a pair of integers")
+    return both

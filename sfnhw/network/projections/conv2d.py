@@ -1,0 +1,121 @@
+"""Two-dimensional convolution, grouped and depthwise included."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from sfnhw.errors import NetworkError
+from sfnhw.network.block import Block, Fan, one, taps_1d
+from sfnhw.network.population import Population
+from sfnhw.network.projections.base import Projection, Values, Weights, pair
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Projection):
+    """Cross-correlation as `torch.nn.functional.conv2d`, zero padding.
+
+    Attributes
+    ----------
+    weight : (target channels, source channels / groups, kernel height, kernel width), shared over positions.
+    stride, padding, dilation : int or (vertical, horizontal).
+    groups : source and target channels fall into this many independent groups; = channels is depthwise.
+    """
+
+    kind: ClassVar[str] = "conv2d"
+
+    weight: Weights
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", np.asarray(self.weight, float))
+        for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            value = pair(getattr(self, name), f"{self.label}.{name}")
+            if min(value) < least:
+                raise NetworkError(field=f"{self.label}.{name}", found=value, expected=f"at least {least}")
+            object.__setattr__(self, name, value)
+        if self.weight.ndim != 4:
+            raise NetworkError(
+                field=f"{self.label}.weight", found=self.weight.shape, expected="(out, in / groups, height, width)"
+            )
+        self._check_delay()
+        self._check_finite()
+
+    def output_shape(self, source: Population) -> tuple[int, int, int]:
+        """(channels, height, width) that the kernel gives on this source."""
+        size = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, p, d, k, s in zip(
+                source.shape[1:], self.padding, self.dilation, self.weight.shape[2:], self.stride, strict=True
+            )
+        ]
+        return self.weight.shape[0], size[0], size[1]
+
+    def check(self, source: Population, target: Population) -> None:
+        """Source and target are (channels, height, width) and the kernel leads from one to the other."""
+        if len(source.shape) != 3:
+            raise NetworkError(field=f"{self.label}.source", found=source.shape, expected="(channels, height, width)")
+        channels, out = source.channels, self.weight.shape[0]
+        if self.groups < 1 or channels % self.groups or out % self.groups:
+            raise NetworkError(
+                field=f"{self.label}.groups", found=self.groups, expected=f"a divisor of {channels} and {out}"
+            )
+        self._check_shape("weight", self.weight.shape, (out, channels // self.groups, *self.weight.shape[2:]))
+        self._check_shape("target", target.shape, self.output_shape(source))
+
+    def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
+        """Windows as a matrix, one product for each group."""
+        samples = len(values)
+        (sh, sw), (ph, pw), (dh, dw) = self.stride, self.padding, self.dilation
+        kh, kw = weight.shape[2:]
+        image = values.reshape(samples, *source.shape)
+        image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        span = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+        windows = np.lib.stride_tricks.sliding_window_view(image, span, axis=(2, 3))
+        windows = windows[:, :, ::sh, ::sw, ::dh, ::dw]  # samples, channels, rows, columns, kh, kw
+        g, out = self.groups, weight.shape[0]
+        rows, columns = target.rows, target.columns
+        if g == source.channels and out == g:  # depthwise: no sum over channels
+            result = np.einsum("bcyxij,cij->bcyx", windows, weight[:, 0])
+            return result.reshape(samples, -1)
+        windows = windows.reshape(samples, g, source.channels // g, rows, columns, kh * kw)
+        windows = windows.transpose(1, 0, 3, 4, 2, 5).reshape(g, samples * rows * columns, -1)
+        kernels = weight.reshape(g, out // g, -1).transpose(0, 2, 1)
+        result = (windows @ kernels).reshape(g, samples, rows, columns, out // g)
+        return result.transpose(1, 0, 4, 2, 3).reshape(samples, -1)
+
+    def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
+        """Input channel c of output channel o is source channel (group of o)·(channels / groups) + c."""
+        out, width = self.weight.shape[:2]
+        first = (np.arange(out) // (out // self.groups)) * width
+        channel = first[:, None] + np.arange(width)[None, :]
+        return self.weight * per_source[channel][:, :, None, None] * per_target[:, None, None, None]
+
+    def by_target(self, factor: Values, weight: Values, target: Population) -> Values:
+        """Return (out, 1, 1, 1)."""
+        return np.asarray(factor)[:, None, None, None]
+
+    def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
+        """Kernel taps whose output row lies in the block × the block's channels of the neuron's own group."""
+        (sh, sw), (ph, pw), (dh, dw) = self.stride, self.padding, self.dilation
+        kh, kw = self.weight.shape[2:]
+        down = taps_1d((source_block.r0, source_block.r1), (target_block.r0, target_block.r1), kh, sh, ph, dh)
+        across = taps_1d((0, source.columns), (0, target.columns), kw, sw, pw, dw)
+        taps = np.outer(down, across).ravel()
+        if self.groups == 1:
+            width = one(target_block.channels)
+        else:
+            per_out = target.channels // self.groups
+            group = np.arange(source_block.c0, source_block.c1) // (source.channels // self.groups)
+            low = np.maximum(group * per_out, target_block.c0)
+            high = np.minimum((group + 1) * per_out, target_block.c1)
+            width = np.maximum(0, high - low).astype(np.int64)
+        return Fan(width, taps, source_block.rows * source.columns)
+
+    def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
+        """Return the kernels of the block's channels, once for all positions."""
+        return target_block.channels * int(np.prod(self.weight.shape[1:]))

@@ -1,0 +1,51 @@
+"""Neuron codings: how a value becomes spikes. A new coding is one file here and one line in `CODINGS`."""
+
+from typing import Any
+
+from sfnhw.errors import NetworkError, nearest
+from sfnhw.neurons.base import Coding, FireTable, ThresholdNeed, registers, staircase
+from sfnhw.neurons.events import Events
+from sfnhw.neurons.graded import Graded
+from sfnhw.neurons.integrate_fire import IF
+from sfnhw.neurons.mtn import MTN
+from sfnhw.neurons.readout import Readout
+from sfnhw.neurons.sfn import SFN
+
+CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Graded, Events, Readout)}
+
+__all__ = [
+    "CODINGS",
+    "IF",
+    "MTN",
+    "SFN",
+    "Coding",
+    "Events",
+    "FireTable",
+    "Graded",
+    "Readout",
+    "ThresholdNeed",
+    "coding_from_config",
+    "registers",
+    "staircase",
+]
+
+
+def coding_from_config(config: Any, field: str = "coding") -> Coding:
+    """Read a coding from its JSON form (`Coding.config`).
+
+    Raises
+    ------
+    NetworkError : unknown kind, unknown or missing field, or a value out of range.
+    """
+    if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
+        raise NetworkError(field=field, found=config, expected="an object with a 'kind'")
+    kind = config["kind"]
+    if kind not in CODINGS:
+        raise NetworkError(
+            field=f"{field}.kind", found=kind, expected=f"one of {', '.join(CODINGS)}{nearest(kind, list(CODINGS))}"
+        )
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k != "kind"}
+    try:
+        return CODINGS[kind](**fields)
+    except TypeError as error:
+        raise NetworkError(f"cannot read a {kind!r} coding ({error})", field=field) from None

@@ -1,0 +1,171 @@
+"""What every neuron coding is: a rule that turns a value into spikes, and what that rule asks of the hardware.
+
+A coding is dimensionless: it sees *normalised* values h = value / scale, where the scale (real value of
+one unit, one for each channel) belongs to the population. So a coding is small, hashable, and the same
+for all channels.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.numerics import Numerics
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ThresholdNeed:
+    """What one neuron update asks of the threshold unit.
+
+    Attributes
+    ----------
+    kind : ``bank`` compares against N thresholds; ``requantise`` multiplies and shifts; ``none`` passes on.
+    thresholds : N for each polarity.
+    signed : whether a negative bank exists.
+    spacing : of the thresholds; `uniform` and `power-of-two` units serve only their own.
+    keeps_residual : whether the membrane is written back for the next timestep (soft reset).
+    """
+
+    kind: Literal["bank", "requantise", "none"]
+    thresholds: int = 0
+    signed: bool = False
+    spacing: Literal["free", "uniform", "power-of-two"] = "free"
+    keeps_residual: bool = False
+
+
+@dataclass(frozen=True)
+class FireTable:
+    """The integer contents of a population's threshold registers.
+
+    Attributes
+    ----------
+    thresholds : (groups, N) int64, ascending, in accumulator LSBs; groups is 1 (shared) or channels.
+    initial : (groups,) int64, membrane before the first timestep, in accumulator LSBs.
+    multiplier, shift : level = (accumulator * multiplier + 2**(shift-1)) >> shift, for requantising codings.
+    """
+
+    thresholds: Integers
+    initial: Integers
+    multiplier: Integers | None = None
+    shift: int = 0
+
+
+class Coding(ABC):
+    """Base of all neuron codings. Subclasses are frozen dataclasses whose fields are JSON values."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+
+    # Which spikes leave: all levels but zero, or every neuron's value whatever it is.
+    sends_zero: ClassVar[bool] = False
+    # Where in time: every timestep, or once, after the last.
+    only_last_timestep: ClassVar[bool] = False
+
+    signed: bool
+
+    @property
+    @abstractmethod
+    def timesteps(self) -> int:
+        """T: how often the population is updated in one inference."""
+
+    @property
+    @abstractmethod
+    def max_level(self) -> int:
+        """Largest magnitude of a level."""
+
+    @abstractmethod
+    def payload_bits(self, numerics: Numerics) -> int:
+        """Bits that a spike carries beside its address."""
+
+    @abstractmethod
+    def need(self) -> ThresholdNeed:
+        """What one neuron update asks of the threshold unit."""
+
+    @abstractmethod
+    def values(self) -> Reals:
+        """(max_level,) the normalised value that each level 1, 2, .. stands for at the receiver."""
+
+    @abstractmethod
+    def encode(self, h: Reals) -> Integers:
+        """Reference rule in real numbers: normalised input (T, ...) → levels (T, ...)."""
+
+    @abstractmethod
+    def lower(self, lsb_per_unit: Reals, numerics: Numerics) -> FireTable:
+        """Return the integer register contents; `lsb_per_unit` (groups,) is accumulator LSBs per normalised unit."""
+
+    @abstractmethod
+    def fire(self, membrane: Integers, table: FireTable) -> Integers:
+        """One update in integers: membrane (samples, channels, positions) → levels, of the same shape.
+
+        Codings that keep a residual change `membrane` in place (soft reset).
+        """
+
+    # Membrane before the first timestep, normalised; only codings that keep a residual have one.
+    initial_potential: float = 0.0
+
+    def fire_real(self, membrane: Reals) -> Integers:
+        """One update in real numbers, for calibration: normalised membrane → levels; soft reset in place."""
+        return self.encode(membrane[None])[0]
+
+    def decode(self, levels: Integers) -> Reals:
+        """Levels (T, ...) → normalised value (...), averaged over the timesteps."""
+        table = np.concatenate([[0.0], self.values()])
+        levels = np.asarray(levels)
+        return (np.sign(levels) * table[np.abs(levels)]).mean(axis=0)
+
+    def decode_words(self, bits: int) -> tuple[Integers, float]:
+        """Decode table in integers: ((max_level,) words, normalised value of one word LSB).
+
+        A word has `bits` bits. Where all values are multiples of 1 or of 1/2 (thresholds, midpoints) the
+        words are exact; else they are rounded to the finest grid that the largest value leaves.
+        """
+        values, limit = self.values(), 2**bits - 1
+        for lsb in (1.0, 0.5):
+            words = np.rint(values / lsb)
+            if words[-1] <= limit and np.allclose(words * lsb, values, rtol=0, atol=1e-12):
+                return words.astype(np.int64), lsb
+        lsb = float(values[-1]) / limit
+        return np.maximum(1, np.rint(values / lsb)).astype(np.int64), lsb
+
+    def config(self) -> dict[str, Any]:
+        """Return the JSON form; `coding_from_config` reads it back."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+
+def staircase(accumulator: Integers, thresholds: Integers, signed: bool) -> Integers:
+    """Return how many of the ascending thresholds the magnitude reaches, with the sign if `signed`.
+
+    accumulator (samples, channels, positions) int64; thresholds (groups, N) with groups 1 or channels.
+    o = sign(h)·k, k = #{i : |h| ≥ θ_i}; negative h gives 0 where unsigned (this is the ReLU).
+    """
+    magnitude = np.abs(accumulator) if signed else accumulator
+    if thresholds.shape[0] == 1:
+        levels = np.searchsorted(thresholds[0], magnitude, side="right")
+    else:
+        levels = np.zeros(accumulator.shape, np.int64)
+        for step in thresholds.T:
+            levels += magnitude >= step[:, None]
+    return np.where(accumulator < 0, -levels, levels) if signed else levels
+
+
+def registers(boundaries: Reals, lsb_per_unit: Reals, bits: int) -> Integers:
+    """Round threshold boundaries to what a register of `bits` bits can hold.
+
+    boundaries (N,) in normalised units → (groups, N) in accumulator LSBs. acc ≥ y·u ⟺ acc ≥ ⌈y·u⌉, so the
+    ceiling is exact; where the largest threshold needs more than `bits` bits, the low bits of the comparison are
+    dropped: (acc >> s) ≥ register, which is the same as a threshold that is a multiple of 2**s.
+    """
+    # 1e-9: a boundary that is an integer up to float rounding must not be pushed to the next one.
+    exact = np.ceil(np.outer(lsb_per_unit, boundaries) - 1e-9).astype(np.int64)
+    shift = max(0, int(exact.max()).bit_length() - bits)
+    if shift:
+        # Rounding up may carry into one bit more, and then there is one bit less to keep.
+        shift += int(int(np.rint(exact.max() / 2**shift)).bit_length() > bits)
+        exact = np.rint(exact / 2**shift).astype(np.int64) << shift
+    return np.maximum(exact, 1)
