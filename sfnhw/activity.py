@@ -1,0 +1,92 @@
+"""What every population emitted on real inputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.errors import ActivityError
+from sfnhw.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Levels of every population.
+
+    Attributes
+    ----------
+    levels : population name → (samples, T, neurons) integers; an input that is presented unchanged at every
+        timestep is a broadcast view.
+    """
+
+    levels: Mapping[str, NDArray[Any]]
+
+    @property
+    def samples(self) -> int:
+        """Number of inferences."""
+        return int(next(iter(self.levels.values())).shape[0])
+
+    @property
+    def timesteps(self) -> int:
+        """T."""
+        return int(next(iter(self.levels.values())).shape[1])
+
+    def check(self, network: Network) -> None:
+        """Raise ActivityError where a population is missing or has another shape."""
+        if not self.samples:
+            raise ActivityError("no samples", field="activity", found=0, expected="at least one sample")
+        for population in network.populations:
+            if population.name not in self.levels:
+                raise ActivityError("no levels recorded", field=f"activity[{population.name!r}]")
+            found = self.levels[population.name].shape
+            expected = (self.samples, network.timesteps, population.size)
+            if found != expected:
+                raise ActivityError(
+                    field=f"activity[{population.name!r}]", found=found, expected=f"(samples, T, neurons) = {expected}"
+                )
+
+    def sent(self, network: Network, name: str) -> NDArray[np.bool_]:
+        """(samples, T, neurons) which neurons send a packet: spikes, or all values of a readout after its last step."""
+        levels = self.levels[name]
+        coding = network[name].coding
+        sent = np.ones(levels.shape, bool) if coding.sends_zero else levels != 0
+        if coding.only_last_timestep:
+            sent[:, :-1] = False
+        return sent
+
+    def spikes(self, network: Network) -> dict[str, int]:
+        """Spikes of each population, all samples and timesteps."""
+        return {p.name: int(self.sent(network, p.name).sum()) for p in network.populations}
+
+    def select(self, samples: slice) -> "Activity":
+        """Return some of the samples."""
+        return Activity({name: levels[samples] for name, levels in self.levels.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """An activity with the outputs that came with it.
+
+    Attributes
+    ----------
+    activity : what every population emitted.
+    outputs : (samples, output neurons) real values of the network's output (logits), in the trained network's units.
+    labels : (samples,) integers, or None.
+    overflows : population → how many accumulators left their range (then saturated or wrapped).
+    clipped_inputs : how many input values lay beyond the input coding's range.
+    """
+
+    activity: Activity
+    outputs: NDArray[np.float64]
+    labels: NDArray[np.int64] | None = None
+    overflows: dict[str, int] = field(default_factory=dict)
+    clipped_inputs: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of samples whose largest output is the label; None without labels."""
+        if self.labels is None:
+            return None
+        return float((self.outputs.argmax(axis=1) == self.labels).mean())

@@ -1,0 +1,153 @@
+"""From real weights and scales to the integers that a chip holds.
+
+Notation: population q sends level k of neuron i in channel c; it stands for the real value u_q[c]·δ_q·D_q[k], with u
+the population's scale, D the integer decode words and δ the value of one word LSB. Into population r:
+
+    acc[o] = Σ_projections 2**s_p · Σ_i w_p[o, i]·D_q[level_i] + b[o]          integers only
+    one accumulator LSB of channel o is worth u_r[o]·α_r[o]                    real value
+
+so w_p = round(W_p·u_q[c]·δ_q / (u_r[o]·α_r·2**s_p)): the sender's scale and the receiver's scale are both folded into
+the weights ("data-based weight normalisation", Rueckauer et al. 2017). With α one number for the population
+(`threshold_sharing="population"`) all its channels compare with the same N thresholds; with `"channel"` each channel
+has its own α, finer weights and N thresholds of its own, which cost registers.
+s_p lets a projection with larger weights (a residual) share the accumulator with one that needs a finer step.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.network import MaxPool, Network, Population, Projection
+from sfnhw.neurons import FireTable, Readout
+from sfnhw.numerics import Numerics
+
+Sharing = Literal["population", "channel"]
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredPopulation:
+    """Integer side of a population.
+
+    Attributes
+    ----------
+    table : threshold registers.
+    bias : (channels,) int64 accumulator LSBs, added once each timestep.
+    lsb : (channels,) real value of one accumulator LSB.
+    words : (max_level + 1,) int64 decode word of each level, words[0] = 0.
+    word_lsb : normalised value of one word LSB (δ).
+    """
+
+    table: FireTable
+    bias: NDArray[np.int64]
+    lsb: NDArray[np.float64]
+    words: NDArray[np.int64]
+    word_lsb: float
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredProjection:
+    """Integer side of a projection: `weight` as the real one is shaped, and the accumulator shift s_p."""
+
+    weight: NDArray[np.int64]
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A network in integers; `projections` runs parallel to `network.projections`."""
+
+    network: Network
+    numerics: Numerics
+    populations: dict[str, LoweredPopulation]
+    projections: tuple[LoweredProjection, ...]
+
+
+def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "population") -> Lowered:
+    """Fold scales into integer weights, biases and thresholds (module docstring has the equations)."""
+    words = {p.name: _words(p, numerics) for p in network.populations}
+    lowered: dict[int, LoweredProjection] = {}
+    populations = {}
+    for r in network.populations:
+        alpha = np.ones(1)
+        into = [(i, p) for i, p in enumerate(network.projections) if p.target == r.name]
+        weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool)]
+        lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, p in into if isinstance(p, MaxPool)})
+        if weighted:
+            shared = threshold_sharing == "population" or isinstance(r.coding, Readout)
+            normalised = [
+                p.scaled(network[p.source].scale * words[p.source][1], 1 / r.scale, network[p.source], r)
+                for _, p in weighted
+            ]
+            alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
+            lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
+        per_channel = np.broadcast_to(alpha, r.channels)
+        lsb = r.scale * per_channel
+        bias = np.zeros(r.channels) if r.bias is None else r.bias
+        table = r.coding.lower(1 / alpha, numerics)
+        populations[r.name] = LoweredPopulation(table, np.rint(bias / lsb).astype(np.int64), lsb, *words[r.name])
+    return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
+
+
+def decode_word_bits(network: Network, numerics: Numerics, name: str) -> int:
+    """Bits of the largest value that a spike of this population stands for: the width of the synapse's multiplier."""
+    return int(_words(network[name], numerics)[0].max(initial=1)).bit_length()
+
+
+def uses_decode_table(network: Network, numerics: Numerics, name: str) -> bool:
+    """Whether a receiver must look the level up: no where the level is its own value, or where there is one level."""
+    words = _words(network[name], numerics)[0]
+    return not np.array_equal(words, np.arange(len(words)))
+
+
+def _words(population: Population, numerics: Numerics) -> tuple[NDArray[np.int64], float]:
+    words, lsb = population.coding.decode_words(numerics.decode_bits)
+    if len(words) == 1:  # one level: its value is folded into the weights
+        words, lsb = np.ones(1, np.int64), lsb * float(words[0])
+    return np.concatenate([[0], words]).astype(np.int64), lsb
+
+
+def _quantise(
+    projections: list[Projection],
+    normalised: list[NDArray[np.float64]],
+    target: Population,
+    numerics: Numerics,
+    shared: bool,
+) -> tuple[NDArray[np.float64], list[LoweredProjection]]:
+    """Choose α (1,) or (channels,), the shifts, and round the weights."""
+    # A projection whose weights are all the same (a pool) needs no multiplier: its weight is 1.
+    alone = len(projections) == 1
+    steps = [
+        _largest(p, w, target, shared) / (1 if alone and _constant(w) else numerics.weight_max)
+        for p, w in zip(projections, normalised, strict=True)
+    ]
+    positive = np.stack([np.where(s > 0, s, np.inf) for s in steps])
+    alpha = positive.min(axis=0)
+    alpha = np.where(np.isfinite(alpha), alpha, 1.0)
+    values = target.coding.values()
+    if len(values):  # the largest threshold must stay well inside the accumulator
+        alpha = np.maximum(alpha, 2 * values[-1] / numerics.accumulator_max)
+    lowered = []
+    for p, w, step in zip(projections, normalised, steps, strict=True):
+        ratio = float((step / alpha).max())
+        shift = max(0, int(np.ceil(np.log2(ratio) - 1e-9))) if ratio > 0 else 0
+        grid = alpha * 2.0**shift
+        weight = np.rint(w / (grid if shared else p.by_target(grid, w, target)))
+        lowered.append(LoweredProjection(weight.astype(np.int64), shift))
+    return alpha, lowered
+
+
+def _constant(weight: NDArray[np.float64]) -> bool:
+    return bool(weight.size and np.allclose(weight, weight.flat[0], rtol=1e-12, atol=0))
+
+
+def _largest(projection: Projection, weight: NDArray[Any], target: Population, shared: bool) -> NDArray[np.float64]:
+    """(1,) largest |weight|, or (channels,) that of each target channel."""
+    magnitude = np.abs(weight)
+    if shared:
+        return np.array([magnitude.max(initial=0.0)])
+    channel = np.broadcast_to(projection.by_target(np.arange(target.channels), weight, target), weight.shape)
+    largest = np.zeros(target.channels)
+    np.maximum.at(largest, channel.ravel().astype(np.int64), magnitude.ravel())
+    return largest

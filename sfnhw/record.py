@@ -1,0 +1,277 @@
+"""Run a network on real inputs: what every population emits, and the outputs.
+
+With `numerics` given, arithmetic is integer end to end, as the chip computes it. Matrix products run in floating
+point only where every intermediate is an integer that the format holds exactly (below 2**24 or 2**53), so the
+result is bit for bit the integer one.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.activity import Activity, Recording
+from sfnhw.errors import ActivityError
+from sfnhw.lowering import Lowered, Sharing, lower
+from sfnhw.network import MaxPool, Network, Population, Projection
+from sfnhw.neurons import Events
+from sfnhw.numerics import Numerics
+
+Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
+# Windows of a convolution are unrolled; this many values at a time keep that below about 256 MB.
+UNROLLED_VALUES = 2**26
+
+
+def record(
+    network: Network,
+    inputs: Inputs,
+    *,
+    labels: NDArray[Any] | None = None,
+    numerics: Numerics | None = Numerics(),  # noqa: B008  frozen
+    threshold_sharing: Sharing = "population",
+) -> Recording:
+    """Record the activity of `network` on `inputs`.
+
+    Parameters
+    ----------
+    inputs : (samples, *input shape) real values, or (samples, T, *input shape) integers where the input is coded as
+        events; for several input populations a mapping from their names.
+    labels : (samples,) class indices, if known: gives `Recording.accuracy`.
+    numerics : widths of the chip (``chip.numerics``); None computes in real numbers, for calibration only.
+    threshold_sharing : see `sfnhw.lowering`.
+
+    Raises
+    ------
+    ActivityError : wrong shape, NaN, events out of range, or another number of labels than of samples.
+    """
+    levels, clipped = encode_inputs(network, inputs)
+    samples = len(next(iter(levels.values())))
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
+            raise ActivityError(
+                field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
+            )
+        labels = labels.astype(np.int64)
+    runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
+    parts = [
+        _run(network, runner, {name: array[part] for name, array in levels.items()})
+        for part in _chunks(network, samples)
+    ]
+    activity = Activity({p.name: _join([part[0][p.name] for part in parts]) for p in network.populations})
+    outputs = np.concatenate([part[1] for part in parts])
+    return Recording(activity, outputs, labels, runner.overflows, clipped)
+
+
+def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], int]:
+    """(samples, T, neurons) levels of each input population, and how many values were clipped to the coding's range."""
+    given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    names = [p.name for p in network.inputs]
+    if sorted(given) != sorted(names):
+        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
+    levels, clipped, counts = {}, 0, set()
+    for population in network.inputs:
+        values = _checked(population, given[population.name], network.timesteps)
+        counts.add(len(values))
+        h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
+        coded: NDArray[Any] = population.coding.encode(h)
+        if not isinstance(population.coding, Events):
+            low = -population.coding.max_level if population.coding.signed else 0
+            clipped += int(((h > population.coding.max_level + 0.5) | (h < low - 0.5)).sum())
+            coded = coded[:, None]
+        kind = np.int16 if population.coding.max_level < 2**15 else np.int32
+        coded = coded.astype(kind).reshape(*coded.shape[:2], population.size)
+        levels[population.name] = np.broadcast_to(coded, (len(coded), network.timesteps, population.size))
+    if len(counts) != 1:
+        raise ActivityError("inputs differ in their number of samples", field="inputs", found=sorted(counts))
+    return levels, clipped
+
+
+def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:
+    array = np.asarray(values)
+    in_time = isinstance(population.coding, Events)
+    expected = ((timesteps,) if in_time else ()) + population.shape
+    field = f"inputs of {population.name!r}"
+    if (
+        array.dtype.kind not in "fiub"
+        or array.ndim != len(expected) + 1
+        or array.shape[1:] != expected
+        or not len(array)
+    ):
+        text = "(samples, " + ("T, " if in_time else "") + ", ".join(map(str, population.shape)) + ")"
+        raise ActivityError(
+            field=field,
+            found=f"{array.dtype} of shape {array.shape}",
+            expected=f"numbers of shape {text}, with at least one sample",
+        )
+    array = array.astype(float)
+    if not np.isfinite(array).all():
+        first = np.argwhere(~np.isfinite(array))[0]
+        raise ActivityError(
+            f"NaN or infinite at index {tuple(int(i) for i in first)}", field=field, expected="finite numbers"
+        )
+    return array
+
+
+class _Integers:
+    """Integer arithmetic on lowered weights."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        network = lowered.network
+        self.overflows = {p.name: 0 for p in network.populations if p.role != "input"}
+        self.weights = []
+        for p, q in zip(network.projections, lowered.projections, strict=True):
+            source, target = network[p.source], network[p.target]
+            largest = int(lowered.populations[p.source].words.max())
+            ones = np.full((1, source.size), float(largest))
+            bound = float(np.abs(p.apply(ones, np.abs(q.weight).astype(float), source, target)).max(initial=0.0))
+            self.weights.append(q.weight.astype(np.float32 if bound < 2**24 else np.float64))
+
+    def start(self, population: Population, samples: int) -> NDArray[Any]:
+        initial = self.lowered.populations[population.name].table.initial
+        shape = (samples, population.channels, population.positions)
+        return np.broadcast_to(initial[:, None], shape).astype(np.int64)
+
+    def project(self, i: int, levels: NDArray[Any]) -> NDArray[Any]:
+        network = self.lowered.network
+        p, shift = network.projections[i], self.lowered.projections[i].shift
+        words, weight = self.lowered.populations[p.source].words, self.weights[i]
+        values = (np.sign(levels) * words[np.abs(levels)]).astype(weight.dtype)
+        sums = p.apply(values, weight, network[p.source], network[p.target])
+        return np.rint(sums).astype(np.int64) << shift
+
+    def bias(self, population: Population) -> NDArray[Any]:
+        return self.lowered.populations[population.name].bias
+
+    def settle(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        top = self.lowered.numerics.accumulator_max
+        beyond = (membrane > top) | (membrane < -top - 1)
+        if beyond.any():
+            self.overflows[population.name] += int(beyond.sum())
+            if self.lowered.numerics.overflow == "saturate":
+                return np.clip(membrane, -top - 1, top)
+            span = 2 * (top + 1)
+            return (membrane + top + 1) % span - top - 1
+        return membrane
+
+    def fire(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        return population.coding.fire(membrane, self.lowered.populations[population.name].table)
+
+    def output(self, population: Population, levels: NDArray[Any]) -> NDArray[np.float64]:
+        lsb = np.repeat(self.lowered.populations[population.name].lsb, population.positions)
+        return levels * lsb / population.coding.timesteps
+
+
+class _Reals:
+    """Real arithmetic: no rounding but the coding's own."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.overflows: dict[str, int] = {}
+        self.tables = {p.name: np.concatenate([[0.0], p.coding.values()]) for p in network.populations}
+
+    def start(self, population: Population, samples: int) -> NDArray[Any]:
+        return np.full((samples, population.channels, population.positions), float(population.coding.initial_potential))
+
+    def project(self, i: int, levels: NDArray[Any]) -> NDArray[Any]:
+        p = self.network.projections[i]
+        source, target = self.network[p.source], self.network[p.target]
+        values = np.sign(levels) * self.tables[p.source][np.abs(levels)]
+        values = values * np.repeat(source.scale, source.positions)
+        return p.apply(values, p.weight, source, target) / np.repeat(target.scale, target.positions)
+
+    def bias(self, population: Population) -> NDArray[Any]:
+        return np.zeros(population.channels) if population.bias is None else population.bias / population.scale
+
+    def settle(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        return membrane
+
+    def fire(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        return membrane.copy() if population.role == "output" else population.coding.fire_real(membrane)
+
+    def output(self, population: Population, levels: NDArray[Any]) -> NDArray[np.float64]:
+        return levels * np.repeat(population.scale, population.positions) / population.coding.timesteps
+
+
+def _run(
+    network: Network, runner: "_Integers | _Reals", inputs: dict[str, NDArray[Any]]
+) -> tuple[dict[str, list[NDArray[Any]]], NDArray[np.float64]]:
+    """All timesteps of one chunk of samples: levels by population and timestep, and the outputs."""
+    samples = len(next(iter(inputs.values())))
+    levels: dict[str, list[NDArray[Any]]] = {name: list(array.transpose(1, 0, 2)) for name, array in inputs.items()}
+    hidden = [p for p in network.order if p.role != "input"]
+    levels.update({p.name: [] for p in hidden})
+    membranes = {p.name: runner.start(p, samples) for p in hidden}
+    cumulative: dict[int, NDArray[Any]] = {}
+    static: dict[int, NDArray[Any]] = {}
+    for t in range(network.timesteps):
+        for r in hidden:
+            if r.function == "max":
+                levels[r.name].append(_max_pool(network, r, levels, cumulative, t))
+                continue
+            shape = (samples, r.channels, r.positions)
+            total = np.broadcast_to(runner.bias(r)[:, None], shape)
+            for i, p in enumerate(network.projections):
+                if p.target != r.name or t < getattr(p, "delay", 0):
+                    continue
+                # An input that is the same at every timestep is projected once.
+                same = network[p.source].role == "input" and network[p.source].coding.timesteps < network.timesteps
+                sums = static[i] if i in static else runner.project(i, levels[p.source][t - getattr(p, "delay", 0)])
+                if same:
+                    static[i] = sums
+                total = total + sums.reshape(shape)
+            keeps = r.coding.need().keeps_residual
+            membrane = runner.settle(r, membranes[r.name] + total if keeps else np.array(total))
+            levels[r.name].append(runner.fire(r, membrane).reshape(samples, r.size))
+            if keeps:
+                membranes[r.name] = membrane
+    outputs = [runner.output(p, levels[p.name][-1]) for p in network.outputs]
+    compact = {p.name: [_compact(p, a) for a in levels[p.name]] for p in network.populations}
+    return compact, np.concatenate(outputs, axis=1).astype(float)
+
+
+def _max_pool(
+    network: Network, r: Population, levels: dict[str, list[NDArray[Any]]], cumulative: dict[int, NDArray[Any]], t: int
+) -> NDArray[Any]:
+    """Largest level of each window; over several timesteps, what the largest *running sum* of the window gained.
+
+    So the train that leaves a pool over T steps sums to the largest sum that entered its window, exactly, with at
+    most one unit spike a step. At T = 1 this is the largest level.
+    """
+    (i, p) = next((i, p) for i, p in enumerate(network.projections) if p.target == r.name)
+    delay = getattr(p, "delay", 0)
+    now = levels[p.source][t - delay].astype(np.int64) if t >= delay else 0
+    before = cumulative.get(i, np.zeros((len(levels[p.source][0]), network[p.source].size), np.int64))
+    cumulative[i] = before + now
+
+    def pool(sums: NDArray[Any]) -> NDArray[Any]:
+        return p.apply(sums, np.ones(1, np.int64), network[p.source], r)
+
+    return pool(cumulative[i]) - pool(before)
+
+
+def _compact(population: Population, levels: NDArray[Any]) -> NDArray[Any]:
+    if population.role == "output":
+        return levels.astype(np.int64) if levels.dtype.kind == "i" else levels
+    return levels.astype(np.int16 if population.coding.max_level < 2**15 else np.int32)
+
+
+def _join(parts: list[list[NDArray[Any]]]) -> NDArray[Any]:
+    return np.concatenate([np.stack(part, axis=1) for part in parts])
+
+
+def _chunks(network: Network, samples: int) -> Iterator[slice]:
+    """Slices of samples small enough that unrolled windows stay in memory."""
+    widest = max((_unrolled(network, p) for p in network.projections), default=1)
+    step = max(1, UNROLLED_VALUES // max(widest, 1))
+    for start in range(0, samples, step):
+        yield slice(start, start + step)
+
+
+def _unrolled(network: Network, projection: Projection) -> int:
+    source, target = network[projection.source], network[projection.target]
+    if isinstance(projection, MaxPool) or projection.weight.ndim != 4:
+        return max(source.size, target.size)
+    return target.positions * int(np.prod(projection.weight.shape[1:])) * getattr(projection, "groups", 1)
