@@ -1,0 +1,24 @@
+"""Mapping: populations → slices → cores, and multicast routes."""
+
+from sfnhw.mapping.connections import Connections, connect
+from sfnhw.mapping.map_network import map_network
+from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.placement import PLACERS
+from sfnhw.mapping.routes import Routes, route
+from sfnhw.mapping.slices import Demand, Slice, capacity, initiation_interval, state_banks, step_skew
+
+__all__ = [
+    "PLACERS",
+    "Connections",
+    "Demand",
+    "Mapping",
+    "Routes",
+    "Slice",
+    "capacity",
+    "connect",
+    "initiation_interval",
+    "map_network",
+    "route",
+    "state_banks",
+    "step_skew",
+]

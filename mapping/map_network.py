@@ -1,0 +1,133 @@
+"""map_network: slices, then cores, then routes."""
+
+import numpy as np
+
+from sfnhw.chip import Chip
+from sfnhw.chip.threshold_unit import update_cost
+from sfnhw.errors import InputError, MappingError, nearest
+from sfnhw.mapping.connections import Connections, connect
+from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.placement import PLACERS
+from sfnhw.mapping.routes import route
+from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity
+from sfnhw.mapping.slicing import slice_network
+from sfnhw.network import Network
+from sfnhw.units import ceil_div
+
+
+def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Mapping:
+    """Map a network on a chip.
+
+    One slice a core where the cores suffice; else slices that follow one another share a core as far as every
+    limit allows. Placement follows the network's order along `placer`'s walk over the mesh.
+
+    Raises
+    ------
+    MappingError : something is short; the error says what, by how much, and which layer.
+    ChipError : the chip's threshold unit cannot serve a coding's thresholds.
+    InputError : unknown placer; dataflow execution of a network with delays.
+    """
+    if placer not in PLACERS:
+        raise InputError(
+            field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{nearest(placer, list(PLACERS))}"
+        )
+    if network.has_delays and chip.execution.mode == "dataflow":
+        delayed = next(p for p in network.projections if getattr(p, "delay", 0))
+        raise InputError(
+            f"dataflow execution has no global timestep, and the {delayed.label} carries a delay",
+            field="execution.mode",
+            found="dataflow",
+            expected="barrier",
+        )
+    for population in network.populations:
+        if population.role != "input":
+            update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
+    slices, demands = slice_network(network, chip)
+    groups = _group(slices, demands, chip)
+    if len(groups) > chip.cores:
+        raise _too_many(slices, demands, len(groups), chip)
+    walk = PLACERS[placer](chip.noc.columns, chip.noc.rows)
+    terminals = np.full(len(slices), chip.cores, np.int64)
+    for core, group in zip(walk, groups, strict=False):
+        terminals[[s.index for s in group]] = core
+    connections = connect(network, tuple(slices))
+    forward, back = _destinations(network, slices, terminals, connections, chip.cores)
+    x, y = chip.io.router
+    io_router = int(x + chip.noc.columns * y)
+    multicast = chip.noc.cast == "multicast"
+    size = (chip.noc.columns, chip.noc.rows)
+    return Mapping(
+        network=network,
+        chip=chip,
+        slices=tuple(slices),
+        terminals=terminals,
+        demands=tuple(demands),
+        connections=connections,
+        routes=route(terminals, forward, *size, io_router, multicast),
+        ready_routes=route(terminals, back, *size, io_router, multicast),
+        placer=placer,
+    )
+
+
+def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
+    """Slices that share a core: one each if the cores suffice, else next-fit in network order."""
+    placed = [s for s in slices if demands[s.index].neurons]  # the inputs' slices sit at the pins
+    if len(placed) <= chip.cores:
+        return [[s] for s in placed]
+    limit = capacity(chip)
+    groups: list[list[Slice]] = []
+    used: list[Demand] = []
+    for s in placed:
+        # First fit: any earlier core with room; small layers fill the gaps that large ones leave.
+        for k, before in enumerate(used):
+            if (before + demands[s.index]).fits(limit):
+                groups[k].append(s)
+                used[k] = before + demands[s.index]
+                break
+        else:
+            groups.append([s])
+            used.append(demands[s.index])
+    return groups
+
+
+def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
+    """Name the layer that takes most cores and the limit that cuts the network into so many slices."""
+    per_layer: dict[str, int] = {}
+    total = Demand()
+    for s in slices:
+        if demands[s.index].neurons:
+            per_layer[s.population] = per_layer.get(s.population, 0) + 1
+            total = total + demands[s.index]
+    limit = capacity(chip)
+    fill = {name: getattr(total, name) / (getattr(limit, name) * chip.cores) for name in LIMITS}
+    tightest = max(fill, key=fill.__getitem__)
+    field = LIMITS[tightest][0]
+    largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
+    needed = ceil_div(groups, chip.noc.columns)
+    return MappingError(
+        layer=None,
+        resource="cores (noc.columns × noc.rows)",
+        demand=groups,
+        capacity=chip.cores,
+        unit="cores",
+        terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
+        levers=(
+            f"a mesh of {chip.noc.columns} × {needed}",
+            f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
+        ),
+    )
+
+
+def _destinations(
+    network: Network, slices: list[Slice], terminals: np.ndarray, connections: Connections, io: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Terminals that each slice's packets must reach, and those of its sources (for ready tokens)."""
+    forward: list[list[int]] = [[] for _ in slices]
+    back: list[list[int]] = [[] for _ in slices]
+    for a, b in zip(connections.source, connections.target, strict=True):
+        forward[a].append(int(terminals[b]))
+        back[b].append(int(terminals[a]))
+    for s in slices:
+        if network[s.population].role == "output":
+            forward[s.index].append(io)
+    return forward, back

@@ -1,0 +1,72 @@
+"""A mapping: slices on cores, and the routes of their packets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.chip import Chip
+from sfnhw.mapping.connections import Connections
+from sfnhw.mapping.routes import Routes
+from sfnhw.mapping.slices import Demand, Slice, capacity
+from sfnhw.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """A network on a chip.
+
+    Attributes
+    ----------
+    slices : in network order; those of input populations sit at the pins.
+    terminals : (slices,) int64, core of each slice, or `io` (= number of cores) for the pins.
+    demands : what each slice asks of its core.
+    connections : fan-out between slices.
+    routes : trees of the slices' packets (spikes and end markers).
+    ready_routes : trees back to the sources, for the tokens that say "ready for the next frame" (dataflow).
+    placer : name of the placement rule.
+    """
+
+    network: Network
+    chip: Chip
+    slices: tuple[Slice, ...]
+    terminals: NDArray[np.int64]
+    demands: tuple[Demand, ...]
+    connections: Connections
+    routes: Routes
+    ready_routes: Routes
+    placer: str
+
+    @property
+    def io(self) -> int:
+        """The terminal of the pins."""
+        return self.chip.cores
+
+    @property
+    def io_router(self) -> int:
+        """The router that the pins hang on."""
+        x, y = self.chip.io.router
+        return int(x + self.chip.noc.columns * y)
+
+    @property
+    def cores_used(self) -> int:
+        """Cores that hold at least one slice."""
+        return len(np.unique(self.terminals[self.terminals != self.io]))
+
+    def slices_of(self, population: str) -> list[Slice]:
+        """Return the slices of one population."""
+        return [s for s in self.slices if s.population == population]
+
+    def occupancy(self) -> list[Demand]:
+        """Demand on each core, indexed by core."""
+        used = [Demand()] * self.chip.cores
+        for s, d in zip(self.slices, self.demands, strict=True):
+            core = int(self.terminals[s.index])
+            if core != self.io:
+                used[core] = used[core] + d
+        return used
+
+    @property
+    def capacity(self) -> Demand:
+        """Return the limits of one core."""
+        return capacity(self.chip)

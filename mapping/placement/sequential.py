@@ -1,0 +1,11 @@
+"""Row by row, every second row backwards, so that neighbours in the order are neighbours on the mesh."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def sequential(columns: int, rows: int) -> NDArray[np.int64]:
+    """(columns·rows,) core ids x + columns·y in boustrophedon order."""
+    grid = np.arange(columns * rows).reshape(rows, columns)
+    grid[1::2] = grid[1::2, ::-1].copy()
+    return grid.ravel().astype(np.int64)

@@ -1,0 +1,139 @@
+"""Slices: the parts of populations that cores hold, and what each asks of its core."""
+
+from dataclasses import astuple, dataclass, fields
+
+from sfnhw.chip import Chip
+from sfnhw.chip.threshold_unit import registers
+from sfnhw.network import Block, MaxPool, Network, Population, Projection
+from sfnhw.units import BITS_PER_KIB, bits_for
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One block of one population, with its incoming weights. The input populations' slices live at the chip's pins.
+
+    Attributes
+    ----------
+    index : position in `Mapping.slices`.
+    population : name.
+    block : channels × rows.
+    neurons : block size.
+    """
+
+    index: int
+    population: str
+    block: Block
+    neurons: int
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What slices ask of a core, or what a core offers; every field is one limit of the core.
+
+    Attributes
+    ----------
+    neurons : neurons held.
+    weight_bits : weight memory: weights (shared ones once), explicit synapse indices, biases. [bits]
+    state_bits : state memory: accumulators × banks, pooling counters. [bits]
+    axons : entries of the axon table.
+    registers : threshold registers. [words]
+    """
+
+    neurons: int = 0
+    weight_bits: int = 0
+    state_bits: int = 0
+    axons: int = 0
+    registers: int = 0
+
+    def __add__(self, other: "Demand") -> "Demand":
+        return Demand(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def fits(self, capacity: "Demand") -> bool:
+        """Whether every field is within `capacity`."""
+        return all(a <= b for a, b in zip(astuple(self), astuple(capacity), strict=True))
+
+    def violated(self, capacity: "Demand") -> str | None:
+        """Name of the field that is exceeded by the largest factor, or None."""
+        over = {
+            f.name: getattr(self, f.name) / max(getattr(capacity, f.name), 0.5)
+            for f in fields(self)
+            if getattr(self, f.name) > getattr(capacity, f.name)
+        }
+        return max(over, key=over.__getitem__) if over else None
+
+
+# The chip field and the unit of each limit, for messages.
+LIMITS = {
+    "neurons": ("core.neurons", "neurons"),
+    "weight_bits": ("core.weight_memory.kib", "bits"),
+    "state_bits": ("core.state_memory.kib", "bits"),
+    "axons": ("core.axons", "axon-table entries"),
+    "registers": ("core.threshold_unit.registers", "threshold registers"),
+}
+
+
+def capacity(chip: Chip) -> Demand:
+    """Return the limits of one core."""
+    core = chip.core
+    return Demand(
+        neurons=core.neurons,
+        weight_bits=int(core.weight_memory.kib * BITS_PER_KIB),
+        state_bits=int(core.state_memory.kib * BITS_PER_KIB),
+        axons=core.axons,
+        registers=core.threshold_unit.registers,
+    )
+
+
+def weight_bits(projection: Projection, network: Network, block: Block, chip: Chip) -> int:
+    """Weight memory that a block needs for one projection: explicit synapses also store their target's index."""
+    source, target = network[projection.source], network[projection.target]
+    bits = chip.core.weight_bits
+    if projection.has_indices:
+        bits += bits_for(target.block_size(block))
+    return projection.stored_weights(source, target, block) * bits
+
+
+def state_banks(network: Network, population: Population, chip: Chip) -> int:
+    """Accumulator sets that the slices of a population need.
+
+    Dataflow: `core.state_banks`. Barrier: spikes sent in one global step are integrated in the next, so a
+    connection that skips k steps needs k + 1 sets (a dendritic delay line), an ordinary one 2.
+    """
+    if chip.execution.mode == "dataflow":
+        return chip.core.state_banks
+    return 1 + max((step_skew(network, p) for p in network.into(population.name)), default=0)
+
+
+def step_skew(network: Network, projection: Projection) -> int:
+    """Global steps from a spike's emission to its use under `barrier` execution (at least 1)."""
+    skew = network.depth[projection.target] - network.depth[projection.source]
+    return skew + getattr(projection, "delay", 0) * initiation_interval(network)
+
+
+def initiation_interval(network: Network) -> int:
+    """Global steps from one timestep to the next under `barrier` execution: 1 unless a delayed projection leads back.
+
+    A delayed spike of depth d_s is needed one timestep later at depth d_t: d_s + 1 ≤ d_t + interval.
+    """
+    back = [
+        network.depth[p.source] - network.depth[p.target] + 1 for p in network.projections if getattr(p, "delay", 0)
+    ]
+    return max([1, *back])
+
+
+def demand(network: Network, population: Population, block: Block, axons: int, chip: Chip) -> Demand:
+    """What one block asks of its core, given the axon entries of its sources."""
+    core = chip.core
+    neurons = population.block_size(block)
+    weights = sum(weight_bits(p, network, block, chip) for p in network.into(population.name))
+    if population.bias is not None:
+        weights += block.channels * core.accumulator_bits
+    states = neurons * core.accumulator_bits * state_banks(network, population, chip)
+    for p in network.into(population.name):
+        if isinstance(p, MaxPool) and network.timesteps > 1:
+            # Running sums of the inputs of every window (see sfnhw.record): one counter up to T for each.
+            states += neurons * p.kernel[0] * p.kernel[1] * bits_for(network.timesteps + 1)
+    groups = block.channels if core.threshold_unit.sharing == "channel" else 1
+    need = population.coding.need()
+    words = 0 if population.function == "max" else registers(core.threshold_unit.kind, need, groups)
+    return Demand(neurons, weights, states, axons, words)
