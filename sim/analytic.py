@@ -1,0 +1,213 @@
+"""Fidelity `analytic`: the same counts in closed form, and times from a recurrence over slices; no packet is simulated.
+
+For slice j in frame t, with S its synapse work, D its threshold walk and E = max(D, injection, fullest link) its
+emission:
+
+    fed_j   = max(first arrival + S_j, last arrival)     the lanes start with the first packet, end after the last
+    start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
+    end_j   = start_j + E_j
+
+and with samples back to back  interval = max(busiest unit or link, (end_c + token − start_a) / banks over a → c).
+What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.packet import Timing
+from sfnhw.sim.tables import Tables
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+class _Work(NamedTuple):
+    """Cycles of one frame, vectorised over samples."""
+
+    packets: Reals  # (slices, samples)
+    service: Reals  # (rows, samples) synapse lanes and axon look-ups
+    emission: Reals  # (slices, samples)
+    walk: Reals  # (slices,)
+    tree_delay: Reals  # (slices,) longest way from a slice to its destinations, alone
+    way: Reals  # (rows,) way of a packet from source to target slice, alone
+
+
+def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
+    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order)."""
+    s, f = tables.slices, tables.fabric
+    samples, T, _ = sent.shape
+    works = [_work(tables, sent[:, t]) for t in range(T)]
+    start = np.zeros((T, len(s.neurons), samples))
+    end = np.zeros_like(start)
+    first = np.full_like(start, np.inf)
+    if f.barrier:
+        finish = _barrier(tables, works, start, end, first)
+    else:
+        finish = _dataflow(tables, works, start, end, first)
+    layer_start = np.full((samples, tables.populations), np.iinfo(np.int64).max, np.int64)
+    layer_end = np.zeros((samples, tables.populations), np.int64)
+    for i, p in enumerate(s.population):
+        begun = np.minimum(first[:, i], start[:, i]).min(axis=0)
+        layer_start[:, p] = np.minimum(layer_start[:, p], begun.astype(np.int64))
+        layer_end[:, p] = np.maximum(layer_end[:, p], np.ceil(end[:, i].max(axis=0)).astype(np.int64))
+    busy, link_busy = _busy(tables, works)
+    return Timing(
+        latency=np.ceil(finish).astype(np.int64),
+        interval=_interval(tables, works, start, end, finish),
+        layer_start=layer_start,
+        layer_end=layer_end,
+        busy=busy,
+        link_busy=link_busy,
+        packet_latency=None,
+        packet_latency_sum=0,
+        packet_latency_max=0,
+    )
+
+
+def _injection(tables: Tables) -> Reals:
+    """(slices,) cycles that one packet takes the injection port, all copies of a unicast included."""
+    s, f = tables.slices, tables.fabric
+    pins = np.maximum(s.flits, -(-s.flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+    copies = np.diff(tables.nodes.root_first)
+    return np.where(s.is_input, pins, s.flits) * copies.astype(float)
+
+
+def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
+    s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
+    samples = len(sent)
+    packets = np.stack(
+        [sent[:, a:b].sum(axis=1, dtype=np.int64) for a, b in zip(s.first_neuron[:-1], s.first_neuron[1:], strict=True)]
+    ).astype(float)
+    service = np.zeros((len(r.source), samples))
+    for k, a in enumerate(r.source):
+        i = np.arange(s.neurons[a])
+        run = r.run_first[k] + (i // r.positions[k]) * r.run_stride[k]
+        taps = r.taps[r.taps_first[k] + (i % r.positions[k]) * r.taps_stride[k]]
+        fired = sent[:, s.first_neuron[a] : s.first_neuron[a + 1]]
+        # An axon look-up overlaps with the synapses of the packet before.
+        service[k] = fired @ np.maximum(taps * r.run_cycles[run], f.axon_cycles).astype(float)
+    walk = (-(-s.neurons // f.threshold_lanes) * s.update_cycles).astype(float)
+    hold = np.maximum(s.flits, f.hold_cycles / f.virtual_channels)
+    load = np.zeros((int(s.depth.max()) + 1, 4 * f.routers, samples))
+    inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
+    for node in inner:
+        owner = n.owner[node]
+        load[s.depth[owner], n.link[node]] += packets[owner] * hold[owner]
+    emission = np.maximum(walk[:, None], packets * _injection(tables)[:, None])
+    for node in inner:
+        owner = n.owner[node]
+        emission[owner] = np.maximum(emission[owner], load[s.depth[owner], n.link[node]])
+    return _Work(packets, service, emission, walk, *_ways(tables))
+
+
+def _ways(tables: Tables) -> tuple[Reals, Reals]:
+    """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice."""
+    s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
+    hops = np.zeros(len(n.owner), np.int64)
+    for node in range(len(n.owner)):  # parents come before children
+        hops[n.children[n.child_first[node] : n.child_first[node + 1]]] = hops[node] + 1
+    alone = (
+        0.0
+        + (hops + 1) * f.router_cycles
+        + hops * f.link_cycles
+        + f.injection_cycles
+        + f.ejection_cycles
+        + s.flits[n.owner]
+        - 1
+    )
+    tree = np.zeros(len(s.neurons))
+    way = np.zeros(len(r.source))
+    for node in range(n.packet_nodes):
+        if n.core_exit[node] or n.io_exit[node]:
+            tree[n.owner[node]] = max(tree[n.owner[node]], alone[node])
+        way[n.rows[n.row_first[node] : n.row_first[node + 1]]] = alone[node]
+    return tree, way
+
+
+def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, first: Reals) -> Reals:
+    s, r, f = tables.slices, tables.rows, tables.fabric
+    into = [np.flatnonzero(r.target == j) for j in range(len(s.neurons))]
+    consumers = [np.unique(r.target[r.source == j]) for j in range(len(s.neurons))]
+    finish = np.zeros(start.shape[2])
+    for t, w in enumerate(works):
+        for j in range(len(s.neurons)):  # slices are in network order
+            begin = np.zeros(start.shape[2])
+            if len(into[j]):
+                a = r.source[into[j]]
+                way = w.way[into[j]][:, None]
+                head = start[t, a] + np.maximum(s.update_cycles[a], 1)[:, None] + way
+                first[t, j] = head.min(axis=0)
+                last = (end[t, a] + way + f.axon_cycles).max(axis=0)
+                begin = np.maximum(first[t, j] + f.axon_cycles + w.service[into[j]].sum(axis=0), last)
+            if t:
+                begin = np.maximum(begin, end[t - 1, j])
+            if t >= f.banks:
+                for c in consumers[j]:
+                    begin = np.maximum(begin, start[t - f.banks, c] + w.walk[c] + w.tree_delay[j])
+            start[t, j] = begin
+            end[t, j] = begin + w.emission[j]
+            if s.is_output[j]:
+                finish = np.maximum(finish, end[t, j] + w.tree_delay[j])
+    return finish
+
+
+def _barrier(tables: Tables, works: list[_Work], start: Reals, end: Reals, first: Reals) -> Reals:
+    """A step lasts until its slowest slice has sent, and its slowest receiver has worked everything off."""
+    s, r, f = tables.slices, tables.rows, tables.fabric
+    now = np.zeros(start.shape[2])
+    for step in range((len(works) - 1) * f.interval + int(s.depth.max()) + 1):
+        until = now.copy()
+        receive = np.zeros((f.cores + 1, len(now)))
+        for j in range(len(s.neurons)):
+            due = step - s.depth[j]
+            if due < 0 or due % f.interval or due // f.interval >= len(works):
+                continue
+            t = due // f.interval
+            w = works[t]
+            start[t, j] = now
+            end[t, j] = now + w.emission[j]
+            sends = w.packets[j] > 0
+            until = np.maximum(until, np.where(sends, end[t, j] + w.tree_delay[j], end[t, j]))
+            for k in np.flatnonzero(r.source == j):
+                c = s.terminal[r.target[k]]
+                receive[c] += w.service[k]
+                begun = now + w.way[k] + s.update_cycles[j]
+                until = np.maximum(until, np.where(sends, begun + receive[c] + f.axon_cycles, until))
+        now = until + f.barrier_cycles
+    return now
+
+
+def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
+    """Busy cycles of units and links over all samples."""
+    s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
+    busy = np.zeros((f.cores + 1, 4))
+    link = np.zeros(4 * f.routers)
+    ports = _injection(tables)
+    for w in works:
+        samples = w.packets.shape[1]
+        control = 0 if f.barrier else samples
+        np.add.at(busy[:, 0], s.terminal[r.target], f.axon_cycles * (w.packets.sum(axis=1)[r.source] + control))
+        np.add.at(busy[:, 1], s.terminal[r.target], w.service.sum(axis=1))
+        np.add.at(busy[:, 2], s.terminal, w.walk * samples)
+        np.add.at(busy[:, 3], s.terminal, w.packets.sum(axis=1) * ports + control)
+        through = np.where(n.link >= 0)[0]
+        own = np.where(through < n.packet_nodes, w.packets.sum(axis=1)[n.owner[through]] * s.flits[n.owner[through]], 0)
+        np.add.at(link, n.link[through], own + control)
+    return busy.astype(np.int64), link.astype(np.int64)
+
+
+def _interval(tables: Tables, works: list[_Work], start: Reals, end: Reals, finish: Reals) -> float:
+    s, r, f = tables.slices, tables.rows, tables.fabric
+    samples = start.shape[2]
+    if f.barrier:
+        steps = (len(works) - 1) * f.interval + int(s.depth.max()) + 1
+        # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
+        return float(finish.mean()) / steps * len(works) * f.interval
+    busy, link = _busy(tables, works)
+    bound = max(float(busy.max()), float(link.max(initial=0))) / samples
+    for a, c in {(int(a), int(c)) for a, c in zip(r.source, r.target, strict=True)}:
+        done = start[-1, c] + works[-1].walk[c] + works[-1].tree_delay[a]
+        bound = max(bound, float((done - start[-1, a]).mean()) / f.banks + (len(works) - 1) * float(works[-1].walk[a]))
+    return bound

@@ -1,0 +1,159 @@
+"""Fidelity `packet`: every sample by itself through an empty chip, and samples back to back for the throughput."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.counts import Counts
+from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
+from sfnhw.sim.tables import Tables
+
+Ints = NDArray[np.int64]
+Progress = Callable[[int, int], None]
+# Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
+STREAM_SAMPLES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """When things happened, in cycles.
+
+    Attributes
+    ----------
+    latency : (samples,) from the first input at the pins to the last result at the pins, on an empty chip.
+    interval : cycles between results when samples follow each other.
+    layer_start, layer_end : (samples, populations) first and last cycle of work.
+    busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
+        the last row is the pins.
+    link_busy : (4·cores,) busy cycles of each link.
+    packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
+    packet_latency_sum, packet_latency_max : of the same packets.
+    """
+
+    latency: Ints
+    interval: float
+    layer_start: Ints
+    layer_end: Ints
+    busy: Ints
+    link_busy: Ints
+    packet_latency: Ints | None
+    packet_latency_sum: int
+    packet_latency_max: int
+
+
+def empty_tally(tables: Tables, frames: int, T: int) -> Tally:
+    """All zero; layer starts −1."""
+    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
+    return Tally(
+        sent=zeros(slices, T),
+        ends=zeros(slices, T),
+        readies=zeros(slices, T),
+        updates=zeros(slices, T),
+        row_packets=zeros(rows, T),
+        row_ends=zeros(rows, T),
+        row_synapses=zeros(rows, T),
+        row_words=zeros(rows, T),
+        row_state=zeros(rows, T),
+        node_packets=zeros(nodes, T),
+        node_control=zeros(nodes, T),
+        delivered=zeros(slices, T),
+        busy=zeros(tables.fabric.cores + 1, 4),
+        link_busy=zeros(4 * tables.fabric.routers),
+        latency_histogram=zeros(LATENCY_BINS),
+        latency_total=zeros(2),
+        layer_start=np.full((frames, tables.populations), -1, np.int64),
+        layer_end=zeros(frames, tables.populations),
+        finish=zeros(frames),
+        steps=zeros(1),
+    )
+
+
+def simulate_packets(
+    tables: Tables, sent: NDArray[np.uint8], threads: int | None = None, progress: Progress | None = None
+) -> tuple[Counts, Timing]:
+    """Run all samples; the result does not depend on the number of threads.
+
+    sent : (samples, T, neurons in slice-major order). progress(done, samples) is called now and then.
+    """
+    samples, T, _ = sent.shape
+    workers = max(1, min(samples, threads or os.cpu_count() or 1))
+    bounds = [samples * k // workers for k in range(workers + 1)]
+    done = np.zeros(workers, np.int64)
+
+    def work(k: int) -> Tally:
+        low, high = bounds[k], bounds[k + 1]
+        tally = empty_tally(tables, (high - low) * T, T)
+        for i in range(low, high):
+            part = slice((i - low) * T, (i - low + 1) * T)
+            one = tally._replace(
+                layer_start=tally.layer_start[part], layer_end=tally.layer_end[part], finish=tally.finish[part]
+            )
+            check_finished(run_frames(sent[i], T, tables.slices, tables.rows, tables.nodes, tables.fabric, one))
+            done[k] += 1
+            if progress:
+                progress(int(done.sum()), samples)
+        return tally
+
+    if workers == 1:
+        tallies = [work(0)]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            tallies = list(pool.map(work, range(workers)))
+    return _counts(tallies), _timing(tables, sent, tallies, T)
+
+
+def check_finished(unfinished: int) -> None:
+    """Raise where slices never ended: a defect of the simulator, not of the input."""
+    if unfinished:
+        raise RuntimeError(
+            f"{unfinished} slices or frames never finished: a deadlock in the simulator, please report it"
+        )
+
+
+def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
+    """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
+    samples, T, neurons = sent.shape
+    chosen = np.resize(np.arange(samples), STREAM_SAMPLES)
+    frames = sent[chosen].reshape(STREAM_SAMPLES * T, neurons)
+    tally = empty_tally(tables, len(frames), T)
+    check_finished(run_frames(frames, T, tables.slices, tables.rows, tables.nodes, tables.fabric, tally))
+    finish = tally.finish[T - 1 :: T]
+    first = STREAM_SAMPLES // 4
+    return float(finish[-1] - finish[first - 1]) / (STREAM_SAMPLES - first)
+
+
+def _counts(tallies: list[Tally]) -> Counts:
+    def total(name: str) -> Ints:
+        return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
+
+    names = (
+        "sent", "ends", "readies", "updates", "row_packets", "row_ends", "row_synapses", "row_words", "row_state",
+        "node_packets", "node_control", "delivered",
+    )  # fmt: skip
+    return Counts(**{name: total(name) for name in names}, steps=int(total("steps")[0]))
+
+
+def _timing(tables: Tables, sent: NDArray[np.uint8], tallies: list[Tally], T: int) -> Timing:
+    finish = np.concatenate([t.finish for t in tallies]).reshape(-1, T)
+    start = np.concatenate([t.layer_start for t in tallies]).reshape(len(finish), T, -1)
+    end = np.concatenate([t.layer_end for t in tallies]).reshape(len(finish), T, -1)
+    histogram = np.sum([t.latency_histogram for t in tallies], axis=0)
+    return Timing(
+        latency=finish.max(axis=1),
+        interval=stream_interval(tables, sent),
+        layer_start=np.where(start < 0, np.iinfo(np.int64).max, start).min(axis=1),
+        layer_end=end.max(axis=1),
+        busy=np.sum([t.busy for t in tallies], axis=0),
+        link_busy=np.sum([t.link_busy for t in tallies], axis=0),
+        packet_latency=histogram,
+        packet_latency_sum=int(sum(t.latency_total[0] for t in tallies)),
+        packet_latency_max=int(max(t.latency_total[1] for t in tallies)),
+    )

@@ -1,0 +1,503 @@
+"""The packet-level kernel: every spike packet through core pipelines and routers, event by event.
+
+This file is long because Numba inlines one event loop; its parts are the event wheel, the emission of a slice, the
+hop through a router, and what a core does with a packet.
+
+Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
+order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
+
+A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles`), then
+ejection (`ejection_cycles`); alone it takes H·router + (H−1)·link + injection + ejection + flits − 1 cycles. A channel
+takes the next packet after max(flits, hold/V) cycles: an input VC serves one packet at a time through route, VC and
+switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
+"""
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable
+
+Ints = NDArray[np.int64]
+
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice. TOKEN: a ready token has reached a source.
+HOP, EMIT, FED, TOKEN = 0, 1, 2, 3
+# Indices that stand for control packets in place of a neuron.
+END, READY = -1, -2
+WHEEL = 8192
+LATENCY_BINS = 4096
+FRAMES_IN_FLIGHT = 4  # frames of one slice that can be open at once: at most banks + 1 = 3
+
+
+class Tally(NamedTuple):
+    """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
+
+    sent: Ints  # (slices, T) spike packets
+    ends: Ints  # (slices, T) end markers
+    readies: Ints  # (slices, T) ready tokens
+    updates: Ints  # (slices, T) neurons taken through the threshold unit
+    row_packets: Ints  # (rows, T) spike packets looked up
+    row_ends: Ints  # (rows, T) end markers looked up
+    row_synapses: Ints  # (rows, T)
+    row_words: Ints  # (rows, T) weight memory words
+    row_state: Ints  # (rows, T) state memory words read (and as many written)
+    node_packets: Ints  # (nodes, T) spike packets through a route node
+    node_control: Ints  # (nodes, T) end markers or ready tokens
+    delivered: Ints  # (slices, T) spike packets of the slice handed to cores and pins
+    busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
+    link_busy: Ints  # (4·routers,) cycles
+    latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
+    latency_total: Ints  # (2,) sum and largest
+    layer_start: Ints  # (frames, populations) first cycle of work, −1: none
+    layer_end: Ints  # (frames, populations) last cycle of work
+    finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
+    steps: Ints  # (1,) global steps (barrier)
+
+
+@nb.njit(nogil=True, cache=True)
+def run_frames(
+    sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, r: RowTable, n: NodeTable, f: Fabric, out: Tally
+) -> int:
+    """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
+
+    sent : (frames, neurons in slice-major order) 1 where a neuron sends a packet.
+    Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
+    """
+    frames = sent.shape[0]
+    T = steps_per_sample
+    slices = s.neurons.shape[0]
+    terminals = f.cores + 1
+    V = f.virtual_channels
+
+    # Servers: cycle (or 1/V tick) from which each is free.
+    injection_free = np.zeros(terminals, np.int64)
+    link_free = np.zeros(4 * f.routers, np.int64)
+    ejection_free = np.zeros(terminals, np.int64)
+    axon_free = np.zeros(terminals, np.int64)
+    synapse_free = np.zeros(terminals, np.int64)
+    threshold_free = np.zeros(terminals, np.int64)
+
+    # State of each slice.
+    next_frame = np.zeros(slices, np.int64)
+    emitting = np.zeros(slices, nb.boolean)
+    cursor = np.zeros(slices, np.int64)
+    phase_start = np.zeros(slices, np.int64)
+    phase_end = np.zeros(slices, np.int64)
+    fed = np.zeros((slices, FRAMES_IN_FLIGHT), np.int64)
+    tokens = np.zeros((slices, FRAMES_IN_FLIGHT), np.int64)
+    outputs_done = np.zeros(frames, np.int64)
+    outputs = 0
+    for i in range(slices):
+        if s.is_output[i]:
+            outputs += 1
+
+    # Events: a wheel of buckets, each a list in order of arrival; an event further than one turn away stays in its
+    # bucket until its turn comes.
+    head = np.full(WHEEL, -1, np.int64)
+    tail = np.full(WHEEL, -1, np.int64)
+    size = 1024
+    e_time = np.empty(size, np.int64)
+    e_kind = np.empty(size, np.int64)
+    e_where = np.empty(size, np.int64)
+    e_index = np.empty(size, np.int64)
+    e_frame = np.empty(size, np.int64)
+    e_born = np.empty(size, np.int64)
+    e_next = np.empty(size, np.int64)
+    for i in range(size):
+        e_next[i] = i + 1
+    e_next[size - 1] = -1
+    free = 0
+    pending = 0
+
+    # Slices to look at: (slice, time) pairs whose conditions may have become true.
+    look = np.empty(slices + 1, np.int64)
+    looks = 0
+
+    now = 0
+    step = 0
+    last_step = ((frames // T - 1) * T + T - 1) * f.interval + s.depth.max() if frames else -1
+    last_event = 0
+
+    if not f.barrier:
+        for i in range(slices):
+            look[looks] = i
+            looks += 1
+
+    while True:
+        if f.barrier and pending == 0:
+            # The step is over when every packet is worked off; then all used cores synchronise.
+            if step > 0:
+                for c in range(terminals):
+                    last_event = max(last_event, max(synapse_free[c], max(axon_free[c], threshold_free[c])))
+                now = last_event + f.barrier_cycles
+                done = step - 1
+                out.steps[0] += 1
+                for g in range(frames):
+                    # A frame is finished with the step in which its deepest population was updated.
+                    if g * f.interval + s.depth.max() == done:
+                        out.finish[g] = now
+            if step > last_step:
+                break
+            for i in range(slices):
+                due = step - s.depth[i]
+                if due >= 0 and due % f.interval == 0 and due // f.interval < frames:
+                    look[looks] = i
+                    looks += 1
+            step += 1
+
+        # Start slices whose inputs are complete and whose consumers have room.
+        for k in range(looks):
+            i = look[k]
+            g = next_frame[i]
+            if emitting[i] or g >= frames:
+                continue
+            slot = g % FRAMES_IN_FLIGHT
+            if not f.barrier:
+                if not s.is_input[i] and fed[i, slot] < s.inputs[i]:
+                    continue
+                if g >= f.banks:
+                    old = (g - f.banks) % FRAMES_IN_FLIGHT
+                    if tokens[i, old] < s.consumers[i]:
+                        continue
+                    tokens[i, old] = 0
+                fed[i, slot] = 0
+            emitting[i] = True
+            cursor[i] = -1
+            t0 = now
+            if not s.is_input[i]:
+                core = s.terminal[i]
+                t0 = max(now, threshold_free[core])
+                cycles = -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
+                threshold_free[core] = t0 + cycles
+                out.busy[core, 2] += cycles
+                out.updates[i, g % T] += s.neurons[i]
+            phase_start[i] = t0
+            phase_end[i] = t0 + -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
+            p = s.population[i]
+            if out.layer_start[g, p] < 0 or out.layer_start[g, p] > t0:
+                out.layer_start[g, p] = t0
+            if out.layer_end[g, p] < phase_end[i]:
+                out.layer_end[g, p] = phase_end[i]
+            # Find the first packet.
+            j = 0
+            base = s.first_neuron[i]
+            while j < s.neurons[i] and sent[g, base + j] == 0:
+                j += 1
+            cursor[i] = j
+            when = phase_end[i]
+            if j < s.neurons[i]:
+                when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i]
+            # push EMIT
+            if free < 0:
+                old_size = size
+                size *= 2
+                e_time = _grown(e_time, size)
+                e_kind = _grown(e_kind, size)
+                e_where = _grown(e_where, size)
+                e_index = _grown(e_index, size)
+                e_frame = _grown(e_frame, size)
+                e_born = _grown(e_born, size)
+                e_next = _grown(e_next, size)
+                for q in range(old_size, size):
+                    e_next[q] = q + 1
+                e_next[size - 1] = -1
+                free = old_size
+            e = free
+            free = e_next[e]
+            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, when
+            _append(head, tail, e_next, e, when)
+            pending += 1
+        looks = 0
+
+        if pending == 0:
+            if f.barrier:
+                continue
+            break
+
+        # Find the next event.
+        bucket = now % WHEEL
+        e = head[bucket]
+        before = -1
+        while e >= 0 and e_time[e] != now:
+            before = e
+            e = e_next[e]
+        if e < 0:
+            now += 1
+            continue
+        after = e_next[e]
+        if before < 0:
+            head[bucket] = after
+        else:
+            e_next[before] = after
+        if after < 0:
+            tail[bucket] = before
+        kind, where, index, g, born = e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e]
+        e_next[e] = free
+        free = e
+        pending -= 1
+        t = g % T
+        last_event = max(last_event, now)
+
+        if kind == FED:
+            fed[where, g % FRAMES_IN_FLIGHT] += 1
+            look[looks] = where
+            looks += 1
+            continue
+        if kind == TOKEN:
+            tokens[where, g % FRAMES_IN_FLIGHT] += 1
+            look[looks] = where
+            looks += 1
+            continue
+
+        # Both EMIT and HOP push up to a handful of events; make room for them first.
+        room = 8
+        if kind == HOP:
+            room += n.row_first[where + 1] - n.row_first[where] + n.io_row_first[where + 1] - n.io_row_first[where]
+        else:
+            room += n.root_first[where + 1] - n.root_first[where]
+            room += n.ready_root_first[where + 1] - n.ready_root_first[where]
+        if size - pending < room:
+            grown = size * 2 + room
+            e_time = _grown(e_time, grown)
+            e_kind = _grown(e_kind, grown)
+            e_where = _grown(e_where, grown)
+            e_index = _grown(e_index, grown)
+            e_frame = _grown(e_frame, grown)
+            e_born = _grown(e_born, grown)
+            e_next = _grown(e_next, grown)
+            for q in range(size, grown):
+                e_next[q] = q + 1
+            e_next[grown - 1] = free
+            free = size
+            size = grown
+
+        if kind == EMIT:
+            i = where
+            terminal = s.terminal[i]
+            if index < s.neurons[i]:
+                out.sent[i, t] += 1
+                flits = s.flits[i]
+                first, last = n.root_first[i], n.root_first[i + 1]
+            else:
+                # The end of the frame: the bank is free again (token), and all spikes are out (end marker).
+                flits = 1
+                first, last = n.root_first[i], n.root_first[i + 1]
+                if not f.barrier:
+                    if not s.is_input[i]:
+                        out.readies[i, t] += 1
+                        for k in range(n.ready_root_first[i], n.ready_root_first[i + 1]):
+                            start = _inject(terminal, now, 1, f, injection_free, out.busy)
+                            e = free
+                            free = e_next[e]
+                            node = n.ready_roots[k]
+                            when = start + f.injection_cycles
+                            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
+                                when,
+                                HOP,
+                                node,
+                                READY,
+                                g,
+                                now,
+                            )
+                            _append(head, tail, e_next, e, when)
+                            pending += 1
+                    out.ends[i, t] += 1
+                else:
+                    first = last
+            start = now
+            for k in range(first, last):
+                start = _inject(terminal, now, flits, f, injection_free, out.busy)
+                e = free
+                free = e_next[e]
+                when = start + f.injection_cycles
+                mark = index if index < s.neurons[i] else END
+                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
+                    when,
+                    HOP,
+                    n.roots[k],
+                    mark,
+                    g,
+                    born,
+                )
+                _append(head, tail, e_next, e, when)
+                pending += 1
+            if index < s.neurons[i]:
+                # The next packet: when the threshold unit has it, and not before this one is in the network.
+                j = index + 1
+                base = s.first_neuron[i]
+                while j < s.neurons[i] and sent[g, base + j] == 0:
+                    j += 1
+                ready = phase_end[i]
+                if j < s.neurons[i]:
+                    ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i]
+                when = max(ready, max(now, start))
+                e = free
+                free = e_next[e]
+                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, ready
+                _append(head, tail, e_next, e, when)
+                pending += 1
+                p = s.population[i]
+                if out.layer_end[g, p] < when:
+                    out.layer_end[g, p] = when
+            else:
+                emitting[i] = False
+                next_frame[i] = g + 1
+                if not f.barrier:
+                    look[looks] = i
+                    looks += 1
+            continue
+
+        # HOP: the packet's head enters a router.
+        node = where
+        router = n.router[node]
+        owner = n.owner[node]
+        flits = 1
+        if index >= 0:
+            flits = s.flits[owner]
+            out.node_packets[node, t] += 1
+        else:
+            out.node_control[node, t] += 1
+        leave = now + f.router_cycles
+        ticks = max(flits * V, f.hold_cycles)
+        for k in range(n.child_first[node], n.child_first[node + 1]):
+            child = n.children[k]
+            link = n.link[child]
+            begin = max(link_free[link], leave * V)
+            depart = -(-begin // V)
+            link_free[link] = begin + ticks
+            out.link_busy[link] += flits
+            e = free
+            free = e_next[e]
+            when = depart + f.link_cycles
+            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, HOP, child, index, g, born
+            _append(head, tail, e_next, e, when)
+            pending += 1
+        for side in range(2):
+            if side == 0:
+                if not n.core_exit[node]:
+                    continue
+                terminal = router
+                low, high = n.row_first[node], n.row_first[node + 1]
+                hold = ticks
+            else:
+                if not n.io_exit[node]:
+                    continue
+                terminal = f.cores
+                low, high = n.io_row_first[node], n.io_row_first[node + 1]
+                hold = max(ticks, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+            begin = max(ejection_free[terminal], leave * V)
+            ejection_free[terminal] = begin + hold
+            arrive = -(-begin // V) + f.ejection_cycles + flits - 1
+            if index == READY:
+                for k in range(low, high):
+                    e = free
+                    free = e_next[e]
+                    source = n.io_rows[k] if side == 1 else n.rows[k]
+                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
+                        arrive,
+                        TOKEN,
+                        source,
+                        0,
+                        g,
+                        born,
+                    )
+                    _append(head, tail, e_next, e, arrive)
+                    pending += 1
+                continue
+            if index >= 0:
+                out.delivered[owner, t] += 1
+                latency = arrive - born
+                out.latency_histogram[min(latency, LATENCY_BINS - 1)] += 1
+                out.latency_total[0] += latency
+                out.latency_total[1] = max(out.latency_total[1], latency)
+            if side == 1:
+                # At the pins the last end marker of the last timestep completes the inference.
+                last_event = max(last_event, arrive)
+                p = s.population[owner]
+                out.layer_end[g, p] = max(out.layer_end[g, p], arrive)
+                if index == END:
+                    outputs_done[g] += 1
+                    out.finish[g] = max(out.finish[g], arrive)
+                continue
+            for k in range(low, high):
+                row = n.rows[k]
+                target = r.target[row]
+                core = terminal
+                begin_axon = max(arrive, axon_free[core])
+                axon_free[core] = begin_axon + f.axon_cycles
+                out.busy[core, 0] += f.axon_cycles
+                begin_synapse = max(axon_free[core], synapse_free[core])
+                if index == END:
+                    out.row_ends[row, t] += 1
+                    e = free
+                    free = e_next[e]
+                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
+                        begin_synapse,
+                        FED,
+                        target,
+                        0,
+                        g,
+                        born,
+                    )
+                    _append(head, tail, e_next, e, begin_synapse)
+                    pending += 1
+                    continue
+                run = r.run_first[row] + (index // r.positions[row]) * r.run_stride[row]
+                taps = r.taps[r.taps_first[row] + (index % r.positions[row]) * r.taps_stride[row]]
+                cycles = taps * r.run_cycles[run]
+                synapse_free[core] = begin_synapse + cycles
+                out.busy[core, 1] += cycles
+                out.row_packets[row, t] += 1
+                out.row_synapses[row, t] += taps * r.run_synapses[run]
+                out.row_words[row, t] += taps * r.run_words[run]
+                out.row_state[row, t] += taps * r.run_state[run]
+                p = s.population[target]
+                if out.layer_start[g, p] < 0 or out.layer_start[g, p] > begin_axon:
+                    out.layer_start[g, p] = begin_axon
+                if out.layer_end[g, p] < synapse_free[core]:
+                    out.layer_end[g, p] = synapse_free[core]
+
+    unfinished = 0
+    for i in range(slices):
+        if next_frame[i] < frames:
+            unfinished += 1
+    if not f.barrier:
+        for g in range(frames):
+            if outputs_done[g] < outputs:
+                unfinished += 1
+    return unfinished
+
+
+@nb.njit(nogil=True, inline="always")
+def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
+    """Put event e at the end of the bucket of cycle `when`."""
+    bucket = when % WHEEL
+    e_next[e] = -1
+    if tail[bucket] >= 0:
+        e_next[tail[bucket]] = e
+    else:
+        head[bucket] = e
+    tail[bucket] = e
+
+
+@nb.njit(nogil=True)
+def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
+    """Take the injection port (or the pins) for one packet; returns the cycle in which it starts."""
+    cycles = flits
+    if terminal == f.cores:
+        cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+    start = max(now, injection_free[terminal])
+    injection_free[terminal] = start + cycles
+    busy[terminal, 3] += cycles
+    return start
+
+
+@nb.njit(nogil=True)
+def _grown(array: Ints, size: int) -> Ints:
+    """Return a copy with room for `size` entries."""
+    larger = np.empty(size, np.int64)
+    larger[: array.shape[0]] = array
+    return larger

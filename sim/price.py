@@ -1,0 +1,131 @@
+"""price: counts × an energy table."""
+
+from dataclasses import astuple
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.actions import CORE_ACTIONS
+from sfnhw.chip import Chip
+from sfnhw.errors import SimulationError
+from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
+from sfnhw.sim.result import Result
+from sfnhw.units import attojoules
+
+Ints = NDArray[np.int64]
+
+
+def price(result: Result, chip: Chip | None = None) -> Cost:
+    """Turn counts into joules.
+
+    Parameters
+    ----------
+    chip : whose energy table to use; default: the mapping's own. Another table (node, voltage, other constants) prices
+        the same counts without a new simulation, so the chip must be the same in everything that was simulated.
+
+    Raises
+    ------
+    SimulationError : the chip differs from the simulated one in more than its prices.
+    """
+    mapping = result.mapping
+    chip = chip or mapping.chip
+    _check_same(chip, mapping.chip)
+    cells = _Cells()
+    n = result.tables.nodes
+    terminal, population = mapping.terminals, result.tables.slices.population
+    for i, action in enumerate(CORE_ACTIONS):
+        cells.counts(action, chip, terminal, population, result.actions.core[i])
+    flits = result.actions.node_flits
+    owner = population[n.owner]
+    cells.counts("router_flit", chip, n.router, owner, flits)
+    on_link = n.link >= 0
+    cells.counts("link_flit", chip, n.link[on_link] // 4, owner[on_link], flits[on_link])
+    cells.counts("io_bit", chip, np.full(len(population), mapping.io), population, result.actions.io_bits)
+    _static(cells, result, chip)
+    names = tuple(p.name for p in mapping.network.populations)
+    term, core, layer, timestep, value, low, high = cells.arrays()
+    return Cost(term, core, layer, timestep, value, low, high, names, chip.cores, result.samples)
+
+
+def _check_same(chip: Chip, simulated: Chip) -> None:
+    ours, theirs = chip.fields(), simulated.fields()
+    for name in sorted(set(ours) | set(theirs)):
+        simulates = name.startswith(("core.", "noc.", "packet.", "execution.", "io."))
+        if simulates and name != "execution.gate_idle_cores" and ours.get(name) != theirs.get(name):
+            raise SimulationError(
+                "this result was simulated on another configuration; only prices may differ",
+                field=name,
+                found=ours.get(name),
+                expected=repr(theirs.get(name)),
+            )
+
+
+class _Cells:
+    """Collects cells of a `Cost`."""
+
+    def __init__(self) -> None:
+        self.columns: list[list[Ints]] = [[] for _ in range(7)]
+
+    def counts(self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints) -> None:
+        """Price (rows, T) counts with the chip's row for an action."""
+        p = chip.energy_price(term)
+        rows, steps = np.nonzero(counts)
+        amount = counts[rows, steps]
+        prices = astuple(p)
+        self._add(term, core[rows], population[rows], steps, [amount * attojoules(v) for v in prices])
+
+    def energies(self, term: str, core: Ints, population: Ints, energies: list[Ints]) -> None:
+        """Add static energies."""
+        self._add(term, core, population, np.full(len(core), NO_TIMESTEP), energies)
+
+    def _add(self, term: str, core: Ints, population: Ints, steps: Ints, energies: list[Ints]) -> None:
+        columns = [np.full(len(core), TERMS.index(term)), core, population, steps, *energies]
+        for column, values in zip(self.columns, columns, strict=True):
+            column.append(np.asarray(values, np.int64))
+
+    def arrays(self) -> list[Ints]:
+        """Return the seven columns."""
+        return [np.concatenate(column) for column in self.columns]
+
+
+def _static(cells: _Cells, result: Result, chip: Chip) -> None:
+    """Leakage for the time that the inferences take, one at a time; clocks for the cycles in which something moves."""
+    mapping, timing = result.mapping, result.timing
+    cycles = int(timing.latency.sum())
+    cores = np.arange(chip.cores)
+    powered = np.isin(cores, mapping.terminals) if chip.execution.gate_idle_cores else np.ones(chip.cores, bool)
+    leak = chip.static_price("core_leakage_uw")
+    # 1 µW for one cycle of f MHz is 1/f pJ.
+    per_cycle = [attojoules(v / chip.clock_mhz) for v in astuple(leak)]
+    _shared(cells, "core_leakage", result, cores[powered], [np.full(powered.sum(), cycles * v) for v in per_cycle])
+    active = np.minimum(timing.busy[:-1, 1] + timing.busy[:-1, 2], cycles)
+    clock = chip.static_price("core_clock_pj")
+    prices = astuple(clock)
+    _shared(cells, "core_clock", result, cores, [active * attojoules(v) for v in prices])
+    leak = chip.static_price("router_leakage_uw")
+    # Routers pass other cores' packets: they are never gated.
+    per_cycle = [attojoules(v / chip.clock_mhz) for v in astuple(leak)]
+    nobody = np.full(chip.cores, CHIP)
+    cells.energies("router_leakage", cores, nobody, [np.full(chip.cores, cycles * v) for v in per_cycle])
+    through = np.zeros(chip.cores, np.int64)
+    np.add.at(through, result.tables.nodes.router, result.actions.node_flits.sum(axis=1))
+    clock = chip.static_price("router_clock_pj")
+    prices = astuple(clock)
+    cells.energies("router_clock", cores, nobody, [through * attojoules(v) for v in prices])
+
+
+def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: list[Ints]) -> None:
+    """Book a core's energy on the layers it holds, by neurons, without losing an attojoule; idle cores on the chip."""
+    s = result.tables.slices
+    for k, core in enumerate(cores):
+        held = np.flatnonzero(s.terminal == core)
+        if len(held) == 0:
+            cells.energies(term, np.array([core]), np.array([CHIP]), [e[k : k + 1] for e in energies])
+            continue
+        upto = np.cumsum(s.neurons[held])
+        parts: list[Ints] = []
+        for e in energies:
+            edges = [int(e[k]) * int(u) // int(upto[-1]) for u in (0, *upto)]
+            parts.append(np.array([b - a for a, b in pairwise(edges)], np.int64))
+        cells.energies(term, np.full(len(held), core), s.population[held], parts)

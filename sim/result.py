@@ -1,0 +1,105 @@
+"""What a simulation gives: exact counts, and times in cycles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.actions import CORE_ACTIONS
+from sfnhw.mapping import Mapping
+from sfnhw.sim.counts import ActionCounts, Counts
+from sfnhw.sim.packet import Timing
+from sfnhw.sim.tables import Tables
+from sfnhw.units import seconds
+
+UNITS = ("axon", "synapse", "threshold", "injection")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One simulation of a mapping with an activity, at one fidelity.
+
+    Attributes
+    ----------
+    fidelity : "packet" or "analytic".
+    samples : inferences simulated.
+    counts : base counts, whole run.
+    actions : the same in the vocabulary of `sfnhw.actions`.
+    timing : cycles.
+    """
+
+    mapping: Mapping
+    tables: Tables
+    fidelity: str
+    samples: int
+    counts: Counts
+    actions: ActionCounts
+    timing: Timing
+
+    @property
+    def latency_cycles(self) -> float:
+        """Mean over samples: first input at the pins to last result at the pins, on an empty chip."""
+        return float(self.timing.latency.mean())
+
+    @property
+    def latency_s(self) -> float:
+        """`latency_cycles` at the chip's clock."""
+        return seconds(self.latency_cycles, self.mapping.chip.clock_mhz)
+
+    @property
+    def throughput_inferences_per_s(self) -> float:
+        """Results a second when samples follow each other."""
+        return 1.0 / seconds(self.timing.interval, self.mapping.chip.clock_mhz)
+
+    def totals(self) -> dict[str, int]:
+        """Action → count, whole run."""
+        core = self.actions.core.sum(axis=(1, 2))
+        out = {name: int(core[i]) for i, name in enumerate(CORE_ACTIONS)}
+        flits = self.actions.node_flits.sum(axis=1)
+        out["router_flit"] = int(flits.sum())
+        out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum())
+        out["io_bit"] = int(self.actions.io_bits.sum())
+        return out
+
+    def by_population(self, per_slice: NDArray[np.int64]) -> dict[str, int]:
+        """Sum a (slices, T) count over the slices of each population."""
+        names = [p.name for p in self.mapping.network.populations]
+        sums = np.bincount(self.tables.slices.population, weights=per_slice.sum(axis=1), minlength=len(names))
+        return {name: round(value) for name, value in zip(names, sums, strict=True)}
+
+    def utilisation(self) -> NDArray[np.float64]:
+        """(cores, 4) share of the inference time in which each of `UNITS` is busy, one sample at a time."""
+        total = float(self.timing.latency.sum())
+        return self.timing.busy[:-1] / max(total, 1.0)
+
+    def action_table(self) -> dict[str, NDArray[np.generic]]:
+        """Long table of all non-zero counts: columns action, place, id, population, timestep, count.
+
+        place is "core" (id: core), "router" (id: router), "link" (id: 4·router + direction E, W, S, N), or "io" (id 0).
+        """
+        names = np.array([p.name for p in self.mapping.network.populations])
+        pop = self.tables.slices.population
+        owner, link = self.tables.nodes.owner, self.tables.nodes.link
+        parts: list[tuple[str, str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        io = self.mapping.io
+        terminal = self.mapping.terminals
+        for i, action in enumerate(CORE_ACTIONS):
+            for place, chosen in (("core", terminal != io), ("io", terminal == io)):
+                ids = np.where(terminal == io, 0, terminal)[chosen]
+                parts.append((action, place, ids, pop[chosen], self.actions.core[i][chosen]))
+        flits = self.actions.node_flits
+        parts.append(("router_flit", "router", self.tables.nodes.router, pop[owner], flits))
+        parts.append(("link_flit", "link", link[link >= 0], pop[owner[link >= 0]], flits[link >= 0]))
+        parts.append(("io_bit", "io", np.zeros(len(pop), np.int64), pop, self.actions.io_bits))
+        columns: dict[str, list[NDArray[np.generic]]] = {
+            k: [] for k in ("action", "place", "id", "population", "timestep", "count")
+        }
+        for action, place, ids, populations, counts in parts:
+            rows, T = np.nonzero(counts)
+            columns["action"].append(np.full(len(rows), action, dtype="U16"))
+            columns["place"].append(np.full(len(rows), place, dtype="U8"))
+            columns["id"].append(ids[rows])
+            columns["population"].append(names[populations[rows]])
+            columns["timestep"].append(T)
+            columns["count"].append(counts[rows, T])
+        return {k: np.concatenate(v) for k, v in columns.items()}

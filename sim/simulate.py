@@ -1,0 +1,53 @@
+"""simulate: the one door to every fidelity."""
+
+from collections.abc import Callable
+
+from sfnhw.activity import Activity
+from sfnhw.errors import SimulationError, nearest
+from sfnhw.mapping import Mapping
+from sfnhw.sim.analytic import analytic_timing
+from sfnhw.sim.counts import closed_form, to_actions
+from sfnhw.sim.result import Result
+from sfnhw.sim.tables import build_tables, sent_neurons
+
+FIDELITIES = ("packet", "analytic")
+
+
+def simulate(
+    mapping: Mapping,
+    activity: Activity,
+    *,
+    fidelity: str = "packet",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate an activity on a mapping.
+
+    Parameters
+    ----------
+    fidelity : ``packet`` runs every spike packet through core pipelines and routers with contention, cycle by cycle
+        where anything happens; ``analytic`` derives the same counts in closed form and estimates the times.
+    threads : worker threads over samples (default: all cores); the result does not depend on it.
+    progress : called as progress(done samples, samples).
+
+    Raises
+    ------
+    SimulationError : unknown fidelity.
+    ActivityError : the activity does not fit the mapping's network.
+    """
+    if fidelity not in FIDELITIES:
+        raise SimulationError(
+            field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}{nearest(fidelity, FIDELITIES)}"
+        )
+    activity.check(mapping.network)
+    tables = build_tables(mapping)
+    sent = sent_neurons(mapping, activity)
+    if fidelity == "packet":
+        # Imported here: Numba is not needed for the closed form.
+        from sfnhw.sim.packet import simulate_packets
+
+        counts, timing = simulate_packets(tables, sent, threads, progress)
+    else:
+        counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
+    actions = to_actions(mapping, tables, counts, activity.samples)
+    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing)

@@ -1,0 +1,311 @@
+"""A mapping as flat arrays: what the simulation kernels read. Kernels know no object, only these tuples."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.activity import Activity
+from sfnhw.chip import Chip
+from sfnhw.chip.threshold_unit import update_cost
+from sfnhw.lowering import lower
+from sfnhw.mapping import Mapping, Routes
+from sfnhw.network import MaxPool, Network
+from sfnhw.units import bits_for, ceil_div
+
+Ints = NDArray[np.int64]
+
+# Cycles from the end of the injection queue to the first router, and from the last router to the core. Together they
+# are the "3" of T0 = H·(RC+VA+SA+ST) + (H−1)·L + 3 + (flits − 1) for a network interface of three cycles.
+EJECTION_CYCLES = 1
+
+
+class SliceTable(NamedTuple):
+    """One entry a slice, in slice order."""
+
+    population: Ints
+    terminal: Ints
+    neurons: Ints
+    first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
+    flits: Ints  # flits of one spike packet
+    update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
+    inputs: Ints  # connections into the slice: end markers to wait for in each frame
+    consumers: Ints  # target slices: ready tokens to wait for
+    depth: Ints  # for barrier execution
+    is_input: NDArray[np.bool_]
+    is_output: NDArray[np.bool_]
+
+
+class RowTable(NamedTuple):
+    """Connections with what one run of synapses costs; pools as in `sfnhw.mapping.Connections`."""
+
+    source: Ints
+    target: Ints
+    projection: Ints
+    positions: Ints
+    run_first: Ints
+    run_stride: Ints
+    taps_first: Ints
+    taps_stride: Ints
+    run_synapses: Ints
+    run_cycles: Ints
+    run_words: Ints
+    run_state: Ints
+    taps: Ints
+
+
+class NodeTable(NamedTuple):
+    """Route nodes: the trees of the slices' packets, then those of the ready tokens."""
+
+    owner: Ints
+    router: Ints
+    link: Ints
+    child_first: Ints
+    children: Ints
+    core_exit: NDArray[np.bool_]
+    io_exit: NDArray[np.bool_]
+    # What a packet that leaves here is for: connections (packet trees), source slices (token trees).
+    row_first: Ints
+    rows: Ints
+    io_row_first: Ints
+    io_rows: Ints
+    root_first: Ints
+    roots: Ints
+    ready_root_first: Ints
+    ready_roots: Ints
+    packet_nodes: int  # nodes below this index belong to packet trees
+
+
+class Fabric(NamedTuple):
+    """Numbers of the chip."""
+
+    cores: int
+    routers: int
+    router_cycles: int
+    link_cycles: int
+    injection_cycles: int
+    ejection_cycles: int
+    virtual_channels: int
+    hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
+    axon_cycles: int
+    threshold_lanes: int
+    banks: int
+    io_router: int
+    io_flit_cycles_num: int  # cycles a flit takes over the pins = num / den
+    io_flit_cycles_den: int
+    barrier: bool
+    barrier_cycles: int
+    interval: int  # global steps between timesteps (barrier)
+
+
+class Tables(NamedTuple):
+    """Everything the kernels read but the activity."""
+
+    slices: SliceTable
+    rows: RowTable
+    nodes: NodeTable
+    fabric: Fabric
+    order: Ints  # (neurons,) population-major index of each slice-major neuron, within its population
+    populations: int
+
+
+def packet_flits(mapping: Mapping, index: int) -> int:
+    """Flits of one spike packet of a slice: route key, index within the slice, payload, in whole flits."""
+    chip = mapping.chip
+    return ceil_div(sum(packet_bits(mapping, index)), chip.noc.flit_bits)
+
+
+def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
+    """(header, index, payload) bits of one spike packet of a slice."""
+    s, chip = mapping.slices[index], mapping.chip
+    payload = mapping.network[s.population].coding.payload_bits(chip.numerics)
+    return chip.noc.header_bits, bits_for(s.neurons), payload
+
+
+def synapse_bits(mapping: Mapping, projection: int) -> int:
+    """Bits read from weight memory for each synapse of a projection: 0 where the weight is 1 by construction."""
+    network, chip = mapping.network, mapping.chip
+    p = network.projections[projection]
+    if isinstance(p, MaxPool) or unit_weights(network, chip)[projection]:
+        return 0
+    if p.has_indices:
+        targets = max(s.neurons for s in mapping.slices_of(p.target))
+        return chip.core.weight_bits + bits_for(targets)
+    return int(chip.core.weight_bits)
+
+
+def unit_weights(network: Network, chip: Chip) -> list[bool]:
+    """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
+    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
+    return [
+        bool((q.weight == 1).all()) and p.weight.size == 1
+        for p, q in zip(network.projections, lowered.projections, strict=True)
+    ]
+
+
+def build_tables(mapping: Mapping) -> Tables:
+    """Flatten a mapping."""
+    from sfnhw.mapping import initiation_interval
+
+    chip = mapping.chip
+    noc, core = chip.noc, chip.core
+    fabric = Fabric(
+        cores=chip.cores,
+        routers=chip.cores,
+        router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
+        link_cycles=noc.link_cycles,
+        injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
+        ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
+        virtual_channels=noc.virtual_channels,
+        hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
+        axon_cycles=core.axon_cycles,
+        threshold_lanes=core.threshold_unit.lanes,
+        banks=core.state_banks,
+        io_router=mapping.io_router,
+        io_flit_cycles_num=noc.flit_bits,
+        io_flit_cycles_den=chip.io.bits_per_cycle,
+        barrier=chip.execution.mode == "barrier",
+        barrier_cycles=chip.execution.barrier_cycles,
+        interval=initiation_interval(mapping.network),
+    )
+    return Tables(
+        _slice_table(mapping),
+        _row_table(mapping),
+        _node_table(mapping),
+        fabric,
+        _order(mapping),
+        len(mapping.network.populations),
+    )
+
+
+def _order(mapping: Mapping) -> Ints:
+    return np.concatenate([mapping.network[s.population].indices(s.block) for s in mapping.slices])
+
+
+def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
+    """(samples, T, neurons in slice-major order) 1 where a neuron sends a packet."""
+    sent = {p.name: activity.sent(mapping.network, p.name) for p in mapping.network.populations}
+    parts = [sent[s.population][:, :, mapping.network[s.population].indices(s.block)] for s in mapping.slices]
+    return np.concatenate(parts, axis=2).astype(np.uint8)
+
+
+def _slice_table(mapping: Mapping) -> SliceTable:
+    network, chip = mapping.network, mapping.chip
+    place = {p.name: i for i, p in enumerate(network.populations)}
+    slices = mapping.slices
+    connections = mapping.connections
+    pairs = np.unique(np.stack([connections.source, connections.target]), axis=1)
+    cycles = []
+    for s in slices:
+        population = network[s.population]
+        cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
+        cycles.append(0 if population.role == "input" else (1 if population.function == "max" else cost.cycles))
+    neurons = np.array([s.neurons for s in slices], np.int64)
+    return SliceTable(
+        population=np.array([place[s.population] for s in slices], np.int64),
+        terminal=mapping.terminals,
+        neurons=neurons,
+        first_neuron=np.concatenate([[0], np.cumsum(neurons)]).astype(np.int64),
+        flits=np.array([packet_flits(mapping, s.index) for s in slices], np.int64),
+        update_cycles=np.array(cycles, np.int64),
+        inputs=np.bincount(connections.target, minlength=len(slices)).astype(np.int64),
+        consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
+        depth=np.array([network.depth[s.population] for s in slices], np.int64),
+        is_input=np.array([network[s.population].role == "input" for s in slices]),
+        is_output=np.array([network[s.population].role == "output" for s in slices]),
+    )
+
+
+def _row_table(mapping: Mapping) -> RowTable:
+    """Expand each width pool entry to what a run of that width costs, once for each (pool entry, projection width)."""
+    c, core = mapping.connections, mapping.chip.core
+    bits = [synapse_bits(mapping, k) for k in range(len(mapping.network.projections))]
+    lengths = np.where(c.width_stride > 0, mapping_neurons(mapping)[c.source] // np.maximum(c.positions, 1), 1)
+    known: dict[tuple[int, int, int], int] = {}
+    widths, run_bits, run_first, size = [], [], np.zeros(len(c), np.int64), 0
+    for row in range(len(c)):
+        key = (int(c.width_first[row]), int(lengths[row]), bits[c.projection[row]])
+        if key not in known:
+            known[key] = size
+            widths.append(c.width[key[0] : key[0] + key[1]].astype(np.int64))
+            run_bits.append(np.full(key[1], key[2], np.int64))
+            size += key[1]
+        run_first[row] = known[key]
+    width = np.concatenate(widths) if widths else np.zeros(0, np.int64)
+    each = np.concatenate(run_bits) if run_bits else np.zeros(0, np.int64)
+    return RowTable(
+        source=c.source.astype(np.int64),
+        target=c.target.astype(np.int64),
+        projection=c.projection.astype(np.int64),
+        positions=c.positions.astype(np.int64),
+        run_first=run_first,
+        run_stride=c.width_stride.astype(np.int64),
+        taps_first=c.taps_first.astype(np.int64),
+        taps_stride=c.taps_stride.astype(np.int64),
+        run_synapses=width,
+        run_cycles=-(-width // core.synapse_lanes),
+        run_words=-(-(width * each) // core.weight_memory.word_bits),
+        run_state=-(-(width * core.accumulator_bits) // core.state_memory.word_bits),
+        taps=c.taps.astype(np.int64),
+    )
+
+
+def mapping_neurons(mapping: Mapping) -> Ints:
+    """(slices,) neurons of each slice."""
+    return np.array([s.neurons for s in mapping.slices], np.int64)
+
+
+def _node_table(mapping: Mapping) -> NodeTable:
+    a, b = mapping.routes, mapping.ready_routes
+    shift = len(a)
+    core_rows, io_rows = _exits(mapping)
+    return NodeTable(
+        owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
+        router=np.concatenate([a.router, b.router]).astype(np.int64),
+        link=np.concatenate([a.link, b.link]).astype(np.int64),
+        child_first=np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]),
+        children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
+        core_exit=np.concatenate([a.core_exit, b.core_exit]),
+        io_exit=np.concatenate([a.io_exit, b.io_exit]),
+        row_first=_first(core_rows),
+        rows=_flat(core_rows),
+        io_row_first=_first(io_rows),
+        io_rows=_flat(io_rows),
+        root_first=a.root_first,
+        roots=a.roots.astype(np.int64),
+        ready_root_first=b.root_first,
+        ready_roots=(b.roots + shift).astype(np.int64),
+        packet_nodes=shift,
+    )
+
+
+def _exits(mapping: Mapping) -> tuple[list[list[int]], list[list[int]]]:
+    """For each node what its packets are for: at the core, and at the pins."""
+    c, terminals, io = mapping.connections, mapping.terminals, mapping.io
+    rows_at: dict[tuple[int, int], list[int]] = {}
+    sources_at: dict[tuple[int, int], list[int]] = {}
+    for row, (source, target) in enumerate(zip(c.source.tolist(), c.target.tolist(), strict=True)):
+        rows_at.setdefault((source, int(terminals[target])), []).append(row)
+        at = sources_at.setdefault((target, int(terminals[source])), [])
+        if source not in at:
+            at.append(source)
+    core_rows: list[list[int]] = []
+    io_rows: list[list[int]] = []
+
+    def collect(routes: Routes, table: dict[tuple[int, int], list[int]]) -> None:
+        for node in range(len(routes)):
+            owner, router = int(routes.owner[node]), int(routes.router[node])
+            core_rows.append(table.get((owner, router), []) if routes.core_exit[node] else [])
+            io_rows.append(table.get((owner, io), []) if routes.io_exit[node] else [])
+
+    collect(mapping.routes, rows_at)
+    collect(mapping.ready_routes, sources_at)
+    return core_rows, io_rows
+
+
+def _first(lists: list[list[int]]) -> Ints:
+    return np.concatenate([[0], np.cumsum([len(x) for x in lists])]).astype(np.int64)
+
+
+def _flat(lists: list[list[int]]) -> Ints:
+    return np.array([v for x in lists for v in x], np.int64)
