@@ -45,16 +45,12 @@ class InputError(SfnhwError, ValueError):
         expected: str | None = None,
     ) -> None:
         self.where, self.field, self.found, self.expected = where, field, found, expected
-        parts = []
-        if field:
-            parts.append(f"{field}: {message}" if message else field)
-        elif message:
-            parts.append(message)
+        parts = [message] if message else []
         if found is not None:
             parts.append(f"found {shorten(found)}")
         if expected is not None:
             parts.append(f"expected {expected}")
-        text = ", ".join(parts)
+        text = ": ".join(part for part in (field, ", ".join(parts)) if part)
         super().__init__(f"{where}: {text}" if where else text)
 
 

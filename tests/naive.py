@@ -1,0 +1,246 @@
+"""Naive twins: as slow and as plain as possible, so that a reader can check them by eye; nothing shared with sfnhw."""
+
+import heapq
+from collections import defaultdict
+
+import numpy as np
+
+
+def synapses_of(network):
+    """Every synapse as (projection, source neuron, target neuron, index of its weight), one by one."""
+    out = []
+    for k, p in enumerate(network.projections):
+        source, target = network[p.source], network[p.target]
+        if p.kind == "dense":
+            out += [(k, i, o, (o, i)) for o in range(target.size) for i in range(source.size)]
+        elif p.kind == "elementwise":
+            out += [(k, i, i, None) for i in range(source.size)]
+        elif p.kind == "sparse":
+            for i in range(source.size):
+                out += [(k, i, int(p.targets[j]), j) for j in range(p.offsets[i], p.offsets[i + 1])]
+        else:
+            kh, kw = p.weight.shape[2:] if p.kind == "conv2d" else p.kernel
+            dh, dw = p.dilation if p.kind == "conv2d" else (1, 1)
+            for o in range(target.channels):
+                if p.kind == "conv2d":
+                    per = source.channels // p.groups
+                    first = (o // (target.channels // p.groups)) * per
+                    channels = [(first + c, c) for c in range(per)]
+                else:
+                    channels = [(o, 0)]
+                for y in range(target.rows):
+                    for x in range(target.columns):
+                        for c, local in channels:
+                            for ky in range(kh):
+                                for kx in range(kw):
+                                    sy = y * p.stride[0] - p.padding[0] + ky * dh
+                                    sx = x * p.stride[1] - p.padding[1] + kx * dw
+                                    if 0 <= sy < source.rows and 0 <= sx < source.columns:
+                                        a = (c * source.rows + sy) * source.columns + sx
+                                        b = (o * target.rows + y) * target.columns + x
+                                        out.append((k, a, b, (o, local, ky, kx)))
+    return out
+
+
+def core_of_neuron(mapping):
+    """population → (neurons,) slice index of each neuron, by looking at every slice's block."""
+    where = {p.name: np.full(p.size, -1) for p in mapping.network.populations}
+    for s in mapping.slices:
+        p = mapping.network[s.population]
+        for c in range(s.block.c0, s.block.c1):
+            for y in range(s.block.r0, s.block.r1):
+                for x in range(p.columns):
+                    i = (c * p.rows + y) * p.columns + x
+                    assert where[s.population][i] == -1, "a neuron in two slices"
+                    where[s.population][i] = s.index
+    assert all((w >= 0).all() for w in where.values()), "a neuron in no slice"
+    return where
+
+
+def count(mapping, activity):
+    """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits."""
+    network, chip = mapping.network, mapping.chip
+    slice_of = core_of_neuron(mapping)
+    fan = defaultdict(list)
+    for k, i, o, _ in synapses_of(network):
+        fan[network.projections[k].source, i].append((k, slice_of[network.projections[k].target][o]))
+    reach = defaultdict(set)  # slice → terminals that any of its neurons feeds
+    rows = defaultdict(set)  # (source slice, target slice, projection)
+    for (name, i), ends in fan.items():
+        for k, b in ends:
+            reach[slice_of[name][i]].add(int(mapping.terminals[b]))
+            rows[slice_of[name][i]].add((b, k))
+    for s in mapping.slices:
+        if network[s.population].role == "output":
+            reach[s.index].add(mapping.io)
+    packets = delivered = operations = lookups = flit_hops = flit_routers = 0
+    columns = chip.noc.columns
+
+    def path(start, end):
+        (x, y), (gx, gy) = divmod(start, columns)[::-1], divmod(end, columns)[::-1]
+        out = []
+        while x != gx:
+            step = 1 if gx > x else -1
+            out.append(((x, y), (x + step, y)))
+            x += step
+        while y != gy:
+            step = 1 if gy > y else -1
+            out.append(((x, y), (x, y + step)))
+            y += step
+        return out
+
+    def at(terminal):
+        return mapping.io_router if terminal == mapping.io else terminal
+
+    for p in network.populations:
+        levels = activity.levels[p.name]
+        for sample in range(levels.shape[0]):
+            for t in range(levels.shape[1]):
+                for i in range(p.size):
+                    is_output = p.role == "output"
+                    if is_output and t < levels.shape[1] - 1:
+                        continue
+                    if not is_output and levels[sample, t, i] == 0:
+                        continue
+                    a = slice_of[p.name][i]
+                    start = at(int(mapping.terminals[a]))
+                    header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[a].neurons)))
+                    bits = header + p.coding.payload_bits(chip.numerics)
+                    flits = int(np.ceil(bits / chip.noc.flit_bits))
+                    packets += 1
+                    delivered += len(reach[a])
+                    operations += len(fan[p.name, i])
+                    lookups += len(rows[a])
+                    if chip.noc.cast == "multicast":
+                        links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
+                        flit_hops += flits * len(links)
+                        flit_routers += flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
+                    else:
+                        lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
+                        flit_hops += flits * sum(lengths)
+                        flit_routers += flits * sum(n + 1 for n in lengths)
+    return {
+        "packets": packets,
+        "delivered": delivered,
+        "operations": operations,
+        "lookups": lookups,
+        "flit_hops": flit_hops,
+        "flit_routers": flit_routers,
+    }
+
+
+class PacketTwin:
+    """The packet-level model of `sfnhw.sim.packet_kernel` for one frame in dataflow, with a heap and Python objects.
+
+    Written from the model's description: servers in order of arrival, everything else a fixed delay.
+    """
+
+    def __init__(self, tables):
+        self.t = tables
+        self.queue, self.order = [], 0
+        self.free = defaultdict(int)  # server → first free cycle (channels: in 1/V cycles)
+        self.latencies, self.finish = [], 0
+
+    def at(self, when, what, *args):
+        heapq.heappush(self.queue, (when, self.order, what, args))
+        self.order += 1
+
+    def run(self, sent):
+        s = self.t.slices
+        self.sent = [np.flatnonzero(sent[s.first_neuron[i] : s.first_neuron[i + 1]]) for i in range(len(s.neurons))]
+        self.waiting = [0 if s.is_input[i] else int(s.inputs[i]) for i in range(len(s.neurons))]
+        for i in range(len(s.neurons)):
+            if self.waiting[i] == 0:
+                self.fire(0, i)
+        while self.queue:
+            now, _, what, args = heapq.heappop(self.queue)
+            what(now, *args)
+        return self.finish
+
+    def fire(self, now, i):
+        s, f = self.t.slices, self.t.fabric
+        start = now if s.is_input[i] else max(now, self.free["threshold", s.terminal[i]])
+        rounds = -(-int(s.neurons[i]) // f.threshold_lanes)
+        end = start + rounds * int(s.update_cycles[i])
+        if not s.is_input[i]:
+            self.free["threshold", s.terminal[i]] = end
+        ready = [(start + (int(j) // f.threshold_lanes + 1) * int(s.update_cycles[i]), int(j)) for j in self.sent[i]]
+        self.emit_next(i, [*ready, (end, None)], 0)
+
+    def emit_next(self, i, packets, not_before):
+        ready, _ = packets[0]
+        self.at(max(ready, not_before), self.emit, i, packets, ready)
+
+    def emit(self, now, i, packets, ready):
+        s, n = self.t.slices, self.t.nodes
+        (_, neuron), rest = packets[0], packets[1:]
+        if neuron is None:
+            if not s.is_input[i]:
+                for root in n.ready_roots[n.ready_root_first[i] : n.ready_root_first[i + 1]]:
+                    self.inject(now, i, root, "token", 1, now)
+            for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
+                self.inject(now, i, root, None, 1, now)
+            return
+        start = now
+        for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
+            start = self.inject(now, i, root, neuron, int(s.flits[i]), ready)
+        self.emit_next(i, rest, start)
+
+    def inject(self, now, i, root, what, flits, born):
+        s, f = self.t.slices, self.t.fabric
+        terminal = int(s.terminal[i])
+        cycles = flits
+        if terminal == f.cores:
+            cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+        start = max(now, self.free["inject", terminal])
+        self.free["inject", terminal] = start + cycles
+        self.at(start + f.injection_cycles, self.hop, int(root), what, flits, born)
+        return start
+
+    def channel(self, name, at, hold):
+        """Cycle in which a channel lets a packet go that is ready at `at`; `hold` in 1/V cycles."""
+        V = self.t.fabric.virtual_channels
+        begin = max(self.free[name], at * V)
+        self.free[name] = begin + hold
+        return -(-begin // V)
+
+    def hop(self, now, node, what, flits, born):
+        n, f, r = self.t.nodes, self.t.fabric, self.t.rows
+        V = f.virtual_channels
+        leave = now + f.router_cycles
+        hold = max(flits * V, f.hold_cycles)
+        for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
+            depart = self.channel(("link", int(n.link[child])), leave, hold)
+            self.at(depart + f.link_cycles, self.hop, int(child), what, flits, born)
+        if n.core_exit[node]:
+            core = int(n.router[node])
+            arrive = self.channel(("eject", core), leave, hold) + f.ejection_cycles + flits - 1
+            if what == "token":
+                return
+            if what is not None:
+                self.latencies.append(arrive - born)
+            for k in n.rows[n.row_first[node] : n.row_first[node + 1]]:
+                looked = max(arrive, self.free["axon", core]) + f.axon_cycles
+                self.free["axon", core] = looked
+                start = max(looked, self.free["synapse", core])
+                if what is None:
+                    self.at(start, self.fed, int(r.target[k]))
+                    continue
+                run = r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]
+                taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
+                self.free["synapse", core] = start + int(taps * r.run_cycles[run])
+        if n.io_exit[node] and what != "token":
+            hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+            arrive = self.channel(("eject", f.cores), leave, hold) + f.ejection_cycles + flits - 1
+            if what is not None:
+                self.latencies.append(arrive - born)
+            else:
+                self.finish = max(self.finish, arrive)
+        elif n.io_exit[node]:
+            hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+            self.channel(("eject", f.cores), leave, hold)
+
+    def fed(self, now, i):
+        self.waiting[i] -= 1
+        if self.waiting[i] == 0:
+            self.fire(now, i)

@@ -1,0 +1,111 @@
+"""Small random networks and activities for property tests, drawn from a seed so that Hypothesis can shrink them."""
+
+import numpy as np
+
+from sfnhw.activity import Activity
+from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool, Network, Population, Projection, Sparse
+from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout
+
+
+def hidden_coding(rng: np.random.Generator, timesteps: int) -> Coding:
+    """A random unsigned coding of T timesteps."""
+    if timesteps > 1:
+        return IF(timesteps, initial_potential=float(rng.choice([0.0, 0.5])))
+    kind = rng.integers(4)
+    if kind == 0:
+        steps = np.cumsum(rng.uniform(0.2, 1.0, rng.integers(1, 9)))
+        return SFN(tuple(steps), tuple(steps + 0.1))
+    if kind == 1:
+        return MTN(int(rng.integers(1, 9)), initial_potential=0.5)
+    if kind == 2:
+        return Graded(int(rng.integers(1, 9)))
+    return SFN.uniform(int(rng.integers(1, 17)))
+
+
+def sparse(rng: np.random.Generator, source: Population, target: Population, delay: int = 0) -> Sparse:
+    """Random explicit synapses, some parallel, some neurons without any."""
+    count = rng.integers(0, 6, source.size)
+    offsets = np.concatenate([[0], np.cumsum(count)])
+    targets = rng.integers(0, target.size, offsets[-1])
+    return Sparse(source.name, target.name, rng.normal(size=offsets[-1]), offsets, targets, delay)
+
+
+def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Network:
+    """input → conv (maybe grouped) → pool or residual → dense or sparse → readout; every kind of projection occurs."""
+    rng = np.random.default_rng(seed)
+    channels, size = int(rng.integers(1, 4)), int(rng.integers(4, 9))
+    image = Population("image", (channels, size, size + 1), Graded(int(rng.integers(2, 9))), 1 / 10, role="input")
+    populations, projections = [image], []
+
+    groups = channels if rng.random() < 0.4 else 1
+    out = channels * int(rng.integers(1, 4))
+    stride = int(rng.integers(1, 3))
+    shape = (out, (size - 1) // stride + 1, size // stride + 1)
+    conv = Population("conv", shape, hidden_coding(rng, timesteps), 0.5, function="relu", bias=rng.normal(0, 0.2, out))
+    weight = rng.normal(0, 0.6, (out, channels // groups, 3, 3))
+    projections.append(Conv2d("image", "conv", weight, stride=stride, padding=1, groups=groups))
+    populations.append(conv)
+    last = conv
+    if rng.random() < 0.5:
+        again = Population("residual", shape, hidden_coding(rng, timesteps), 0.7, function="relu")
+        projections.append(Conv2d("conv", "residual", rng.normal(0, 0.3, (out, out, 3, 3)), padding=1))
+        projections.append(Elementwise("conv", "residual", np.ones(1)))
+        populations.append(again)
+        last = again
+    pool = int(rng.integers(3))
+    if pool:
+        shape = (out, (last.rows - 2) // 2 + 1, (last.columns - 2) // 2 + 1)
+        if pool == 1:
+            target = Population("pool", shape, last.coding, last.scale, function="max")
+            projections.append(MaxPool(last.name, "pool", 2))
+        else:
+            target = Population("pool", shape, hidden_coding(rng, timesteps), 0.5)
+            projections.append(AveragePool(last.name, "pool", 2))
+        populations.append(target)
+        last = target
+    features = Population("features", (int(rng.integers(3, 30)),), hidden_coding(rng, timesteps), 0.5, function="relu")
+    populations.append(features)
+    if rng.random() < 0.5:
+        projections.append(sparse(rng, last, features))
+    else:
+        projections.append(Dense(last.name, "features", rng.normal(0, 0.3, (features.size, last.size))))
+    if recurrent:
+        projections.append(sparse(rng, features, features, delay=1))
+    result = Population("result", (int(rng.integers(2, 6)),), Readout(timesteps), role="output", bias=None)
+    populations.append(result)
+    projections.append(Dense("features", "result", rng.normal(0, 0.3, (result.size, features.size))))
+    return Network(tuple(populations), tuple(projections), f"random {seed}")
+
+
+def random_inputs(network: Network, seed: int, samples: int = 2) -> np.ndarray:
+    """Non-negative images, about a third of the pixels zero."""
+    rng = np.random.default_rng(seed + 1)
+    shape = (samples, *network.inputs[0].shape)
+    return rng.random(shape) * (rng.random(shape) < 0.67) * 2
+
+
+def random_activity(network: Network, seed: int, samples: int = 2, rate: float = 0.3) -> Activity:
+    """Any levels at all: simulation and mapping must not care where they come from."""
+    rng = np.random.default_rng(seed + 2)
+    levels = {}
+    for p in network.populations:
+        top = max(1, p.coding.max_level)
+        shape = (samples, network.timesteps, p.size)
+        levels[p.name] = (rng.integers(1, top + 1, shape) * (rng.random(shape) < rate)).astype(np.int32)
+    return Activity(levels)
+
+
+def chain(sizes: list[int], coding: Coding | None = None, weight: float = 1.0) -> Network:
+    """A fully connected chain: input, hidden layers, readout."""
+    coding = coding or SFN.uniform(4)
+    populations = [Population("l0", (sizes[0],), Graded(8), role="input")]
+    projections: list[Projection] = []
+    for i, n in enumerate(sizes[1:], 1):
+        output = i == len(sizes) - 1
+        populations.append(
+            Population(
+                f"l{i}", (n,), Readout(coding.timesteps) if output else coding, role="output" if output else "hidden"
+            )
+        )
+        projections.append(Dense(f"l{i - 1}", f"l{i}", np.full((n, sizes[i - 1]), weight)))
+    return Network(tuple(populations), tuple(projections), "chain")

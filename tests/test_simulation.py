@@ -1,0 +1,252 @@
+"""Simulation: counts against a brute-force walk, times against hand arithmetic and a naive twin."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfnhw.activity import Activity
+from sfnhw.chip import load_chip
+from sfnhw.errors import ActivityError, SimulationError
+from sfnhw.mapping import map_network
+from sfnhw.network import Network, Population, Sparse
+from sfnhw.neurons import SFN, Graded, Readout
+from sfnhw.sim import simulate
+from sfnhw.sim.packet_kernel import LATENCY_BINS
+from sfnhw.sim.tables import sent_neurons
+from tests.naive import PacketTwin, count
+from tests.networks import chain, random_activity, random_network
+
+REFERENCE = load_chip("reference")
+
+
+@st.composite
+def chips(draw, modes=("dataflow", "barrier")):
+    return REFERENCE.replace(
+        {
+            "core.neurons": draw(st.integers(24, 200)),
+            "core.synapse_lanes": draw(st.sampled_from([1, 4, 16])),
+            "core.state_banks": draw(st.integers(1, 2)),
+            "core.axon_cycles": draw(st.integers(1, 3)),
+            "core.threshold_unit.kind": draw(st.sampled_from(["parallel", "serial", "binary-search"])),
+            "core.threshold_unit.lanes": draw(st.sampled_from([1, 4])),
+            "noc.flit_bits": draw(st.sampled_from([16, 32])),
+            "noc.cast": draw(st.sampled_from(["multicast", "unicast"])),
+            "noc.virtual_channels": draw(st.integers(1, 4)),
+            "noc.vc_alloc_cycles": draw(st.integers(1, 2)),
+            "noc.link_cycles": draw(st.integers(1, 3)),
+            "io.bits_per_cycle": draw(st.sampled_from([8, 32])),
+            "execution.mode": draw(st.sampled_from(modes)),
+        }
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.floats(0, 1))
+def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
+    """Packets, deliveries, look-ups, synaptic operations, flits over links and through routers; analytic = packet."""
+    network = random_network(seed, T, recurrent=chip.execution.mode == "barrier")
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, samples=2, rate=rate)
+    result = simulate(mapping, activity, threads=1)
+    counts, walked = result.counts, count(mapping, activity)
+    on_link = result.tables.nodes.link >= 0
+    owner_flits = result.tables.slices.flits[result.tables.nodes.owner][:, None]
+    assert int(counts.sent.sum()) == walked["packets"]
+    assert int(counts.delivered.sum()) == walked["delivered"]
+    assert int(counts.row_packets.sum()) == walked["lookups"]
+    assert int(counts.row_synapses.sum()) == walked["operations"]
+    assert int((counts.node_packets * owner_flits)[on_link].sum()) == walked["flit_hops"]
+    assert int((counts.node_packets * owner_flits).sum()) == walked["flit_routers"]
+    assert result.timing.packet_latency.sum() == walked["delivered"]
+    analytic = simulate(mapping, activity, fidelity="analytic")
+    assert counts.equals(analytic.counts)
+    assert result.totals() == analytic.totals()
+    assert np.array_equal(result.actions.core, analytic.actions.core)
+    if chip.execution.mode == "barrier":
+        assert not counts.ends.any()
+        assert not counts.readies.any()
+    else:
+        # One end marker and one ready token for each slice and frame, whatever fired.
+        hidden = ~result.tables.slices.is_input
+        assert (counts.ends == 2).all()
+        assert (counts.readies[hidden] == 2).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000), chips(modes=("dataflow",)), st.floats(0, 1))
+def test_every_cycle_equals_the_naive_twin(seed, chip, rate):
+    """The kernel's wheel and arrays against a heap and dictionaries: latency of the sample and of every packet."""
+    network = random_network(seed)
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, samples=1, rate=rate)
+    result = simulate(mapping, activity, threads=1)
+    twin = PacketTwin(result.tables)
+    assert twin.run(sent_neurons(mapping, activity)[0, 0]) == result.timing.latency[0]
+    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
+    assert np.array_equal(histogram, result.timing.packet_latency)
+    assert result.timing.packet_latency_sum == sum(twin.latencies)
+
+
+def test_threads_change_nothing():
+    network = random_network(5, 2)
+    mapping = map_network(network, REFERENCE)
+    activity = random_activity(network, 5, samples=7)
+    one, four = (simulate(mapping, activity, threads=n) for n in (1, 4))
+    assert one.counts.equals(four.counts)
+    assert np.array_equal(one.timing.latency, four.timing.latency)
+    assert np.array_equal(one.timing.busy, four.timing.busy)
+    assert one.timing.interval == four.timing.interval
+
+
+def lonely(columns: int, hidden_at: int, **fields: object):
+    """One input neuron → one hidden neuron → one output, on a row of cores; returns the mapping with chosen cores."""
+    network = Network(
+        (
+            Population("x", (1,), Graded(8), role="input"),
+            Population("h", (1,), SFN.uniform(4)),
+            Population("y", (1,), Readout(), role="output"),
+        ),
+        (Sparse("x", "h", [1.0], [0, 1], [0]), Sparse("h", "y", [1.0], [0, 1], [0])),
+    )
+    chip = REFERENCE.replace({"noc.columns": columns, "noc.rows": 1, "io.router": (0, 0), **fields})
+    return network, chip, map_network(network, chip, placer="sequential")
+
+
+def test_latency_of_one_spike_through_the_chip_worked_by_hand():
+    """Pins and `h` on router 0, `y` on router 1; unit pipeline stages, so a router takes R = 4 and a link L = 1.
+
+    x: packet and end marker leave the pins in cycles 0 and 1 (32-bit flits, 32 bits a cycle).
+    A packet alone over H routers takes 4H + (H−1) + 3: H = 1: 7, H = 2: 12. So the end marker of x is at h's core in
+    cycle 1 + 7 = 8; look-up 1 → 9; the spike before it (cycle 7, look-up 8, synapse 8..9) is done at 9 too.
+    h: threshold walk of 1 neuron, parallel: 1 cycle → 10, when the spike and the end of the walk are ready. The port
+    takes a flit a cycle: spike 10, ready token 11, end marker 12. The end marker is at y's core in 12 + 12 = 24,
+    looked up at 25.
+    y: walk 1 cycle → 26: one readout packet of two flits (12 + 0 + 24 bits > 32) takes the port in 26 and 27; then
+    token 28, end marker 29. Back to the pins over 2 routers: 29 + 12 = 41.
+    """
+    network, chip, mapping = lonely(2, 0)
+    assert mapping.terminals.tolist() == [2, 0, 1]
+    activity = Activity({p.name: np.ones((1, 1, 1), int) for p in network.populations})
+    result = simulate(mapping, activity)
+    assert result.timing.latency.tolist() == [41]
+    # Packet latencies, ready to handed over: x→h 7, h→y 12, and y→pins 12 + 1 for its second flit.
+    assert np.flatnonzero(result.timing.packet_latency).tolist() == [7, 12, 13]
+    assert result.timing.packet_latency_sum == 7 + 12 + 13
+
+
+@pytest.mark.parametrize("hops", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("stages", "link", "interface"), [((1, 1, 1, 1), 1, 3), ((2, 1, 3, 1), 2, 3), ((0, 1, 0, 1), 1, 1)]
+)
+def test_zero_load_latency_is_the_routers_formula(hops, stages, link, interface):
+    """T0 = H·(RC+VA+SA+ST) + (H−1)·L + interface + flits − 1, with H = hops + 1 routers (Dally & Towles)."""
+    names = ("route_cycles", "vc_alloc_cycles", "switch_alloc_cycles", "switch_cycles")
+    fields = {f"noc.{n}": v for n, v in zip(names, stages, strict=True)}
+    fields |= {"noc.link_cycles": link, "noc.interface_cycles": interface, "noc.columns": hops + 2, "noc.rows": 1}
+    chip = REFERENCE.replace(fields)
+    network = chain([1, 1])
+    mapping = map_network(network, chip, placer="sequential")
+    mapping.terminals[1] = hops  # move the only slice along the row, and route anew
+    from sfnhw.mapping import route
+
+    routes = route(mapping.terminals, [[hops], [mapping.io]], hops + 2, 1, 0)
+    moved = type(mapping)(**{**vars(mapping), "routes": routes})
+    activity = Activity({"l0": np.ones((1, 1, 1), int), "l1": np.ones((1, 1, 1), int)})
+    latencies = np.flatnonzero(simulate(moved, activity).timing.packet_latency)
+    H, R = hops + 1, sum(stages)
+    alone = H * R + (H - 1) * link + interface
+    assert latencies.tolist() == [alone, alone + 1]  # the graded input in one flit, the readout in two
+
+
+def test_one_hot_link_passes_a_packet_in_max_flits_or_hold_over_channels():
+    """100 spikes over one link: V = 1 with unit stages holds an input VC 3 cycles a packet; V ≥ 3 passes one a cycle.
+
+    The pins inject one flit a cycle, so the last of 100 packets is at the far end 99·service later than the first.
+    """
+    network = chain([100, 1])
+    activity = Activity({"l0": np.ones((1, 1, 100), int), "l1": np.zeros((1, 1, 1), int)})
+    for channels, service in ((1, 3.0), (2, 1.5), (3, 1.0), (4, 1.0)):
+        chip = REFERENCE.replace(
+            {"noc.columns": 2, "noc.rows": 1, "io.router": (1, 0), "noc.virtual_channels": channels}
+        )
+        mapping = map_network(network, chip, placer="sequential")
+        result = simulate(mapping, activity)
+        latencies = np.repeat(np.arange(LATENCY_BINS), result.timing.packet_latency)
+        alone = 2 * 4 + 1 + 3
+        # All inputs are ready at cycle 0; packet k enters the link ⌈k·service⌉ cycles after the first.
+        expected = np.ceil(np.arange(100) * service).astype(int) + alone
+        assert np.array_equal(
+            np.sort(latencies), np.sort(np.append(expected, alone + 1))
+        )  # and the readout's two flits
+
+
+def test_a_core_serves_synapses_at_its_lanes():
+    """50 spikes × 64 synapses on 8 lanes: 8 cycles a spike, 400 busy cycles; the lanes start with the first spike."""
+    network = chain([50, 64, 1])
+    mapping = map_network(network, REFERENCE)
+    activity = Activity(
+        {"l0": np.ones((1, 1, 50), int), "l1": np.zeros((1, 1, 64), int), "l2": np.zeros((1, 1, 1), int)}
+    )
+    result = simulate(mapping, activity)
+    core = mapping.terminals[mapping.slices_of("l1")[0].index]
+    assert result.timing.busy[core].tolist() == [51, 400, 64, 2]  # 50 spikes + end marker; 64 updates; token and marker
+
+
+def test_pipelined_interval_is_the_slowest_stage():
+    """One hidden core with 400 cycles of synapses and 64 of thresholds, two banks: a result every 400 cycles or so."""
+    network = chain([50, 64, 1])
+    activity = Activity(
+        {"l0": np.ones((1, 1, 50), int), "l1": np.zeros((1, 1, 64), int), "l2": np.zeros((1, 1, 1), int)}
+    )
+    two = simulate(map_network(network, REFERENCE), activity).timing
+    one = simulate(map_network(network, REFERENCE.replace({"core.state_banks": 1})), activity).timing
+    assert 400 <= two.interval <= 410
+    # With one bank the next frame may come only when this one is read out: synapses + walk + a round trip of a token.
+    assert one.interval >= 400 + 64
+    assert two.latency[0] == one.latency[0], "an isolated sample does not care"
+
+
+def test_barrier_steps_are_timesteps_and_depth():
+    """T = 3 and two layers behind the input: 3 + 2 global steps a sample, each at least `barrier_cycles` long."""
+    network = random_network(2, 3)
+    chip = REFERENCE.replace({"execution.mode": "barrier", "execution.barrier_cycles": 50})
+    result = simulate(map_network(network, chip), random_activity(network, 2, samples=2))
+    steps = 3 - 1 + max(network.depth.values()) + 1
+    assert result.counts.steps == 2 * steps
+    assert (result.timing.latency >= 50 * steps).all()
+    assert result.totals()["barrier"] == 2 * steps * result.mapping.cores_used
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), chips())
+def test_more_lanes_and_more_banks_never_take_longer_alone(seed, chip):
+    network = random_network(seed)
+    activity = random_activity(network, seed, samples=1)
+    slow = simulate(map_network(network, chip.replace({"core.synapse_lanes": 1})), activity).timing
+    fast = simulate(map_network(network, chip.replace({"core.synapse_lanes": 64})), activity).timing
+    assert fast.latency[0] <= slow.latency[0]
+
+
+def test_layers_start_and_end_in_order():
+    network = random_network(7)
+    result = simulate(map_network(network, REFERENCE), random_activity(network, 7))
+    start, end = result.timing.layer_start, result.timing.layer_end
+    assert (start <= end).all()
+    assert (end.max(axis=1) <= result.timing.latency).all()
+    order = [network.populations.index(p) for p in network.order]
+    assert (np.diff(start[:, order], axis=1) >= 0).all()
+
+
+def test_unknown_fidelity_gets_the_nearest_name():
+    network = chain([3, 2])
+    with pytest.raises(
+        SimulationError, match=r"fidelity: found 'paket', expected one of packet, analytic \(did you mean 'packet'"
+    ):
+        simulate(map_network(network, REFERENCE), random_activity(network, 0), fidelity="paket")
+
+
+def test_activity_of_another_network_is_refused():
+    network = chain([3, 2])
+    with pytest.raises(ActivityError, match=r"activity\['l0'\]: found \(2, 1, 4\)"):
+        simulate(map_network(network, REFERENCE), random_activity(chain([4, 2]), 0))
