@@ -106,7 +106,7 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
     needed = ceil_div(groups, chip.noc.columns)
     return MappingError(
         layer=None,
-        resource="cores (noc.columns × noc.rows)",
+        resource="noc.columns × noc.rows",
         demand=groups,
         capacity=chip.cores,
         unit="cores",

@@ -170,7 +170,7 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         resource=field,
         demand=getattr(ask, resource),
         capacity=getattr(limit, resource),
-        unit=f"{unit} for its smallest slice (1 channel × 1 row)",
+        unit=f"{unit} in its smallest slice (1 channel × 1 row)",
         terms=terms,
         levers=tuple(levers),
     )

@@ -100,7 +100,7 @@ class MappingError(SfnhwError):
         self.layer, self.resource, self.demand, self.capacity, self.unit = layer, resource, demand, capacity, unit
         self.terms, self.levers = terms, levers
         who = f"layer {layer!r}" if layer else "the network"
-        text = f"{who} does not fit: needs {demand:,} {unit} of {resource}, the chip has {capacity:,}"
+        text = f"{who} does not fit: needs {demand:,} {unit}, {resource} gives {capacity:,}"
         text += f" ({demand - capacity:,} short)"
         if terms:
             text += "; the demand is " + ", ".join(terms)

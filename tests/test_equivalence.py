@@ -16,7 +16,7 @@ STEPS = st.sampled_from([1, 2, 4, 8, 16])
 
 @given(st.data(), STEPS, st.integers(0, 63))
 def test_neuron_if_over_t_steps_equals_mtn_in_one(data, T, v0):
-    """0 ≤ x(t) ≤ θ at every step, however uneven: the IF neuron's spikes = the level of the MTN with θ_M = θ/T, N = T."""
+    """0 ≤ x(t) ≤ θ at every step, however uneven: IF spikes = level of the MTN with θ_M = θ/T, N = T."""
     x = np.array(data.draw(st.lists(st.integers(0, 64), min_size=T, max_size=T))) / 64
     spikes = IF(T, v0 / 64).encode(x[:, None]).sum()
     # The MTN sees the mean input x̄; in its own unit θ/T that is x̄·T = Σ x(t), and v_M(0) = v(0)/T is v(0) units.

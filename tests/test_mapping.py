@@ -38,7 +38,7 @@ def walk(routes, slice_index, columns):
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(24, 300), st.sampled_from(["multicast", "unicast"]))
+@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(64, 300), st.sampled_from(["multicast", "unicast"]))
 def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast):
     network = random_network(seed, T)
     chip = REFERENCE.replace({"core.neurons": neurons, "noc.cast": cast})
@@ -108,7 +108,7 @@ def test_too_many_cores_says_how_many_and_which_layer():
         map_network(chain([10, 3000, 10]), REFERENCE.replace({"noc.columns": 2, "noc.rows": 2}))
     text = str(error.value)
     # 3,000 neurons at 256 a core are 12 slices; the readout needs 3,000 × 10 × 8 bits = 240,000 and fits one core more.
-    assert "needs 13 cores of cores (noc.columns × noc.rows), the chip has 4 (9 short)" in text
+    assert "needs 13 cores, noc.columns × noc.rows gives 4 (9 short)" in text
     assert "12 slices of layer 'l1'" in text
     assert "a mesh of 2 × 7" in text
     assert error.value.demand == 13
@@ -120,13 +120,13 @@ def test_one_neuron_too_big_says_what_its_weights_are():
         map_network(chain([70_000, 2]), REFERENCE)
     text = str(error.value)
     assert "layer 'l1' does not fit: needs 560,000 bits" in text
-    assert "the chip has 524,288 (35,712 short)" in text
+    assert "core.weight_memory.kib gives 524,288 (35,712 short)" in text
     assert "560,000 bits of weights from 'l0' (dense)" in text
     assert "raise core.weight_memory.kib" in text
 
 
 def test_thresholds_need_registers():
-    with pytest.raises(MappingError, match=r"needs 100 threshold registers .* of core.threshold_unit.registers"):
+    with pytest.raises(MappingError, match=r"needs 100 threshold registers .* core.threshold_unit.registers gives 64"):
         map_network(chain([4, 4, 2], SFN.uniform(100)), REFERENCE)
     # One table for each channel: 4 channels × 20 = 80 words > 64, so two slices.
     chip = REFERENCE.replace({"core.threshold_unit.sharing": "channel"})
@@ -161,5 +161,5 @@ def test_axons_by_neuron_are_counted_and_limited():
     assert map_network(network, REFERENCE).demands[1].axons == 1
     by_neuron = REFERENCE.replace({"core.axon_sharing": "neuron"})
     assert map_network(network, by_neuron).demands[1].axons == 300
-    with pytest.raises(MappingError, match=r"needs 300 axon-table entries .* of core.axons, the chip has 200"):
+    with pytest.raises(MappingError, match=r"needs 300 axon-table entries .* core.axons gives 200"):
         map_network(network, by_neuron.replace({"core.axons": 200}))

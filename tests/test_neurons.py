@@ -96,7 +96,7 @@ def test_floor_error_is_below_one_step(thresholds, h):
 
 @given(one_step_codings(), st.lists(st.integers(-30000, 30000), min_size=1, max_size=40), st.floats(3.0, 400.0))
 def test_integer_fire_equals_the_real_rule_away_from_register_rounding(coding, membrane, lsb_per_unit):
-    """acc·(1 unit / lsb_per_unit) through `encode` = acc through the registers, unless acc is within 1 LSB of a step."""
+    """acc / lsb_per_unit through `encode` = acc through the registers, unless within 1 LSB of a step."""
     numerics = Numerics(threshold_bits=32, accumulator_bits=32)
     table = coding.lower(np.array([lsb_per_unit]), numerics)
     acc = np.array(membrane, np.int64).reshape(1, 1, -1)

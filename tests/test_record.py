@@ -16,7 +16,7 @@ from tests.networks import chain, random_inputs, random_network
 
 
 def torch_levels(lowered, inputs):
-    """The same quantised network, evaluated by torch in float64 (exact below 2**53), layer by layer and step by step."""
+    """The same quantised network, evaluated by torch in float64 (exact below 2**53), step by step."""
     network, top = lowered.network, lowered.numerics.accumulator_max
     samples, T = len(inputs), network.timesteps
     levels = {network.inputs[0].name: [torch.tensor(inputs)] * T}
