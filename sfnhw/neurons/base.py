@@ -168,4 +168,4 @@ def registers(boundaries: Reals, lsb_per_unit: Reals, bits: int) -> Integers:
         # Rounding up may carry into one bit more, and then there is one bit less to keep.
         shift += int(int(np.rint(exact.max() / 2**shift)).bit_length() > bits)
         exact = np.rint(exact / 2**shift).astype(np.int64) << shift
-    return np.maximum(exact, 1)
+    return np.maximum(exact, 1 << shift)
