@@ -1,0 +1,129 @@
+"""Silicon area: of a core by component, of the chip, and what many thresholds add."""
+
+from dataclasses import dataclass
+
+from sfnhw.chip.chip import Chip
+from sfnhw.chip.threshold_unit import registers, unit_gates
+from sfnhw.neurons import ThresholdNeed
+
+# Register with enable: 6.38 µm² at Nangate45 = 8.0 gate equivalents (8.3 sky130, 8.0 ASAP7), synthesised; the threshold
+# select multiplexer is part of the unit's gates.
+REGISTER_GATES_PER_BIT = 8.0
+# Gate counts move between cell libraries (130, 45, 7 nm) within about 15 %.
+LIBRARY_SPREAD = 0.15
+
+
+@dataclass(frozen=True)
+class SquareMillimetres:
+    """An area with its bounds. [mm²]"""
+
+    value_mm2: float
+    low_mm2: float
+    high_mm2: float
+
+    def __add__(self, other: "SquareMillimetres") -> "SquareMillimetres":
+        return SquareMillimetres(
+            self.value_mm2 + other.value_mm2, self.low_mm2 + other.low_mm2, self.high_mm2 + other.high_mm2
+        )
+
+    def times(self, count: int) -> "SquareMillimetres":
+        """Return the area of `count` of them."""
+        return SquareMillimetres(self.value_mm2 * count, self.low_mm2 * count, self.high_mm2 * count)
+
+
+@dataclass(frozen=True)
+class ChipArea:
+    """The chip's area and its components over all cores. Pads and the power grid are not counted."""
+
+    total: SquareMillimetres
+    components: dict[str, SquareMillimetres]
+
+
+NOTHING = SquareMillimetres(0.0, 0.0, 0.0)
+
+
+def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
+    """Return the area of one core with its router, component -> mm².
+
+    The threshold unit is sized for the largest unsigned bank that its registers hold: N = registers where a slice
+    shares one table, N = registers // neurons (at least 1) where every channel has its own. State memory holds all
+    banks. The fits of the unit's gates are to N ≤ 16; beyond, they are extrapolated.
+    """
+    unit = chip.core.threshold_unit
+    thresholds = unit.registers if unit.sharing == "population" else max(1, unit.registers // chip.core.neurons)
+    gates = threshold_unit_area(chip, thresholds, False)
+    return {
+        "weight_memory": _area(chip, "weight_memory"),
+        "state_memory": _area(chip, "state_memory"),
+        "axon_table": _area(chip, "axon_table"),
+        "synapse_lanes": _area(chip, "synapse_lane").times(chip.core.synapse_lanes),
+        "threshold_unit": gates,
+        "threshold_registers": register_area(chip, unit.registers),
+        "control": _area(chip, "control"),
+        "router": _area(chip, "router"),
+    }
+
+
+def chip_area(chip: Chip) -> ChipArea:
+    """Return the area of all cores and routers, in total and by component."""
+    components = {name: area.times(chip.cores) for name, area in core_area(chip).items()}
+    return ChipArea(sum(components.values(), NOTHING), components)
+
+
+def threshold_unit_area(chip: Chip, thresholds: int, signed: bool) -> SquareMillimetres:
+    """Return the area of all lanes of a threshold unit that serves N thresholds for each polarity; no registers."""
+    unit = chip.core.threshold_unit
+    gates = unit_gates(unit.kind, thresholds, chip.core.accumulator_bits, signed)
+    return _gates_area(chip, gates.value * unit.lanes, gates.fit_error + LIBRARY_SPREAD)
+
+
+def register_area(chip: Chip, words: int) -> SquareMillimetres:
+    """Return the area of threshold registers (flip-flops with enable)."""
+    bits = words * chip.core.threshold_unit.register_bits
+    return _gates_area(chip, bits * REGISTER_GATES_PER_BIT, LIBRARY_SPREAD)
+
+
+def threshold_overhead_area(
+    chip: Chip, thresholds: int, signed: bool = False, groups: int = 1
+) -> dict[str, SquareMillimetres]:
+    """Return what N thresholds add to ONE core, beside plain integrate-and-fire with one programmable threshold.
+
+    A power-of-two unit needs no programmable comparator and may come out below zero.
+
+    Parameters
+    ----------
+    thresholds : N for each polarity.
+    signed : with a negative branch.
+    groups : tables that the core holds (its channels, where `sharing` is ``channel``); the plain neuron has one
+        register for each of them.
+
+    Returns
+    -------
+    ``threshold_unit``, ``threshold_registers`` and their sum ``total``, in mm² of one core. The spacing is taken to be
+    one that the unit serves.
+    """
+    unit = chip.core.threshold_unit
+    spacing = {"uniform": "uniform", "power-of-two": "power-of-two"}.get(unit.kind, "free")
+    need = ThresholdNeed("bank", thresholds, signed, spacing)  # type: ignore[arg-type]
+    words = register_area(chip, registers(unit.kind, need, groups) - groups)
+    plain = unit_gates("parallel", 1, chip.core.accumulator_bits, False).value * unit.lanes
+    more = _minus(threshold_unit_area(chip, thresholds, signed), _gates_area(chip, plain, LIBRARY_SPREAD))
+    return {"threshold_unit": more, "threshold_registers": words, "total": more + words}
+
+
+def _gates_area(chip: Chip, gates: float, spread: float) -> SquareMillimetres:
+    one = _area(chip, "gate_equivalent")
+    return SquareMillimetres(
+        one.value_mm2 * gates, one.low_mm2 * gates * (1 - spread), one.high_mm2 * gates * (1 + spread)
+    )
+
+
+def _area(chip: Chip, term: str) -> SquareMillimetres:
+    area = chip.area_of(term)
+    return SquareMillimetres(area.value_um2 * 1e-6, area.low_um2 * 1e-6, area.high_um2 * 1e-6)
+
+
+def _minus(a: SquareMillimetres, b: SquareMillimetres) -> SquareMillimetres:
+    # Both come from the same cells, so their errors go together: low minus low, high minus high.
+    value, *ends = (a.value_mm2 - b.value_mm2, a.low_mm2 - b.low_mm2, a.high_mm2 - b.high_mm2)
+    return SquareMillimetres(value, min(value, *ends), max(value, *ends))

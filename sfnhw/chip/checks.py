@@ -1,0 +1,123 @@
+"""What one field cannot know: rules between the fields and the price tables of a chip."""
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from sfnhw.actions import ACTION_NAMES
+from sfnhw.chip.fields import flatten
+from sfnhw.chip.prices import AREA_TERMS, Row
+from sfnhw.chip.validation import Problem
+from sfnhw.errors import nearest
+
+if TYPE_CHECKING:
+    from sfnhw.chip.chip import Chip
+
+# Wide enough for any real fit; narrow enough that no power of them overflows.
+MAX_EXPONENT = 4
+MIN_AT, MAX_AT = 1e-6, 1e9
+
+
+def problems(chip: "Chip") -> list[Problem]:
+    """Return everything that is inconsistent in a chip whose single fields are valid."""
+    found = _widths(chip)
+    found += _names("energy", chip.energy, ACTION_NAMES, "action")
+    found += _names("area", chip.area, tuple(AREA_TERMS), "component")
+    fields = flatten(chip)
+    for section, table in (("energy", chip.energy), ("static", dict(chip.static)), ("area", chip.area)):
+        for name, row in table.items():
+            found += _row(chip, fields, section, name, row)
+    return found
+
+
+def _widths(chip: "Chip") -> list[Problem]:
+    core, noc, found = chip.core, chip.noc, []
+    for place, router, limit in zip((0, 1), chip.io.router, (noc.columns, noc.rows), strict=True):
+        if not 0 <= router < limit:
+            side = "column" if place == 0 else "row"
+            size = f"inside the mesh of {noc.columns} x {noc.rows}: a {side} from 0 to {limit - 1}"
+            found.append(Problem(("io", "router"), "", list(chip.io.router), size))
+            break
+    for memory, width, what in (
+        ("weight_memory", core.weight_bits, "weight"),
+        ("state_memory", core.accumulator_bits, "accumulator"),
+    ):
+        word = getattr(core, memory).word_bits
+        if word < width:
+            found.append(
+                Problem(("core", memory, "word_bits"), "", word, f"at least one {what} of {width} bits in a word")
+            )
+    if noc.header_bits >= noc.flit_bits:
+        expected = f"fewer bits than a flit has ({noc.flit_bits})"
+        found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))
+    return found
+
+
+def _names(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
+    found = [
+        Problem((section, name), f"unknown {what}", None, "one of " + ", ".join(known) + nearest(name, known), True)
+        for name in table
+        if name not in known
+    ]
+    found += [
+        Problem((section, name), f"missing: every chip prices this {what}") for name in known if name not in table
+    ]
+    return found
+
+
+def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row) -> list[Problem]:
+    path, found = (section, name), []
+    value, low, high = row.bounds()
+    if not low <= value <= high:
+        found.append(
+            Problem(path, "the bounds are not in order", f"{low:g}, {value:g}, {high:g}", "low ≤ value ≤ high")
+        )
+    given = {"node_nm": chip.technology.node_nm, "voltage_v": chip.technology.voltage_v}
+    for key, of_chip in given.items():
+        of_row = getattr(row, key, None)
+        if of_row is not None and of_row != of_chip:
+            message = "a price of another node or supply than the chip's is not mixed in"
+            found.append(Problem((*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}"))
+    found += _follows(row, fields, path)
+    if not found and not all(isfinite(number) for number in row.scaled(lambda name: fields[name])):
+        found.append(Problem(path, "the price is not finite at this configuration"))
+    return found
+
+
+def _follows(row: Row, fields: dict[str, Any], path: tuple[str, str]) -> list[Problem]:
+    """Check that what a price follows are fields, and that it says where it holds."""
+    found = []
+    for key, exponent in row.scaling.items():
+        at = row.at.get(key)
+        if not _is_number(fields.get(key)):
+            found.append(_no_field((*path, "scaling", key), fields, numeric=True))
+        elif at is None:
+            found.append(
+                Problem((*path, "scaling", key), "no reference value for this field", None, f"{key} under `at`")
+            )
+        elif fields[key] <= 0:
+            found.append(Problem((*path, "scaling", key), f"{key} is {fields[key]:g}", None, "a field that is above 0"))
+        if not abs(exponent) <= MAX_EXPONENT:
+            expected = f"a number from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+            found.append(Problem((*path, "scaling", key), "", exponent, expected))
+    for key, at in row.at.items():
+        if not MIN_AT <= at <= MAX_AT:
+            found.append(Problem((*path, "at", key), "", at, f"a number from {MIN_AT:g} to {MAX_AT:g}"))
+        if not _is_number(fields.get(key)):
+            found.append(_no_field((*path, "at", key), fields, numeric=True))
+    for key, table in row.factors.items():
+        if key not in fields:
+            found.append(_no_field((*path, "factors", key), fields, numeric=False))
+        for choice, factor in table.items():
+            if not 0 <= factor <= MAX_AT:
+                found.append(Problem((*path, "factors", key, choice), "", factor, f"a number from 0 to {MAX_AT:g}"))
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _no_field(path: tuple[str, ...], fields: dict[str, Any], numeric: bool) -> Problem:
+    known = [name for name, value in fields.items() if _is_number(value) or not numeric]
+    message = "no such numeric field of a chip" if numeric else "no such field of a chip"
+    return Problem(path, message, None, f"a dotted field as in core.weight_bits{nearest(path[-1], known)}", True)

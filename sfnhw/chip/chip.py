@@ -1,0 +1,156 @@
+"""The chip: what it is made of, what its actions cost, and how to change one field of it."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import Field
+
+from sfnhw.actions import ACTIONS
+from sfnhw.chip.fields import flatten, lookup, replaced
+from sfnhw.chip.prices import (
+    AREA_TERMS,
+    STATIC_UNITS,
+    Area,
+    AreaRow,
+    EnergyRow,
+    LeakageRow,
+    Power,
+    Price,
+    Static,
+)
+from sfnhw.chip.schema import Core, Execution, Io, Noc, Packet, Part, Technology, entry
+from sfnhw.errors import ChipError, nearest
+from sfnhw.numerics import Numerics
+
+
+class Chip(Part):
+    """A multi-core neuromorphic chip, as its file describes it. Made by `load_chip`; frozen."""
+
+    name: str = entry("", "what the chip is called in reports", min_length=1)
+    description: str = entry("", "one sentence about it")
+    not_modelled: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="what of the real thing this file leaves out",
+        json_schema_extra={"unit": ""},
+    )
+    schema_version: int = entry("", "version of this file format", ge=1, le=1)
+    technology: Technology = entry("", "node and supply")
+    clock_mhz: float = entry("MHz", "clock of cores and routers", gt=0, le=10_000)
+    core: Core = entry("", "one core")
+    noc: Noc = entry("", "network-on-chip")
+    packet: Packet = entry("", "spike packets")
+    execution: Execution = entry("", "when a layer starts")
+    io: Io = entry("", "pins")
+    energy: dict[str, EnergyRow] = entry("pJ", "action -> price row")
+    static: Static = entry("", "leakage and clock")
+    area: dict[str, AreaRow] = entry("um2", "component -> area row")
+
+    @property
+    def cores(self) -> int:
+        """Number of cores: one at each router."""
+        return self.noc.columns * self.noc.rows
+
+    @property
+    def numerics(self) -> Numerics:
+        """The widths at which the chip computes."""
+        core = self.core
+        return Numerics(
+            weight_bits=core.weight_bits,
+            decode_bits=core.decode_bits,
+            threshold_bits=core.threshold_unit.register_bits,
+            accumulator_bits=core.accumulator_bits,
+            overflow=core.overflow,
+        )
+
+    def field(self, name: str) -> Any:
+        """Return the value of a dotted field, e.g. ``core.weight_memory.kib``; raises ChipError where there is none."""
+        return lookup(self, name)
+
+    def fields(self) -> dict[str, Any]:
+        """Return all fields but the price tables, flat: dotted name -> value."""
+        return flatten(self)
+
+    def replace(self, changes: dict[str, Any]) -> "Chip":
+        """Return a chip with dotted fields changed, validated like a file; texts are read as YAML scalars.
+
+        Raises
+        ------
+        ChipError : an unknown field (with the nearest name and all fields there are), or a value that does not fit.
+        """
+        return replaced(self, changes)
+
+    def energy_price(self, action: str) -> Price:
+        """Return the energy of one action at this configuration. [pJ]
+
+        Raises
+        ------
+        ChipError : no such action.
+        """
+        return Price(*self._row(self.energy, action, "energy").scaled(self.field))
+
+    def static_price(self, term: str) -> Price | Power:
+        """Return leakage (`Power`, µW of one powered core or router) or clock (`Price`, pJ of one active cycle).
+
+        `term` is a name of `sfnhw.actions.STATIC_TERMS`, or the file's key, which has the unit at its end.
+
+        Raises
+        ------
+        ChipError : no such term.
+        """
+        keys = {key.rpartition("_")[0]: key for key in STATIC_UNITS}
+        key = keys.get(term, term)
+        row: EnergyRow | LeakageRow = self._row(dict(self.static), key, "static")
+        scaled = row.scaled(self.field)
+        return Power(*scaled) if isinstance(row, LeakageRow) else Price(*scaled)
+
+    def area_of(self, term: str) -> Area:
+        """Return the area of one component at this configuration. [µm²]
+
+        Raises
+        ------
+        ChipError : no such component.
+        """
+        return Area(*self._row(self.area, term, "area").scaled(self.field))
+
+    @staticmethod
+    def _row(table: dict[str, Any], name: str, section: str) -> Any:
+        if name not in table:
+            expected = "one of " + ", ".join(table) + nearest(name, list(table))
+            raise ChipError(f"the chip has no {section} price for this", field=section, found=name, expected=expected)
+        return table[name]
+
+    def price_rows(self, section: str = "energy") -> list[dict[str, Any]]:
+        """Return a price table as flat rows at this configuration: ``energy``, ``static`` or ``area``.
+
+        Keys: action (energy) or term, the value with `low` and `high` (pJ, µW or µm²: the unit is in the key),
+        source, node_nm, voltage_v, meaning.
+
+        Raises
+        ------
+        ChipError : no such section.
+        """
+        tables: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
+            "energy": ("action", self.energy, {action.name: action.meaning for action in ACTIONS}),
+            "static": ("term", dict(self.static), STATIC_UNITS),
+            "area": ("term", self.area, AREA_TERMS),
+        }
+        if section not in tables:
+            raise ChipError(field="section", found=section, expected="'energy', 'static' or 'area'")
+        label, table, meanings = tables[section]
+        rows = []
+        for name, row in table.items():
+            numbers = [key for key in type(row).model_fields if key.endswith(("_pj", "_uw", "_um2"))]
+            numbers.sort(key=lambda key: key.startswith(("low", "high")))
+            rest = {key: getattr(row, key, None) for key in ("source", "node_nm", "voltage_v")}
+            rows.append(
+                {label: name, **dict(zip(numbers, row.scaled(self.field), strict=True)), **rest}
+                | {"meaning": meanings[name]}
+            )
+        return rows
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of the canonical content: equal chips have equal fingerprints."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()

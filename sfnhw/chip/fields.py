@@ -1,0 +1,92 @@
+"""Dotted chip fields: reading one, listing all, changing some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+
+from sfnhw.chip.validation import Locate, nowhere
+from sfnhw.errors import ChipError, nearest
+from sfnhw.yaml_source import parse_yaml
+
+if TYPE_CHECKING:
+    from sfnhw.chip.chip import Chip
+
+# Sections that hold prices; they are no fields of the configuration.
+TABLES = ("energy", "static", "area")
+# Fields that say what the chip is called, not what it is.
+LABELS = ("name", "description", "not_modelled", "schema_version")
+
+C = TypeVar("C", bound="Chip")
+
+
+def flatten(part: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Return dotted name -> value of all fields but the price tables."""
+    flat: dict[str, Any] = {}
+    for name in type(part).model_fields:
+        if not prefix and name in TABLES:
+            continue
+        value = getattr(part, name)
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {f"{prefix}{name}": value}
+    return flat
+
+
+def names_of(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all fields that hold a value, price tables left out."""
+    names: list[str] = []
+    for name, info in model.model_fields.items():
+        if not prefix and name in TABLES:
+            continue
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names += names_of(inner, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def sweepable(model: type[BaseModel]) -> list[str]:
+    """Return the dotted names of the fields that describe the hardware."""
+    return [name for name in names_of(model) if name not in LABELS]
+
+
+def lookup(chip: Chip, name: str) -> Any:
+    """Return the value of a dotted field; raises ChipError where there is none."""
+    value: Any = chip
+    for part in name.split("."):
+        if not isinstance(value, BaseModel) or part not in type(value).model_fields:
+            raise unknown_field(name, type(chip))
+        value = getattr(value, part)
+    if isinstance(value, BaseModel) or name in TABLES:
+        raise unknown_field(name, type(chip))
+    return value
+
+
+def unknown_field(name: str, model: type[BaseModel]) -> ChipError:
+    """Return the error for a dotted name that is no field, with the nearest and all that there are."""
+    known = names_of(model)
+    # People type the last part alone: 'columns' is as near to noc.columns as can be.
+    ends = [field for field in known if field.endswith(f".{name}")]
+    hint = f" (did you mean {ends[0]!r}?)" if len(ends) == 1 else nearest(name, known)
+    return ChipError(
+        f"no such field of a chip{hint}", field="replace", found=name, expected="one of " + ", ".join(sweepable(model))
+    )
+
+
+def replaced(chip: C, changes: dict[str, Any], locate: Locate = nowhere) -> C:
+    """Return the chip with dotted fields changed, validated again; see `Chip.replace`."""
+    from sfnhw.chip.load import build
+
+    data = chip.model_dump()
+    known = names_of(type(chip))
+    for name, value in changes.items():
+        if name not in known:
+            raise unknown_field(name, type(chip))
+        *around, last = name.split(".")
+        target = data
+        for part in around:
+            target = target[part]
+        is_text = isinstance(value, str) and name not in LABELS
+        target[last] = parse_yaml(value or "''", f"the value of {name}").value if is_text else value
+    return build(data, locate, type(chip))

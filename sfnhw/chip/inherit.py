@@ -1,0 +1,44 @@
+"""`base:` in a chip file: what the base says, with what differs laid over it."""
+
+from typing import Any
+
+from sfnhw.errors import Where
+from sfnhw.yaml_source import YamlSource
+
+Location = tuple[str | int, ...]
+
+_TABLES = ("energy", "static", "area")
+_NUMBERS = ("_pj", "_uw", "_um2")
+_INHERITED_BY_A_NEW_PRICE = ("node_nm", "voltage_v")
+
+
+def merge(base: YamlSource, over: YamlSource, default_name: str) -> YamlSource:
+    """Lay a file over its base: mappings field by field, everything else replaced; positions follow the values.
+
+    A price row that gives a number of its own is a new row: of the base's it keeps the node and the supply, but neither
+    the source nor what the price follows, which were the base's number's. A file without a name of its own gets
+    `default_name`, so that a report never calls it by its base's name.
+    """
+    changes = {key: value for key, value in over.value.items() if key != "base"}
+    changes.setdefault("name", default_name)
+    replaced: list[Location] = []
+    value = _overlay(base.value, changes, (), replaced)
+
+    def kept(places: dict[Location, Where]) -> dict[Location, Where]:
+        return {path: where for path, where in places.items() if not any(path[: len(r)] == r for r in replaced)}
+
+    return YamlSource(value, {**kept(base.places), **over.places}, {**kept(base.key_places), **over.key_places})
+
+
+def _overlay(base: Any, over: Any, path: Location, replaced: list[Location]) -> Any:
+    """Return `over` laid on `base`, and note the paths at which nothing of the base is left."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        replaced.append(path)
+        return over
+    if len(path) == 2 and path[0] in _TABLES and any(str(key).endswith(_NUMBERS) for key in over):
+        replaced.append(path)
+        return {**{key: base[key] for key in _INHERITED_BY_A_NEW_PRICE if key in base}, **over}
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _overlay(base[key], value, (*path, key), replaced) if key in base else value
+    return merged

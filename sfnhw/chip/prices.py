@@ -1,0 +1,141 @@
+"""Rows of the price tables, and what a price is at a given configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from pydantic import Field
+
+from sfnhw.chip.schema import Part, entry
+
+# Area terms that every chip file gives. `gate_equivalent` is one NAND2; `synapse_lane` one lane; the rest one core's
+# or one router's.
+AREA_TERMS: dict[str, str] = {
+    "weight_memory": "weight memory of one core, with its periphery",
+    "state_memory": "state memory of one core, with its periphery",
+    "axon_table": "axon table of one core",
+    "synapse_lane": "one synapse lane: multiplier, adder, pipeline registers",
+    "control": "sequencer and packet interface of one core",
+    "gate_equivalent": "one gate equivalent (NAND2): the threshold unit is counted in these",
+    "router": "one router with its buffers",
+}
+
+STATIC_UNITS: dict[str, str] = {
+    "core_leakage_uw": "leakage of one powered core",
+    "router_leakage_uw": "leakage of one powered router",
+    "core_clock_pj": "clock of one core in a cycle in which it works",
+    "router_clock_pj": "clock of one router in a cycle in which it moves a flit",
+}
+
+
+@dataclass(frozen=True)
+class Price:
+    """Energy of one action, or of one active cycle. [pJ]"""
+
+    value_pj: float
+    low_pj: float
+    high_pj: float
+
+
+@dataclass(frozen=True)
+class Power:
+    """Leakage. [µW] One µW for one cycle of an f MHz clock is 1/f pJ."""
+
+    value_uw: float
+    low_uw: float
+    high_uw: float
+
+
+@dataclass(frozen=True)
+class Area:
+    """Silicon area. [µm²]"""
+
+    value_um2: float
+    low_um2: float
+    high_um2: float
+
+
+class Row(Part):
+    """What all price rows share: where the number comes from, and how it follows the chip's fields.
+
+    value = given value · Π (field / at[field]) ** scaling[field] · Π factors[field][value of field]
+    """
+
+    source: str = entry("", "where the number comes from and how it was derived", min_length=1, pattern=r"\S")
+    at: dict[str, float] = Field(
+        default={}, description="chip field -> the value that the price holds at", json_schema_extra={"unit": ""}
+    )
+    scaling: dict[str, float] = Field(
+        default={}, description="chip field -> exponent of the power law", json_schema_extra={"unit": ""}
+    )
+    factors: dict[str, dict[str, float]] = Field(
+        default={},
+        description="chip field with choices -> choice -> factor (1 where a choice is not named)",
+        json_schema_extra={"unit": ""},
+    )
+
+    def bounds(self) -> tuple[float, float, float]:
+        """Return (value, low, high) as the file gives them."""
+        raise NotImplementedError
+
+    def factor(self, field: Callable[[str], Any]) -> float:
+        """Return what the configuration multiplies the given price by; `field` looks up a dotted chip field."""
+        power = prod((field(name) / self.at[name]) ** exponent for name, exponent in self.scaling.items())
+        return power * prod(table.get(str(field(name)), 1.0) for name, table in self.factors.items())
+
+    def scaled(self, field: Callable[[str], Any]) -> tuple[float, float, float]:
+        """Return (value, low, high) at a configuration."""
+        factor = self.factor(field)
+        value, low, high = self.bounds()
+        return value * factor, low * factor, high * factor
+
+
+class EnergyRow(Row):
+    """The energy of one action, or of the clock in one active cycle."""
+
+    energy_pj: float = entry("pJ", "best estimate", ge=0)
+    low_pj: float = entry("pJ", "lower bound", ge=0)
+    high_pj: float = entry("pJ", "upper bound", ge=0)
+    node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
+    voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
+
+    def bounds(self) -> tuple[float, float, float]:
+        """(value, low, high) in pJ."""
+        return self.energy_pj, self.low_pj, self.high_pj
+
+
+class LeakageRow(Row):
+    """Leakage power of one powered core or router."""
+
+    power_uw: float = entry("uW", "best estimate", ge=0)
+    low_uw: float = entry("uW", "lower bound", ge=0)
+    high_uw: float = entry("uW", "upper bound", ge=0)
+    node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
+    voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
+
+    def bounds(self) -> tuple[float, float, float]:
+        """(value, low, high) in µW."""
+        return self.power_uw, self.low_uw, self.high_uw
+
+
+class AreaRow(Row):
+    """The area of one component."""
+
+    area_um2: float = entry("um2", "best estimate", ge=0)
+    low_um2: float = entry("um2", "lower bound", ge=0)
+    high_um2: float = entry("um2", "upper bound", ge=0)
+    node_nm: float = entry("nm", "node that the area holds for; must be the chip's", gt=0)
+
+    def bounds(self) -> tuple[float, float, float]:
+        """(value, low, high) in µm²."""
+        return self.area_um2, self.low_um2, self.high_um2
+
+
+class Static(Part):
+    """Energy that time costs, not events."""
+
+    core_leakage_uw: LeakageRow = entry("uW", STATIC_UNITS["core_leakage_uw"])
+    router_leakage_uw: LeakageRow = entry("uW", STATIC_UNITS["router_leakage_uw"])
+    core_clock_pj: EnergyRow = entry("pJ per active cycle", STATIC_UNITS["core_clock_pj"])
+    router_clock_pj: EnergyRow = entry("pJ per active cycle", STATIC_UNITS["router_clock_pj"])

@@ -1,0 +1,113 @@
+"""What a chip file may say: every field with its unit, meaning and bounds. The prices are in `prices`."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, strict about types, no unknown fields, no infinities."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def entry(unit: str, description: str, **bounds: Any) -> Any:
+    """Return a required field with a unit ('' where it has none), a meaning and bounds."""
+    return Field(description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+class Technology(Part):
+    """The process node and supply that every price in the file is given for."""
+
+    node_nm: float = entry("nm", "process node", ge=1, le=250)
+    voltage_v: float = entry("V", "core supply voltage", ge=0.2, le=2.0)
+
+
+class Memory(Part):
+    """An SRAM of one core."""
+
+    kib: int = entry("KiB", "capacity", ge=1, le=65536)
+    word_bits: int = entry("bits", "width of one word; a read moves a whole word", ge=8, le=1024)
+
+
+class ThresholdUnit(Part):
+    """What turns an accumulator into a level."""
+
+    kind: Literal["parallel", "serial", "binary-search", "uniform", "power-of-two"] = entry(
+        "",
+        "microarchitecture: N comparators at once, one comparator N times, one comparator halving the table, a divider "
+        "(uniform thresholds only), or a leading-one detector (power-of-two thresholds only)",
+    )
+    lanes: int = entry("neurons", "neurons updated at once", ge=1, le=256)
+    registers: int = entry("words", "threshold registers of one core", ge=1, le=1 << 20)
+    register_bits: int = entry("bits", "width of a threshold register", ge=2, le=32)
+    sharing: Literal["population", "channel"] = entry(
+        "", "one table of N thresholds for a whole slice, or N thresholds for each of its channels"
+    )
+
+
+class Core(Part):
+    """One core: axon table, synapse lanes, memories and threshold unit."""
+
+    neurons: int = entry("neurons", "neurons that a core may hold", ge=1, le=1 << 20)
+    axons: int = entry("entries", "size of the axon table", ge=1, le=1 << 20)
+    axon_sharing: Literal["slice", "neuron"] = entry(
+        "", "one axon entry for each incoming source slice, or for each source neuron"
+    )
+    weight_bits: int = entry("bits", "signed weight, symmetric range", ge=2, le=16)
+    decode_bits: int = entry("bits", "magnitude of a decode-table word (what a level stands for)", ge=1, le=16)
+    accumulator_bits: int = entry("bits", "signed accumulator (membrane)", ge=8, le=48)
+    overflow: Literal["saturate", "wrap"] = entry("", "what an accumulator does beyond its range")
+    state_banks: int = entry(
+        "", "accumulator sets: with 2, the next frame arrives while this one is thresholded", ge=1, le=2
+    )
+    synapse_lanes: int = entry("per cycle", "synaptic operations a cycle", ge=1, le=1024)
+    axon_cycles: int = entry("cycles", "one axon look-up", ge=1, le=1000)
+    weight_memory: Memory = entry("", "weights, explicit synapse indices, biases")
+    state_memory: Memory = entry("", "accumulators")
+    threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
+
+
+class Noc(Part):
+    """The network-on-chip."""
+
+    topology: Literal["mesh"] = entry("", "shape of the network")
+    columns: int = entry("routers", "width of the mesh; one core at each router", ge=1, le=1024)
+    rows: int = entry("routers", "height of the mesh", ge=1, le=1024)
+    routing: Literal["xy"] = entry("", "dimension order: first along the row, then along the column")
+    cast: Literal["multicast", "unicast"] = entry(
+        "", "one packet for all destinations that forks in routers, or one packet for each destination"
+    )
+    flit_bits: int = entry("bits", "what a link moves in a cycle", ge=8, le=1024)
+    header_bits: int = entry("bits", "route key in front of a packet; must be narrower than a flit", ge=1, le=64)
+    route_cycles: int = entry("cycles", "route computation (RC); 0 with lookahead", ge=0, le=100)
+    vc_alloc_cycles: int = entry("cycles", "virtual-channel allocation (VA)", ge=0, le=100)
+    switch_alloc_cycles: int = entry("cycles", "switch allocation (SA); 0 where it is speculative", ge=0, le=100)
+    switch_cycles: int = entry("cycles", "switch traversal (ST)", ge=1, le=100)
+    link_cycles: int = entry("cycles", "one link between neighbours", ge=1, le=1000)
+    interface_cycles: int = entry("cycles", "injection and ejection together", ge=0, le=100)
+    virtual_channels: int = entry("", "virtual channels of each input port", ge=1, le=64)
+    link_mm: float = entry("mm", "length of a link between neighbours", gt=0, le=100)
+
+
+class Packet(Part):
+    """How spikes are packed."""
+
+    format: Literal["aer"] = entry("", "one address event a packet: route key, source index, level")
+
+
+class Execution(Part):
+    """When a layer starts."""
+
+    mode: Literal["dataflow", "barrier"] = entry(
+        "", "a layer starts when its inputs are in (end markers are sent), or at a global step"
+    )
+    barrier_cycles: int = entry("cycles", "one global synchronisation (barrier mode only)", ge=0, le=10**6)
+    gate_idle_cores: bool = entry("", "cores that hold no slice are power gated: no leakage, no clock")
+
+
+class Io(Part):
+    """Where inputs enter and outputs leave."""
+
+    router: tuple[int, int] = entry("(column, row)", "router that the pins attach to", strict=False)
+    bits_per_cycle: int = entry("bits", "width of the pins, each way", ge=1, le=65536)

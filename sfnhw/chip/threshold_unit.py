@@ -1,0 +1,171 @@
+"""What one neuron update costs on each threshold-unit microarchitecture: actions, cycles, registers, gates.
+
+N is the number of thresholds for each polarity, B = ⌈log2(N+1)⌉ the bits that tell N+1 outcomes apart.
+
+| kind | comparators | compares | threshold reads | encodes | cycles | serves |
+| --- | --- | --- | --- | --- | --- | --- |
+| parallel | N (2N signed) | N (2N) | N (2N) | 1 | 1 | any spacing |
+| serial | 1 | N (2N) | N (2N) | 1 | N (2N) | any spacing |
+| binary-search | 1 | B (+1 signed) | B | 1 | 1 + B | any spacing |
+| uniform | 1 | B (+1 signed) | 1 | 1 | 1 + B | uniform |
+| power-of-two | 0 | 0 | 0 | 1 | 1 | power of two |
+
+With N = 1 every kind is plain integrate-and-fire: 1 compare, 1 read, no encode, 1 cycle; a signed one compares with
+both signs (2 and 2, in 2 cycles unless the unit is parallel).
+
+Source: the microarchitectures were generated and synthesised for this project (yosys 0.23 + ABC, Nangate45, mapped
+netlists checked against a Python model, N = 1 .. 16, 16-bit state). A serial comparator was not synthesised: its gates
+are those of the binary search, which has the same parts and a different sequencer.
+"""
+
+from dataclasses import dataclass
+
+from sfnhw.errors import ChipError, nearest
+from sfnhw.neurons import ThresholdNeed
+from sfnhw.units import bits_for
+
+KINDS: tuple[str, ...] = ("parallel", "serial", "binary-search", "uniform", "power-of-two")
+
+# Spacings that each kind serves; a bank of one threshold is of every spacing.
+_SERVES: dict[str, tuple[str, ...]] = {
+    "parallel": ("free", "uniform", "power-of-two"),
+    "serial": ("free", "uniform", "power-of-two"),
+    "binary-search": ("free", "uniform", "power-of-two"),
+    "uniform": ("uniform",),
+    "power-of-two": ("power-of-two",),
+}
+
+
+# Growth of the unit's gates for each bit beyond 16, relative to 16 bits; see `unit_gates`.
+_PER_BIT = {
+    "parallel": 0.0748,
+    "serial": 0.0535,
+    "binary-search": 0.0535,
+    "uniform": 24.1 / (24.1 * 16 - 32),
+    "power-of-two": 24.1 / (24.1 * 16 - 32),
+}
+
+
+@dataclass(frozen=True)
+class UpdateCost:
+    """One neuron through the threshold unit: cycles of a lane, and how often each action happens."""
+
+    cycles: int
+    compares: int = 0
+    threshold_reads: int = 0
+    encodes: int = 0
+    requantises: int = 0
+
+
+def update_cost(kind: str, need: ThresholdNeed) -> UpdateCost:
+    """Return what one neuron update costs on a threshold unit of this kind.
+
+    Raises
+    ------
+    ChipError : an unknown kind, or a unit that cannot serve the spacing of the thresholds.
+    """
+    check_serves(kind, need)
+    if need.kind == "requantise":
+        return UpdateCost(cycles=1, requantises=1)
+    if need.kind == "none":
+        return UpdateCost(cycles=1)
+    n, sides = need.thresholds, 2 if need.signed else 1
+    if n == 1:
+        return UpdateCost(cycles=1 if kind == "parallel" else sides, compares=sides, threshold_reads=sides)
+    if kind == "power-of-two":
+        return UpdateCost(cycles=1, encodes=1)
+    bits = bits_for(n + 1)
+    if kind == "parallel":
+        return UpdateCost(cycles=1, compares=sides * n, threshold_reads=sides * n, encodes=1)
+    if kind == "serial":
+        return UpdateCost(cycles=sides * n, compares=sides * n, threshold_reads=sides * n, encodes=1)
+    reads = bits if kind == "binary-search" else 1
+    return UpdateCost(cycles=1 + bits, compares=bits + sides - 1, threshold_reads=reads, encodes=1)
+
+
+def registers(kind: str, need: ThresholdNeed, groups: int) -> int:
+    """Return the threshold registers, in words, of `groups` tables (1, or one for each channel of a slice).
+
+    A signed parallel or serial bank holds both signs (2N words); the binary search works on the magnitude (N). A
+    uniform unit holds one word, a power-of-two unit its base exponent. Requantising takes a multiplier word.
+
+    Raises
+    ------
+    ChipError : as `update_cost`.
+    """
+    check_serves(kind, need)
+    if need.kind == "none":
+        return 0
+    if need.kind == "requantise" or kind in ("uniform", "power-of-two"):
+        return groups
+    sides = 2 if need.signed and kind in ("parallel", "serial") else 1
+    return groups * sides * need.thresholds
+
+
+def comparators(kind: str, need: ThresholdNeed) -> int:
+    """Return how many comparators one lane of the unit has for this need.
+
+    Raises
+    ------
+    ChipError : as `update_cost`.
+    """
+    check_serves(kind, need)
+    if need.kind != "bank" or (kind == "power-of-two" and need.thresholds > 1):
+        return 0
+    return need.thresholds * (2 if need.signed else 1) if kind == "parallel" else 1
+
+
+def check_serves(kind: str, need: ThresholdNeed) -> None:
+    """Raise a ChipError where a unit of this kind cannot serve the need."""
+    if kind not in KINDS:
+        expected = "one of " + ", ".join(KINDS) + nearest(str(kind), KINDS)
+        raise ChipError(field="core.threshold_unit.kind", found=kind, expected=expected)
+    if need.kind != "bank" or need.thresholds == 1 or need.spacing in _SERVES[kind]:
+        return
+    can = [name for name in KINDS if need.spacing in _SERVES[name]]
+    raise ChipError(
+        f"a {kind!r} threshold unit cannot serve {need.thresholds} thresholds of {need.spacing} spacing",
+        field="core.threshold_unit.kind",
+        expected="one of " + ", ".join(can),
+    )
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Gate equivalents (NAND2) of one lane, without threshold registers, and the worst relative error of the fit."""
+
+    value: float
+    fit_error: float
+
+
+def unit_gates(kind: str, thresholds: int, width_bits: int, signed: bool) -> Gates:
+    """Return the gates of one lane of a threshold unit: adder, thresholds, index, residual, accumulator register.
+
+    Fits to synthesised units of 16 bits, N = 1 .. 16, with their largest error against the synthesised logic
+    plus its flip-flops (5.67 GE a bit): IF 375;
+    parallel 272 + 104 N [6 %], signed with two banks 329 + 216 N [12 %]; binary search 540 + 33 N
+    [5 %], with `abs` for the sign 5.4 W − 10 more; uniform serial divider 459 + 42 (B − 1) [6 %]; power of two, leading
+    one 254 + 11.6 N [9 %] (the signed unit; the unsigned one is smaller). Beyond N = 16 they are
+    extrapolated. Linear in width W: lines through the measured 1.65 and 2.17 times at 24 and 32 bits (parallel, N = 8;
+    within 4 %) and 1.42 and 1.86 times (binary search, N = 8; within 1 %); for the others the line of the IF,
+    24.1 W − 32, which is INFERRED. Transfer between cell libraries adds about ±15 %.
+
+    Raises
+    ------
+    ChipError : an unknown kind.
+    """
+    check_serves(kind, ThresholdNeed("none"))
+    n = thresholds
+    bits = bits_for(n + 1)
+    magnitude = 5.4 * 16 - 10 if signed else 0.0
+    at_16_bits: dict[str, tuple[float, float]] = {
+        "parallel": (329 + 216 * n, 0.12) if signed else (272 + 104 * n, 0.06),
+        "serial": (540 + 33 * n + magnitude, 0.15),
+        "binary-search": (540 + 33 * n + magnitude, 0.05),
+        "uniform": (459 + 42 * (bits - 1) + magnitude, 0.06),
+        "power-of-two": (254 + 11.6 * n, 0.09),
+    }
+    value, error = at_16_bits[kind]
+    if n == 1 and kind == "parallel" and not signed:
+        value, error = 375, 0.0
+    return Gates(value * (1 + _PER_BIT[kind] * (width_bits - 16)), error)

@@ -1,0 +1,1 @@
+"""Chips that ship with sfnhw: one YAML file each."""
