@@ -15,7 +15,8 @@ from sfnhw.sim.tables import Tables
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 # Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
-STREAM_SAMPLES = 16
+# Fewer where one sample alone is long.
+STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_PACKETS = 16, 4, 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +122,14 @@ def check_finished(unfinished: int) -> None:
 def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
     """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
     samples, T, neurons = sent.shape
-    chosen = np.resize(np.arange(samples), STREAM_SAMPLES)
-    frames = sent[chosen].reshape(STREAM_SAMPLES * T, neurons)
+    affordable = STREAM_PACKETS * samples // max(1, int(np.count_nonzero(sent)))
+    length = min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
+    frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
     tally = empty_tally(tables, len(frames), T)
     check_finished(run_frames(frames, T, tables.slices, tables.rows, tables.nodes, tables.fabric, tally))
     finish = tally.finish[T - 1 :: T]
-    first = STREAM_SAMPLES // 4
-    return float(finish[-1] - finish[first - 1]) / (STREAM_SAMPLES - first)
+    first = length // 4
+    return float(finish[-1] - finish[first - 1]) / (length - first)
 
 
 def _counts(tallies: list[Tally]) -> Counts:

@@ -78,7 +78,7 @@ class Projection(ABC):
 
     def config(self) -> dict[str, Any]:
         """Return the JSON form, without the tensors."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.tensor_fields}
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name not in self.tensor_fields}
         return {"kind": self.kind, **plain}
 
     def tensors(self) -> dict[str, NDArray[Any]]:

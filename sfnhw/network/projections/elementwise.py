@@ -37,7 +37,7 @@ class Elementwise(Projection):
 
     def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
         """Scale each channel."""
-        return values * np.repeat(weight, source.positions)[None, :]
+        return values * np.repeat(np.broadcast_to(weight, source.channels), source.positions)[None, :]
 
     def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
         """Return (channels,)."""

@@ -1,6 +1,6 @@
 """Explicit synapses, one by one (CSR by source neuron)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +32,7 @@ class Sparse(Projection):
     offsets: NDArray[np.int64]
     targets: NDArray[np.int64]
     delay: int = 0
+    _known: dict[Block, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", np.asarray(self.weight, float))
@@ -70,19 +71,22 @@ class Sparse(Projection):
         """Return (synapses,)."""
         return np.asarray(factor)[self.targets // target.positions]
 
-    def _inside(self, target: Population, block: Block) -> NDArray[np.int64]:
-        """(synapses + 1,) running count of synapses whose target lies in the block."""
-        channel, position = np.divmod(self.targets, target.positions)
-        row = position // target.columns
-        inside = (channel >= block.c0) & (channel < block.c1) & (row >= block.r0) & (row < block.r1)
-        return np.concatenate([[0], np.cumsum(inside)]).astype(np.int64)
+    def _counts(self, target: Population, block: Block) -> NDArray[np.int64]:
+        """(source size,) synapses of each source neuron into the block; kept, since slices are asked about in pairs."""
+        if block not in self._known:
+            channel, position = np.divmod(self.targets, target.positions)
+            row = position // target.columns
+            inside = (channel >= block.c0) & (channel < block.c1) & (row >= block.r0) & (row < block.r1)
+            running = np.concatenate([[0], np.cumsum(inside)])
+            if len(self._known) >= 1024:
+                self._known.clear()
+            self._known[block] = running[self.offsets[1:]] - running[self.offsets[:-1]]
+        return self._known[block]
 
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Return the synapses of each source neuron into the block, one run each."""
-        running = self._inside(target, target_block)
-        count = running[self.offsets[1:]] - running[self.offsets[:-1]]
-        return Fan(count[source.indices(source_block)], one(1), 1)
+        return Fan(self._counts(target, target_block)[source.indices(source_block)], one(1), 1)
 
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the synapses that end in the block."""
-        return int(self._inside(target, target_block)[-1])
+        return int(self._counts(target, target_block).sum())
