@@ -1,0 +1,1 @@
+"""Builders for ATen operations, one file for each family."""

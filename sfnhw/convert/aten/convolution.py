@@ -1,0 +1,63 @@
+"""Convolutions over one and two spatial dimensions, grouped and depthwise ones included."""
+
+from typing import Any
+
+import numpy as np
+
+from sfnhw.convert.fold import through
+from sfnhw.convert.plan import Plan, grid_of
+from sfnhw.convert.registry import register
+from sfnhw.convert.values import Call, Sum, UnsupportedError
+from sfnhw.network import Conv2d
+
+
+@register("aten.conv2d.default", "aten.conv2d.padding", "aten.conv1d.default", "aten.conv1d.padding")
+def convolution(plan: Plan, call: Call) -> Sum:
+    """Cross-correlation with zero padding; a sequence is an image of one row."""
+    weight, bias = call.array("weight"), call.array("bias")
+    assert weight is not None
+    dimensions = weight.ndim - 2
+    if dimensions == 1:
+        weight = weight[:, :, None, :]
+    stride, dilation = _both(call, "stride", 1), _both(call, "dilation", 1)
+    padding = _padding(call, weight.shape[2:], stride, dilation, dimensions)
+    value = call.value("input")
+    if len(value.shape) != dimensions + 1:
+        raise UnsupportedError(f"its input has shape {value.shape}", f"expected (channels, {dimensions} spatial sizes)")
+    source, gain, offset = through(plan, value, padded=max(padding) > 0)
+    if plan[source.population].shape != grid_of(value.shape):
+        source = plan.source(source)
+        gain, offset = np.resize(gain, value.shape[0]), np.resize(offset, value.shape[0])
+    groups = call.plain("groups", 1)
+    out, width = weight.shape[:2]
+    # Input channel c of output channel o is channel (group of o)·width + c of the source.
+    channel = (np.arange(out) // (out // groups) * width)[:, None] + np.arange(width)
+    total = np.zeros(out) if bias is None else bias.copy()
+    total += np.einsum("oc,oc->o", weight.sum(axis=(2, 3)), offset[channel])
+    term = Conv2d(source.population, "", weight * gain[channel][:, :, None, None], stride, padding, dilation, groups)
+    return Sum((term,), total, grid_of(call.shape), call.shape, call.layer)
+
+
+def _both(call: Call, name: str, neutral: int) -> tuple[int, int]:
+    """(vertical, horizontal) from what torch gives: a number, one, or two; a sequence has no vertical."""
+    given: Any = call.plain(name, neutral)
+    values = [given] if isinstance(given, int) else [int(v) for v in given]
+    if "conv1d" in call.operation:
+        return neutral, values[0]
+    return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
+
+
+def _padding(
+    call: Call, kernel: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int], dimensions: int
+) -> tuple[int, int]:
+    mode = call.plain("padding", 0)
+    if not isinstance(mode, str):
+        return _both(call, "padding", 0)
+    if mode == "valid":
+        return 0, 0
+    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if any(t % 2 for t in total):
+        raise UnsupportedError(
+            "padding 'same' with an even kernel pads unevenly", "use an odd kernel, or explicit padding"
+        )
+    return total[0] // 2, total[1] // 2

@@ -1,0 +1,219 @@
+"""`convert`: torch module and calibration inputs in, network out."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.convert.assign import Assignment, assign, thetas_of
+from sfnhw.convert.options import Options, options_from
+from sfnhw.convert.plan import Plan
+from sfnhw.convert.samples import Sample, calibration_inputs, collect
+from sfnhw.convert.search import Trial, judge, search
+from sfnhw.convert.statistics import statistics_of
+from sfnhw.errors import ConversionError
+from sfnhw.network import Network, Population
+
+if TYPE_CHECKING:
+    import torch
+
+    from sfnhw.convert.evaluate import Evaluator
+
+# Largest difference between module and folded plan, relative to the largest output, by the module's own precision.
+TOLERANCE = {"torch.float64": 1e-6, "torch.float32": 1e-3}
+LOOSE_TOLERANCE = 5e-2  # half precision
+CHECKED_SAMPLES = 8
+
+
+def convert(
+    module: "torch.nn.Module",
+    calibration: "NDArray[Any] | torch.Tensor | Iterable[Any]",
+    *,
+    labels: "NDArray[Any] | torch.Tensor | None" = None,
+    name: str | None = None,
+    **options: Any,
+) -> Network:
+    """Convert a trained ReLU network to a spiking one.
+
+    Parameters
+    ----------
+    module : in eval mode; takes one tensor (samples, *input shape). It is not changed.
+    calibration : (samples, *input shape) array or tensor, or batches (a DataLoader), with labels or without.
+    labels : (samples,) class indices of the calibration samples, if known; the search for λ then weighs accuracy too.
+    name : of the network; the module's class name if not given.
+    coding : "sfn" (default), "mtn", "if" or "graded".
+    thresholds : N of sfn and mtn (8).
+    timesteps : T of if.
+    bits : of graded (8).
+    quantile : p of the non-zero magnitudes that θ is (0.999); 1 is the maximum.
+    theta : "quantile", "max" or "mse" (the least-squares clipping point). Default: quantile; max for graded.
+    theta_sharing : "channel" or "population".
+    spacing, rounding, decode : the SFN's thresholds and decode table, see `sfnhw.convert.grids`
+        ("uniform", "floor", "mean").
+    initial_potential : v(0) of mtn and if in units of their threshold (0.5: rounds to the nearest level).
+    lam : λ; None searches it for sfn, and is 1 for the others.
+    lambda_range, lambda_budget : of the search; the default range spans full scales λθN from θ/4 to 4θ, λ ≤ 1.
+    spike_weight : what a spike per neuron costs beside the relative squared error of the outputs (0.01).
+    search_samples : calibration samples that the search uses (512).
+    input_bits : of the graded input (8).
+    seed : of the sampling of activations.
+
+    Returns
+    -------
+    Network, whose metadata records every choice and what the search tried.
+
+    Raises
+    ------
+    ConversionError : bad option or calibration, a module that cannot be traced, operations that are not supported
+        (all of them, each with its module path), or a folded network that disagrees with the module.
+    """
+    chosen = options_from(options)
+    inputs, found = calibration_inputs(calibration)
+    classes = _labels(labels if labels is not None else found, len(inputs))
+    _require_module(module)
+
+    import torch
+
+    from sfnhw.convert.evaluate import Evaluator
+    from sfnhw.convert.trace import trace
+
+    plan, on_host = trace(module, inputs.shape[1:], bool((inputs < 0).any()))
+    evaluator = Evaluator(plan)
+    _agree(module, evaluator, inputs[:CHECKED_SAMPLES], on_host)
+    samples = collect(evaluator, inputs, chosen.seed)
+    assignment, lam, trials = _choose(plan, samples, evaluator, inputs, classes, chosen)
+    metadata = _metadata(module, chosen, inputs, lam, trials)
+    metadata |= {"torch_version": torch.__version__, "on_host": on_host}
+    if classes is not None:
+        metadata["ann_accuracy"] = float((evaluator.ideal_outputs(inputs).argmax(axis=1) == classes).mean())
+    return _network(plan, samples, assignment, chosen, name or type(module).__name__, metadata)
+
+
+def _choose(
+    plan: Plan,
+    samples: dict[str, Sample],
+    evaluator: "Evaluator",
+    inputs: NDArray[np.float64],
+    labels: NDArray[np.int64] | None,
+    options: Options,
+) -> tuple[Assignment, float, list[Trial]]:
+    """Search λ where it is to be searched; return the assignment for it."""
+    thetas = thetas_of(plan, samples, options)
+    if options.lam is not None or options.coding != "sfn":
+        lam = 1.0 if options.lam is None else float(options.lam)
+        return assign(plan, samples, options, lam, thetas), lam, []
+    order = np.random.default_rng(options.seed).permutation(len(inputs))[: options.search_samples]
+    some = inputs[np.sort(order)]
+    known = None if labels is None else labels[np.sort(order)]
+    reference = evaluator.ideal_outputs(some)
+
+    def tried(lam: float) -> Trial:
+        a = assign(plan, samples, options, lam, thetas)
+        outputs, rate = evaluator.coded(some, a.codings, a.scales)
+        return judge(lam, outputs, rate, reference, known, options.spike_weight)
+
+    best, trials = search(tried, options.search_range, options.lambda_budget)
+    return assign(plan, samples, options, best.lam, thetas), best.lam, trials
+
+
+def _network(
+    plan: Plan,
+    samples: dict[str, Sample],
+    assignment: Assignment,
+    options: Options,
+    name: str,
+    metadata: dict[str, Any],
+) -> Network:
+    populations = [
+        Population(
+            name=p.name,
+            shape=p.shape,
+            coding=assignment.codings[p.name],
+            scale=assignment.scales[p.name],
+            role=p.role,
+            function=p.function,
+            bias=p.bias,
+            statistics={} if p.role == "output" else statistics_of(p, samples[p.name], assignment.thetas.get(p.name)),
+        )
+        for p in plan.populations.values()
+    ]
+    return Network(tuple(populations), tuple(plan.projections), name, metadata)
+
+
+def _metadata(
+    module: "torch.nn.Module", options: Options, inputs: NDArray[Any], lam: float, trials: list[Trial]
+) -> dict[str, Any]:
+    from sfnhw import __version__
+
+    bounds = list(options.search_range) if trials else None
+    return {
+        "coding": options.coding,
+        "thresholds": options.thresholds if options.coding in ("sfn", "mtn") else None,
+        "timesteps": options.timesteps or 1,
+        "bits": options.bits if options.coding == "graded" else None,
+        "theta": options.theta_rule,
+        "theta_sharing": options.theta_sharing,
+        "quantile": options.quantile,
+        "spacing": options.spacing,
+        "rounding": options.rounding,
+        "decode": options.decode,
+        "initial_potential": options.initial_potential if options.coding in ("mtn", "if") else None,
+        "lambda": lam,
+        "lambda_search": {
+            "range": bounds,
+            "budget": options.lambda_budget if trials else 0,
+            "samples": min(options.search_samples, len(inputs)) if trials else 0,
+            "spike_weight": options.spike_weight,
+            "trials": [trial.as_dict() for trial in trials],
+        },
+        "input_bits": options.input_bits,
+        "input_shape": list(inputs.shape[1:]),
+        "calibration_samples": len(inputs),
+        "seed": options.seed,
+        "module": f"{type(module).__module__}.{type(module).__qualname__}",
+        "sfnhw_version": __version__,
+    }
+
+
+def _agree(module: "torch.nn.Module", evaluator: "Evaluator", inputs: NDArray[Any], on_host: str | None) -> None:
+    """Hold the folded plan against the module itself; a difference is an error, never a silent one."""
+    import torch
+
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(1))
+    with torch.no_grad():
+        batch = torch.from_numpy(inputs).to(like.dtype).to(like.device)
+        expected = module(batch).double().cpu().flatten(1)
+    found = torch.from_numpy(evaluator.ideal_outputs(inputs))
+    if on_host in ("softmax", "log_softmax"):
+        found = getattr(torch, on_host)(found, dim=1)
+    elif on_host == "sigmoid":
+        found = torch.sigmoid(found)
+    scale = float(expected.abs().max())
+    difference = float((found - expected).abs().max()) if found.shape == expected.shape else float("inf")
+    allowed = TOLERANCE.get(str(like.dtype), LOOSE_TOLERANCE)
+    if not difference <= allowed * max(scale, 1e-6):
+        raise ConversionError(
+            "the converted graph does not compute what the module does",
+            field="module",
+            found=f"a difference of {difference:.3g} at outputs up to {scale:.3g}",
+            expected=f"at most {allowed:g} of that: does forward depend on its input's values, or on randomness?",
+        )
+
+
+def _labels(given: Any, samples: int) -> NDArray[np.int64] | None:
+    if given is None:
+        return None
+    labels = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ConversionError(
+            field="labels", found=f"{labels.dtype} of shape {labels.shape}", expected=f"{samples} integers"
+        )
+    return labels.astype(np.int64)
+
+
+def _require_module(module: Any) -> None:
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise ConversionError(field="module", found=type(module).__name__, expected="a torch.nn.Module")

@@ -1,0 +1,164 @@
+"""The planned network in torch: in real values (the ANN, folded), or through codings (the SNN).
+
+An implementation of its own beside `sfnhw.record`: conversion needs it fast, and the tests hold the two together,
+level for level.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from sfnhw.convert.plan import Plan, Planned
+from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool, Projection
+from sfnhw.neurons import IF, MTN, SFN, Coding, Graded
+
+BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
+
+
+class Evaluator:
+    """Runs a plan; weights become tensors once."""
+
+    def __init__(self, plan: Plan, dtype: torch.dtype = torch.float64) -> None:
+        self.plan, self.dtype = plan, dtype
+        self.into = {
+            name: [(p, _weight(p, plan[p.source].shape, dtype)) for p in plan.into(name)] for name in plan.populations
+        }
+        self.bias = {
+            p.name: None if p.bias is None else _per_channel(p.bias, p.shape, dtype) for p in plan.populations.values()
+        }
+
+    def batches(self, inputs: NDArray[Any]) -> Iterator[torch.Tensor]:
+        """(samples, ...) → tensors (batch, *input shape) that fit in memory."""
+        shape = next(iter(self.plan.populations.values())).shape
+        widest = max(int(np.prod(p.shape)) for p in self.plan.populations.values())
+        step = max(1, BATCH_VALUES // widest)
+        for start in range(0, len(inputs), step):
+            yield (
+                torch.from_numpy(np.ascontiguousarray(inputs[start : start + step])).to(self.dtype).reshape(-1, *shape)
+            )
+
+    def sums(self, planned: Planned, values: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Σ projections + bias, (batch, *shape)."""
+        total = sum(_project(p, w, values[p.source], planned.shape) for p, w in self.into[planned.name])
+        bias = self.bias[planned.name]
+        assert isinstance(total, torch.Tensor)
+        return total if bias is None else total + bias
+
+    def ideal(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Real-valued activation of every population: what the trained network computes."""
+        values: dict[str, torch.Tensor] = {}
+        for planned in self.plan.populations.values():
+            values[planned.name] = batch if planned.role == "input" else _rectified(planned, self.sums(planned, values))
+        return values
+
+    def ideal_outputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """(samples, outputs) of the trained network."""
+        name = list(self.plan.populations)[-1]
+        parts = [self.ideal(batch)[name].flatten(1) for batch in self.batches(inputs)]
+        return torch.cat(parts).double().numpy()
+
+    def coded(
+        self, inputs: NDArray[Any], codings: dict[str, Coding], scales: dict[str, NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], float]:
+        """(samples, outputs), and spikes per hidden neuron and timestep: a share between 0 and 1."""
+        steps = max(c.timesteps for c in codings.values())
+        hidden = [p for p in self.plan.populations.values() if p.role == "hidden"]
+        outputs, spikes = [], 0
+        membrane = torch.zeros(())
+        for batch in self.batches(inputs):
+            neurons = _Neurons(codings, scales, self.dtype)
+            total = torch.zeros(())
+            for _ in range(steps):
+                values: dict[str, torch.Tensor] = {}
+                for planned in self.plan.populations.values():
+                    if planned.role == "input":
+                        values[planned.name] = neurons.fire(planned, batch)
+                    elif planned.function == "max":
+                        values[planned.name] = self._running_max(planned, values, neurons)
+                    else:
+                        membrane = self.sums(planned, values)
+                        values[planned.name] = membrane if planned.role == "output" else neurons.fire(planned, membrane)
+                spikes += sum(int(torch.count_nonzero(values[p.name])) for p in hidden)
+                total = total + membrane
+            outputs.append(total.flatten(1) / steps)
+        updates = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
+        return torch.cat(outputs).double().numpy(), spikes / max(1, updates)
+
+    def _running_max(self, planned: Planned, values: dict[str, torch.Tensor], neurons: "_Neurons") -> torch.Tensor:
+        """What the largest running sum of each window gained in this timestep; at T = 1 the largest value."""
+        source = self.into[planned.name][0][0].source
+        before = neurons.running.get(planned.name)
+        now = values[source] if before is None else before + values[source]
+        neurons.running[planned.name] = now
+        gained = self.sums(planned, {source: now})
+        return gained if before is None else gained - self.sums(planned, {source: before})
+
+
+class _Neurons:
+    """The codings in torch, with the membranes that some keep between timesteps."""
+
+    def __init__(self, codings: dict[str, Coding], scales: dict[str, NDArray[np.float64]], dtype: torch.dtype) -> None:
+        self.codings, self.scales, self.dtype = codings, scales, dtype
+        self.membranes: dict[str, torch.Tensor] = {}
+        self.running: dict[str, torch.Tensor] = {}
+
+    def fire(self, planned: Planned, values: torch.Tensor) -> torch.Tensor:
+        """Real values that the population sends in this timestep, (batch, *shape)."""
+        coding = self.codings[planned.name]
+        scale = _per_channel(self.scales[planned.name], planned.shape, self.dtype)
+        h = values / scale
+        if isinstance(coding, IF):
+            h = h + self.membranes.get(planned.name, torch.full_like(h, coding.initial_potential))
+            spikes = (h >= 1).to(self.dtype)
+            self.membranes[planned.name] = h - spikes
+            return spikes * scale
+        return _levels_to_values(coding, h) * scale
+
+
+def _levels_to_values(coding: Coding, h: torch.Tensor) -> torch.Tensor:
+    if isinstance(coding, Graded):
+        low = -coding.max_level if coding.signed else 0
+        return torch.clamp(torch.floor(h + 0.5), low, coding.max_level)
+    if not isinstance(coding, SFN | MTN):
+        raise TypeError(f"no torch rule for {coding.kind!r}")
+    edges = coding.boundaries() if isinstance(coding, MTN) else np.asarray(coding.boundaries)
+    table = torch.tensor([0.0, *coding.values()], dtype=h.dtype)
+    magnitude = h.abs() if coding.signed else h
+    levels = torch.bucketize(magnitude.contiguous(), torch.tensor(edges, dtype=h.dtype), right=True)
+    return torch.sign(h) * table[levels] if coding.signed else table[levels]
+
+
+def _rectified(planned: Planned, total: torch.Tensor) -> torch.Tensor:
+    if planned.function != "relu":
+        return total
+    return torch.clamp(total, 0, planned.cap)
+
+
+def _per_channel(values: NDArray[np.float64], shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return torch.tensor(values, dtype=dtype).reshape(-1, *[1] * (len(shape) - 1))
+
+
+def _weight(projection: Projection, source: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    weight = torch.tensor(np.asarray(projection.weight), dtype=dtype)
+    return weight.reshape(-1, *[1] * (len(source) - 1)) if isinstance(projection, Elementwise) else weight
+
+
+def _project(p: Projection, weight: torch.Tensor, values: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    if isinstance(p, Dense):
+        return (values.flatten(1) @ weight.T).reshape(-1, *shape)
+    if isinstance(p, Conv2d):
+        return functional.conv2d(values, weight, None, p.stride, p.padding, p.dilation, p.groups)
+    if isinstance(p, Elementwise):
+        return values * weight
+    if isinstance(p, AveragePool | MaxPool):
+        (ph, pw) = p.padding
+        padded = functional.pad(
+            values, (pw, pw, ph, ph)
+        )  # windows may be padded by more than half, which torch's own refuses
+        pool = functional.avg_pool2d if isinstance(p, AveragePool) else functional.max_pool2d
+        return pool(padded, p.kernel, p.stride)
+    raise TypeError(f"no torch rule for {p.kind!r}")

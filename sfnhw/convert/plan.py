@@ -1,0 +1,159 @@
+"""The network as it is being built: populations without codings, and the projections between them."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from sfnhw.convert.values import Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.network import Elementwise, MaxPool, Projection
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A population before it is given a coding.
+
+    Attributes
+    ----------
+    name, shape, role, function, bias : as of `sfnhw.network.Population`.
+    signed : whether its values may be negative.
+    cap : largest real value (a ReLU6: 6), or None.
+    """
+
+    name: str
+    shape: Shape
+    role: Literal["input", "hidden", "output"]
+    function: Literal["identity", "relu", "max"]
+    bias: Reals | None
+    signed: bool
+    cap: float | None = None
+
+
+class Plan:
+    """Collects populations and projections; populations come in an order in which spikes flow forwards."""
+
+    def __init__(self) -> None:
+        self.populations: dict[str, Planned] = {}
+        self.projections: list[Projection] = []
+
+    def __getitem__(self, name: str) -> Planned:
+        return self.populations[name]
+
+    def into(self, name: str) -> list[Projection]:
+        """Projections into a population."""
+        return [p for p in self.projections if p.target == name]
+
+    # Values -> populations
+
+    def input(self, shape: Shape, signed: bool) -> Spikes:
+        """Add the input population."""
+        name = self._add(Planned("input", grid_of(shape), "input", "identity", None, signed), ())
+        return Spikes(name, shape)
+
+    def spikes(self, value: Spikes | Sum | Pooled) -> Spikes:
+        """Turn any value into spikes: a sum without a ReLU becomes a population that keeps the sign."""
+        if isinstance(value, Spikes):
+            return value
+        if isinstance(value, Pooled):
+            raise UnsupportedError(
+                "a maximum over values that may be negative",
+                "put the ReLU before it, or directly after it (or after its batch norm, if that has positive weights)",
+            )
+        return self._fire(value, "identity", signed=not value.nonnegative)
+
+    def rectify(self, value: Spikes | Sum | Pooled, call: Call, cap: float | None = None) -> Spikes:
+        """Apply a ReLU, capped at `cap` if given."""
+        if isinstance(value, Pooled):  # max(relu(x)) = relu(max(x))
+            pooled = self.pool_max(self.rectify(value.inner, call, cap), value.window, value.shape, value.name)
+            return self.spikes(pooled)
+        if isinstance(value, Spikes):
+            planned = self[value.population]
+            bounded = cap is None or (planned.cap is not None and planned.cap <= cap)
+            if not planned.signed and bounded:
+                return value
+            value = self.as_sum(value, call.layer)
+        return self._fire(value, "relu", signed=False, cap=cap)
+
+    def pool_max(self, value: Spikes | Sum, window: dict[str, Any], shape: Shape, name: str) -> Spikes | Pooled:
+        """Largest value of each window, or a `Pooled` that waits for its ReLU."""
+        if isinstance(value, Sum) or self[value.population].signed:
+            return Pooled(value, window, shape, name)
+        if self[value.population].role == "input":
+            # A max population shares its source's coding, and an input's is not one over several timesteps.
+            value = self._fire(self.as_sum(value, name + ".in"), "relu", signed=False)
+        source = self[value.population]
+        pool = MaxPool(value.population, "", **window)
+        planned = Planned(name, grid_of(shape), "hidden", "max", None, False, source.cap)
+        return Spikes(self._add(planned, (pool,)), shape)
+
+    def output(self, value: Spikes | Sum | Pooled) -> str:
+        """Add the readout."""
+        if isinstance(value, Pooled):
+            value = self.spikes(value)
+        if isinstance(value, Spikes):
+            value = self.as_sum(value, "output")
+        return self._add(Planned(value.name, value.grid, "output", "identity", value.bias, True), value.terms)
+
+    # Values -> sums
+
+    def grid(self, value: Spikes | Sum | Pooled) -> Shape:
+        """Shape of the population that a value comes from or will become; differs from its own where flattened."""
+        if isinstance(value, Spikes):
+            return self[value.population].shape
+        return value.grid if isinstance(value, Sum) else grid_of(value.shape)
+
+    def source(self, value: Spikes | Sum | Pooled) -> Spikes:
+        """Spikes whose population is shaped as the module sees it; raises UnsupportedError where it cannot be."""
+        spikes = self.spikes(value)
+        planned, grid = self[spikes.population], grid_of(spikes.shape)
+        if planned.shape != grid:
+            if planned.role != "input" or any(p.source == planned.name for p in self.projections):
+                raise UnsupportedError(
+                    f"its input of shape {spikes.shape} is a reshaped {planned.shape}",
+                    "only reshapes that flatten are supported after the first layer",
+                )
+            self.populations[planned.name] = replace(planned, shape=grid)
+        return spikes
+
+    def as_sum(self, value: Spikes, name: str) -> Sum:
+        """The same values as a sum of one: neuron i to neuron i, weight 1."""
+        grid = self[value.population].shape
+        term = Elementwise(value.population, "", np.ones(grid[0]))
+        unsigned = not self[value.population].signed
+        return Sum((term,), np.zeros(grid[0]), grid, value.shape, name, nonnegative=unsigned)
+
+    def _fire(
+        self, value: Sum, function: Literal["identity", "relu"], signed: bool, cap: float | None = None
+    ) -> Spikes:
+        planned = Planned(value.name, value.grid, "hidden", function, value.bias, signed, cap)
+        return Spikes(self._add(planned, value.terms), value.shape)
+
+    def _add(self, planned: Planned, terms: tuple[Projection, ...]) -> str:
+        for term in terms:
+            if isinstance(term, Elementwise) and term.weight.size not in (1, planned.shape[0]):
+                raise UnsupportedError(
+                    "a factor that differs from position to position",
+                    "let a linear layer follow directly (it folds in there), or use one factor for each channel",
+                )
+        if planned.bias is not None and planned.bias.size != planned.shape[0]:
+            raise UnsupportedError(
+                "an offset that differs from position to position",
+                "let a linear layer follow directly (it folds in there), or use one offset for each channel",
+            )
+        name, count = planned.name, 0
+        while name in self.populations:
+            count += 1
+            name = f"{planned.name}_{count}"
+        bias = planned.bias if planned.bias is not None and planned.bias.any() else None
+        self.populations[name] = replace(planned, name=name, bias=bias)
+        self.projections += [replace(term, target=name) for term in terms]
+        return name
+
+
+def grid_of(shape: Shape) -> Shape:
+    """Shape of a population: (features,), (channels, 1, length) of a sequence, or (channels, height, width)."""
+    if len(shape) == 2:
+        return shape[0], 1, shape[1]
+    if len(shape) not in (1, 3):
+        raise UnsupportedError(f"values of shape {shape}", "networks of one or two spatial dimensions are supported")
+    return shape

@@ -1,0 +1,78 @@
+"""From the name of an ATen operation to the function that builds its part of the network."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sfnhw.convert.values import Call, Value
+
+if TYPE_CHECKING:
+    from sfnhw.convert.plan import Plan
+
+Builder = Callable[["Plan", Call], Value]
+
+# One file for each family of operations; each registers its own when it is imported.
+FAMILIES = ("linear", "convolution", "normalisation", "activation", "pooling", "arithmetic", "reshaping", "joining")
+
+_BUILDERS: dict[str, Builder] = {}
+
+
+def register(*operations: str) -> Callable[[Builder], Builder]:
+    """Register a builder for ATen operations, named with their overload.
+
+    Example
+    -------
+    ::
+
+        @register("aten.relu.default", "aten.relu_.default")
+        def relu(plan, call):
+            return plan.rectify(call.value("self"), call)
+
+    The builder gets the plan and the call, and returns what the result is (`sfnhw.convert.values`).
+    """
+
+    def add(builder: Builder) -> Builder:
+        for operation in operations:
+            _BUILDERS[operation] = builder
+        return builder
+
+    return add
+
+
+def builder_of(operation: str) -> Builder | None:
+    """Builder of an operation, or None where there is none."""
+    for family in FAMILIES:
+        import_module(f"sfnhw.convert.aten.{family}")
+    return _BUILDERS.get(operation)
+
+
+def registered() -> tuple[str, ...]:
+    """Names of all operations that can be converted."""
+    builder_of("")
+    return tuple(sorted(_BUILDERS))
+
+
+# What to do about operations that people meet first; by short name.
+ADVICE = {
+    "gelu": "use ReLU instead, and fine-tune; function units for GELU are not built yet",
+    "silu": "use ReLU instead, and fine-tune",
+    "hardswish": "use ReLU instead, and fine-tune",
+    "leaky_relu": "use ReLU instead, and fine-tune: a spike code of this kind has one slope",
+    "elu": "use ReLU instead, and fine-tune",
+    "prelu": "use ReLU instead, and fine-tune",
+    "sigmoid": "use ReLU instead, and fine-tune; a sigmoid is converted only as the last operation",
+    "tanh": "use ReLU instead, and fine-tune",
+    "softmax": "a softmax is converted only as the last operation",
+    "layer_norm": "use batch norm, which folds into the weights; function units for LayerNorm are not built yet",
+    "group_norm": "use batch norm, which folds into the weights",
+    "instance_norm": "use batch norm, which folds into the weights",
+    "scaled_dot_product_attention": "products of activations are not built yet",
+    "matmul": "products of activations are not built yet; with a constant use torch.nn.Linear",
+    "bmm": "products of activations are not built yet",
+    "conv_transpose2d": "use upsampling by a stride of the layers before, or a convolution",
+    "conv3d": "networks of one or two spatial dimensions are supported",
+    "lstm": "recurrent layers are not converted",
+    "gru": "recurrent layers are not converted",
+    "embedding": "feed the embedded vectors as the network's input",
+}
+DEFAULT_ADVICE = "write it with supported operations, or give it a builder with sfnhw.convert.register"

@@ -1,0 +1,172 @@
+"""From a torch module to a plan: torch.export, then one builder for each operation."""
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sfnhw.convert.plan import Plan
+from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
+from sfnhw.convert.values import (
+    Call,
+    OnHost,
+    Pooled,
+    Shape,
+    Spikes,
+    Sum,
+    Unknown,
+    UnsupportedError,
+    Value,
+    conversion_error,
+)
+from sfnhw.errors import ConversionError
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+# Samples of the example that is traced: an axis that is not the sample axis rarely has this size by chance.
+EXAMPLE_SAMPLES = 3
+
+
+def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> tuple[Plan, str | None]:
+    """Trace `module` on inputs of `shape` (without the sample axis).
+
+    Returns the plan, and the name of a last operation that is left to the host (softmax), or None.
+
+    Raises
+    ------
+    ConversionError : the module is in training mode, cannot be traced, or holds operations that are not supported.
+    """
+    training = [name or "the module itself" for name, m in module.named_modules() if m.training]
+    if training:
+        raise ConversionError("is in training mode; call .eval() first", field=training[0])
+    program = _export(module, shape)
+    walk = _Walk(program, shape, signed)
+    for node in program.graph.nodes:
+        walk.visit(node)
+    if walk.failures:
+        raise conversion_error(walk.failures)
+    return walk.plan, walk.on_host
+
+
+def _export(module: torch.nn.Module, shape: Shape) -> Any:
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(1))
+    example = torch.rand((EXAMPLE_SAMPLES, *shape), dtype=like.dtype, device=like.device)
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, (example,))
+    except Exception as error:  # torch.export raises many kinds
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        sizes = ", ".join(map(str, shape))
+        raise ConversionError(
+            f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
+            f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
+        ) from error
+
+
+class _Walk:
+    """Visits the nodes in order; `env` holds what each one stands for: a value, a constant tensor, or a number."""
+
+    def __init__(self, program: Any, shape: Shape, signed: bool) -> None:
+        self.plan, self.shape, self.signed = Plan(), shape, signed
+        self.env: dict[Node, Any] = {}
+        self.failures: list[tuple[Call, UnsupportedError]] = []
+        self.on_host: str | None = None
+        signature = program.graph_signature
+        held = {**program.state_dict, **program.constants}
+        names = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+        self.constants = {placeholder: held[name] for placeholder, name in names.items()}
+
+    def visit(self, node: "Node") -> None:
+        """Give `env` an entry for the node, or add to `failures`."""
+        if node.op == "placeholder":
+            constant = self.constants.get(node.name)
+            self.env[node] = self.plan.input(self.shape, self.signed) if constant is None else constant.detach()
+        elif node.op == "get_attr":
+            self._fail(_call(node, {}), UnsupportedError("a sub-graph", "avoid control flow in forward"))
+            self.env[node] = Unknown(())
+        elif node.op == "call_function":
+            self._function(node)
+        elif node.op == "output":
+            self._output(node)
+
+    def _function(self, node: "Node") -> None:
+        operation = str(node.target)
+        if operation.startswith("aten._assert"):
+            return
+        inputs = [self.env.get(n) for n in node.all_input_nodes]
+        if not any(isinstance(v, Value) for v in inputs):
+            args = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: self.env[n])
+            with torch.no_grad():
+                self.env[node] = node.target(*args[0], **args[1])
+            return
+        call = _call(node, self.env)
+        builder = builder_of(operation)
+        self.env[node] = Unknown(call.shape)
+        try:
+            if builder is None:
+                raise UnsupportedError("not supported", ADVICE.get(call.short, DEFAULT_ADVICE))
+            if any(isinstance(v, Unknown) for v in inputs):
+                return
+            self.env[node] = self._settled(node, builder(self.plan, call))
+        except UnsupportedError as error:
+            self._fail(call, error)
+        if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
+            self.env[node.all_input_nodes[0]] = self.env[node]  # in place: later uses of the operand see the result
+
+    def _settled(self, node: "Node", value: Value) -> Value:
+        """A sum that several operations use becomes a population: computed once, sent to all."""
+        if isinstance(value, Sum) and len(node.users) > 1:
+            return self.plan.spikes(value)
+        return value
+
+    def _output(self, node: "Node") -> None:
+        outputs = [self.env.get(n) for n in node.all_input_nodes]
+        call = Call("output", "", False)
+        if any(isinstance(v, Unknown) for v in outputs):
+            return
+        try:
+            if len(outputs) != 1 or not isinstance(outputs[0], Spikes | Sum | Pooled | OnHost):
+                raise UnsupportedError(f"{len(outputs)} outputs", "return one tensor that depends on the input")
+            value: Value = outputs[0]
+            if isinstance(value, OnHost):
+                self.on_host, value = value.function, value.inner
+            if not isinstance(value, Spikes | Sum | Pooled):
+                raise UnsupportedError("two functions in a row on the host", "return the logits")
+            self.plan.output(value)
+        except UnsupportedError as error:
+            self._fail(call, error)
+
+    def _fail(self, call: Call, error: UnsupportedError) -> None:
+        self.failures.append((call, error))
+
+
+def _call(node: "Node", env: "dict[Node, Any]") -> Call:
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    path, kind = stack[-1][:2] if stack else ("", "")
+    kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    found = node.meta.get("val")
+    shape = tuple(int(n) for n in found.shape) if isinstance(found, torch.Tensor) else ()
+    schema = getattr(node.target, "_schema", None)
+    names = [a.name for a in schema.arguments] if schema else [f"argument{i}" for i in range(len(node.args))]
+    given = dict(zip(names, node.args, strict=False)) | node.kwargs
+    arguments = {name: _argument(value, env) for name, value in given.items()}
+    if node.target is operator.getitem:
+        return Call("operator.getitem.default", path, False, arguments, shape[1:])
+    return Call(str(node.target), path.removeprefix("L['self']."), kind.startswith("torch.nn."), arguments, shape[1:])
+
+
+def _argument(value: Any, env: "dict[Node, Any]") -> Any:
+    if isinstance(value, torch.fx.Node):
+        value = env.get(value)
+    if isinstance(value, torch.Tensor):
+        array = value.detach().cpu()
+        return np.asarray(array.double() if array.is_floating_point() else array.numpy())
+    if isinstance(value, list | tuple):
+        return [_argument(v, env) for v in value]
+    return value

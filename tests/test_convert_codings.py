@@ -1,0 +1,150 @@
+"""Converted codings: torch and NumPy agree level for level, metadata is complete, the file keeps everything."""
+
+import json
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sfnhw.convert import convert
+from sfnhw.convert.evaluate import Evaluator
+from sfnhw.convert.trace import trace
+from sfnhw.network import Network
+from sfnhw.record import record
+
+torch.set_num_threads(1)
+
+
+@lru_cache(maxsize=1)
+def small() -> tuple[nn.Module, np.ndarray, np.ndarray]:
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 8, 3, padding=1, groups=2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32, 5),
+    )  # fmt: skip
+    x = torch.rand(40, 1, 8, 8)
+    module(x)  # running statistics other than 0 and 1
+    module.eval()
+    with torch.no_grad():
+        labels = module(x).argmax(1).numpy()
+    return module, x.numpy(), labels
+
+
+CODINGS = [
+    {"coding": "sfn", "lam": 0.125},
+    {"coding": "sfn", "lam": 0.2, "spacing": "power-of-two", "rounding": "nearest", "decode": "threshold"},
+    {"coding": "sfn", "lam": 0.2, "spacing": "lloyd-max", "rounding": "nearest"},
+    {"coding": "mtn", "thresholds": 5},
+    {"coding": "if", "timesteps": 6, "initial_potential": 0.25},
+    {"coding": "graded", "bits": 5},
+]
+
+
+@pytest.mark.parametrize("options", CODINGS, ids=lambda o: f"{o['coding']}-{o.get('spacing', '')}")
+def test_torch_agrees_with_record(options):
+    """Two implementations of the same network, in float64: outputs equal to rounding, spikes equal exactly."""
+    module, x, _ = small()
+    network = convert(module, x, **options)
+    plan, _ = trace(module, (1, 8, 8), signed=False)
+    codings = {p.name: p.coding for p in network.populations}
+    scales = {p.name: p.scale for p in network.populations}
+    outputs, rate = Evaluator(plan).coded(x, codings, scales)
+    recording = record(network, x, numerics=None)
+    assert np.allclose(outputs, recording.outputs, rtol=1e-9, atol=1e-9)
+    hidden = [p for p in network.populations if p.role == "hidden"]
+    sent = sum(recording.activity.spikes(network)[p.name] for p in hidden)
+    assert rate == pytest.approx(sent / (sum(p.size for p in hidden) * network.timesteps * len(x)), rel=1e-12)
+
+
+def test_names_are_the_layers_own():
+    module, x, _ = small()
+    network = convert(module, x, lam=0.1)
+    assert [p.name for p in network.populations] == ["input", "0", "3", "4", "6", "8"]
+    assert network["3"].function == "max"
+    assert network["3"].coding == network["0"].coding
+
+
+def test_search_is_recorded_and_best_trial_wins():
+    module, x, labels = small()
+    network = convert(module, x, labels=labels, lambda_budget=9)
+    found = network.metadata["lambda_search"]
+    best = min(found["trials"], key=lambda t: t["loss"])
+    assert network.metadata["lambda"] == best["lam"]
+    assert 1 <= len(found["trials"]) <= 9
+    low, high = found["range"]
+    assert (low, high) == (0.25 / 8, 4 / 8)
+    assert all(low <= t["lam"] * (1 + 1e-9) and t["lam"] <= high * (1 + 1e-9) for t in found["trials"])
+    assert network.metadata["ann_accuracy"] == 1.0  # the labels are the module's own answers
+    # Full scale λθN belongs near θ: λ is near 1/N, as the project's table says.
+    assert 0.4 / 8 <= best["lam"] <= 2.5 / 8
+
+
+def test_wrong_lambda_ruins_the_network():
+    """λ = 1 at N = 8: thresholds reach 8θ, and nearly nothing fires (arXiv 2510.23383, ablation of λ)."""
+    module, x, _ = small()
+    errors = {}
+    with torch.no_grad():
+        reference = module(torch.from_numpy(x)).numpy()
+    for lam in (1.0, 0.125):
+        errors[lam] = np.square(record(convert(module, x, lam=lam), x).outputs - reference).mean()
+    assert errors[1.0] > 10 * errors[0.125]
+
+
+def test_network_file_keeps_all(tmp_path):
+    module, x, labels = small()
+    network = convert(module, x, labels=labels, lambda_budget=3, name="small")
+    again = Network.load(network.save(tmp_path / "small.sfn"))
+    assert again.metadata == json.loads(json.dumps(network.metadata))
+    assert again.name == "small"
+    for a, b in zip(network.populations, again.populations, strict=True):
+        assert a.coding == b.coding
+        assert sorted(a.statistics) == sorted(b.statistics)
+        for key in a.statistics:
+            assert np.array_equal(a.statistics[key], b.statistics[key])
+    assert np.array_equal(record(network, x).outputs, record(again, x).outputs)
+
+
+def test_conversion_is_deterministic_and_leaves_the_module_alone():
+    module, x, _ = small()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    first, second = (convert(module, x, lambda_budget=4) for _ in range(2))
+    assert first.metadata == second.metadata
+    assert all(np.array_equal(a.scale, b.scale) for a, b in zip(first.populations, second.populations, strict=True))
+    assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
+
+
+def test_batches_with_labels_are_the_same_as_arrays():
+    module, x, labels = small()
+    batches = [(torch.from_numpy(x[i : i + 16]), torch.from_numpy(labels[i : i + 16])) for i in range(0, 40, 16)]
+    from_batches = convert(module, batches, lambda_budget=2)
+    from_arrays = convert(module, x, labels=labels, lambda_budget=2)
+    assert from_batches.metadata == from_arrays.metadata
+
+
+def test_theta_rules_by_hand():
+    """One neuron, identity weight, inputs 0, .01 .. 1: max 1, quantile 0.5 of the non-zero 0.505."""
+    module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double().eval()
+    with torch.no_grad():
+        module[0].weight.fill_(1)
+        module[0].bias.zero_()
+    x = np.arange(101)[:, None] / 100
+    assert convert(module, x, lam=0.5, quantile=0.5)["0"].scale == pytest.approx([0.5 * 0.505], rel=1e-6)
+    assert convert(module, x, lam=0.5, theta="max")["0"].scale == pytest.approx([0.5], rel=1e-6)
+    assert convert(module, x, coding="graded", bits=3)["0"].scale == pytest.approx([1 / 7], rel=1e-6)
+    assert convert(module, x, coding="mtn", thresholds=4, theta="max")["0"].scale == pytest.approx([1 / 4], rel=1e-6)
+    assert convert(module, x, coding="if", timesteps=4, theta="max")["0"].scale == pytest.approx([1.0], rel=1e-6)
+
+
+def test_dead_channels_get_a_usable_scale():
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)).eval()
+    with torch.no_grad():
+        module[0].weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1e-6, 0.0]]))
+        module[0].bias.zero_()
+    x = np.random.default_rng(0).random((30, 2))
+    scale = convert(module, x, lam=0.125)["0"].scale
+    # A channel that never or hardly fires keeps at least 1/20 of the population's θ.
+    assert (scale >= 0.04 * scale[0]).all()
+    zeros = convert(module, np.zeros((4, 2)), lam=0.125)
+    assert np.isfinite(record(zeros, x).outputs).all()

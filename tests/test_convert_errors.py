@@ -1,0 +1,152 @@
+"""What cannot be converted is refused by name, and all of it at once."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sfnhw.convert import convert
+from sfnhw.errors import ConversionError
+
+IMAGES = np.random.default_rng(0).random((6, 1, 6, 6))
+ROWS = np.random.default_rng(0).random((6, 4))
+
+
+def linear() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).eval()
+
+
+def test_all_unsupported_operations_are_reported_with_their_paths():
+    body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Conv2d(2, 2, 1), nn.GroupNorm(1, 2), nn.SiLU(), nn.Flatten())
+    module = nn.Sequential(body, nn.Linear(32, 2)).eval()
+    with pytest.raises(ConversionError) as error:
+        convert(module, IMAGES)
+    text = str(error.value)
+    assert text.startswith("3 operations cannot be converted")
+    for path, operation in (("0.1", "gelu"), ("0.3", "group_norm"), ("0.4", "silu")):
+        assert f"{path}: aten.{operation}" in text
+    assert "use batch norm" in text
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "words"),
+    [
+        (
+            nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)),
+            IMAGES,
+            "put the ReLU before it",
+        ),
+        (
+            nn.Sequential(nn.AvgPool2d(3, 2, padding=1, count_include_pad=False), nn.Flatten()),
+            IMAGES,
+            "count_include_pad",
+        ),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()), IMAGES, "divide the input's"),
+        (nn.Sequential(nn.MaxPool2d(2, dilation=2), nn.Flatten()), IMAGES, "dilation=1"),
+        (nn.Sequential(nn.AvgPool2d(4, ceil_mode=True), nn.Flatten()), IMAGES, "ceil_mode"),
+        (nn.Sequential(nn.Conv2d(1, 1, 2, padding="same")), IMAGES, "odd kernel"),
+        (nn.Sequential(nn.Hardtanh(-1, 1), nn.Linear(4, 2)), ROWS, "lower bound of -1"),
+        (nn.Sequential(nn.Softmax(dim=1), nn.Linear(4, 2)), ROWS, "only as the last operation"),
+        (nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2, track_running_stats=False)), ROWS, "running statistics"),
+    ],
+)
+def test_refused_by_name(module, inputs, words):
+    with pytest.raises(ConversionError) as error:
+        convert(module.eval(), inputs)
+    assert words in str(error.value)
+
+
+def test_product_of_activations():
+    class Product(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * torch.relu(x)
+
+    with pytest.raises(ConversionError, match="product of two activations"):
+        convert(Product().eval(), ROWS)
+
+
+def test_training_mode_names_the_layer():
+    module = linear()
+    module[1].train()
+    with pytest.raises(ConversionError, match=r"^1: is in training mode; call \.eval\(\) first"):
+        convert(module, ROWS)
+
+
+def test_data_dependent_branch_is_a_clear_error():
+    class Branch(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if float(x.sum()) > 0 else -x
+
+    with pytest.raises(ConversionError, match="must take one tensor and not branch on its values"):
+        convert(Branch().eval(), ROWS)
+
+
+def test_a_module_that_is_not_a_function_of_its_input_is_caught():
+    class Random(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x) * torch.rand(1)
+
+    with pytest.raises(ConversionError, match="does not compute what the module does"):
+        convert(Random().eval(), ROWS)
+
+
+def test_if_has_no_negative_branch():
+    class Bare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.b(self.a(x))
+
+    with pytest.raises(ConversionError, match="layer 'a' has values of both signs"):
+        convert(Bare().eval(), ROWS, coding="if", timesteps=4)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"coding": "snf"}, "did you mean 'sfn'"),
+        ({"treshold": 8}, "did you mean 'thresholds'"),
+        ({"thresholds": 0}, "thresholds"),
+        ({"thresholds": True}, "thresholds"),
+        ({"coding": "if"}, "timesteps"),
+        ({"timesteps": 4}, "expected 1 with coding='sfn'"),
+        ({"quantile": 1.5}, "quantile"),
+        ({"spacing": "power"}, "power-of-two"),
+        ({"lam": -0.1}, "lam"),
+        ({"lam": float("nan")}, "lam"),
+        ({"lambda_range": (0.5, 0.1)}, "lambda_range"),
+        ({"lambda_budget": 0}, "lambda_budget"),
+        ({"initial_potential": 1.0}, "initial_potential"),
+        ({"labels": np.zeros(3, int)}, "expected 6 integers"),
+        ({"labels": np.zeros(6)}, "expected 6 integers"),
+    ],
+)
+def test_bad_options(options, words):
+    with pytest.raises(ConversionError) as error:
+        convert(linear(), ROWS, **options)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_calibration_names_the_place(bad):
+    rows = ROWS.copy()
+    rows[2, 1] = bad
+    with pytest.raises(ConversionError, match=r"index \(2, 1\)"):
+        convert(linear(), rows)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 4)), np.zeros(4), np.array(["a"]), []])
+def test_empty_or_shapeless_calibration(rows):
+    with pytest.raises(ConversionError, match="calibration"):
+        convert(linear(), rows)
+
+
+def test_not_a_module():
+    with pytest.raises(ConversionError, match=r"expected a torch\.nn\.Module"):
+        convert("model.pt", ROWS)
