@@ -1,0 +1,75 @@
+"""This network beside the same weights under other codings on the same chip."""
+
+from typing import Any
+
+from sfnhw.actions import ACTION_INDEX
+from sfnhw.reports.operation_count import operation_count
+from sfnhw.reports.overhead import levels_of, needed_unit_area
+from sfnhw.reports.ratio import ratio_band
+from sfnhw.run import Run
+
+THIS = "this network"
+
+
+def comparison_rows(run: Run) -> list[dict[str, Any]]:
+    """Return one row for the run itself and one for each baseline; counts are per inference.
+
+    Keys: name, coding, timesteps, accuracy, energy_j and energy_ratio (``{value, low, high}``; the ratio's band holds
+    for every combination of the price table's rows, see `sfnhw.reports.ratio`), latency_s,
+    throughput_inferences_per_s, spikes, packets, synaptic_operations, flit_hops (flits over links), cores_used,
+    threshold_unit_area_mm2 (``{value, low, high}``, units and registers the network needs; None where
+    layers requantise: the chip file gives no area for that unit),
+    operation_count_j and operation_count_multilevel_as_mac_j (`sfnhw.reports.operation_count`).
+    """
+    rows = [_row(THIS, run, run)]
+    rows += [_row(name, other, run) for name, other in run.baselines.items()]
+    return rows
+
+
+def _row(name: str, run: Run, this: Run) -> dict[str, Any]:
+    totals, n = run.result.totals(), run.samples
+    area = needed_unit_area(run)
+    operations = operation_count(run)
+    packets = int(run.result.actions.core[ACTION_INDEX["packet"]].sum())
+    return {
+        "name": name,
+        "coding": network_coding(run),
+        "timesteps": run.network.timesteps,
+        "accuracy": run.recording.accuracy,
+        "energy_j": run.cost.total.as_joules(n),
+        "energy_ratio": ratio_band(this.cost, this.samples, run.cost, n),
+        "latency_s": run.result.latency_s,
+        "throughput_inferences_per_s": run.result.throughput_inferences_per_s,
+        "spikes": int(run.result.counts.sent.sum()) / n,
+        "packets": packets / n,
+        "synaptic_operations": int(run.result.counts.row_synapses.sum()) / n,
+        "flit_hops": totals["link_flit"] / n,
+        "cores_used": run.mapping.cores_used,
+        "threshold_unit_area_mm2": None
+        if _requantises(run)
+        else {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2},
+        "operation_count_j": operations.energy_j,
+        "operation_count_multilevel_as_mac_j": operations.multilevel_as_mac_j,
+    }
+
+
+def _requantises(run: Run) -> bool:
+    return any(p.coding.need().kind == "requantise" for p in run.network.populations if p.role == "hidden")
+
+
+def network_coding(run: Run) -> str:
+    """Return the coding of the hidden layers in words, e.g. ``sfn, N = 8, T = 1`` or ``graded, 8 bit``."""
+    hidden = [p.coding for p in run.network.populations if p.role == "hidden"]
+    if not hidden:
+        return "no hidden layer"
+    kinds = "/".join(dict.fromkeys(c.kind for c in hidden))
+    parts = [kinds]
+    if levels_of(run.network) > 1:
+        parts.append(f"N = {levels_of(run.network)}")
+    bits = [getattr(c, "bits", None) for c in hidden if c.need().kind == "requantise"]
+    if bits:
+        widths = sorted({b for b in bits if b})
+        parts.append(f"{widths[0]} bit" if len(widths) == 1 else f"{widths[0]} to {widths[-1]} bit" if widths else "")
+    else:
+        parts.append(f"T = {run.network.timesteps}")
+    return ", ".join(p for p in parts if p)

@@ -1,0 +1,67 @@
+"""What a run's numbers count and what they do not, in sentences that hold for this run."""
+
+from sfnhw.run import Run
+
+
+def coverage(run: Run) -> dict[str, list[str]]:
+    """Return ``{"counted": [...], "not_counted": [...]}``."""
+    return {"counted": _counted(run), "not_counted": _not_counted(run)}
+
+
+def _counted(run: Run) -> list[str]:
+    chip, T = run.chip, run.network.timesteps
+    out = [
+        f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
+        f"({chip.core.weight_bits}-bit weights, {chip.core.accumulator_bits}-bit accumulators).",
+        "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
+        "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
+        "encodes, requantisation, packet assembly.",
+        "On the network-on-chip: every flit through every router and over every link, of spike packets"
+        + (
+            "."
+            if chip.execution.mode == "barrier"
+            else ", of the end markers that tell a layer that its inputs are complete, and of the ready tokens that free a buffer."
+        ),
+        "At the pins: the inputs coming in and the results going out, in whole flits"
+        + (f"; the input comes in again at each of the {T} timesteps." if T > 1 and _static_input(run) else "."),
+        "Leakage of "
+        + ("the cores that hold a part of the network" if chip.execution.gate_idle_cores else "all cores")
+        + " and of all routers for the time of one inference, and the clock of cores and routers in cycles in which they work.",
+    ]
+    if chip.execution.mode == "barrier":
+        out.append(f"One global synchronisation a step: {chip.execution.barrier_cycles} cycles, and one action on each used core.")
+    if run.result.fidelity == "packet":
+        out.append(
+            "Time: every packet through injection, routers, links, ejection, axon look-up, synapse lanes and threshold "
+            "unit in integer cycles, waiting wherever another packet is served first."
+        )
+    else:
+        out.append(
+            "Time: a closed-form estimate from each layer's work, the longest route and the fullest link; the counts are "
+            "exact."
+        )
+    return out
+
+
+def _not_counted(run: Run) -> list[str]:
+    chip = run.chip
+    out = []
+    if run.result.fidelity == "packet":
+        out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
+    else:
+        out.append("Queueing of single packets: where several sources meet at a link, only the link's total load is seen.")
+    out += [
+        "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
+        "Wires inside a core, layout, pads, power grid and process variation; prices hold at "
+        f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only.",
+        "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
+        "shares leakage among several inferences takes less.",
+        f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
+        "The area of decode tables, and what a wider flit would add to routers.",
+    ]
+    out += [f"Not modelled of this chip: {text}." for text in chip.not_modelled]
+    return out
+
+
+def _static_input(run: Run) -> bool:
+    return any(p.coding.timesteps < run.network.timesteps for p in run.network.inputs)

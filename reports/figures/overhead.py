@@ -1,0 +1,93 @@
+"""This network beside IF and the quantised network, and what its thresholds cost."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sfnhw.reports.comparison import THIS
+from sfnhw.reports.style import BLUE, FAINT, GREY, INK, ORANGE, WIDTH_IN, scaled_unit
+from sfnhw.reports.text import elide, factor, percent, quantity
+from sfnhw.reports.view import RunView
+
+
+def overhead(view: RunView) -> Figure:
+    """Draw energy bars with bands for each coding, labelled with latency and accuracy; below, the overhead by part."""
+    rows, parts = view.json["comparison"], overhead_parts(view.json["overhead"])
+    with_parts = bool(view.json["overhead"]["thresholds_by_layer"])
+    height = [0.42 * len(rows) + 0.9, 0.3 * len(parts) + 0.9 if with_parts else 0.0]
+    figure = Figure(figsize=(WIDTH_IN, sum(height) + 0.5))
+    if not with_parts:
+        _comparison(figure.add_subplot(), rows)
+    else:
+        upper, lower = figure.subplots(2, 1, height_ratios=height)
+        _comparison(upper, rows)
+        _parts(lower, parts, view)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def overhead_parts(overhead: Any) -> list[tuple[str, dict[str, float]]]:
+    """Return (part, {value, low, high} in J per inference) of the energy beyond one threshold."""
+    unit, synapse = overhead["threshold_unit"], overhead["synapse"]["by_action"]
+    names = {
+        "compare": "compares",
+        "threshold_read": "threshold reads",
+        "encode": "encoding the level",
+    }
+    parts = [(names[action], unit[action]["excess_energy_j"]) for action in names]
+    parts.append(("extra flits for the level", overhead["payload"]["extra_flits_energy_j"]))
+    parts.append(("looking the level's value up", synapse["decode_read"]["energy_j"]))
+    parts.append(("multiplying at the synapse", synapse["multiply_bit"]["energy_j"]))
+    parts.append(("shifting at the synapse", synapse["shift_bit"]["energy_j"]))
+    return parts
+
+
+def _bars(axes: Axes, energies: list[dict[str, float]], colours: list[str]) -> float:
+    scale, unit = scaled_unit(max((e["value"] for e in energies), default=0.0), "J")
+    values = np.array([e["value"] for e in energies]) * scale
+    low = np.maximum(0, values - np.array([e["low"] for e in energies]) * scale)
+    high = np.maximum(0, np.array([e["high"] for e in energies]) * scale - values)
+    style = {"ecolor": INK, "elinewidth": 1.0, "capsize": 3}
+    axes.barh(range(len(values)), values, xerr=[low, high], color=colours, height=0.62, error_kw=style)
+    axes.set_xlabel(f"energy per inference ({unit}); whiskers: every price at its low, and at its high")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(values) - 0.4, -0.6)
+    axes.set_xlim(left=0)
+    return scale
+
+
+def _comparison(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    energies = [row["energy_j"] for row in rows]
+    scale = _bars(axes, energies, [ORANGE if row["name"] == THIS else GREY for row in rows])
+    axes.set_yticks(
+        range(len(rows)), [("this: " if row["name"] == THIS else "") + elide(row["coding"], 30) for row in rows]
+    )
+    right = max(e["high"] for e in energies) * scale
+    axes.set_xlim(0, right * 1.62)
+    for i, row in enumerate(rows):
+        accuracy = "accuracy unknown" if row["accuracy"] is None else f"{100 * row['accuracy']:.1f} % right"
+        ratio = row["energy_ratio"]
+        times = "" if row["name"] == THIS else f"{factor(ratio['value'])} ({ratio['low']:.2g} to {ratio['high']:.2g}), "
+        axes.annotate(
+            f"{times}{quantity(row['latency_s'], 's')}, {accuracy}", (row["energy_j"]["high"] * scale, i), (6, 0),
+            textcoords="offset points", va="center", fontsize=8, color=FAINT,
+        )  # fmt: skip
+    axes.set_title("Same weights, same chip, other spikes: energy, ratio to this network, latency, accuracy")
+
+
+def _parts(axes: Axes, parts: list[tuple[str, dict[str, float]]], view: RunView) -> None:
+    scale = _bars(axes, [energy for _, energy in parts], [BLUE] * len(parts))
+    axes.set_yticks(range(len(parts)), [name for name, _ in parts])
+    total = view.energy["value"] or 1.0
+    axes.set_xlim(0, max(max(e["high"] for _, e in parts) * scale * 1.12, 1e-9))
+    for i, (_, energy) in enumerate(parts):
+        text = f"{quantity(energy['value'], 'J')}, {percent(energy['value'] / total)}"
+        axes.annotate(
+            text, (energy["high"] * scale, i), (6, 0), textcoords="offset points", va="center", fontsize=8, color=FAINT
+        )
+    share = view.json["overhead"]["total"]["share_of_energy"]
+    axes.set_title(f"What many thresholds add to this network beyond one: {percent(share)} of its energy")

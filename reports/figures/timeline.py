@@ -1,0 +1,34 @@
+"""When each layer works, over the time of one inference."""
+
+from matplotlib.figure import Figure
+
+from sfnhw.reports.figures.rows import largest, name_rows, rows_height_in
+from sfnhw.reports.style import BLUE, FAINT, GREY, WIDTH_IN, scaled_unit
+from sfnhw.reports.text import quantity
+from sfnhw.reports.view import RunView
+
+
+def timeline(view: RunView) -> Figure:
+    """Draw a Gantt chart: one bar a layer from its first to its last cycle of work, means over samples."""
+    layers = [row for row in view.layers if row["start_s"] is not None and row["end_s"] is not None]
+    shown = [layers[i] for i in largest([row["end_s"] - row["start_s"] for row in layers], 48)]
+    latency = float(view.json["latency_s"])
+    scale, unit = scaled_unit(latency, "s")
+    figure = Figure(figsize=(WIDTH_IN, rows_height_in(len(shown))))
+    axes = figure.add_subplot()
+    for i, row in enumerate(shown):
+        start, length = row["start_s"], row["end_s"] - row["start_s"]
+        axes.barh(i, length * scale, left=start * scale, color=GREY if row["role"] == "input" else BLUE, height=0.66)
+        axes.annotate(
+            quantity(length, "s"), (row["end_s"] * scale, i), (4, 0),
+            textcoords="offset points", va="center", fontsize=8, color=FAINT,
+        )  # fmt: skip
+    axes.axvline(latency * scale, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    name_rows(axes, [row["name"] for row in shown])
+    axes.set_xlim(0, latency * scale * 1.1)
+    axes.set_xlabel(f"time since the first input arrived at the pins ({unit}); dashed: the last result has left")
+    axes.grid(axis="x")
+    hidden = f", the {len(shown)} longest of {len(layers)} layers" if len(shown) < len(layers) else ""
+    axes.set_title(f"Time: one inference takes {quantity(latency, 's')}{hidden}")
+    figure.set_layout_engine("constrained")
+    return figure

@@ -1,0 +1,291 @@
+"""What many thresholds cost beside one: registers, compares, wider spikes and synapse arithmetic.
+
+Everything is a count of this run times a price of this chip. "Beyond one threshold" compares, neuron update by neuron
+update and synaptic operation by synaptic operation, with what a single unsigned threshold (IF) would have done *in the
+same place for the same spikes*: one compare, one threshold read, no encode, one cycle, no payload, no multiply. It does
+not say what IF over T steps would cost as a whole; that is simulated (`sfnhw.reports.comparison`).
+"""
+
+from typing import Any
+
+from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, registers, update_cost
+from sfnhw.chip.area import NOTHING, register_area, threshold_unit_area
+from sfnhw.network import Network, Population
+from sfnhw.neurons import ThresholdNeed
+from sfnhw.run import Run
+from sfnhw.sim.counts import projection_arithmetic
+from sfnhw.sim.tables import packet_bits
+from sfnhw.units import ceil_div, joules, seconds
+
+ONE = ThresholdNeed("bank", 1, False, "uniform")
+THRESHOLD_ACTIONS = ("threshold_read", "compare", "encode")
+SYNAPSE_ACTIONS = ("decode_read", "multiply_bit", "shift_bit")
+
+
+def is_multilevel(population: Population) -> bool:
+    """Whether a population's spikes carry one of N > 1 thresholds (not: graded values, readouts, unit spikes)."""
+    need = population.coding.need()
+    return need.kind == "bank" and need.thresholds > 1
+
+
+def overhead(run: Run) -> dict[str, Any]:
+    """Return the multi-threshold overhead of a run as JSON values; energies, times and counts are per inference.
+
+    Keys: ``thresholds`` (N by layer), ``registers``, ``area``, ``threshold_unit`` (actions), ``time``, ``payload``,
+    ``synapse``, ``total`` (shares of the run's energy, time and area). Each energy is ``{value, low, high}`` in J.
+    """
+    layers = {p.name: p.coding.need() for p in run.network.populations if _has_bank(p)}
+    unit = _threshold_actions(run)
+    synapse = _synapse(run)
+    payload = _payload(run)
+    time = _time(run)
+    area = _area(run)
+    parts = [*(row["excess_energy_j"] for row in unit.values()), *(row["energy_j"] for row in synapse["by_action"].values())]
+    energy = _sum_bands([*parts, payload["extra_flits_energy_j"]])
+    total_j = joules(run.cost.total.value_aj) / run.samples
+    return {
+        "thresholds_by_layer": {name: need.thresholds for name, need in layers.items()},
+        "registers": _registers(run),
+        "area": area,
+        "threshold_unit": unit,
+        "time": time,
+        "payload": payload,
+        "synapse": synapse,
+        "total": {
+            "energy_j": energy,
+            "share_of_energy": energy["value"] / total_j if total_j else 0.0,
+            "share_of_latency_at_most": time["share_of_latency_at_most"],
+            "share_of_area": area["share_of_used_cores"],
+        },
+    }
+
+
+def needed_unit_area(run: Run) -> SquareMillimetres:
+    """Return the area of the threshold units and registers that the network needs, summed over the cores it uses."""
+    units, words, _ = _unit_and_registers(run, single=False)
+    return units + words
+
+
+def energy_j(run: Run, action: str, amount: int) -> dict[str, float]:
+    """Return ``{value, low, high}`` in J per inference of `amount` actions in the whole run."""
+    p = run.chip.energy_price(action)
+    pj = {"value": p.value_pj, "low": p.low_pj, "high": p.high_pj}
+    return {key: amount * value * 1e-12 / run.samples for key, value in pj.items()}
+
+
+def _has_bank(population: Population) -> bool:
+    """Whether a threshold unit works for it: pooled maxima pass levels on without comparing with thresholds."""
+    return is_multilevel(population) and population.function != "max"
+
+
+def _sum_bands(bands: list[dict[str, float]]) -> dict[str, float]:
+    return {key: sum(b[key] for b in bands) for key in ("value", "low", "high")}
+
+
+def _updates(run: Run) -> dict[str, int]:
+    return run.result.by_population(run.result.counts.updates)
+
+
+def _threshold_actions(run: Run) -> dict[str, dict[str, Any]]:
+    """Compares, threshold reads and encodes of the multi-threshold layers, and what one threshold would have done."""
+    kind, updates = run.chip.core.threshold_unit.kind, _updates(run)
+    field = {"threshold_read": "threshold_reads", "compare": "compares", "encode": "encodes"}
+    one = update_cost(kind, ONE)
+    out = {}
+    for action in THRESHOLD_ACTIONS:
+        count = single = 0
+        for p in run.network.populations:
+            if _has_bank(p):
+                count += updates[p.name] * getattr(update_cost(kind, p.coding.need()), field[action])
+                single += updates[p.name] * getattr(one, field[action])
+        out[action] = {
+            "count": count / run.samples,
+            "single_threshold_count": single / run.samples,
+            "energy_j": energy_j(run, action, count),
+            "excess_energy_j": energy_j(run, action, count - single),
+        }
+    return out
+
+
+def _synapse(run: Run) -> dict[str, Any]:
+    """Decode, multiply and shift at the synapses that multi-level spikes feed; unit spikes need none of them."""
+    result, network = run.result, run.network
+    rows = result.tables.rows
+    operations = result.counts.row_synapses.sum(axis=1)
+    packets = result.counts.row_packets.sum(axis=1)
+    amounts = dict.fromkeys(SYNAPSE_ACTIONS, 0)
+    fed = 0
+    for k, how in enumerate(projection_arithmetic(run.mapping)):
+        mine = rows.projection == k
+        if not is_multilevel(network[network.projections[k].source]) or how.largest_of:
+            continue
+        fed += int(operations[mine].sum())
+        amounts["decode_read"] += int(packets[mine].sum()) * how.decodes
+        amounts["multiply_bit"] += int(operations[mine].sum()) * how.multiply_bits
+        amounts["shift_bit"] += int(operations[mine].sum()) * how.shift_bits
+    return {
+        "operations": fed / run.samples,
+        "accumulate_energy_j": energy_j(run, "accumulate", fed),
+        "by_action": {
+            action: {"count": amount / run.samples, "energy_j": energy_j(run, action, amount)}
+            for action, amount in amounts.items()
+        },
+    }
+
+
+def _payload(run: Run) -> dict[str, Any]:
+    """Level bits on the wires: flits that exist only because of them, and their share of the bits in the flits sent.
+
+    A level that fits into a flit that was sent anyway adds no flit on this chip; its share of the packet's bits says
+    what part of the flit energy carries it. That share is an attribution and is not part of the total.
+    """
+    result, chip = run.result, run.chip
+    nodes = result.tables.nodes
+    through = result.counts.node_packets.sum(axis=1)
+    layers: dict[str, dict[str, Any]] = {}
+    extra = _no_energy()
+    carried = _no_energy()
+    for s in run.mapping.slices:
+        if not is_multilevel(run.network[s.population]):
+            continue
+        header, index, payload = packet_bits(run.mapping, s.index)
+        flits = ceil_div(header + index + payload, chip.noc.flit_bits)
+        added = flits - ceil_div(header + index, chip.noc.flit_bits)
+        mine = nodes.owner == s.index
+        routers, links = int(through[mine].sum()), int(through[mine & (nodes.link >= 0)].sum())
+        share = payload / (header + index + payload)
+        row = layers.setdefault(s.population, {"payload_bits": payload, "packet_bits": 0, "extra_flits": 0.0})
+        row["packet_bits"] = max(row["packet_bits"], header + index + payload)
+        row["extra_flits"] += added * links / run.samples
+        for action, amount in (("router_flit", routers), ("link_flit", links)):
+            extra = _sum_bands([extra, energy_j(run, action, added * amount)])
+            whole = energy_j(run, action, flits * amount)
+            carried = _sum_bands([carried, {key: value * share for key, value in whole.items()}])
+    by_action = run.cost.by_action()
+    network_j = joules(by_action["router_flit"].value_aj + by_action["link_flit"].value_aj) / run.samples
+    return {
+        "layers": layers,
+        "extra_flit_hops": sum(row["extra_flits"] for row in layers.values()),
+        "extra_flits_energy_j": extra,
+        "carried_energy_j": carried,
+        "share_of_network_energy": carried["value"] / network_j if network_j else 0.0,
+    }
+
+
+def _no_energy() -> dict[str, float]:
+    return {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def _time(run: Run) -> dict[str, Any]:
+    """Cycles of the threshold unit beyond one for each neuron, and the most that they can add to the latency."""
+    unit, slices = run.chip.core.threshold_unit, run.result.tables.slices
+    updates = run.result.counts.updates.sum(axis=1)
+    one = update_cost(unit.kind, ONE).cycles
+    extra = walked = 0
+    longest: dict[str, int] = {}
+    for s in run.mapping.slices:
+        p = run.network[s.population]
+        frames = int(updates[s.index]) // max(1, s.neurons)
+        groups = ceil_div(s.neurons, unit.lanes)
+        walked += frames * groups * int(slices.update_cycles[s.index])
+        if _has_bank(p):
+            beyond = groups * (update_cost(unit.kind, p.coding.need()).cycles - one)
+            extra += frames * beyond
+            # Slices of one layer walk at the same time, so a layer waits for its longest; layers follow one another.
+            longest[p.name] = max(longest.get(p.name, 0), beyond * frames // run.samples)
+    clock = run.chip.clock_mhz
+    bound = seconds(sum(longest.values()), clock)
+    return {
+        "extra_unit_cycles": extra / run.samples,
+        "share_of_unit_cycles": extra / walked if walked else 0.0,
+        "latency_at_most_s": bound,
+        "share_of_latency_at_most": bound / run.result.latency_s if run.result.latency_s else 0.0,
+    }
+
+
+def _groups(run: Run, channels: int) -> int:
+    return channels if run.chip.core.threshold_unit.sharing == "channel" else 1
+
+
+def _registers(run: Run) -> dict[str, Any]:
+    """Threshold words that the multi-threshold slices hold, and that one threshold each would need."""
+    unit = run.chip.core.threshold_unit
+    words = single = 0
+    for s in run.mapping.slices:
+        p = run.network[s.population]
+        if _has_bank(p):
+            groups = _groups(run, s.block.channels)
+            words += registers(unit.kind, p.coding.need(), groups)
+            single += registers(unit.kind, ONE, groups)
+    bits = unit.register_bits
+    return {
+        "words": words,
+        "bits": words * bits,
+        "area_mm2": _mm2(register_area(run.chip, words)),
+        "single_threshold_words": single,
+        "single_threshold_bits": single * bits,
+        "single_threshold_area_mm2": _mm2(register_area(run.chip, single)),
+        "provided_words": unit.registers * run.chip.cores,
+    }
+
+
+def _mm2(area: SquareMillimetres) -> dict[str, float]:
+    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}
+
+
+def _minus(a: SquareMillimetres, b: SquareMillimetres) -> SquareMillimetres:
+    # Same cells on both sides, so their errors go together.
+    return SquareMillimetres(a.value_mm2 - b.value_mm2, a.low_mm2 - b.low_mm2, a.high_mm2 - b.high_mm2)
+
+
+def _unit_and_registers(run: Run, *, single: bool) -> tuple[SquareMillimetres, SquareMillimetres, int]:
+    """Area of units and of registers, and comparators of all lanes, over the used cores; with one threshold each if
+    `single`. A unit is sized for the widest bank of the slices on its core; a core without a bank needs none."""
+    chip: Chip = run.chip
+    unit = chip.core.threshold_unit
+    widest: dict[int, ThresholdNeed] = {}
+    words: dict[int, int] = {}
+    for s in run.mapping.slices:
+        p, core = run.network[s.population], int(run.mapping.terminals[s.index])
+        need = p.coding.need()
+        if core == run.mapping.io or need.kind != "bank" or p.function == "max":
+            continue
+        need = ONE if single else need
+        words[core] = words.get(core, 0) + registers(unit.kind, need, _groups(run, s.block.channels))
+        before = widest.get(core)
+        if before is None or need.thresholds * (1 + need.signed) > before.thresholds * (1 + before.signed):
+            widest[core] = need
+    units = NOTHING
+    comparing = 0
+    for need in widest.values():
+        units = units + threshold_unit_area(chip, need.thresholds, need.signed)
+        comparing += comparators(unit.kind, need) * unit.lanes
+    return units, register_area(chip, sum(words.values())), comparing
+
+
+def _area(run: Run) -> dict[str, Any]:
+    """What the used cores' threshold units and registers take for this network, beyond one threshold each."""
+    units, words, comparing = _unit_and_registers(run, single=False)
+    one_unit, one_words, one_comparing = _unit_and_registers(run, single=True)
+    extra = _minus(units, one_unit) + _minus(words, one_words)
+    core = core_area(run.chip)
+    rest = sum((a for name, a in core.items() if not name.startswith("threshold_")), NOTHING)
+    cores = rest.times(run.mapping.cores_used) + units + words
+    provided = (core["threshold_unit"] + core["threshold_registers"]).times(run.chip.cores)
+    return {
+        "threshold_unit_mm2": _mm2(units),
+        "registers_mm2": _mm2(words),
+        "single_threshold_mm2": _mm2(one_unit + one_words),
+        "excess_mm2": _mm2(extra),
+        "comparators": comparing,
+        "single_threshold_comparators": one_comparing,
+        "used_cores_mm2": _mm2(cores),
+        "share_of_used_cores": extra.value_mm2 / cores.value_mm2 if cores.value_mm2 else 0.0,
+        "provided_by_chip_mm2": _mm2(provided),
+    }
+
+
+def levels_of(network: Network) -> int:
+    """Return the most thresholds that any population has (0: none has a bank)."""
+    return max((p.coding.need().thresholds for p in network.populations if p.coding.need().kind == "bank"), default=0)
+

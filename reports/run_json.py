@@ -1,0 +1,166 @@
+"""run.json: everything that a run says, as plain values with a unit in every key."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sfnhw.actions import ACTION_NAMES, ACTIONS
+from sfnhw.chip import chip_area
+from sfnhw.chip.prices import STATIC_UNITS
+from sfnhw.reports.comparison import comparison_rows, network_coding
+from sfnhw.reports.coverage import coverage
+from sfnhw.reports.layers import layer_rows
+from sfnhw.reports.overhead import overhead
+from sfnhw.reports.tables import LIMITS, exact_energy_aj, layer_action_energy_j
+from sfnhw.run import Run
+from sfnhw.units import joules, seconds
+
+SCHEMA_VERSION = 1
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """Return the content of run.json: strict JSON values (no NaN, no infinity; what is unknown is None).
+
+    Energies are per inference unless the key says otherwise; `energy_whole_run_aj` holds the exact integers, which add
+    up to the same total along every axis. See docs/reports.md for every key.
+    """
+    n, cost, result, mapping = run.samples, run.cost, run.result, run.mapping
+    area = chip_area(run.chip)
+    latency = result.timing.latency
+    out = {
+        "schema_version": SCHEMA_VERSION,
+        "fidelity": result.fidelity,
+        "samples": n,
+        "energy_per_inference_j": cost.total.as_joules(n),
+        "static_energy_per_inference_j": joules(cost.static.value_aj) / n,
+        "latency_s": result.latency_s,
+        "latency_min_s": seconds(int(latency.min()), run.chip.clock_mhz),
+        "latency_max_s": seconds(int(latency.max()), run.chip.clock_mhz),
+        "throughput_inferences_per_s": result.throughput_inferences_per_s,
+        "accuracy": run.recording.accuracy,
+        "ann_accuracy": run.ann_accuracy,
+        "cores_used": mapping.cores_used,
+        "cores_available": run.chip.cores,
+        "area_mm2": area.total.value_mm2,
+        "area_low_mm2": area.total.low_mm2,
+        "area_high_mm2": area.total.high_mm2,
+        "area_by_component_mm2": {name: part.value_mm2 for name, part in area.components.items()},
+        "counts": result.totals(),
+        "energy_by_action_j": _per_inference(cost.by_action(), n),
+        "energy_by_layer_j": _per_inference(cost.by_layer(), n),
+        "energy_by_core_j": {k: v for k, v in _per_inference(cost.by_core(), n).items() if v},
+        "energy_by_timestep_j": _per_inference(cost.by_timestep(), n),
+        "energy_by_layer_and_action_j": layer_action_energy_j(run),
+        "energy_whole_run_aj": exact_energy_aj(run),
+        "layers": layer_rows(run),
+        "actions": action_rows(run),
+        "occupancy": _occupancy(run),
+        "packet_latency_cycles": _packet_latency(run),
+        "overhead": overhead(run),
+        "comparison": comparison_rows(run),
+        "baselines_skipped": dict(run.skipped),
+        "coverage": coverage(run),
+        "warnings": list(run.warnings),
+        "chip": _chip(run),
+        "network": _network(run),
+        "area_prices": run.chip.price_rows("area"),
+        "provenance": run.provenance,
+    }
+    return strict(out)  # type: ignore[no-any-return]
+
+
+def strict(value: Any) -> Any:
+    """Return `value` as JSON values: NumPy scalars and arrays unwrapped, NaN and infinities None, keys as text."""
+    if isinstance(value, dict):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [strict(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return strict(value.tolist())
+    if isinstance(value, np.generic):
+        return strict(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def action_rows(run: Run) -> list[dict[str, Any]]:
+    """One row an action or static term: action, meaning, count (per inference; None for static terms), energy_j, low_j,
+    high_j, and its price at this configuration: price, price_low, price_high, price_unit, source."""
+    prices = {row["action"]: (row, "pj") for row in run.chip.price_rows("energy")}
+    meanings = {action.name: action.meaning for action in ACTIONS}
+    for row in run.chip.price_rows("static"):
+        name, _, unit = row["term"].rpartition("_")
+        prices[name], meanings[name] = (row, unit), STATIC_UNITS[row["term"]]
+    totals = run.result.totals()
+    rows = []
+    for name, energy in run.cost.by_action().items():
+        row, unit = prices[name]
+        value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
+        shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in ACTION_NAMES or unit == "uw" else " a cycle")
+        j = energy.as_joules(run.samples)
+        rows.append(
+            {
+                "action": name,
+                "meaning": meanings[name],
+                "count": totals[name] / run.samples if name in totals else None,
+                "energy_j": j["value"],
+                "low_j": j["low"],
+                "high_j": j["high"],
+                "price": value,
+                "price_low": row[f"low_{unit}"],
+                "price_high": row[f"high_{unit}"],
+                "price_unit": shown,
+                "source": row["source"],
+            }
+        )
+    return rows
+
+
+def _per_inference(energies: dict[str, Any], samples: int) -> dict[str, float]:
+    return {name: joules(energy.value_aj) / samples for name, energy in energies.items()}
+
+
+def _occupancy(run: Run) -> dict[str, Any]:
+    """What the used cores hold, for each limit: capacity of one core, largest demand, mean share over used cores."""
+    capacity, used = run.mapping.capacity, [d for d in run.mapping.occupancy() if d.neurons]
+    out = {}
+    for name in LIMITS:
+        limit, demands = getattr(capacity, name), [getattr(d, name) for d in used]
+        share = sum(demands) / (len(demands) * limit) if demands and limit else 0.0
+        out[name] = {"core_capacity": limit, "largest_demand": max(demands, default=0), "mean_share_of_used_cores": share}
+    return out
+
+
+def _packet_latency(run: Run) -> dict[str, float] | None:
+    timing = run.result.timing
+    if timing.packet_latency is None or not timing.packet_latency.sum():
+        return None
+    upto = np.cumsum(timing.packet_latency)
+    median, late = (int(np.searchsorted(upto, share * upto[-1])) for share in (0.5, 0.99))
+    return {
+        "mean": timing.packet_latency_sum / int(upto[-1]),
+        "median": median,
+        "percentile_99": late,
+        "max": timing.packet_latency_max,
+    }
+
+
+def _chip(run: Run) -> dict[str, Any]:
+    """The chip's fields, flat, with its name."""
+    return {**run.chip.fields(), "cores": run.chip.cores}
+
+
+def _network(run: Run) -> dict[str, Any]:
+    network = run.network
+    return {
+        "name": network.name,
+        "coding": network_coding(run),
+        "timesteps": network.timesteps,
+        "neurons": sum(p.size for p in network.populations),
+        "parameters": network.parameters,
+        "macs": network.macs,
+    }

@@ -1,0 +1,77 @@
+"""Numbers and names as people read them."""
+
+import math
+import unicodedata
+from typing import Any
+
+from sfnhw.units import engineering
+
+UNKNOWN = "unknown"
+
+
+def clean(text: Any) -> str:
+    """Return one line without control characters: what a name may look like in a figure, a page or a terminal."""
+    out = "".join(" " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in str(text))
+    return " ".join(out.split())
+
+
+def elide(text: Any, limit: int, mark: str = "…") -> str:
+    """Return `text` cleaned and cut to `limit` characters in its middle: the ends of a module path tell layers apart."""
+    line = clean(text)
+    if len(line) <= limit:
+        return line
+    tail = max(1, (limit - len(mark)) * 2 // 3)
+    return line[: max(0, limit - len(mark) - tail)] + mark + line[-tail:]
+
+
+def quantity(value: float | None, unit: str, digits: int = 3) -> str:
+    """Return e.g. ``1.23 µJ``, or ``unknown``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if value and not 1e-15 <= abs(value) < 1e12:
+        return f"{value:.{digits}g} {unit}"
+    return engineering(value, unit, digits)
+
+
+def band(energy: dict[str, float], unit: str = "J") -> str:
+    """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``."""
+    return f"{quantity(energy['value'], unit)} ({quantity(energy['low'], unit)} to {quantity(energy['high'], unit)})"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as e.g. ``12.3 %``; what is above zero never shows as zero."""
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    points = 100 * share
+    if points == 0:
+        return "0 %"
+    if abs(points) < 0.01:
+        return "< 0.01 %"
+    if abs(points) >= 99.95:
+        return f"{points:.0f} %"
+    return f"{points:.1f} %" if abs(points) >= 10 else f"{points:.2f} %"
+
+
+def count(value: float | None) -> str:
+    """Return a count per inference: ``12,345`` or ``1.23 M``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if abs(value) >= 1e6:
+        return quantity(value, "").rstrip()
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def factor(ratio: float | None) -> str:
+    """Return a ratio as e.g. ``6.8 ×``."""
+    return UNKNOWN if ratio is None or not math.isfinite(ratio) else f"{ratio:.3g} ×"
+
+
+def rate(per_second: float | None) -> str:
+    """Return a throughput, e.g. ``76,400 inferences/s``."""
+    if per_second is None or not math.isfinite(per_second):
+        return UNKNOWN
+    if per_second >= 1e7 or per_second < 0.1:
+        return f"{per_second:.3g} inferences/s"
+    digits = max(0, 2 - math.floor(math.log10(per_second)))
+    rounded = round(per_second, 2 - math.floor(math.log10(per_second)))
+    return f"{rounded:,.{digits}f} inferences/s"

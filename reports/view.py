@@ -1,0 +1,91 @@
+"""RunView: a run as it is saved, so that figures and pages can be drawn from a folder alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.actions import STATIC_TERMS
+from sfnhw.run import Run
+
+Table = Mapping[str, NDArray[Any]]
+
+# What the figures stack: few groups that a reader can name, each a set of actions.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "synapse weights": ("weight_read",),
+    "synapse arithmetic": ("accumulate", "multiply_bit", "shift_bit", "decode_read"),
+    "neuron state": ("state_read", "state_write"),
+    "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise"),
+    "packets": ("axon_lookup", "packet", "barrier"),
+    "network and pins": ("router_flit", "link_flit", "io_bit"),
+    "leakage and clock": STATIC_TERMS,
+}
+CHIP_LAYER = "(chip)"
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """What is known of a run without its network.
+
+    Attributes
+    ----------
+    json : content of run.json (see docs/reports.md).
+    tables : name → column → array: cores, links, actions, layers, and packets where packets were simulated.
+    """
+
+    json: Mapping[str, Any]
+    tables: Mapping[str, Table]
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """Rows of layers, in network order."""
+        return list(self.json["layers"])
+
+    @property
+    def columns(self) -> int:
+        """Width of the mesh."""
+        return int(self.json["chip"]["noc.columns"])
+
+    @property
+    def rows(self) -> int:
+        """Height of the mesh."""
+        return int(self.json["chip"]["noc.rows"])
+
+    @property
+    def energy(self) -> dict[str, float]:
+        """``{value, low, high}`` in J per inference."""
+        return dict(self.json["energy_per_inference_j"])
+
+    @property
+    def title(self) -> str:
+        """Name of the network on the name of the chip, as the user wrote them: escape before use."""
+        return f"{self.json['network']['name']} on {self.json['chip']['name']}"
+
+    def grid(self, column: str) -> NDArray[Any]:
+        """(rows, columns) one column of the core table, laid out as the chip is."""
+        table = self.tables["cores"]
+        return np.asarray(table[column]).reshape(self.rows, self.columns)
+
+    def busiest(self) -> NDArray[np.float64]:
+        """(cores,) share of the inference in which the busiest unit of each core works."""
+        cores = self.tables["cores"]
+        busy: NDArray[np.float64] = np.max([cores[k] for k in cores if k.startswith("busy_")], axis=0)
+        return busy
+
+    def fullest(self) -> NDArray[np.float64]:
+        """(cores,) share of the limit that is fullest on each core."""
+        cores, limits = self.tables["cores"], self.json["occupancy"]
+        fill: NDArray[np.float64] = np.max([cores[k] / max(1, limits[k]["core_capacity"]) for k in limits], axis=0)
+        return fill
+
+
+def as_view(run: "Run | RunView") -> RunView:
+    """Return the view of a run, or the view itself."""
+    if isinstance(run, RunView):
+        return run
+    from sfnhw.reports.run_json import run_json
+    from sfnhw.reports.tables import all_tables
+
+    return RunView(run_json(run), all_tables(run))

@@ -1,0 +1,74 @@
+"""A run: one estimate with everything that went into it and came out of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sfnhw.activity import Recording
+from sfnhw.chip import Chip
+from sfnhw.mapping import Mapping
+from sfnhw.network import Network
+from sfnhw.sim import Cost, Result
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One estimate.
+
+    Attributes
+    ----------
+    network, chip : what was estimated, and on what.
+    recording : activity, outputs and labels, in the chip's integers.
+    mapping, result, cost : the stages of the flow.
+    baselines : the same network under other codings on the same chip, by name (e.g. "if", "graded8"); a baseline that
+        could not be estimated is in `skipped` with its reason.
+    ann_accuracy : of the trained network on the same inputs, as recorded at conversion, or None.
+    warnings : sentences that a reader of the numbers must know.
+    provenance : versions, seeds, fingerprints, command, times, peak memory.
+    """
+
+    network: Network
+    chip: Chip
+    recording: Recording
+    mapping: Mapping
+    result: Result
+    cost: Cost
+    baselines: dict[str, "Run"] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ann_accuracy(self) -> float | None:
+        """Accuracy of the trained network, as its conversion recorded it."""
+        value = self.network.metadata.get("ann_accuracy")
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def samples(self) -> int:
+        """Inferences."""
+        return self.result.samples
+
+    def summary(self) -> str:
+        """Return the answer in at most 80 columns."""
+        from sfnhw.reports.summary import summary
+
+        return summary(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run folder: run.json, tables, figures, report.html; returns its path."""
+        from sfnhw.reports.run_folder import save_run
+
+        return save_run(self, Path(folder))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of run.json."""
+        from sfnhw.reports.run_json import run_json
+
+        return run_json(self)
+
+    def _repr_html_(self) -> str:
+        """Return a short table for notebooks."""
+        from sfnhw.reports.summary import summary_html
+
+        return summary_html(self)
