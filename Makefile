@@ -1,0 +1,58 @@
+# Each target sets up .venv in the checkout first. Needed: Python 3.11 or newer, make, pip.
+
+PYTHON ?= $(or $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done),python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TYPED := .mypy_cache/tree
+PYTEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint types bench docs clean install
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## set up .venv (the other targets do this themselves)
+
+# torch goes first, alone and pinned: without the exact version pip may choose a build of several gigabytes.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python >= 3.11 needed, found %d.%d.%d (set PYTHON=)" % v[:3])'
+	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch (pinned in constraints.txt)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@echo "installing sfnhw and its tools"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## train, convert, map, simulate and price the digits network; writes out/demo
+	@$(BIN)/sfnhw demo -o out/demo
+
+lint: $(STAMP) ## ruff: style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# mypy knows packages by their folders, so it gets a tree of links in which the package stands as it installs.
+types: $(STAMP) ## mypy
+	@rm -rf $(TYPED) && mkdir -p $(TYPED)/sfnhw
+	@for part in sfnhw/*.py sfnhw/py.typed sfnhw/*/ mapping sim reports; do \
+	  ln -s "$(CURDIR)/$${part%/}" $(TYPED)/sfnhw/; done
+	@for part in examples benchmarks; do ln -s "$(CURDIR)/$$part" $(TYPED)/; done
+	@cd $(TYPED) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache .
+
+test: lint types ## lint, types and the fast tests
+	@$(BIN)/python -m pytest -q -m "not slow" -n $(PYTEST_WORKERS)
+
+test-all: lint types ## the same with the slow tests
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+
+bench: $(STAMP) ## synaptic operations, packets and flit-hops simulated per second; peak memory
+	@$(BIN)/python -m benchmarks
+
+docs: $(STAMP) ## check that the pages' links lead somewhere and their Python runs
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean: ## remove everything that was built or downloaded here
+	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+chip_option = click.option(
+    "--chip", default="reference", show_default=True, metavar="CHIP", help="A preset (see `sfnhw chips`) or a YAML file."
+)
+inputs_option = click.option(
+    "--inputs",
+    "inputs_path",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Arrays `inputs` (samples × input shape) and, if known, `labels`.",
+)
+fidelity_option = click.option(
+    "--fidelity",
+    default="packet",
+    show_default=True,
+    metavar="F",
+    help="`packet` simulates every spike packet with contention; `analytic` estimates the times in closed form.",
+)
+network_argument = click.argument("network_path", metavar="NETWORK", type=click.Path(path_type=Path))
+
+
+def folder_option(default: str | None = None) -> Decorator:
+    """``-o DIR``, required where there is no default."""
+    return click.option(
+        "-o",
+        "--output",
+        "folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        required=default is None,
+        default=default,
+        show_default=default is not None,
+        help="Folder for the results.",
+    )
+
+
+def command_line() -> list[str]:
+    """Return the command as it was typed, for the record."""
+    return ["sfnhw", *sys.argv[1:]]
+
+
+def command_text() -> str:
+    """Return the command as one could type it again."""
+    return shlex.join(command_line())

@@ -1,0 +1,72 @@
+"""What the commands write: JSON on standard output, messages and progress on standard error."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sfnhw.errors import InputError, Where
+
+BAR_WIDTH = 30
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object, strict (no NaN), on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def say(message: str) -> None:
+    """Print a message for the user on standard error."""
+    click.echo(message, err=True)
+
+
+class Progress:
+    """A progress bar on standard error, only where that is a terminal."""
+
+    def __init__(self) -> None:
+        self.shown = sys.stderr.isatty()
+        self.drawn = 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Redraw the line."""
+        if not self.shown:
+            return
+        filled = BAR_WIDTH * done // max(total, 1)
+        line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total} {stage}"[:79]
+        click.echo("\r" + line.ljust(self.drawn), nl=False, err=True)
+        self.drawn = len(line)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self.drawn:
+            click.echo("\r" + " " * self.drawn + "\r", nl=False, err=True)
+            self.drawn = 0
+
+
+def check_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse, before any long work, a file that cannot be written.
+
+    Raises
+    ------
+    InputError : a folder of that name, no such folder around it, another suffix, or no permission to write.
+    """
+    where = Where(path)
+    if path.is_dir():
+        raise InputError("is a folder", where=where, expected="the name of a file")
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(field="output", found=path.name, expected=f"a name that ends in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise InputError("its folder does not exist", where=where)
+    _check_writable(path.parent, where)
+
+
+def _check_writable(folder: Path, where: Where) -> None:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a folder", where=where)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"no permission to write in {folder}", where=where)
