@@ -1,0 +1,95 @@
+"""The report: one self-contained HTML page. Everything a user's file says passes through Jinja2's autoescape."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sfnhw.reports import text
+from sfnhw.reports.view import CHIP_LAYER, RunView
+
+TITLES = {
+    "energy": "Where the energy goes",
+    "timeline": "When each layer works",
+    "utilisation": "How full and how busy the chip is",
+    "links": "Traffic between cores",
+    "overhead": "What many thresholds cost, beside other ways to spike",
+    "packet_latency": "How long packets travel",
+}
+
+
+def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
+    """Return the page; `svgs` are the figures if they are drawn already.
+
+    A figure's SVG is Matplotlib's own output, in which names are escaped text; nothing else is marked safe.
+    """
+    from markupsafe import Markup
+
+    drawn = dict(svgs) if svgs is not None else _draw(view)
+    figures = [
+        {"name": name, "title": TITLES.get(name, name), "caption": _caption(name, view), "svg": Markup(_inline(drawn[name]))}  # noqa: S704
+        for name in drawn
+    ]
+    return _template().render(view=view, run=view.json, figures=figures, t=text)
+
+
+def _draw(view: RunView) -> dict[str, str]:
+    from sfnhw.reports.figures import available, figure
+    from sfnhw.reports.image import to_svg
+
+    return {name: to_svg(figure(name, view)) for name in available(view)}
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    source = files("sfnhw.reports").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+
+
+def _inline(svg: str) -> str:
+    """Drop the XML prolog and document type: inside HTML only the element may stand."""
+    return svg[svg.index("<svg") :]
+
+
+def _top(view: RunView) -> dict[str, Any]:
+    layers = {k: v for k, v in view.json["energy_by_layer_j"].items() if k != CHIP_LAYER}
+    layer = max(layers, key=layers.__getitem__) if layers else CHIP_LAYER
+    actions = view.json["energy_by_action_j"]
+    action = max(actions, key=actions.__getitem__)
+    total = max(view.energy["value"], 1e-300)
+    return {
+        "layer": layer,
+        "layer_share": layers.get(layer, 0.0) / total,
+        "action": action,
+        "action_share": actions[action] / total,
+    }
+
+
+def _caption(name: str, view: RunView) -> str:
+    """One sentence with this run's numbers."""
+    run, top = view.json, _top(view)
+    if name == "energy":
+        return (
+            f"Layer {text.clean(top['layer'])} takes {text.percent(top['layer_share'])} of an inference's energy; the "
+            f"dearest action is {top['action']} with {text.percent(top['action_share'])}."
+        )
+    if name == "timeline":
+        return f"One inference takes {text.quantity(run['latency_s'], 's')} on an empty chip; bars are means over samples."
+    if name == "utilisation":
+        return (
+            f"{run['cores_used']} of {run['cores_available']} cores hold a part of the network; the busiest unit of "
+            f"any core works {text.percent(float(view.busiest().max(initial=0.0)))} of an inference's time."
+        )
+    if name == "links":
+        busy = float(max(view.tables["links"]["busy"], default=0.0))
+        return f"The busiest link moves a flit in {text.percent(busy)} of the cycles of an inference."
+    if name == "overhead":
+        rows = run["comparison"][1:]
+        if not rows:
+            return "No baseline was asked for."
+        parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
+        return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
+    return "From the cycle in which a packet is ready to the cycle in which a core or the pins have it whole."
+
