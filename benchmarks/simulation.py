@@ -75,9 +75,9 @@ def random_recurrent(neurons: int = 10_000, synapses: int = 100, timesteps: int 
             Population("out", (1,), Readout(timesteps), role="output"),
         ),
         (
-            Sparse("kick", "net", [1.0], [0, 1], [0]),
+            Sparse("kick", "net", np.ones(1), np.array([0, 1]), np.array([0])),
             Sparse("net", "net", rng.normal(size=len(targets)), offsets, targets, delay=1),
-            Sparse("net", "out", [1.0], np.r_[0, np.ones(neurons, int)], [0]),
+            Sparse("net", "out", np.ones(1), np.r_[0, np.ones(neurons, int)], np.array([0])),
         ),
         "random 10k x 100",
     )
@@ -87,9 +87,7 @@ def random_spikes(network: Network, samples: int, rate: float) -> Activity:
     """Every hidden neuron spikes with probability `rate`."""
     rng = np.random.default_rng(1)
     T = network.timesteps
-    return Activity(
-        {p.name: (rng.random((samples, T, p.size)) < rate).astype(np.int16) for p in network.populations}
-    )
+    return Activity({p.name: (rng.random((samples, T, p.size)) < rate).astype(np.int16) for p in network.populations})
 
 
 def measure(mapping: Mapping, activity: Activity, repeats: int) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
 
 def bare_rate(network: Network, activity: Activity) -> float:
     """Synaptic operations a second of the bare loop over the recurrent projection."""
-    p = next(p for p in network.projections if p.kind == "sparse" and p.delay)
+    p = next(p for p in network.projections if isinstance(p, Sparse) and p.delay)
     spikes = np.concatenate([np.flatnonzero(row) for row in activity.levels["net"][0]])
     state = np.zeros(network["net"].size, np.int64)
     bare_synapses(p.offsets, p.targets, spikes[:1], state)

@@ -35,7 +35,7 @@ _PUBLIC = {
     "summary_html": "summary",
 }
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

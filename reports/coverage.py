@@ -29,7 +29,9 @@ def _counted(run: Run) -> list[str]:
         + " and of all routers for the time of one inference, and the clock of cores and routers in cycles in which they work.",
     ]
     if chip.execution.mode == "barrier":
-        out.append(f"One global synchronisation a step: {chip.execution.barrier_cycles} cycles, and one action on each used core.")
+        out.append(
+            f"One global synchronisation a step: {chip.execution.barrier_cycles} cycles, and one action on each used core."
+        )
     if run.result.fidelity == "packet":
         out.append(
             "Time: every packet through injection, routers, links, ejection, axon look-up, synapse lanes and threshold "
@@ -49,7 +51,9 @@ def _not_counted(run: Run) -> list[str]:
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
     else:
-        out.append("Queueing of single packets: where several sources meet at a link, only the link's total load is seen.")
+        out.append(
+            "Queueing of single packets: where several sources meet at a link, only the link's total load is seen."
+        )
     out += [
         "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
         "Wires inside a core, layout, pads, power grid and process variation; prices hold at "

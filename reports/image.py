@@ -24,7 +24,12 @@ def to_svg(figure: Figure) -> str:
     buffer = io.StringIO()
     with styled():
         figure.savefig(
-            buffer, format="svg", dpi=PNG_DPI, bbox_inches="tight", pad_inches=0.08, metadata={"Date": None, "Creator": None}
+            buffer,
+            format="svg",
+            dpi=PNG_DPI,
+            bbox_inches="tight",
+            pad_inches=0.08,
+            metadata={"Date": None, "Creator": None},
         )
     return buffer.getvalue()
 

@@ -40,7 +40,10 @@ def overhead(run: Run) -> dict[str, Any]:
     payload = _payload(run)
     time = _time(run)
     area = _area(run)
-    parts = [*(row["excess_energy_j"] for row in unit.values()), *(row["energy_j"] for row in synapse["by_action"].values())]
+    parts = [
+        *(row["excess_energy_j"] for row in unit.values()),
+        *(row["energy_j"] for row in synapse["by_action"].values()),
+    ]
     energy = _sum_bands([*parts, payload["extra_flits_energy_j"]])
     total_j = joules(run.cost.total.value_aj) / run.samples
     return {
@@ -288,4 +291,3 @@ def _area(run: Run) -> dict[str, Any]:
 def levels_of(network: Network) -> int:
     """Return the most thresholds that any population has (0: none has a bank)."""
     return max((p.coding.need().thresholds for p in network.populations if p.coding.need().kind == "bank"), default=0)
-

@@ -27,7 +27,12 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
 
     drawn = dict(svgs) if svgs is not None else _draw(view)
     figures = [
-        {"name": name, "title": TITLES.get(name, name), "caption": _caption(name, view), "svg": Markup(_inline(drawn[name]))}  # noqa: S704
+        {
+            "name": name,
+            "title": TITLES.get(name, name),
+            "caption": _caption(name, view),
+            "svg": Markup(_inline(drawn[name])),
+        }
         for name in drawn
     ]
     return _template().render(view=view, run=view.json, figures=figures, t=text)
@@ -45,7 +50,9 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     source = files("sfnhw.reports").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+        source
+    )
 
 
 def _inline(svg: str) -> str:
@@ -76,7 +83,9 @@ def _caption(name: str, view: RunView) -> str:
             f"dearest action is {top['action']} with {text.percent(top['action_share'])}."
         )
     if name == "timeline":
-        return f"One inference takes {text.quantity(run['latency_s'], 's')} on an empty chip; bars are means over samples."
+        return (
+            f"One inference takes {text.quantity(run['latency_s'], 's')} on an empty chip; bars are means over samples."
+        )
     if name == "utilisation":
         return (
             f"{run['cores_used']} of {run['cores_available']} cores hold a part of the network; the busiest unit of "
@@ -92,4 +101,3 @@ def _caption(name: str, view: RunView) -> str:
         parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
         return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
     return "From the cycle in which a packet is ready to the cycle in which a core or the pins have it whole."
-

@@ -98,19 +98,27 @@ def load_run_json(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     path = folder / RUN_JSON
     if not folder.is_dir():
-        raise InputError("no such folder", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it")
+        raise InputError(
+            "no such folder", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it"
+        )
     if not path.is_file():
-        raise InputError("no run.json in it", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it")
+        raise InputError(
+            "no run.json in it", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
-            f"not JSON, or cut short ({error.msg})", where=Where(path, error.lineno, error.colno), expected="a whole run.json"
+            f"not JSON, or cut short ({error.msg})",
+            where=Where(path, error.lineno, error.colno),
+            expected="a whole run.json",
         ) from None
     except (UnicodeDecodeError, OSError, RecursionError) as error:
         raise InputError(f"cannot be read ({type(error).__name__})", where=Where(path), expected="a run.json") from None
     if not isinstance(data, dict) or "schema_version" not in data:
-        raise InputError("not a run: no schema_version", where=Where(path), field="schema_version", expected=str(SCHEMA_VERSION))
+        raise InputError(
+            "not a run: no schema_version", where=Where(path), field="schema_version", expected=str(SCHEMA_VERSION)
+        )
     if data["schema_version"] != SCHEMA_VERSION:
         raise InputError(
             "written by another version of sfnhw",
@@ -145,7 +153,9 @@ def load_view(folder: str | Path) -> RunView:
         except FileNotFoundError:
             raise InputError("missing", where=Where(path), expected="a table of the run folder") from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            raise InputError("cannot be read", where=Where(path), expected="an npz table, as `save_run` writes it") from None
+            raise InputError(
+                "cannot be read", where=Where(path), expected="an npz table, as `save_run` writes it"
+            ) from None
     return RunView(data, tables)
 
 
@@ -166,7 +176,9 @@ def plot(folder: str | Path, name: str, output: str | Path) -> Path:
     suffix = output.suffix.lower().lstrip(".")
     if suffix not in SUFFIXES:
         raise InputError(
-            field="output", found=str(output), expected=f"a name ending in .{', .'.join(SUFFIXES)}{nearest(suffix, SUFFIXES)}"
+            field="output",
+            found=str(output),
+            expected=f"a name ending in .{', .'.join(SUFFIXES)}{nearest(suffix, SUFFIXES)}",
         )
     drawn = figure(name, load_view(folder))
     return replace_file(output, lambda beside: write_image(drawn, beside, suffix))

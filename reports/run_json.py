@@ -67,7 +67,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "area_prices": run.chip.price_rows("area"),
         "provenance": run.provenance,
     }
-    return strict(out)  # type: ignore[no-any-return]
+    return strict(out)
 
 
 def strict(value: Any) -> Any:
@@ -131,7 +131,11 @@ def _occupancy(run: Run) -> dict[str, Any]:
     for name in LIMITS:
         limit, demands = getattr(capacity, name), [getattr(d, name) for d in used]
         share = sum(demands) / (len(demands) * limit) if demands and limit else 0.0
-        out[name] = {"core_capacity": limit, "largest_demand": max(demands, default=0), "mean_share_of_used_cores": share}
+        out[name] = {
+            "core_capacity": limit,
+            "largest_demand": max(demands, default=0),
+            "mean_share_of_used_cores": share,
+        }
     return out
 
 

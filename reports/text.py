@@ -11,7 +11,9 @@ UNKNOWN = "unknown"
 
 def clean(text: Any) -> str:
     """Return one line without control characters: what a name may look like in a figure, a page or a terminal."""
-    out = "".join(" " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in str(text))
+    out = "".join(
+        " " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in str(text)
+    )
     return " ".join(out.split())
 
 

@@ -8,8 +8,10 @@
 milliseconds: torch, numba and matplotlib are imported only by the calls that need them.
 """
 
+import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 # In a checkout the folders mapping/, sim/ and reports/ stand beside sfnhw/, not inside it. Installed,
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from sfnhw.network import Network as Network
     from sfnhw.network import Population as Population
     from sfnhw.numerics import Numerics as Numerics
-    from sfnhw.record import record as record
     from sfnhw.recode import recode as recode
+    from sfnhw.record import record as record
     from sfnhw.run import Run as Run
     from sfnhw.sim import Cost as Cost
     from sfnhw.sim import Result as Result
@@ -69,7 +71,18 @@ _PUBLIC = {
     "Run": "sfnhw.run",
 }
 
-__all__ = [*sorted(_PUBLIC), "__version__"]  # noqa: PLE0604
+__all__ = [*sorted(_PUBLIC), "__version__"]
+
+
+class _Package(ModuleType):
+    """Keeps `sfnhw.convert` the function: importing the module sfnhw.convert would put the module in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -77,7 +77,9 @@ def explore(
     todo = [i for i, key in enumerate(keys) if key not in done]
     if progress:
         progress("explore", len(points) - len(todo), len(points))
-    for key, row in _estimates(network, inputs, labels, fidelity, [(keys[i], points[i], chips[i]) for i in todo], workers):
+    for key, row in _estimates(
+        network, inputs, labels, fidelity, [(keys[i], points[i], chips[i]) for i in todo], workers
+    ):
         _append_row(folder / ROWS, {"key": key, **row})
         done[key] = row
         if progress:

@@ -43,7 +43,9 @@ def load_inputs(path: str | Path) -> LabelledInputs:
         # A misspelt 'labels' would silently cost the accuracy.
         near = nearest("labels", [key for key in arrays if key not in KEYS])
         if near:
-            raise ActivityError(f"no key 'labels'{near}", where=where, found=sorted(arrays), expected="keys inputs and labels")
+            raise ActivityError(
+                f"no key 'labels'{near}", where=where, found=sorted(arrays), expected="keys inputs and labels"
+            )
         return LabelledInputs(inputs, None)
     return LabelledInputs(inputs, _checked_labels(arrays["labels"], len(inputs), where))
 

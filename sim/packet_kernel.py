@@ -82,7 +82,7 @@ def run_frames(
 
     # State of each slice.
     next_frame = np.zeros(slices, np.int64)
-    emitting = np.zeros(slices, nb.boolean)
+    emitting = np.zeros(slices, np.bool_)
     cursor = np.zeros(slices, np.int64)
     phase_start = np.zeros(slices, np.int64)
     phase_end = np.zeros(slices, np.int64)

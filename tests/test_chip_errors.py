@@ -1,7 +1,5 @@
 """Every bad chip file of the issue, with the exact sentence that the user reads."""
 
-# ruff: noqa: E501 - the sentences stand whole.
-
 from importlib import resources
 
 import pytest

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  the table of bad networks reads best a line each
 """The network: shapes, cycles, geometry against a brute-force walk, and the file."""
 
 import json

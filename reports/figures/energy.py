@@ -13,7 +13,9 @@ def energy(view: RunView) -> Figure:
     """Draw one bar a layer in network order; layers beyond the largest ones are one bar together."""
     table = view.json["energy_by_layer_and_action_j"]
     order = [row["name"] for row in view.layers] + [CHIP_LAYER]
-    values = np.array([[sum(table.get(n, {}).get(a, 0.0) for a in actions) for actions in GROUPS.values()] for n in order])
+    values = np.array(
+        [[sum(table.get(n, {}).get(a, 0.0) for a in actions) for actions in GROUPS.values()] for n in order]
+    )
     shown = largest(values.sum(axis=1).tolist())
     names = ["routers (shared)" if order[i] == CHIP_LAYER else order[i] for i in shown]
     bars = values[shown]
@@ -33,7 +35,13 @@ def energy(view: RunView) -> Figure:
         left += bars[:, k] * scale
     for i, total in enumerate(totals):
         axes.annotate(
-            quantity(float(total), "J"), (left[i], i), (4, 0), textcoords="offset points", va="center", fontsize=8, color=FAINT
+            quantity(float(total), "J"),
+            (left[i], i),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=FAINT,
         )
     axes.margins(x=0.1)
     axes.set_xlim(left=0)
@@ -41,7 +49,9 @@ def energy(view: RunView) -> Figure:
     axes.set_xlabel(f"energy per inference ({unit})")
     axes.grid(axis="x")
     e = view.energy
-    axes.set_title(f"Energy: {quantity(e['value'], 'J')} per inference ({quantity(e['low'], 'J')} to {quantity(e['high'], 'J')})")
+    axes.set_title(
+        f"Energy: {quantity(e['value'], 'J')} per inference ({quantity(e['low'], 'J')} to {quantity(e['high'], 'J')})"
+    )
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.set_layout_engine("constrained")
     return figure

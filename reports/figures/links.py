@@ -46,11 +46,13 @@ def links(view: RunView) -> Figure:
     step = max(1, view.columns // 8, view.rows // 8)
     axes.set_xticks(range(0, view.columns, step))
     axes.set_yticks(range(0, view.rows, step))
-    axes.set_xlabel("column of the mesh; squares are routers, dark ones with a core in use; arrows point where flits go")
+    axes.set_xlabel(
+        "column of the mesh; squares are routers, dark ones with a core in use; arrows point where flits go"
+    )
     axes.set_ylabel("row")
     bar = figure.colorbar(busy, ax=axes, shrink=0.8, pad=0.02)
     bar.set_label("flits per inference")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     axes.set_title(_title(table, flits))
     figure.set_layout_engine("constrained")
     return figure

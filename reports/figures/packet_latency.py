@@ -18,7 +18,9 @@ def packet_latency(view: RunView) -> Figure:
     bars = np.bincount((cycles - first) // width, weights=packets)
     figure = Figure(figsize=(WIDTH_IN, 3.1))
     axes = figure.add_subplot()
-    axes.bar(first + width * np.arange(len(bars)), 100 * bars / packets.sum(), width=0.9 * width, align="edge", color=BLUE)
+    axes.bar(
+        first + width * np.arange(len(bars)), 100 * bars / packets.sum(), width=0.9 * width, align="edge", color=BLUE
+    )
     mhz = view.json["chip"]["clock_mhz"]
     for value, name, place in ((latency["median"], "half", 0.97), (latency["percentile_99"], "99 %", 0.85)):
         axes.axvline(value + 0.5, color=ORANGE, linewidth=1.2)

@@ -78,7 +78,10 @@ def _text(chip: "Chip") -> str:
     ):
         parts.append(f"{title}\n{_prices(chip.price_rows(section), section)}")
     if chip.not_modelled:
-        parts.append("not modelled\n" + "\n".join(fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in chip.not_modelled))
+        parts.append(
+            "not modelled\n"
+            + "\n".join(fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in chip.not_modelled)
+        )
     return "\n\n".join(parts)
 
 

@@ -26,9 +26,12 @@ def command(as_json: bool) -> None:
         print_json({"size": SIZE, "codings": rows})
         return
     table = [
-        [row["kind"], str(row["timesteps"]), str(row["payload_bits"]), row["threshold_unit"], row["title"]] for row in rows
+        [row["kind"], str(row["timesteps"]), str(row["payload_bits"]), row["threshold_unit"], row["title"]]
+        for row in rows
     ]
-    note = f"T, payload (bits beside the address) and unit are for N, T or b = {SIZE}, unsigned, on a 24-bit accumulator."
+    note = (
+        f"T, payload (bits beside the address) and unit are for N, T or b = {SIZE}, unsigned, on a 24-bit accumulator."
+    )
     click.echo(columns(["coding", "T", "payload", "threshold unit", "what a spike is"], table, [False, True, True]))
     click.echo("\n" + fill(note, WIDTH) + "\n\nsources")
     click.echo(columns(["coding", "source"], [[row["kind"], row["source"]] for row in rows]))
@@ -45,8 +48,7 @@ def example(kind: str) -> "Coding":
         coding: Coding = cls.uniform(SIZE)
         return coding
     required = [f.name for f in fields(cls) if f.init and f.default is MISSING and f.default_factory is MISSING]
-    coding = cls(**dict.fromkeys(required, SIZE))
-    return coding
+    return cls(**dict.fromkeys(required, SIZE))
 
 
 def _row(coding: "Coding") -> dict[str, Any]:

@@ -13,7 +13,9 @@ from sfnhw.errors import ConversionError, Where
 
 @click.command("convert")
 @click.argument("source", metavar="FILE.py:FUNCTION")
-@click.option("--calibration", required=True, type=click.Path(path_type=Path), metavar="FILE.npz", help="Typical inputs.")
+@click.option(
+    "--calibration", required=True, type=click.Path(path_type=Path), metavar="FILE.npz", help="Typical inputs."
+)
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE.safetensors", help="State for the module.")
 @click.option("--coding", default="sfn", show_default=True, help="Neuron coding (see `sfnhw codings`).")
 @click.option("--thresholds", default=8, show_default=True, type=click.IntRange(1), help="N, for sfn and mtn.")
@@ -53,7 +55,9 @@ def _module(source: str) -> Any:
     path_text, colon, name = source.rpartition(":")
     path = Path(path_text)
     if not colon or not name.isidentifier():
-        raise ConversionError(field="FILE.py:FUNCTION", found=source, expected="a Python file, a colon, and a function in it")
+        raise ConversionError(
+            field="FILE.py:FUNCTION", found=source, expected="a Python file, a colon, and a function in it"
+        )
     if not path.is_file():
         raise ConversionError("no such file", where=Where(path), expected="a Python file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -66,7 +70,9 @@ def _module(source: str) -> Any:
         function = getattr(loaded, name, None)
         if not callable(function):
             known = [n for n, v in vars(loaded).items() if callable(v) and not n.startswith("_")]
-            raise ConversionError("no such function", where=Where(path), found=name, expected=f"one of {', '.join(known)}")
+            raise ConversionError(
+                "no such function", where=Where(path), found=name, expected=f"one of {', '.join(known)}"
+            )
         module = function()
     except ConversionError:
         raise
@@ -78,7 +84,10 @@ def _module(source: str) -> Any:
 
     if not isinstance(module, torch.nn.Module):
         raise ConversionError(
-            f"{name}() does not return a module", where=Where(path), found=type(module).__name__, expected="a torch.nn.Module"
+            f"{name}() does not return a module",
+            where=Where(path),
+            found=type(module).__name__,
+            expected="a torch.nn.Module",
         )
     return module
 

@@ -2,19 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from sfnhw.cli.options import as_json, command_line, folder_option
 from sfnhw.cli.output import Progress, print_json, say
-
-if TYPE_CHECKING:
-    import torch
-
-    from sfnhw.network import Network
 
 if TYPE_CHECKING:
     import torch
@@ -70,26 +63,14 @@ def command(folder: Path, as_json: bool) -> None:
     say(f"\nnetwork: {folder / 'digits.sfn'}\nopen:    {folder / 'report.html'}")
 
 
-def _with_test_accuracy(
-    network: "Network", module: "torch.nn.Module", images: NDArray[Any], labels: NDArray[np.int64]
-) -> "Network":
+def _with_test_accuracy(network: "Network", module: "torch.nn.Module", split: "DigitsSplit") -> "Network":
     """Put the trained network's accuracy on the test images beside what conversion recorded on its calibration set."""
     import torch
 
     with torch.no_grad():
-        guesses = module(torch.as_tensor(images)).argmax(dim=1).numpy()
+        guesses = module(torch.as_tensor(split.test_images)).argmax(dim=1).numpy()
+    accuracy = float((guesses == split.test_labels).mean())
     calibration = network.metadata.get("ann_accuracy")
-    accuracy = float((guesses == labels).mean())
     return replace(
         network, metadata={**network.metadata, "ann_accuracy": accuracy, "ann_accuracy_on_calibration": calibration}
     )
-
-
-def _with_test_accuracy(network: "Network", module: "torch.nn.Module", split: "DigitsSplit") -> "Network":
-    """Record the trained network's accuracy on the images that the chip is tested with, not the calibration images."""
-    import torch
-
-    with torch.no_grad():
-        predicted = module(torch.from_numpy(split.test_images)).argmax(dim=1).numpy()
-    accuracy = float((predicted == split.test_labels).mean())
-    return replace(network, metadata={**network.metadata, "ann_accuracy": accuracy})

@@ -23,7 +23,9 @@ from sfnhw.errors import InputError
 )
 @folder_option()
 @fidelity_option
-@click.option("--workers", type=click.IntRange(1), help="Processes; one for each core of this machine unless told otherwise.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes; one for each core of this machine unless told otherwise."
+)
 @as_json
 def command(
     network_path: Path,

@@ -35,7 +35,9 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"sfnhw.cli.{COMMANDS[cmd_name]}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but name the nearest command."""
         name = args[0]
         if not name.startswith("-") and name not in COMMANDS:

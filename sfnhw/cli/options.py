@@ -10,9 +10,15 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."
+)
 chip_option = click.option(
-    "--chip", default="reference", show_default=True, metavar="CHIP", help="A preset (see `sfnhw chips`) or a YAML file."
+    "--chip",
+    default="reference",
+    show_default=True,
+    metavar="CHIP",
+    help="A preset (see `sfnhw chips`) or a YAML file.",
 )
 inputs_option = click.option(
     "--inputs",

@@ -48,7 +48,9 @@ def load_user_module(spec: str, weights: Path | None = None) -> "torch.nn.Module
         raise ConversionError(f"{name}() raised {_text(error)}", where=_where(error, path)) from None
     if not isinstance(module, torch.nn.Module):
         found = type(module).__name__
-        raise ConversionError(where=Where(path), field=f"the result of {name}()", found=found, expected="a torch.nn.Module")
+        raise ConversionError(
+            where=Where(path), field=f"the result of {name}()", found=found, expected="a torch.nn.Module"
+        )
     if weights is not None:
         _load_weights(module, weights)
     return module.eval()
@@ -95,7 +97,9 @@ def _load_weights(module: "torch.nn.Module", path: Path) -> None:
     except RuntimeError as error:
         reasons = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        raise ConversionError(f"the weights do not fit the module: {reasons[0].rstrip('.')}{more}", where=where) from None
+        raise ConversionError(
+            f"the weights do not fit the module: {reasons[0].rstrip('.')}{more}", where=where
+        ) from None
 
 
 def _text(error: Exception) -> str:
