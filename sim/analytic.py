@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.packet import Timing
 from sfnhw.sim.tables import Tables
+from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]

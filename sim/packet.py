@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,39 +10,13 @@ from numpy.typing import NDArray
 from sfnhw.sim.counts import Counts
 from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
 from sfnhw.sim.tables import Tables
+from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 # Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
 # Fewer where one sample alone is long.
 STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_PACKETS = 16, 4, 500_000
-
-
-@dataclass(frozen=True, eq=False)
-class Timing:
-    """When things happened, in cycles.
-
-    Attributes
-    ----------
-    latency : (samples,) from the first input at the pins to the last result at the pins, on an empty chip.
-    interval : cycles between results when samples follow each other.
-    layer_start, layer_end : (samples, populations) first and last cycle of work.
-    busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
-        the last row is the pins.
-    link_busy : (4·cores,) busy cycles of each link.
-    packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
-    packet_latency_sum, packet_latency_max : of the same packets.
-    """
-
-    latency: Ints
-    interval: float
-    layer_start: Ints
-    layer_end: Ints
-    busy: Ints
-    link_busy: Ints
-    packet_latency: Ints | None
-    packet_latency_sum: int
-    packet_latency_max: int
 
 
 def empty_tally(tables: Tables, frames: int, T: int) -> Tally:

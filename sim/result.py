@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sfnhw.actions import CORE_ACTIONS
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import ActionCounts, Counts
-from sfnhw.sim.packet import Timing
 from sfnhw.sim.tables import Tables
+from sfnhw.sim.timing import Timing
 from sfnhw.units import seconds
 
 UNITS = ("axon", "synapse", "threshold", "injection")

@@ -1,0 +1,35 @@
+"""When things happened, in cycles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """When things happened, in cycles.
+
+    Attributes
+    ----------
+    latency : (samples,) from the first input at the pins to the last result at the pins, on an empty chip.
+    interval : cycles between results when samples follow each other.
+    layer_start, layer_end : (samples, populations) first and last cycle of work.
+    busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
+        the last row is the pins.
+    link_busy : (4·cores,) busy cycles of each link.
+    packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
+    packet_latency_sum, packet_latency_max : of the same packets.
+    """
+
+    latency: Ints
+    interval: float
+    layer_start: Ints
+    layer_end: Ints
+    busy: Ints
+    link_busy: Ints
+    packet_latency: Ints | None
+    packet_latency_sum: int
+    packet_latency_max: int

@@ -1,0 +1,194 @@
+"""The command line: every command on a small network, and every bad input with its message and exit code 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.networks import chain, random_inputs, random_network
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def sfnhw(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from sfnhw.cli import main; import sys; sys.exit(main())", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": "/tmp"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    network = random_network(4)
+    network.save(folder / "net.sfn")
+    np.savez(folder / "in.npz", inputs=random_inputs(network, 4, 3), labels=np.array([0, 1, 0]))
+    return folder
+
+
+def test_estimate_report_and_plot(given):
+    done = sfnhw(
+        "estimate",
+        given / "net.sfn",
+        "--inputs",
+        given / "in.npz",
+        "-o",
+        given / "run",
+        "--json",
+        "--baselines",
+        "none",
+    )
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run == json.loads((given / "run" / "run.json").read_text())
+    total = run["energy_per_inference_j"]["value"]
+    for axis in ("energy_by_action_j", "energy_by_layer_j", "energy_by_core_j"):
+        assert sum(run[axis].values()) == pytest.approx(total, rel=1e-12)
+    assert (given / "run" / "report.html").read_text().startswith("<!doctype html>")
+    done = sfnhw("plot", given / "run", "utilisation", "-o", given / "u.svg")
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in (given / "u.svg").read_text()
+    (given / "run" / "report.html").unlink()
+    assert sfnhw("report", given / "run").returncode == 0
+    assert (given / "run" / "report.html").is_file()
+
+
+def test_explore_keeps_what_is_finished(given):
+    arguments = (
+        "explore",
+        given / "net.sfn",
+        "--inputs",
+        given / "in.npz",
+        "--set",
+        "core.synapse_lanes=1,8",
+        "--set",
+        "noc.columns=1,8",
+        "-o",
+        given / "grid",
+        "--workers",
+        1,
+        "--json",
+    )
+    done = sfnhw(*arguments)
+    assert done.returncode == 0, done.stderr
+    points = json.loads(done.stdout)["points"]
+    assert [(p["core.synapse_lanes"], p["noc.columns"]) for p in points] == [
+        ("1", "1"),
+        ("1", "8"),
+        ("8", "1"),
+        ("8", "8"),
+    ]
+    assert any(p["on_pareto"] for p in points)
+    by = {(p["core.synapse_lanes"], p["noc.columns"]): p for p in points}
+    assert by["8", "8"]["latency_s"] <= by["1", "8"]["latency_s"]
+    rows = given / "grid" / "rows.jsonl"
+    before = rows.read_text()
+    assert len(before.splitlines()) == 4
+    # A torn last line is estimated again; the three whole ones are kept.
+    rows.write_text(before[:-20])
+    again = sfnhw(*arguments)
+    assert json.loads(again.stdout)["points"] == points
+    assert len(rows.read_text().splitlines()) == 5
+    for name in ("table.csv", "explore.json", "pareto.svg", "pareto.png"):
+        assert (given / "grid" / name).stat().st_size > 100
+
+
+def test_chips_and_codings_as_json(given):
+    prices = json.loads(sfnhw("chips", "reference", "--json").stdout)["prices"]
+    assert {"action", "energy_pj", "low_pj", "high_pj", "source", "node_nm", "voltage_v"} <= set(prices[0])
+    assert all(p["low_pj"] <= p["energy_pj"] <= p["high_pj"] and p["source"] for p in prices)
+    assert "sfn" in sfnhw("codings").stdout
+    for command in (("chips",), ("chips", "reference"), ("codings",), ("--help",), ("--version",)):
+        done = sfnhw(*command)
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) <= 100 if command == ("--help",) else 80
+
+
+def bad_chip(folder: Path, text: str) -> Path:
+    path = folder / "chip.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("chip", "message"),
+    [
+        ("base: reference\ncore:\n  synapse_lames: 4\n", "chip.yaml:3:3: core.synapse_lames"),
+        ("base: reference\ncore:\n  weight_memory:\n    kib: -64\n", "found -64"),
+        ("base: reference\nnoc:\n  columns: 0\n", "noc.columns: found 0"),
+        ("base: reference\nnoc: {columns: 1, rows: 1}\ncore: {neurons: 64}\n", "does not fit"),
+        ("base: referense\n", "did you mean 'reference'"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_bad_chips_are_one_sentence_and_exit_2(given, tmp_path, chip, message):
+    path = bad_chip(tmp_path, chip)
+    done = sfnhw(
+        "estimate",
+        given / "net.sfn",
+        "--chip",
+        path,
+        "--inputs",
+        given / "in.npz",
+        "-o",
+        tmp_path / "out",
+        "--baselines",
+        "none",
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_inputs_are_one_sentence_and_exit_2(given, tmp_path):
+    chain([3, 2]).save(tmp_path / "other.sfn")
+    (tmp_path / "cut.sfn").write_bytes((given / "net.sfn").read_bytes()[:200])
+    nan = np.load(given / "in.npz")["inputs"]
+    nan[1, 0, 0, 0] = np.nan
+    np.savez(tmp_path / "nan.npz", inputs=nan)
+    np.savez(tmp_path / "key.npz", imputs=nan)
+    np.savez(tmp_path / "object.npz", inputs=np.array([{}], dtype=object))
+    (tmp_path / "text.npz").write_text("no zip")
+    cases = [
+        ((given / "net.sfn", tmp_path / "nan.npz"), "NaN"),
+        ((given / "net.sfn", tmp_path / "key.npz"), "did you mean"),
+        ((given / "net.sfn", tmp_path / "object.npz"), "object.npz"),
+        ((given / "net.sfn", tmp_path / "text.npz"), "text.npz"),
+        ((given / "net.sfn", tmp_path / "missing.npz"), "missing.npz"),
+        ((tmp_path / "other.sfn", given / "in.npz"), "expected numbers of shape (samples, 3)"),
+        ((tmp_path / "cut.sfn", given / "in.npz"), "truncated"),
+        ((tmp_path / "none.sfn", given / "in.npz"), "no such file"),
+    ]
+    for (network, inputs), message in cases:
+        done = sfnhw("estimate", network, "--inputs", inputs, "-o", tmp_path / "out", "--baselines", "none")
+        assert done.returncode == 2, (message, done.stderr)
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_names_from_files_are_inert_in_the_page(given, tmp_path):
+    from dataclasses import replace
+
+    from sfnhw.network import Network
+
+    network = Network.load(given / "net.sfn")
+    evil = replace(network, name="<script>alert(1)</script>")
+    evil.save(tmp_path / "evil.sfn")
+    done = sfnhw(
+        "estimate", tmp_path / "evil.sfn", "--inputs", given / "in.npz", "-o", tmp_path / "run", "--baselines", "none"
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
