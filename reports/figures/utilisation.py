@@ -22,14 +22,14 @@ def utilisation(view: RunView) -> Figure:
     used = np.array([bool(names) for names in view.tables["cores"]["layers"]])
     busy, fill = view.busiest(), view.fullest()
     ratio = min(3.0, max(0.25, view.rows / view.columns))
-    figure = Figure(figsize=(2 * PANEL_IN, PANEL_IN * ratio * 0.86 + 1.3))
+    # Constrained from the start: a colour bar made before would keep the place it was given then.
+    figure = Figure(figsize=(2 * PANEL_IN, PANEL_IN * ratio + 1.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     top = float(busy[used].max(initial=0.0))
-    _map(left, view, busy, used, max(top, 1e-9), "busiest unit works")
-    left.set_title(f"Busy: at most {percent(top)} of an inference, mean {percent(_mean(busy[used]))} over used cores")
+    _map(left, view, busy, used, max(top, 1e-9), "busiest unit")
+    left.set_title(f"Busy: at most {percent(top)}, mean {percent(_mean(busy[used]))} of an inference")
     _map(right, view, fill, used, 1.0, "fullest limit")
-    right.set_title(f"Full: {int(used.sum()):,} of {len(used):,} cores hold a part of the network")
-    figure.set_layout_engine("constrained")
+    right.set_title(f"Full: {int(used.sum()):,} of {len(used):,} cores in use")
     return figure
 
 
@@ -43,8 +43,9 @@ def _map(axes: Axes, view: RunView, values: NDArray[Any], used: NDArray[np.bool_
     colours.set_bad(UNUSED)
     shown = np.ma.masked_array(100 * values, ~used).reshape(rows, columns)
     image = axes.imshow(shown, cmap=colours, vmin=0, vmax=100 * top, aspect="equal", interpolation="nearest")
-    colourbar = axes.figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
-    colourbar.set_label("share of the inference (%)" if what.startswith("busiest") else "share of the core's limit (%)")
+    colourbar = axes.figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, aspect=40, pad=0.03)
+    of = "the inference" if what.startswith("busiest") else "the core's limit"
+    colourbar.set_label(f"{what}: share of {of} (%)")
     colourbar.outline.set_visible(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -52,7 +53,7 @@ def _map(axes: Axes, view: RunView, values: NDArray[Any], used: NDArray[np.bool_
     step = max(1, columns // 8, rows // 8)
     axes.set_xticks(range(0, columns, step))
     axes.set_yticks(range(0, rows, step))
-    axes.set_xlabel(f"column of the mesh; grey: no part of the network. Colour: {what}")
+    axes.set_xlabel("column of the mesh (grey cores are not used)")
     axes.set_ylabel("row")
     _pins(axes, view)
     if columns <= LABELLED_COLUMNS:
@@ -65,11 +66,12 @@ def _map(axes: Axes, view: RunView, values: NDArray[Any], used: NDArray[np.bool_
 
 def _names(axes: Axes, view: RunView, values: NDArray[Any], used: NDArray[np.bool_], top: float, colours: Any) -> None:
     size = 7 if view.columns <= 6 else 6 if view.columns <= 8 else 5
-    characters = max(5, round(62 / view.columns))
+    characters = max(5, round(64 / view.columns))
     for core in np.flatnonzero(used):
         names = str(view.tables["cores"]["layers"][core]).split("\n")
         # The last part of a module path tells neighbours apart: block.conv1, block.conv2.
-        label = elide(names[0], characters) + (f" +{len(names) - 1}" if len(names) > 1 else "")
+        last = names[0].rpartition(".")[2] or names[0]
+        label = elide(last, characters) + (f" +{len(names) - 1}" if len(names) > 1 else "")
         ink = ink_on(colours(values[core] / top if top else 0.0))
         axes.text(
             core % view.columns, core // view.columns, f"{label}\n{percent(float(values[core]))}",
