@@ -46,7 +46,7 @@ def summary_html(run: "Run | RunView") -> str:
 def _subtitle(data: Mapping[str, Any]) -> str:
     network, inferences = data["network"], data["samples"]
     return (
-        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} parameters; "
+        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights; "
         f"{inferences:,} inferences, {data['fidelity']} fidelity"
     )
 

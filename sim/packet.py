@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 # Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
 # Fewer where one sample alone is long.
-STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_PACKETS = 16, 4, 500_000
+STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 
 
 def empty_tally(tables: Tables, frames: int, T: int) -> Tally:
@@ -95,7 +95,10 @@ def check_finished(unfinished: int) -> None:
 def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
     """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
     samples, T, neurons = sent.shape
-    affordable = STREAM_PACKETS * samples // max(1, int(np.count_nonzero(sent)))
+    s, n = tables.slices, tables.nodes
+    tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(s.neurons))
+    hops = int(sent.sum(axis=(0, 1), dtype=np.int64) @ np.repeat(tree, s.neurons))
+    affordable = STREAM_HOPS * samples // max(1, hops)
     length = min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
     frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
     tally = empty_tally(tables, len(frames), T)
