@@ -192,3 +192,21 @@ def test_names_from_files_are_inert_in_the_page(given, tmp_path):
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_convert_runs_the_users_function(tmp_path):
+    (tmp_path / "model.py").write_text(
+        "import torch\ndef build():\n    torch.manual_seed(0)\n    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3))\n"
+    )
+    np.savez(tmp_path / "c.npz", inputs=np.random.default_rng(0).random((20, 4)).astype(np.float32))
+    done = sfnhw(
+        "convert", f"{tmp_path / 'model.py'}:build", "--calibration", tmp_path / "c.npz", "-o", tmp_path / "n.sfn"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "n.sfn").stat().st_size > 100
+    done = sfnhw(
+        "convert", f"{tmp_path / 'model.py'}:bild", "--calibration", tmp_path / "c.npz", "-o", tmp_path / "m.sfn"
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "m.sfn").exists()
