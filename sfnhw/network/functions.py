@@ -18,6 +18,8 @@ class Function(ABC):
     """A function over the values of one population."""
 
     name: ClassVar[str]
+    # The action that one value through it is (`sfnhw.actions`), and the stem of its cycles in a chip file.
+    action: ClassVar[str]
     # What one evaluation must see together: one value, all channels of a position, or one row of a channel.
     spans: ClassVar[Literal["element", "channels", "row"]]
     # Whether results can be negative.
@@ -34,7 +36,7 @@ class Function(ABC):
 class Gelu(Function):
     """x·Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016), exact form."""
 
-    name, spans, signed = "gelu", "element", True
+    name, action, spans, signed = "gelu", "gelu", "element", True
 
     @staticmethod
     def apply(values: Reals, epsilon: float) -> Reals:
@@ -45,7 +47,7 @@ class Gelu(Function):
 class GeluTanh(Function):
     """½x(1 + tanh(√(2/π)(x + 0.044715x³))): the approximation that many trained models use."""
 
-    name, spans, signed = "gelu_tanh", "element", True
+    name, action, spans, signed = "gelu_tanh", "gelu", "element", True
 
     @staticmethod
     def apply(values: Reals, epsilon: float) -> Reals:
@@ -56,7 +58,7 @@ class GeluTanh(Function):
 class Softmax(Function):
     """exp(x) / Σ exp(x) over one row of one channel (the keys of one query of one head), less the row's maximum."""
 
-    name, spans, signed, cap = "softmax", "row", False, 1.0
+    name, action, spans, signed, cap = "softmax", "softmax", "row", False, 1.0
 
     @staticmethod
     def apply(values: Reals, epsilon: float) -> Reals:
@@ -68,7 +70,7 @@ class Softmax(Function):
 class LayerNorm(Function):
     """(x − mean) / √(variance + ε) over the channels of one position (Ba et al. 2016); γ and β are folded onwards."""
 
-    name, spans, signed = "layer_norm", "channels", True
+    name, action, spans, signed = "layer_norm", "layer_norm", "channels", True
 
     @staticmethod
     def apply(values: Reals, epsilon: float) -> Reals:

@@ -40,7 +40,8 @@ def _with_tokens(call: Call, parts: list[Any], value: Sum) -> Sum:
             "tokens beside values that are not one convolution's patches in order",
             "join class tokens directly behind the patch embedding",
         )
-    biases, first = [], 0
+    biases: list[Any] = []
+    first = 0
     for part in parts:
         if part is value:
             first = sum(len(b) for b in biases)

@@ -125,7 +125,7 @@ class Stationary(_Operand):
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the source neurons that the block keeps."""
         fan = self.fan(source, target, source.block, target_block)
-        return int(fan.per_neuron(source.size).sum())
+        return int(fan.width.sum() * fan.taps.sum())
 
 
 @dataclass(frozen=True, eq=False)
