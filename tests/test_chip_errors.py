@@ -117,7 +117,7 @@ def test_prices_below_zero_and_bounds_out_of_order(message):
 
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
-        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 21 more"
+        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 25 more"
     ):
         load_chip("reference").replace({"technology.voltage_v": 0.8})
 
