@@ -28,6 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare", "core", "a comparator used once (thresholds; largest-of in max pooling)"),
     Action("encode", "core", "one result of N > 1 comparisons turned into a level index"),
     Action("requantise", "core", "one fixed-point multiply and shift that makes a graded activation"),
+    Action("leak", "core", "one fixed-point multiply and shift that makes a membrane decay"),
     Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),

@@ -16,7 +16,7 @@ from sfnhw.cli.output import check_file, say
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE.safetensors", help="State for the module.")
 @click.option("--coding", default="sfn", show_default=True, help="Neuron coding (see `sfnhw codings`).")
 @click.option("--thresholds", default=8, show_default=True, type=click.IntRange(1), help="N, for sfn and mtn.")
-@click.option("--timesteps", type=click.IntRange(1), help="T, for if.")
+@click.option("--timesteps", type=click.IntRange(1), help="T, for if and lif.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="NET.sfn")
 def command(
     source: str,
