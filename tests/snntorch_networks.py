@@ -53,10 +53,13 @@ def forward(net: torch.nn.Module, inputs: np.ndarray) -> dict[str, np.ndarray]:
     trains: dict[str, list[np.ndarray]] = {name: [] for name in layers}
     hooks = [
         m.register_forward_hook(
-            lambda _m, _i, out, name=name: trains[name].append((out[0] if isinstance(out, tuple) else out).numpy().copy())
+            lambda _m, _i, out, name=name: trains[name].append(
+                (out[0] if isinstance(out, tuple) else out).numpy().copy()
+            )
         )
         for name, m in layers.items()
     ]
+    torch.set_num_threads(1)  # small layers: threads that wait for each other cost more than they give
     with torch.no_grad():
         for layer in layers.values():
             layer.mem = torch.zeros(0)

@@ -17,9 +17,7 @@ from sfnhw.errors import InputError
 @click.option("--real", is_flag=True, help="Compute in real numbers instead of the chip's integers.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT.npz")
 @click.pass_context
-def command(
-    context: click.Context, network_path: Path, inputs_path: Path, chip: str, real: bool, output: Path
-) -> None:
+def command(context: click.Context, network_path: Path, inputs_path: Path, chip: str, real: bool, output: Path) -> None:
     """Run NETWORK (a .sfn file) on inputs and write what every population emitted.
 
     OUT.npz holds `levels/<population>` (samples × T × shape, integers: spikes are 1, multi-threshold spikes their
