@@ -11,9 +11,15 @@ from sfnhw.chip import load_chip
 from sfnhw.convert.evaluate import _Neurons
 from sfnhw.convert.plan import Planned
 from sfnhw.errors import ConversionError, InputError, NetworkError
+from sfnhw.lowering import lower
+from sfnhw.mapping import map_network
 from sfnhw.network import Dense, Network, Population
 from sfnhw.neurons import IF, LIF, Graded, Readout, coding_from_config
 from sfnhw.numerics import Numerics
+from sfnhw.sim import simulate
+from tests.naive import count
+from tests.networks import random_activity
+from tests.test_nir_export import spiking
 
 STEPS = 12
 trains = st.lists(st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3), min_size=STEPS, max_size=STEPS).map(np.array)
@@ -204,3 +210,47 @@ def test_convert_asks_for_what_is_missing(options, message):
     with pytest.raises(ConversionError) as error:
         sfnhw.convert(torch.nn.Sequential(torch.nn.Linear(2, 2)), np.ones((2, 2)), **options)
     assert str(error.value).startswith(message)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), rules, st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+def test_recording_in_integers_equals_plain_python(seed, rule, beta):
+    coding = LIF(STEPS, beta, 0.75, *rule, initial_potential=0.25)
+    subject, numerics = network(coding), Numerics()
+    x = np.random.default_rng(seed).random((2, 6))
+    activity = sfnhw.record(subject, x, numerics=numerics).activity
+    lowered = lower(subject, numerics)
+    weights = [[int(w) << lowered.projections[0].shift for w in row] for row in lowered.projections[0].weight]
+    table = lowered.populations["a"].table
+    theta, start, m = int(table.thresholds[0, 0]), int(table.initial[0]), round(beta * 65536)
+    for sample in range(2):
+        levels = [int(v) for v in activity.levels["in"][sample, 0]]
+        for j, row in enumerate(weights):
+            v, train = start, []
+            for _ in range(STEPS):
+                v += sum(w * level for w, level in zip(row, levels, strict=True))
+                train.append(int(v > theta if coding.strict else v >= theta))
+                late = coding.reset == "subtract" and coding.delayed_reset
+                if train[-1] and coding.reset == "zero":
+                    v = 0
+                if train[-1] and coding.reset == "subtract" and not late:
+                    v -= theta
+                v = (v * m + 32768) // 65536 - (theta if late and train[-1] else 0)
+            assert activity.levels["a"][sample, :, j].tolist() == train
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 1000), st.floats(0, 1))
+def test_every_packet_of_leaky_and_relayed_spikes_arrives(seed, rate):
+    """Counts of the event simulation, of the closed form and of a walk over every synapse are one."""
+    subject = spiking(seed, 3)
+    chip = load_chip("reference").replace({"execution.mode": "barrier"})
+    mapping = map_network(subject, chip)
+    activity = random_activity(subject, seed, samples=2, rate=rate)
+    result, walked = simulate(mapping, activity, threads=1), count(mapping, activity)
+    assert int(result.counts.sent.sum()) == walked["packets"]
+    assert int(result.counts.row_synapses.sum()) == walked["operations"]
+    assert int(result.counts.delivered.sum()) == walked["delivered"]
+    assert result.counts.equals(simulate(mapping, activity, fidelity="analytic").counts)
+    leaky = [p for p in subject.populations if p.coding.kind == "lif" and 0 < p.coding.beta < 1]
+    assert result.totals()["leak"] == 2 * 3 * sum(p.size for p in leaky)

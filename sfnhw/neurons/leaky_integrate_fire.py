@@ -99,7 +99,8 @@ class LIF(Coding):
         """One threshold; a leak multiplier (one word for each β) where some β is neither 0 nor 1."""
         betas = np.atleast_1d(self.beta)
         leaks = 0 if np.isin(betas, (0.0, 1.0)).all() else len(betas)
-        keeps = bool(betas.any()) or (self.reset == "subtract" and self.delayed_reset)
+        late = self.reset == "subtract" and self.delayed_reset
+        keeps = bool(betas.any()) or late or self.initial_potential > 0
         return ThresholdNeed("bank", 1, False, "uniform", keeps_residual=keeps, leaks=leaks)
 
     def values(self) -> Reals:
