@@ -118,6 +118,12 @@ def _checked(population: Population, values: NDArray[Any], timesteps: int) -> ND
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"
     if (
+        len(population.shape) == 3
+        and population.rows == 1
+        and array.shape[1:] == (*expected[:-3], *population.shape[::2])
+    ):
+        array = array.reshape(len(array), *expected)  # a sequence (channels, length) is an image of one row
+    if (
         array.dtype.kind not in "fiub"
         or array.ndim != len(expected) + 1
         or array.shape[1:] != expected

@@ -40,7 +40,9 @@ def fitted(network: Network, inputs: Any) -> Network:
             continue
         array = inputs.get(population.name) if isinstance(inputs, Mapping) else inputs
         shape = np.shape(array) if array is not None else ()
-        if len(shape) == len(population.shape) + 2 and shape[1] >= 1:
+        # A sequence (channels, length) may leave out its one row.
+        bare = population.shape[::2] if len(population.shape) == 3 and population.rows == 1 else population.shape
+        if len(shape) in (len(bare) + 2, len(population.shape) + 2) and shape[1] >= 1:
             return network if shape[1] == network.timesteps else with_timesteps(network, int(shape[1]))
     return network
 

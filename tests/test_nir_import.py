@@ -32,8 +32,8 @@ def test_spike_for_spike_with_snntorch(make, shape, beta, threshold, reset, tmp_
         assert any(train.any() for train in expected.values())
         for name, train in expected.items():
             assert np.array_equal(real[name].reshape(train.shape), train)
-            # 16-bit weights and a 16-bit leak: measured 11 of 232,200 spikes off over all settings, 2 % is generous.
-            assert (wide[name].reshape(train.shape) != train).mean() < 0.02
+            # 16-bit weights and a 16-bit leak: 11 of 696,600 were measured to differ (docs/nir.md); one flip spreads.
+            assert (wide[name].reshape(train.shape) != train).mean() < 0.005
 
 
 def test_a_recurrent_layer_of_snntorch():
@@ -169,7 +169,7 @@ def test_the_other_linear_nodes_equal_torch():
         nir.NIRGraph(nodes, list(itertools.pairwise(names)), type_check=False), dt=DT, reset="subtract"
     )
     x = trains(0, 4, 12, (2, 9))
-    recording = sfnhw.record(network, x[:, :, :, None], numerics=None)
+    recording = sfnhw.record(network, x, numerics=None)
     v, total = torch.zeros(4, 4, 5, dtype=torch.float64), torch.zeros(4, 3, dtype=torch.float64)
     for t in range(12):
         body = nodes["conv"]
@@ -278,3 +278,16 @@ def test_files_that_are_none(tmp_path):
             sfnhw.from_nir(path, dt=DT, reset="zero")
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_the_very_beta_of_a_single_precision_file():
+    """β ≥ ½ comes back bit for bit from τ = dt/(1 − β) in single precision; below, to 1.5e-7."""
+    beta = np.random.default_rng(0).random(5000).astype(np.float32)
+    tau = np.float32(DT) / (1 - beta)
+    lif = nir.LIF(tau=tau, r=tau / np.float32(DT), v_leak=0 * tau, v_threshold=np.ones_like(tau))
+    nodes = {"in": nir.Input(np.array([5000])), "lif": lif, "out": nir.Output(np.array([5000]))}
+    network = sfnhw.from_nir(nir.NIRGraph(nodes, [("in", "lif"), ("lif", "out")]), dt=DT, reset="subtract")
+    found, large = np.array(network["lif"].coding.beta), beta >= 0.5
+    assert np.array_equal(found[large], beta[large].astype(float))
+    assert np.abs(found - beta).max() < 1.5e-7
+    assert network["lif"].coding.threshold == 1.0  # r·dt/τ is 1 up to single precision, and taken as 1

@@ -51,11 +51,14 @@ def recognise(nodes: dict[str, Any]) -> tuple[str, str]:
     """Return which library wrote these neurons, and what tells so.
 
     SpikingJelly fills double-precision arrays of the layer's whole shape (`np.full`); snnTorch passes its single-
-    precision tensors or scalars on, and alone nests a recurrent layer as a graph of a `lif` and a `w_rec`.
+    precision tensors or scalars on, writes no IF, and alone nests a recurrent layer as a graph of a `lif` and a `w_rec`.
     """
     neurons = {name: node for name, node in nodes.items() if type(node).__name__ in NEURONS}
     if any(name.endswith(".w_rec") for name in nodes):
         return "snntorch", "a recurrent subgraph with a node w_rec"
+    for name, node in neurons.items():
+        if type(node).__name__ == "IF":
+            return "spikingjelly", f"the IF node {name!r}, which snnTorch never writes"
     for name, node in neurons.items():
         threshold = np.asarray(node.v_threshold)
         if threshold.dtype == np.float32 or threshold.ndim == 0:
@@ -124,12 +127,26 @@ def _euler(tau: Reals, r: Reals, dt: float, precision: Any) -> tuple[Reals, Real
     if (rate > 1 + 1e-6).any():
         raise RefusedError(f"tau is {tau.min():g} s, shorter than dt = {dt:g} s", "a smaller dt")
     beta = np.clip(1 - rate, 0.0, 1.0)
-    if precision == np.float32:  # β was a single-precision number, and the nearest one is it again
-        beta = beta.astype(np.float32).astype(float)
+    if precision == np.float32:
+        beta = _single(beta, tau, dt)
     endless = np.isinf(tau) & np.isinf(r)
     with np.errstate(invalid="ignore"):
         gain = np.where(endless, 1.0, r * rate)
     return beta, _snap(gain, precision)
+
+
+def _single(beta: Reals, tau: Reals, dt: float) -> Reals:
+    """β was a single-precision number: the one next to `beta` whose dt/(1 − β) is τ, as snnTorch divided, or the nearest.
+
+    1 − β is exact for β ≥ ½, and then the number is the very β.
+    """
+    nearest = beta.astype(np.float32)
+    found = nearest.copy()
+    with np.errstate(divide="ignore"):
+        for other in (np.nextafter(nearest, np.float32(0)), np.nextafter(nearest, np.float32(1)), nearest):
+            same = np.float32(dt) / (np.float32(1) - other) == tau.astype(np.float32)
+            found = np.where(same, other, found)
+    return found.astype(float)
 
 
 def _snap(gain: Reals, precision: Any) -> Reals:
