@@ -15,7 +15,7 @@ def _counted(run: Run) -> list[str]:
         f"({chip.core.weight_bits}-bit weights, {chip.core.accumulator_bits}-bit accumulators).",
         "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
         "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
-        "encodes, requantisation, packet assembly.",
+        "encodes, requantisation, decay of leaky membranes, packet assembly.",
         "On the network-on-chip: every flit through every router and over every link, of spike packets"
         + (
             "."
@@ -61,7 +61,7 @@ def _not_counted(run: Run) -> list[str]:
         "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
         "shares leakage among several inferences takes less.",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
-        "The area of decode tables, and what a wider flit would add to routers.",
+        "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
     out += [f"Not modelled of this chip: {text}." for text in chip.not_modelled]
     return out

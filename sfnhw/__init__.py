@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sfnhw.mapping import map_network as map_network
     from sfnhw.network import Network as Network
     from sfnhw.network import Population as Population
+    from sfnhw.nir import from_nir as from_nir
+    from sfnhw.nir import to_nir as to_nir
     from sfnhw.numerics import Numerics as Numerics
     from sfnhw.recode import recode as recode
     from sfnhw.record import record as record
@@ -56,6 +58,8 @@ _PUBLIC = {
     # the verbs, in the order of the flow
     "convert": "sfnhw.convert",
     "recode": "sfnhw.recode",
+    "from_nir": "sfnhw.nir",
+    "to_nir": "sfnhw.nir",
     "record": "sfnhw.record",
     "load_chip": "sfnhw.chip",
     "map_network": "sfnhw.mapping",

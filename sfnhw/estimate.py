@@ -21,6 +21,7 @@ from sfnhw.neurons import Stream
 from sfnhw.record import Inputs, record
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
+from sfnhw.timesteps import fitted
 
 # What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, and the
 # quantised network at 8 bits and at as many bits as N thresholds carry.
@@ -71,7 +72,7 @@ def estimate(
             raise InputError(
                 field="baselines", found=name, expected=f"{', '.join(BASELINES)}{nearest(name, BASELINES)}"
             )
-    network = _as_network(network, inputs, labels, calibration, conversion or {})
+    network = fitted(_as_network(network, inputs, labels, calibration, conversion or {}), inputs)
 
     def one(subject: Network, stage: str) -> Run:
         tell = (lambda done, total: progress(stage, done, total)) if progress else None

@@ -23,8 +23,9 @@ MODEL = {
     "lowering",
     "record",
     "inputs",
+    "timesteps",
 }
-EDGE = {"convert", "recode", "digits"}
+EDGE = {"convert", "recode", "digits", "nir"}
 TOP = {"estimate", "explore", "run", "cli"}
 # Room → rooms of sfnhw that it may import from. `reports` reads a Run, which is a record of everything below it.
 ALLOWED = {

@@ -12,6 +12,8 @@ from sfnhw.errors import nearest
 COMMANDS = {
     "demo": "demo",
     "convert": "convert",
+    "export": "export",
+    "record": "record",
     "estimate": "estimate",
     "explore": "explore",
     "report": "report",
