@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sfnhw.network import Network as Network
     from sfnhw.network import Population as Population
     from sfnhw.numerics import Numerics as Numerics
+    from sfnhw.numerics_sweep import numerics_sweep as numerics_sweep
+    from sfnhw.rates import Rates as Rates
     from sfnhw.recode import recode as recode
     from sfnhw.record import record as record
     from sfnhw.run import Run as Run
@@ -68,6 +70,8 @@ _PUBLIC = {
     # the whole chain
     "estimate": "sfnhw.estimate",
     "explore": "sfnhw.explore",
+    "numerics_sweep": "sfnhw.numerics_sweep",
+    "Rates": "sfnhw.rates",
     "Run": "sfnhw.run",
 }
 

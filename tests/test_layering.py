@@ -23,9 +23,10 @@ MODEL = {
     "lowering",
     "record",
     "inputs",
+    "numerics_sweep",
 }
 EDGE = {"convert", "recode", "digits"}
-TOP = {"estimate", "explore", "run", "cli"}
+TOP = {"estimate", "explore", "run", "cli", "rates"}
 # Room → rooms of sfnhw that it may import from. `reports` reads a Run, which is a record of everything below it.
 ALLOWED = {
     "model": {"model"},

@@ -18,6 +18,8 @@ COMMANDS = {
     "plot": "plot",
     "chips": "chips",
     "codings": "codings",
+    "rates": "rates",
+    "numerics": "numerics",
 }
 
 
