@@ -29,12 +29,16 @@ def fire(population, side, channel, membrane):
     if coding.kind == "graded":
         m = int(table.multiplier[channel if len(table.multiplier) > 1 else 0])
         level = (membrane * m + 2 ** (table.shift - 1)) >> table.shift
-        top = 2**coding.bits - 1
-        return max(0, min(top, level)), membrane
+        low, top = (
+            (-(2 ** (coding.bits - 1)) + 1, 2 ** (coding.bits - 1) - 1) if coding.signed else (0, 2**coding.bits - 1)
+        )
+        return max(low, min(top, level)), membrane
     level = 0
     for threshold in thresholds:
         if membrane >= threshold:
             level += 1
+        elif coding.signed and -membrane >= threshold:
+            level -= 1
     if coding.kind == "if":
         return level, membrane - level * thresholds[0]
     return level, membrane

@@ -9,7 +9,7 @@ from sfnhw.cli.numerics import parse_bits, table
 from sfnhw.errors import InputError
 from sfnhw.lowering import lower
 from sfnhw.network import Dense, Network, Population
-from sfnhw.neurons import SFN, Graded, Readout
+from sfnhw.neurons import MTN, SFN, Graded, Readout
 from sfnhw.numerics import Numerics
 from sfnhw.numerics_sweep import FIELDS, numerics_sweep
 from sfnhw.record import record
@@ -45,6 +45,39 @@ def test_recording_equals_plain_python_integers(
     for name, expected in levels.items():
         assert got.activity.levels[name][0].tolist() == expected, name
     assert {name: got.overflows[name] for name in overflows} == overflows
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["population", "channel"]),
+    st.sampled_from([2, 3, 8]),
+    st.sampled_from([8, 10, 24]),
+    st.sampled_from(["saturate", "wrap"]),
+)
+def test_signed_levels_equal_plain_python_integers(seed, sharing, bits, accumulator_bits, overflow):
+    """Signed inputs, signed multi-level spikes and signed graded values, all the way to the readout."""
+    rng = np.random.default_rng(seed)
+    network = Network(
+        (
+            Population("x", (6,), Graded(5, signed=True), 0.1, role="input"),
+            Population("a", (9,), SFN((0.5, 1.0, 2.0, 4.0), (0.5, 1.5, 3.0, 5.0), signed=True), 0.3),
+            Population("b", (7,), MTN(3, 0.5, signed=True), 0.4, bias=rng.normal(size=7)),
+            Population("c", (5,), Graded(4, signed=True), 0.2),
+            Population("y", (3,), Readout(), role="output"),
+        ),
+        tuple(
+            Dense(a, b, rng.normal(size=(n, m)))
+            for a, b, m, n in (("x", "a", 6, 9), ("a", "b", 9, 7), ("b", "c", 7, 5), ("c", "y", 5, 3))
+        ),
+    )
+    numerics = Numerics(bits, bits, bits, accumulator_bits, overflow)
+    inputs = rng.normal(size=(3, 6))
+    got = record(network, inputs, numerics=numerics, threshold_sharing=sharing)
+    for sample in range(3):
+        levels, _ = integers(lower(network, numerics, sharing), got.activity.levels["x"][sample].tolist())
+        for name, expected in levels.items():
+            assert got.activity.levels[name][sample].tolist() == expected, name
 
 
 @settings(max_examples=60)

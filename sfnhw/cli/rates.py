@@ -112,5 +112,5 @@ def _table(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    note = "\nrate: spikes per neuron and timestep; lowest and highest of any group at any timestep"
+    note = "\n\nrate: spikes per neuron and timestep; lowest, highest: of a group at a timestep"
     return columns(head, cells, [True] * 5) + note

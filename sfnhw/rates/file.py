@@ -69,7 +69,9 @@ def load_rates(path: str | Path, network: Network | None = None) -> "Rates":
         source = read_yaml(path, ActivityError)
         if not isinstance(source.value, dict):
             raise ActivityError(where=Where(path), found=source.value, expected="a mapping from population names")
-        return Rates(given_rates(network, source.value, lambda name: source.where((name,))), f"given in {path.name}")
+        return Rates(
+            given_rates(network, source.value, lambda name: source.where((name,), key=True)), f"given in {path.name}"
+        )
     arrays = read_npz(path, EXPECTED)
     try:
         header = _header(arrays)
