@@ -80,7 +80,7 @@ def test_signed_levels_equal_plain_python_integers(seed, sharing, bits, accumula
             assert got.activity.levels[name][sample].tolist() == expected, name
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([1, 3]),
@@ -112,6 +112,7 @@ def test_what_is_stored_fits_its_width(seed, T, sharing, weight_bits, decode_bit
         assert (int(registers.max()) >> shift).bit_length() <= threshold_bits
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**60), 2**60), st.integers(8, 48))
 def test_wrapping_keeps_the_value_modulo_the_range(value, bits):
     """The reference itself: two's complement is arithmetic modulo 2**b, and within range nothing happens."""

@@ -43,7 +43,7 @@ def signed_network(steps=1):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from(GRANULARITIES))
 def test_counts_are_right_in_the_mean(seed, T, by):
     """Expected spikes are the recorded ones exactly, and drawn ones lie within Hoeffding's bound of them."""
@@ -64,7 +64,7 @@ def test_counts_are_right_in_the_mean(seed, T, by):
         assert abs(drawn.spikes(network)[p.name] - 40 * expected[p.name]) <= bound, p.name
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from(GRANULARITIES))
 def test_each_level_is_as_frequent_as_recorded(seed, T, by):
     """Rows sum to 1; each level's probability is its share of the group, counted here one group at a time."""
@@ -83,7 +83,7 @@ def test_each_level_is_as_frequent_as_recorded(seed, T, by):
                 assert table[t, g] == pytest.approx([(seen == v).mean() for v in values], abs=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]))
 def test_one_sample_neuron_by_neuron_is_drawn_back_exactly(seed, T):
     """The limit of fine groups: every probability is 0 or 1, so nothing is left to chance."""
@@ -95,7 +95,7 @@ def test_one_sample_neuron_by_neuron_is_drawn_back_exactly(seed, T):
             assert (drawn.levels[p.name] == activity.levels[p.name]).all(), p.name
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.integers(1, 6), st.integers(1, 6))
 def test_draws_depend_on_seed_and_name_alone(seed, T, few, more):
     """Other populations, their order and the number of samples change nothing; another seed does."""
@@ -111,6 +111,7 @@ def test_draws_depend_on_seed_and_name_alone(seed, T, few, more):
     assert not np.array_equal(a.levels["image"], a.levels["conv"][:, :, : network["image"].size])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([0, 1, 0.0, 1.0]), st.integers(0, 1000), st.integers(1, 300))
 def test_rates_of_0_and_1_are_exact(rate, seed, levels):
     network = chain([7, 50, 3], SFN.uniform(levels))
@@ -127,10 +128,19 @@ def test_chunks_do_not_change_the_draw(monkeypatch):
     parts = rates.sample(network, 5, 1)
     for name, levels in whole.levels.items():
         assert np.array_equal(levels, parts.levels[name])
-    monkeypatch.setattr("sfnhw.rates.recorded.CHUNK", 1)
-    again = Rates.of(record(network, random_inputs(network, 3, 4)), network, "row")
-    for name, p in rates.populations.items():
-        assert np.array_equal(p.probability, again.populations[name].probability)
+
+
+@pytest.mark.parametrize("by", GRANULARITIES)
+@pytest.mark.parametrize("chunk", [1, 50, 400])
+def test_chunks_do_not_change_the_counts(monkeypatch, by, chunk):
+    network = random_network(3, 3)
+    recording = record(network, random_inputs(network, 3, 7))
+    whole = Rates.of(recording, network, by)
+    monkeypatch.setattr("sfnhw.rates.recorded.CHUNK", chunk)
+    parts = Rates.of(recording, network, by)
+    for name, p in whole.populations.items():
+        for key in ("probability", "levels", "offsets", "group"):
+            assert np.array_equal(getattr(p, key), getattr(parts.populations[name], key))
 
 
 def test_coding_laws():
@@ -185,7 +195,7 @@ def test_groups_worked_by_hand(by, expected):
     assert group_index(Population("p", (2, 2, 2), Graded(4), role="input"), by).tolist() == expected
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([1, 3]), st.sampled_from(GRANULARITIES))
 def test_files_come_back_whole(tmp_path_factory, seed, T, by):
     path = tmp_path_factory.mktemp("rates") / "r.npz"
