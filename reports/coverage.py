@@ -53,7 +53,7 @@ def _not_counted(run: Run) -> list[str]:
     if run.recording.sampled:
         out.append(
             "What real inputs do: spikes are drawn independently, so bursts, correlations between neurons and layers, and "
-            "differences between inputs are missing; latencies and their spread are too small where these matter."
+            "differences between inputs are missing; latencies may be off either way, and their spread is too small."
         )
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
