@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +78,12 @@ def estimate(
     started = time.monotonic()
     if inputs is None and rates is None:
         raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
+    if labels is not None and inputs is None:
+        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
+    if samples is not None and rates is None:
+        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
-    for name in baselines:
-        if name not in BASELINES:
-            raise InputError(
-                field="baselines", found=name, expected=f"{', '.join(BASELINES)}{nearest(name, BASELINES)}"
-            )
+    _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
     drawn = _as_rates(rates, network)
 
@@ -106,30 +107,35 @@ def estimate(
         from sfnhw.rates import compare_runs
 
         comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
+    others, skipped = _others(one, network, baselines, inputs is not None)
+    provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
+    provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
+    return replace(main, baselines=others, skipped=skipped, provenance=provenance, rates_comparison=comparison)
+
+
+def _check_baselines(baselines: Sequence[str]) -> None:
+    for name in baselines:
+        if name not in BASELINES:
+            raise InputError(
+                field="baselines", found=name, expected=f"{', '.join(BASELINES)}{nearest(name, BASELINES)}"
+            )
+
+
+def _others(
+    one: Callable[[Network, str], Run], network: Network, baselines: Sequence[str], computed: bool
+) -> tuple[dict[str, Run], dict[str, str]]:
+    """Run the baselines; return (runs, reasons of those that were skipped)."""
     others: dict[str, Run] = {}
     skipped: dict[str, str] = {}
     for name in baselines:
-        if inputs is None:
+        if not computed:
             skipped[name] = "spikes were drawn from rates of this coding; give inputs to compare with others"
             continue
         try:
             others[name] = one(baseline(network, name), name)
         except (SfnhwError, MappingError) as error:
             skipped[name] = str(error)
-    provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
-    return Run(
-        main.network,
-        chip,
-        main.recording,
-        main.mapping,
-        main.result,
-        main.cost,
-        others,
-        skipped,
-        main.warnings,
-        provenance | {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None},
-        comparison,
-    )
+    return others, skipped
 
 
 def baseline(network: Network, name: str) -> Network:

@@ -414,3 +414,7 @@ def test_estimate_needs_one_of_them():
         estimate(random_network(4))
     with pytest.raises(InputError, match="found 'dict'"):
         estimate(random_network(4), rates={"*": 0.1})
+    with pytest.raises(InputError, match="labels belong to inputs"):
+        estimate(random_network(4), rates="r.npz", labels=np.array([1]))
+    with pytest.raises(InputError, match="samples: are drawn from rates"):
+        estimate(random_network(4), inputs=np.zeros((1, 2)), samples=3)
