@@ -11,7 +11,9 @@ def coverage(run: Run) -> dict[str, list[str]]:
 def _counted(run: Run) -> list[str]:
     chip, T = run.chip, run.network.timesteps
     out = [
-        f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
+        f"{run.samples} inferences; activity: {run.recording.sampled}."
+        if run.recording.sampled
+        else f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
         f"({chip.core.weight_bits}-bit weights, {chip.core.accumulator_bits}-bit accumulators).",
         "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
         "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
@@ -48,6 +50,11 @@ def _counted(run: Run) -> list[str]:
 def _not_counted(run: Run) -> list[str]:
     chip = run.chip
     out = []
+    if run.recording.sampled:
+        out.append(
+            "What real inputs do: spikes are drawn independently, so bursts, correlations between neurons and layers, and "
+            "differences between inputs are missing; latencies may be off either way, and their spread is too small."
+        )
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
     else:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from sfnhw.nir import from_nir as from_nir
     from sfnhw.nir import to_nir as to_nir
     from sfnhw.numerics import Numerics as Numerics
+    from sfnhw.numerics_sweep import numerics_sweep as numerics_sweep
+    from sfnhw.rates import Rates as Rates
     from sfnhw.recode import recode as recode
     from sfnhw.record import record as record
     from sfnhw.run import Run as Run
@@ -72,6 +74,8 @@ _PUBLIC = {
     # the whole chain
     "estimate": "sfnhw.estimate",
     "explore": "sfnhw.explore",
+    "numerics_sweep": "sfnhw.numerics_sweep",
+    "Rates": "sfnhw.rates",
     "Run": "sfnhw.run",
 }
 

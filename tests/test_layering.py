@@ -24,9 +24,10 @@ MODEL = {
     "record",
     "inputs",
     "timesteps",
+    "numerics_sweep",
 }
 EDGE = {"convert", "recode", "digits", "nir"}
-TOP = {"estimate", "explore", "run", "cli"}
+TOP = {"estimate", "explore", "run", "cli", "rates"}
 # Room → rooms of sfnhw that it may import from. `reports` reads a Run, which is a record of everything below it.
 ALLOWED = {
     "model": {"model"},

@@ -20,6 +20,8 @@ COMMANDS = {
     "plot": "plot",
     "chips": "chips",
     "codings": "codings",
+    "rates": "rates",
+    "numerics": "numerics",
 }
 
 
