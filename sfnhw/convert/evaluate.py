@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from sfnhw.convert.plan import Plan, Planned
-from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool, Projection
+from sfnhw.network import (
+    AveragePool,
+    Conv2d,
+    Dense,
+    Elementwise,
+    MaxPool,
+    Projection,
+    TransposedConv2d,
+    Upsample,
+)
 from sfnhw.neurons import IF, MTN, SFN, Coding, Graded
 
 BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
@@ -154,6 +163,12 @@ def _project(p: Projection, weight: torch.Tensor, values: torch.Tensor, shape: t
         return functional.conv2d(values, weight, None, p.stride, p.padding, p.dilation, p.groups)
     if isinstance(p, Elementwise):
         return values * weight
+    if isinstance(p, TransposedConv2d):
+        return functional.conv_transpose2d(
+            values, weight, None, p.stride, p.padding, p.output_padding, p.groups, p.dilation
+        )
+    if isinstance(p, Upsample):
+        return values.repeat_interleave(p.factor[0], dim=2).repeat_interleave(p.factor[1], dim=3)
     if isinstance(p, AveragePool | MaxPool):
         (ph, pw) = p.padding
         padded = functional.pad(

@@ -13,6 +13,8 @@ from sfnhw.network.projections import (
     MaxPool,
     Projection,
     Sparse,
+    TransposedConv2d,
+    Upsample,
 )
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "Population",
     "Projection",
     "Sparse",
+    "TransposedConv2d",
+    "Upsample",
     "load_network",
     "save_network",
 ]

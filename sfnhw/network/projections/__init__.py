@@ -6,9 +6,22 @@ from sfnhw.network.projections.dense import Dense
 from sfnhw.network.projections.elementwise import Elementwise
 from sfnhw.network.projections.pool import AveragePool, MaxPool
 from sfnhw.network.projections.sparse import Sparse
+from sfnhw.network.projections.transposed_conv2d import TransposedConv2d
+from sfnhw.network.projections.upsample import Upsample
 
 PROJECTIONS: dict[str, type[Projection]] = {
-    p.kind: p for p in (Dense, Conv2d, AveragePool, MaxPool, Elementwise, Sparse)
+    p.kind: p for p in (Dense, Conv2d, AveragePool, MaxPool, Elementwise, Sparse, Upsample, TransposedConv2d)
 }
 
-__all__ = ["PROJECTIONS", "AveragePool", "Conv2d", "Dense", "Elementwise", "MaxPool", "Projection", "Sparse"]
+__all__ = [
+    "PROJECTIONS",
+    "AveragePool",
+    "Conv2d",
+    "Dense",
+    "Elementwise",
+    "MaxPool",
+    "Projection",
+    "Sparse",
+    "TransposedConv2d",
+    "Upsample",
+]

@@ -116,6 +116,10 @@ class Conv2d(Projection):
             width = np.maximum(0, high - low).astype(np.int64)
         return Fan(width, taps, source_block.rows * source.columns)
 
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Target positions × kernel, products with padding included."""
+        return target.positions * int(self.weight.size)
+
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the kernels of the block's channels, once for all positions."""
         return target_block.channels * int(np.prod(self.weight.shape[1:]))

@@ -63,6 +63,10 @@ class _Pool(Projection):
         """Return (channels,)."""
         return np.asarray(factor)
 
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Return 0: frameworks count no multiply-accumulates for pooling."""
+        return 0
+
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Windows that read the position, in the neuron's own channel."""
         assert self.stride is not None
