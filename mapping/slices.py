@@ -93,6 +93,14 @@ def weight_bits(projection: Projection, network: Network, block: Block, chip: Ch
     return projection.stored_weights(source, target, block) * bits
 
 
+def bias_bits(population: Population, block: Block, chip: Chip) -> int:
+    """Weight memory for a block's biases: one for each channel, or one for each neuron, at the accumulator's width."""
+    if population.bias is None:
+        return 0
+    each = block.channels if population.bias.ndim == 1 else population.block_size(block)
+    return each * int(chip.core.accumulator_bits)
+
+
 def state_banks(network: Network, population: Population, chip: Chip) -> int:
     """Accumulator sets that the slices of a population need.
 
@@ -126,8 +134,7 @@ def demand(network: Network, population: Population, block: Block, axons: int, c
     core = chip.core
     neurons = population.block_size(block)
     weights = sum(weight_bits(p, network, block, chip) for p in network.into(population.name))
-    if population.bias is not None:
-        weights += block.channels * core.accumulator_bits
+    weights += bias_bits(population, block, chip)
     states = neurons * core.accumulator_bits * state_banks(network, population, chip)
     for p in network.into(population.name):
         if isinstance(p, MaxPool) and network.timesteps > 1:

@@ -33,7 +33,7 @@ class LoweredPopulation:
     Attributes
     ----------
     table : threshold registers.
-    bias : (channels,) int64 accumulator LSBs, added once each timestep.
+    bias : (channels, 1) or (channels, positions) int64 accumulator LSBs, added once each timestep.
     lsb : (channels,) real value of one accumulator LSB.
     words : (max_level + 1,) int64 decode word of each level, words[0] = 0.
     word_lsb : normalised value of one word LSB (δ).
@@ -84,9 +84,10 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
             lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
         per_channel = np.broadcast_to(alpha, r.channels)
         lsb = r.scale * per_channel
-        bias = np.zeros(r.channels) if r.bias is None else r.bias
+        bias = np.zeros((r.channels, 1)) if r.bias is None else r.bias.reshape(r.channels, -1)
         table = r.coding.lower(1 / alpha, numerics)
-        populations[r.name] = LoweredPopulation(table, np.rint(bias / lsb).astype(np.int64), lsb, *words[r.name])
+        steps = np.rint(bias / lsb[:, None]).astype(np.int64)
+        populations[r.name] = LoweredPopulation(table, steps, lsb, *words[r.name])
     return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
 
 

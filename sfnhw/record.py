@@ -183,7 +183,8 @@ class _Reals:
         return p.apply(values, p.weight, source, target) / np.repeat(target.scale, target.positions)
 
     def bias(self, population: Population) -> NDArray[Any]:
-        return np.zeros(population.channels) if population.bias is None else population.bias / population.scale
+        bias = np.zeros(population.channels) if population.bias is None else population.bias
+        return bias.reshape(population.channels, -1) / population.scale[:, None]
 
     def settle(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
         return membrane
@@ -212,7 +213,7 @@ def _run(
                 levels[r.name].append(_max_pool(network, r, levels, cumulative, t))
                 continue
             shape = (samples, r.channels, r.positions)
-            total = np.broadcast_to(runner.bias(r)[:, None], shape)
+            total = np.broadcast_to(runner.bias(r), shape)
             for i, p in enumerate(network.projections):
                 if p.target != r.name or t < getattr(p, "delay", 0):
                     continue

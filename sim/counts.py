@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping
+from sfnhw.mapping import Mapping, bias_bits
 from sfnhw.network import MaxPool
 from sfnhw.sim.tables import Tables, unit_weights
 from sfnhw.units import bits_for, ceil_div
@@ -149,8 +149,8 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("state_read", s.index, times * words)
         add("state_write", s.index, times * words)
         if population.bias is not None:
-            bias_bits = s.block.channels * chip.core.accumulator_bits
-            add("weight_read", s.index, times * ceil_div(bias_bits, chip.core.weight_memory.word_bits))
+            words = ceil_div(bias_bits(population, s.block, chip), chip.core.weight_memory.word_bits)
+            add("weight_read", s.index, times * words)
         if population.function == "max":
             continue
         cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())

@@ -36,9 +36,7 @@ class Evaluator:
         self.into = {
             name: [(p, _weight(p, plan[p.source].shape, dtype)) for p in plan.into(name)] for name in plan.populations
         }
-        self.bias = {
-            p.name: None if p.bias is None else _per_channel(p.bias, p.shape, dtype) for p in plan.populations.values()
-        }
+        self.bias = {p.name: None if p.bias is None else _bias(p, dtype) for p in plan.populations.values()}
 
     def batches(self, inputs: NDArray[Any]) -> Iterator[torch.Tensor]:
         """(samples, ...) → tensors (batch, *input shape) that fit in memory."""
@@ -149,6 +147,13 @@ def _rectified(planned: Planned, total: torch.Tensor) -> torch.Tensor:
 
 def _per_channel(values: NDArray[np.float64], shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.tensor(values, dtype=dtype).reshape(-1, *[1] * (len(shape) - 1))
+
+
+def _bias(planned: Planned, dtype: torch.dtype) -> torch.Tensor:
+    assert planned.bias is not None
+    if planned.bias.size == planned.shape[0]:
+        return _per_channel(planned.bias, planned.shape, dtype)
+    return torch.tensor(planned.bias, dtype=dtype).reshape(planned.shape)
 
 
 def _weight(projection: Projection, source: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

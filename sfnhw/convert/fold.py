@@ -1,18 +1,21 @@
 """Folding affine maps: backwards into the linear layer before, forwards into the one after."""
 
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sfnhw.convert.layout import places
 from sfnhw.convert.plan import Plan
-from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Projection
 
 
 def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals, call: Call) -> Sum | Pooled:
     """gain · value + offset.
 
-    gain, offset : (1,) or one for each channel, or (flattened values) one for each neuron.
+    gain, offset : (1,) or one for each channel or neuron of the value's population, in its order.
     A sum takes the factors into its weights: W' = g W, b' = g b + o (Jacob et al. 2018, batch-norm folding). A
     maximum commutes with a factor that is not negative.
     """
@@ -29,40 +32,65 @@ def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals,
     if isinstance(value, Spikes):
         value = plan.as_sum(value, call.layer)
     gain, offset = _widen(gain, value), _widen(offset, value)
-    if gain.size != offset.size:
-        size = max(gain.size, offset.size)
-        gain, offset = np.repeat(gain, size // gain.size), np.repeat(offset, size // offset.size)
     terms = tuple(_scaled(term, gain, value) for term in value.terms)
-    bias = np.repeat(value.bias, gain.size // value.bias.size) * gain + offset
+    bias, wide_gain, offset = equally_long(value.bias, gain, offset)
+    bias = bias * wide_gain + offset
     keeps = value.nonnegative and bool((gain >= 0).all() and (offset >= 0).all())
     return replace(value, terms=terms, bias=bias, nonnegative=keeps)
 
 
 def through(plan: Plan, value: Spikes | Sum | Pooled, padded: bool = False) -> tuple[Spikes, Reals, Reals]:
-    """Source of a linear layer, and the gain and offset of each of its channels that the layer must take in.
+    """Source of a linear layer, and the gain and offset of each channel, or neuron, that the layer must take in.
 
     W (g x + o) = (W g) x + W o: exact for a layer that sees no padding; with padding only where o = 0.
     """
-    if (
-        isinstance(value, Sum)
-        and len(value.terms) == 1
-        and isinstance(value.terms[0], Elementwise)
-        and not (padded and value.bias.any())
-    ):
+    if is_affine(value) and not (padded and value.bias.any()):
         term = value.terms[0]
-        gain = term.weight if term.weight.size > 1 else np.repeat(term.weight, value.bias.size)
-        offset = value.bias
-        if gain.size != offset.size:
-            offset = np.repeat(offset, gain.size // offset.size)
-        return Spikes(term.source, value.shape), gain, offset
+        gain = term.weight if term.weight.size > 1 else np.repeat(term.weight, value.grid[0])
+        return Spikes(term.source, value.index), gain, value.bias
     spikes = plan.spikes(value)
     channels = plan[spikes.population].shape[0]
     return spikes, np.ones(channels), np.zeros(channels)
 
 
+def is_affine(value: object) -> TypeGuard[Sum]:
+    """Whether a value is g x + o of one population's spikes x, neuron by neuron."""
+    return isinstance(value, Sum) and len(value.terms) == 1 and isinstance(value.terms[0], Elementwise)
+
+
+def equally_long(*factors: Reals) -> tuple[Reals, ...]:
+    """Bring factors for each channel and for each neuron (channel-major) to one length."""
+    size = max(f.size for f in factors)
+    return tuple(np.repeat(f, size // f.size) for f in factors)
+
+
+def narrowed(value: Sum) -> Sum:
+    """The same sum with only those channels that the tensor holds (of a fused query, key and value, say)."""
+    channel = places(value.index, value.grid).channel
+    used = np.unique(channel)
+    if used.size == value.grid[0]:
+        return value
+    grid = (used.size, *value.grid[1:])
+    at = places(value.index, value.grid)
+    positions = int(np.prod(grid[1:]))
+    index = (at.sample * used.size + np.searchsorted(used, at.channel)) * positions + at.position
+    terms = tuple(_some_channels(term, used, value.grid) for term in value.terms)
+    bias = value.bias.reshape(value.grid[0], -1)[used].ravel()
+    return replace(value, terms=terms, bias=bias, grid=grid, index=index)
+
+
+def _some_channels(term: Projection, used: NDArray[np.int64], grid: Shape) -> Projection:
+    if isinstance(term, Dense):
+        rows = term.weight.reshape(grid[0], -1, term.weight.shape[1])[used]
+        return replace(term, weight=rows.reshape(-1, term.weight.shape[1]))
+    if isinstance(term, Conv2d) and term.groups == 1:
+        return replace(term, weight=term.weight[used])
+    raise UnsupportedError(f"some channels of a {term.kind} projection", "use a layer of its own for each part")
+
+
 def _widen(factor: Reals, value: Sum) -> Reals:
     """One factor for each channel of the sum, or for each of its neurons."""
-    factor = np.atleast_1d(np.asarray(factor, float)).reshape(-1)
+    factor = factor.reshape(-1)
     channels, neurons = value.grid[0], int(np.prod(value.grid))
     if factor.size == 1:
         return np.repeat(factor, channels)

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sfnhw.convert.fold import is_affine
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
 from sfnhw.convert.values import (
+    EXAMPLE_SAMPLES,
     Call,
     OnHost,
     Pooled,
+    Several,
     Shape,
     Spikes,
     Sum,
@@ -25,8 +28,8 @@ from sfnhw.errors import ConversionError
 if TYPE_CHECKING:
     from torch.fx import Node
 
-# Samples of the example that is traced: an axis that is not the sample axis rarely has this size by chance.
-EXAMPLE_SAMPLES = 3
+# Operations that take a value apart: their users see parts, so a sum that only they use stays open.
+_PARTS = ("select", "slice", "narrow", "unbind", "chunk", "split", "split_with_sizes")
 
 
 def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> tuple[Plan, str | None]:
@@ -89,7 +92,7 @@ class _Walk:
             self.env[node] = self.plan.input(self.shape, self.signed) if constant is None else constant.detach()
         elif node.op == "get_attr":
             self._fail(_call(node, {}), UnsupportedError("a sub-graph", "avoid control flow in forward"))
-            self.env[node] = Unknown(())
+            self.env[node] = Unknown()
         elif node.op == "call_function":
             self._function(node)
         elif node.op == "output":
@@ -105,9 +108,12 @@ class _Walk:
             with torch.no_grad():
                 self.env[node] = node.target(*args[0], **args[1])
             return
+        if node.target is operator.getitem and isinstance(inputs[0], Several):
+            self.env[node] = self._settled(node, inputs[0].parts[node.args[1]])
+            return
         call = _call(node, self.env)
         builder = builder_of(operation)
-        self.env[node] = Unknown(call.shape)
+        self.env[node] = Unknown()
         try:
             if builder is None:
                 raise UnsupportedError("not supported", ADVICE.get(call.short, DEFAULT_ADVICE))
@@ -120,10 +126,14 @@ class _Walk:
             self.env[node.all_input_nodes[0]] = self.env[node]  # in place: later uses of the operand see the result
 
     def _settled(self, node: "Node", value: Value) -> Value:
-        """A sum that several operations use becomes a population: computed once, sent to all."""
-        if isinstance(value, Sum) and len(node.users) > 1:
-            return self.plan.spikes(value)
-        return value
+        """A sum that several operations use becomes a population: computed once, sent to all.
+
+        Not where they use different parts of it, nor where it only scales and shifts another population's spikes.
+        """
+        if not isinstance(value, Sum) or len(node.users) < 2 or is_affine(value):
+            return value
+        takes_apart = all(str(user.target).split(".")[1:2] in [[name] for name in _PARTS] for user in node.users)
+        return value if takes_apart else self.plan.spikes(value)
 
     def _output(self, node: "Node") -> None:
         outputs = [self.env.get(n) for n in node.all_input_nodes]
@@ -157,8 +167,8 @@ def _call(node: "Node", env: "dict[Node, Any]") -> Call:
     given = dict(zip(names, node.args, strict=False)) | node.kwargs
     arguments = {name: _argument(value, env) for name, value in given.items()}
     if node.target is operator.getitem:
-        return Call("operator.getitem.default", path, False, arguments, shape[1:])
-    return Call(str(node.target), path.removeprefix("L['self']."), kind.startswith("torch.nn."), arguments, shape[1:])
+        return Call("operator.getitem.default", path, False, arguments, shape)
+    return Call(str(node.target), path.removeprefix("L['self']."), kind.startswith("torch.nn."), arguments, shape)
 
 
 def _argument(value: Any, env: "dict[Node, Any]") -> Any:

@@ -11,20 +11,29 @@ from sfnhw.network import Projection
 
 Shape = tuple[int, ...]
 Reals = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+# Samples of the example that is traced: an axis that is not the sample axis rarely has this size by chance.
+EXAMPLE_SAMPLES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spikes:
     """What a population sends.
 
     Attributes
     ----------
     population : its name in the plan.
-    shape : as the module sees it, without the sample axis; a flattening changes only this.
+    index : which neuron each element of the module's tensor is, see `sfnhw.convert.layout`.
     """
 
     population: str
-    shape: Shape
+    index: Index
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +43,9 @@ class Sum:
     Attributes
     ----------
     terms : projections whose target is still open (an empty name).
-    bias : (channels,) of the population that the sum will become.
+    bias : (channels,) or (neurons,) of the population that the sum will become.
     grid : shape of that population.
-    shape : as the module sees it, without the sample axis.
+    index : which of its neurons each element of the module's tensor is.
     name : layer that the population is named after.
     nonnegative : whether the sum cannot be below zero (an average of unsigned values).
     """
@@ -44,9 +53,14 @@ class Sum:
     terms: tuple[Projection, ...]
     bias: Reals
     grid: Shape
-    shape: Shape
+    index: Index
     name: str
     nonnegative: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +69,14 @@ class Pooled:
 
     inner: "Sum | Spikes"
     window: dict[str, Any]
-    shape: Shape
+    grid: Shape
+    index: Index
     name: str
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +85,21 @@ class OnHost:
 
     inner: "Value"
     function: str
-    shape: Shape
 
 
 @dataclass(frozen=True)
 class Unknown:
     """The result of an operation that is not supported; whatever uses it is passed over."""
 
-    shape: Shape
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """What an operation with several results gives (`unbind`, `chunk`); `getitem` picks one."""
+
+    parts: tuple["Value", ...]
 
 
-Value = Spikes | Sum | Pooled | OnHost | Unknown
+Value = Spikes | Sum | Pooled | OnHost | Unknown | Several
 
 
 class UnsupportedError(Exception):
@@ -96,7 +120,7 @@ class Call:
     path : the layer's own module path ("" for the module itself).
     leaf : whether that module is torch's own (`torch.nn.Conv2d`) rather than one of the user's blocks.
     arguments : by the operation's own argument names: values, arrays, numbers, lists, None.
-    shape : of the result, without the sample axis.
+    shape : of the result, with the sample axis.
     """
 
     operation: str

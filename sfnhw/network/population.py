@@ -24,7 +24,8 @@ class Population:
     role : where the values come from and go to.
     function : applied before the coding. `relu` is what an unsigned coding does by itself; `max` keeps the largest
         level of a pooling window and sends it on as it is.
-    bias : (channels,) real value added once each timestep, or None.
+    bias : (channels,), or for each neuron by itself of the population's shape (a position embedding): real value added
+        once each timestep; or None.
     statistics : calibration record of the real-valued activations, each (channels,): `max`, `quantile`, ...;
         what `recode` needs to choose another coding's scale.
     """
@@ -58,8 +59,10 @@ class Population:
         object.__setattr__(self, "scale", scale)
         if self.bias is not None:
             bias = np.asarray(self.bias, float)
-            if bias.shape != (self.channels,):
-                raise NetworkError(field=f"{where}.bias", found=bias.shape, expected=f"shape ({self.channels},)")
+            if bias.shape not in ((self.channels,), shape):
+                raise NetworkError(
+                    field=f"{where}.bias", found=bias.shape, expected=f"shape ({self.channels},) or {shape}"
+                )
             if not np.isfinite(bias).all():
                 raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
             object.__setattr__(self, "bias", bias)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from sfnhw.convert.fold import through
+from sfnhw.convert.layout import plain
 from sfnhw.convert.plan import Plan, grid_of
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import Call, Sum, UnsupportedError
+from sfnhw.convert.values import Call, Reals, Sum, UnsupportedError
 from sfnhw.network import Conv2d
 
 
@@ -22,12 +23,13 @@ def convolution(plan: Plan, call: Call) -> Sum:
     stride, dilation = _both(call, "stride", 1), _both(call, "dilation", 1)
     padding = _padding(call, weight.shape[2:], stride, dilation, dimensions)
     value = call.value("input")
-    if len(value.shape) != dimensions + 1:
-        raise UnsupportedError(f"its input has shape {value.shape}", f"expected (channels, {dimensions} spatial sizes)")
+    if len(value.shape) != dimensions + 2:
+        raise UnsupportedError(
+            f"its input has shape {value.shape[1:]}", f"expected (channels, {dimensions} spatial sizes)"
+        )
     source, gain, offset = through(plan, value, padded=max(padding) > 0)
-    if plan[source.population].shape != grid_of(value.shape):
-        source = plan.source(source)
-        gain, offset = np.resize(gain, value.shape[0]), np.resize(offset, value.shape[0])
+    source = plan.image(source)
+    gain, offset = _per_channel(gain, value.shape[1]), _per_channel(offset, value.shape[1])
     groups = call.plain("groups", 1)
     out, width = weight.shape[:2]
     # Input channel c of output channel o is channel (group of o)·width + c of the source.
@@ -35,7 +37,16 @@ def convolution(plan: Plan, call: Call) -> Sum:
     total = np.zeros(out) if bias is None else bias.copy()
     total += np.einsum("oc,oc->o", weight.sum(axis=(2, 3)), offset[channel])
     term = Conv2d(source.population, "", weight * gain[channel][:, :, None, None], stride, padding, dilation, groups)
-    return Sum((term,), total, grid_of(call.shape), call.shape, call.layer)
+    grid = grid_of(call.shape[1:])
+    return Sum((term,), total, grid, plain(grid).reshape(call.shape), call.layer)
+
+
+def _per_channel(factor: Reals, channels: int) -> Reals:
+    """(channels,) of a factor for each feature of an input that is reshaped into channels, or for each channel."""
+    rows = np.repeat(factor, -(-channels // factor.size)).reshape(channels, -1)
+    if (rows != rows[:, :1]).any():
+        raise UnsupportedError("a factor or offset that differs from position to position", "use one for each channel")
+    return rows[:, 0]
 
 
 def _both(call: Call, name: str, neutral: int) -> tuple[int, int]:
