@@ -219,11 +219,11 @@ class Segmentation(nn.Module):
         self.shallow = nn.Sequential(*conv_bn(width, 2 * width, 3, 2), nn.ReLU(True))
         self.deep = nn.Sequential(*conv_bn(2 * width, 4 * width, 3, 2), nn.ReLU(True))
         self.score_half, self.score_quarter = nn.Conv2d(2 * width, classes, 1), nn.Conv2d(4 * width, classes, 1)
-        self.double = nn.ConvTranspose2d(classes, classes, 4, 2, 1, groups=classes, bias=False)
+        self.twice = nn.ConvTranspose2d(classes, classes, 4, 2, 1, groups=classes, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         half = self.shallow(self.stem(x))
-        scores = self.double(self.score_quarter(self.deep(half))) + self.score_half(half)
+        scores = self.twice(self.score_quarter(self.deep(half))) + self.score_half(half)
         return nn.functional.interpolate(scores, scale_factor=4.0, mode="nearest")
 
 
