@@ -36,6 +36,10 @@ class Evaluator:
         self.into = {
             name: [(p, _weight(p, plan[p.source].shape, dtype)) for p in plan.into(name)] for name in plan.populations
         }
+        last = {p.source: p.target for name in plan.populations for p in plan.into(name)}
+        self.last_read: dict[str, list[str]] = {}
+        for source, target in last.items():
+            self.last_read.setdefault(target, []).append(source)
         self.bias = {p.name: None if p.bias is None else _bias(p, dtype) for p in plan.populations.values()}
 
     def batches(self, inputs: NDArray[Any]) -> Iterator[torch.Tensor]:
@@ -55,17 +59,25 @@ class Evaluator:
         assert isinstance(total, torch.Tensor)
         return total if bias is None else total + bias
 
-    def ideal(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Real-valued activation of every population: what the trained network computes."""
+    def ideal(self, batch: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        """Name and real-valued activation of each population: what the trained network computes.
+
+        What no later population reads is let go: a large network's activations never lie in memory all at once.
+        """
         values: dict[str, torch.Tensor] = {}
         for planned in self.plan.populations.values():
             values[planned.name] = batch if planned.role == "input" else _rectified(planned, self.sums(planned, values))
-        return values
+            yield planned.name, values[planned.name]
+            self._let_go(planned, values)
+
+    def _let_go(self, planned: Planned, values: dict[str, torch.Tensor]) -> None:
+        for name in self.last_read.get(planned.name, ()):
+            del values[name]
 
     def ideal_outputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """(samples, outputs) of the trained network."""
         name = list(self.plan.populations)[-1]
-        parts = [self.ideal(batch)[name].flatten(1) for batch in self.batches(inputs)]
+        parts = [values.flatten(1) for batch in self.batches(inputs) for n, values in self.ideal(batch) if n == name]
         return torch.cat(parts).double().numpy()
 
     def coded(
@@ -89,7 +101,9 @@ class Evaluator:
                     else:
                         membrane = self.sums(planned, values)
                         values[planned.name] = membrane if planned.role == "output" else neurons.fire(planned, membrane)
-                spikes += sum(int(torch.count_nonzero(values[p.name])) for p in hidden)
+                    if planned.role == "hidden":
+                        spikes += int(torch.count_nonzero(values[planned.name]))
+                    self._let_go(planned, values)
                 total = total + membrane
             outputs.append(total.flatten(1) / steps)
         updates = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
@@ -103,6 +117,14 @@ class Evaluator:
         neurons.running[planned.name] = now
         gained = self.sums(planned, {source: now})
         return gained if before is None else gained - self.sums(planned, {source: before})
+
+
+def work(plan: Plan) -> int:
+    """Multiply-accumulates of one sample, roughly: every weight at every position of its target."""
+    return sum(
+        int(p.weight.size) * (1 if isinstance(p, Dense) else int(np.prod(plan[p.target].shape[1:])))
+        for p in plan.projections
+    )
 
 
 class _Neurons:

@@ -55,7 +55,7 @@ def collect(evaluator: "Evaluator", inputs: NDArray[Any], seed: int) -> dict[str
     largest: dict[str, NDArray[np.float64]] = {}
     for batch in evaluator.batches(inputs):
         share = len(batch) / len(inputs)
-        for name, values in evaluator.ideal(batch).items():
+        for name, values in evaluator.ideal(batch):
             shape = evaluator.plan[name].shape
             rows = values.abs().numpy().reshape(len(batch), shape[0], -1).transpose(1, 0, 2).reshape(shape[0], -1)
             largest[name] = np.maximum(largest.get(name, np.zeros(shape[0])), rows.max(axis=1))

@@ -112,3 +112,9 @@ def pair(value: Any, name: str) -> tuple[int, int]:
     if len(both) != 2:
         raise NetworkError(field=name, found=value, expected="an integer or a pair of integers")
     return both
+
+
+def tap(image: Values, first: tuple[int, int], stride: tuple[int, int], size: tuple[int, int]) -> Values:
+    """View of the pixels that one kernel tap sees at every output position: (samples, channels, *size)."""
+    (y, x), (sh, sw), (rows, columns) = first, stride, size
+    return image[:, :, y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]
