@@ -17,6 +17,7 @@ from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
+from sfnhw.neurons import Stream
 from sfnhw.record import Inputs, record
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
@@ -115,7 +116,8 @@ def baseline(network: Network, name: str) -> Network:
     """
     from sfnhw.recode import recode
 
-    levels = max((p.coding.max_level for p in network.populations if p.role == "hidden"), default=1)
+    spiking = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
+    levels = max((coding.max_level for coding in spiking), default=1)
     if name == "if":
         return recode(network, coding="if", timesteps=max(levels, network.timesteps))
     if name == "graded8":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import NetworkError, nearest
 from sfnhw.network import Network, Population
-from sfnhw.neurons import IF, MTN, SFN, Coding, Events, Graded, Readout
+from sfnhw.neurons import IF, MTN, SFN, Coding, Events, Graded, Readout, Stream
 
 CODINGS = ("if", "mtn", "graded")
 SCALINGS = ("step", "quantile", "max", "mse")
@@ -106,6 +106,14 @@ def _recoded(
                 f"pools {source.name!r}, whose coding has another T", field=f"population {population.name!r}"
             )
         return replace(population, coding=source.coding, scale=source.scale)
+    if isinstance(population.coding, Stream):
+        if steps > 1:
+            raise NetworkError(
+                "is a residual stream, which is not modelled over several timesteps",
+                field=f"population {population.name!r}",
+                expected="coding 'mtn' or 'graded'",
+            )
+        return population
     new = _coding(population, coding, count, initial_potential)
     full = _full_scale(population, new, scaling)
     # One unit: θ of an IF neuron, one threshold step of an MTN, one quantisation step of a graded value.
@@ -183,7 +191,7 @@ def _levels(network: Network, coding: str, timesteps: int | None, thresholds: in
         return int(given[own])
     if coding == "graded":
         return 8
-    hidden = [p.coding for p in network.populations if p.role == "hidden"]
+    hidden = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
     if any(isinstance(c, Graded) for c in hidden):
         raise NetworkError("a graded network has no number of thresholds of its own", field=own, expected=f"{own}=")
     return max((c.max_level * c.timesteps for c in hidden), default=1)

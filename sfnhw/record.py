@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity, Recording
 from sfnhw.errors import ActivityError
-from sfnhw.lowering import Lowered, Sharing, lower
-from sfnhw.network import Network, Population
+from sfnhw.lowering import Lowered, Sharing, function_step, lower
+from sfnhw.network import FUNCTIONS, Network, Population, Product, Stationary
 from sfnhw.neurons import Events
 from sfnhw.numerics import Numerics
 
@@ -132,6 +132,9 @@ class _Integers:
             self.tables[name] = np.concatenate([side.words, -side.words[:0:-1]])
         for p, q in zip(network.projections, lowered.projections, strict=True):
             source, target = network[p.source], network[p.target]
+            if isinstance(p, Product | Stationary):
+                self.weights.append(q.weight)
+                continue
             largest = int(lowered.populations[p.source].words.max())
             ones = np.full((1, source.size), largest, np.float32)
             bound = float(p.apply(ones, np.abs(q.weight).astype(np.float32), source, target).max(initial=0.0))
@@ -143,11 +146,17 @@ class _Integers:
         shape = (samples, population.channels, population.positions)
         return np.broadcast_to(initial[:, None], shape).astype(np.int64)
 
-    def project(self, i: int, levels: NDArray[Any]) -> NDArray[Any]:
+    def values(self, name: str, levels: NDArray[Any], dtype: Any) -> NDArray[Any]:
+        return self.tables[name].astype(dtype)[levels]
+
+    def project(self, i: int, levels: NDArray[Any], operand: NDArray[Any] | None) -> NDArray[Any]:
         network = self.lowered.network
         p, shift = network.projections[i], self.lowered.projections[i].shift
+        # A product of two operands: the stationary one, of this sample, stands where weights do.
         weight = self.weights[i]
-        values = self.tables[p.source].astype(weight.dtype)[levels]
+        if operand is not None and isinstance(p, Product):
+            weight = self.values(p.operand, operand, np.float64)
+        values = self.values(p.source, levels, weight.dtype)
         sums = p.apply(values, weight, network[p.source], network[p.target]).astype(np.int64)
         return sums << shift if shift else sums
 
@@ -164,6 +173,11 @@ class _Integers:
             return np.clip(membrane, -top - 1, top)
         span = 2 * (top + 1)
         return (membrane + top + 1) % span - top - 1
+
+    def function(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        lsb = self.lowered.populations[population.name].lsb
+        step = function_step(population, self.lowered.numerics) / population.scale[:, None]
+        return np.rint(_function(population, membrane * lsb[:, None]) * step).astype(np.int64)
 
     def fire(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
         return population.coding.fire(membrane, self.lowered.populations[population.name].table)
@@ -184,16 +198,27 @@ class _Reals:
     def start(self, population: Population, samples: int) -> NDArray[Any]:
         return np.full((samples, population.channels, population.positions), float(population.coding.initial_potential))
 
-    def project(self, i: int, levels: NDArray[Any]) -> NDArray[Any]:
+    def values(self, name: str, levels: NDArray[Any]) -> NDArray[Any]:
+        source = self.network[name]
+        values = np.sign(levels) * self.tables[name][np.abs(levels)]
+        return values * np.repeat(source.scale, source.positions)
+
+    def project(self, i: int, levels: NDArray[Any], operand: NDArray[Any] | None) -> NDArray[Any]:
         p = self.network.projections[i]
         source, target = self.network[p.source], self.network[p.target]
-        values = np.sign(levels) * self.tables[p.source][np.abs(levels)]
-        values = values * np.repeat(source.scale, source.positions)
-        return p.apply(values, p.weight, source, target) / np.repeat(target.scale, target.positions)
+        weight = p.weight
+        if operand is not None and isinstance(p, Product):
+            weight = self.values(p.operand, operand) * p.gain
+        sums = p.apply(self.values(p.source, levels), weight, source, target)
+        return sums if target.needs_function_unit else sums / np.repeat(target.scale, target.positions)
 
     def bias(self, population: Population) -> NDArray[Any]:
         bias = np.zeros(population.channels) if population.bias is None else population.bias
-        return bias.reshape(population.channels, -1) / population.scale[:, None]
+        scale = 1.0 if population.needs_function_unit else population.scale[:, None]
+        return bias.reshape(population.channels, -1) / scale
+
+    def function(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
+        return _function(population, membrane) / population.scale[:, None]
 
     def settle(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
         return membrane
@@ -224,21 +249,33 @@ def _run(
             shape = (samples, r.channels, r.positions)
             total = np.broadcast_to(runner.bias(r), shape)
             for i, p in enumerate(network.projections):
-                if p.target != r.name or t < getattr(p, "delay", 0):
+                if p.target != r.name or t < getattr(p, "delay", 0) or isinstance(p, Stationary):
                     continue
+                operand = levels[p.operand][t] if isinstance(p, Product) else None
                 # An input that is the same at every timestep is projected once.
                 same = network[p.source].role == "input" and network[p.source].coding.timesteps < network.timesteps
-                sums = static[i] if i in static else runner.project(i, levels[p.source][t - getattr(p, "delay", 0)])
+                sums = (
+                    static[i]
+                    if i in static
+                    else runner.project(i, levels[p.source][t - getattr(p, "delay", 0)], operand)
+                )
                 if same:
                     static[i] = sums
                 total = total + sums.reshape(shape)
             keeps = r.coding.need().keeps_residual
             membrane = runner.settle(r, membranes[r.name] + total if keeps else np.array(total))
-            levels[r.name].append(_compact(r, runner.fire(r, membrane).reshape(samples, r.size)))
+            value = runner.function(r, membrane) if r.needs_function_unit else membrane
+            levels[r.name].append(_compact(r, runner.fire(r, value).reshape(samples, r.size)))
             if keeps:
                 membranes[r.name] = membrane
     outputs = [runner.output(p, levels[p.name][-1]) for p in network.outputs]
     return {p.name: levels[p.name] for p in hidden}, np.concatenate(outputs, axis=1).astype(float)
+
+
+def _function(population: Population, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Apply the function of a population's function unit: real values (samples, channels, positions) → the same."""
+    grid = (len(values), population.channels, population.rows, population.columns)
+    return FUNCTIONS[population.function].apply(values.reshape(grid), population.epsilon).reshape(values.shape)
 
 
 def _max_pool(

@@ -7,6 +7,8 @@ emission:
     start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
     end_j   = start_j + E_j
 
+(at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
+
 and with samples back to back  interval = max(busiest unit or link, (end_c + token − start_a) / banks over a → c).
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
@@ -141,6 +143,14 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
                 first[t, j] = head.min(axis=0)
                 last = (end[t, a] + way + f.axon_cycles).max(axis=0)
                 begin = np.maximum(first[t, j] + f.axon_cycles + w.service[into[j]].sum(axis=0), last)
+            if s.operands[j]:
+                # The stream's synapses begin when the last of the stationary operand is written.
+                held = r.stationary[into[j]]
+                a = r.source[into[j]]
+                written = first[t, j] + f.axon_cycles + w.service[into[j][held]].sum(axis=0)
+                complete = (end[t, a] + way + f.axon_cycles)[held].max(axis=0)
+                stream = w.service[into[j][~held]].sum(axis=0)
+                begin = np.maximum(begin, np.maximum(written, complete) + stream)
             if t:
                 begin = np.maximum(begin, end[t - 1, j])
             if t >= f.banks:

@@ -11,12 +11,14 @@ from sfnhw.network import (
     MaxPool,
     Network,
     Population,
+    Product,
     Projection,
     Sparse,
+    Stationary,
     TransposedConv2d,
     Upsample,
 )
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout
+from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout, Stream
 
 
 def hidden_coding(rng: np.random.Generator, timesteps: int) -> Coding:
@@ -156,3 +158,56 @@ def chain(sizes: list[int], coding: Coding | None = None, weight: float = 1.0) -
         )
         projections.append(Dense(f"l{i - 1}", f"l{i}", np.full((n, sizes[i - 1]), weight)))
     return Network(tuple(populations), tuple(projections), "chain")
+
+
+def random_attention(seed: int) -> Network:
+    """input → stream → layer norm → query, key, value → scores → mix → stream (residual) → GELU → readout.
+
+    Which operand of each product stays is drawn too.
+    """
+    rng = np.random.default_rng(seed)
+    heads, size, tokens = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 6))
+    width = heads * size
+    columns = int(rng.integers(1, 3))
+    grid = (width, tokens, columns)
+    places = tokens * columns
+
+    def coding() -> Coding:
+        steps = np.cumsum(rng.uniform(0.2, 1.0, rng.integers(1, 9)))
+        return [SFN(tuple(steps), tuple(steps + 0.1), True), MTN(int(rng.integers(1, 9)), 0.5, True), Graded(4, True)][
+            rng.integers(3)
+        ]
+
+    def matrix(out: int, into: int) -> np.ndarray:
+        return rng.normal(0, 0.6, (out, into, 1, 1))
+
+    populations = [
+        Population("x", (2, tokens, columns), Graded(4, True), 0.1, role="input"),
+        Population("stream", grid, Stream(8), 0.02, bias=rng.normal(0, 0.3, grid)),
+        Population("norm", grid, coding(), 0.4, function="layer_norm", epsilon=1e-5),
+        Population("query", grid, coding(), 0.3),
+        Population("key", grid, coding(), 0.3),
+        Population("value", grid, coding(), 0.3),
+        Population("scores", (heads, places, places), SFN.uniform(8), 1 / 8, function="softmax"),
+        Population("mix", grid, coding(), 0.2),
+        Population("more", grid, coding(), 0.3, function="gelu"),
+        Population("y", (3, tokens, columns), Readout(), role="output"),
+    ]
+    queries, attention = (("left", "right"), ("right", "left"))[rng.integers(2)], int(rng.integers(2))
+    ends = {"left": "query", "right": "key"}
+    stay, go = queries
+    mix_stay, mix_go = (("left", "right"), ("right", "left"))[attention]
+    mixed = {"left": "scores", "right": "value"}
+    projections = [
+        Conv2d("x", "stream", matrix(width, 2)),
+        Elementwise("stream", "norm", np.ones(1)),
+        *(Conv2d("norm", name, matrix(width, width), groups=1) for name in ("query", "key", "value")),
+        Stationary(ends[stay], "scores", "scores", stay, heads),
+        Product(ends[go], "scores", "scores", go, heads, ends[stay], 0.5),
+        Stationary(mixed[mix_stay], "mix", "mix", mix_stay, heads),
+        Product(mixed[mix_go], "mix", "mix", mix_go, heads, mixed[mix_stay]),
+        Elementwise("stream", "more", np.ones(1)),
+        Conv2d("mix", "more", matrix(width, width)),
+        Conv2d("more", "y", matrix(3, width)),
+    ]
+    return Network(tuple(populations), tuple(projections), "attention")

@@ -12,7 +12,7 @@ from sfnhw.convert.options import Options
 from sfnhw.convert.plan import Plan, Planned
 from sfnhw.convert.samples import Sample
 from sfnhw.errors import ConversionError
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout
+from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout, Stream
 
 Reals = NDArray[np.float64]
 
@@ -32,7 +32,11 @@ class Assignment:
 
 def thetas_of(plan: Plan, samples: dict[str, Sample], options: Options) -> dict[str, Reals]:
     """θ (channels,) of every hidden population; it does not depend on λ."""
-    return {p.name: _theta(p, samples[p.name], options) for p in plan.populations.values() if p.role == "hidden"}
+    return {
+        p.name: _theta(p, samples[p.name], options, plan.has_one_scale(p.name))
+        for p in plan.populations.values()
+        if p.role == "hidden"
+    }
 
 
 def assign(
@@ -51,6 +55,8 @@ def assign(
         elif planned.function == "max":
             source = plan.into(name)[0].source
             codings[name], scales[name] = codings[source], scales[source]
+        elif plan.is_stream(name):
+            codings[name], scales[name] = _stream(planned, samples[name], options)
         else:
             codings[name], scales[name] = RULES[options.coding](planned, samples[name], thetas[name], options, lam)
     return Assignment(codings, scales, thetas)
@@ -62,11 +68,21 @@ def _input(planned: Planned, sample: Sample, bits: int) -> tuple[Coding, Reals]:
     return coding, np.full(planned.shape[0], (largest if largest > 0 else 1.0) / coding.max_level)
 
 
-def _theta(planned: Planned, sample: Sample, options: Options) -> Reals:
-    """θ of each channel, at least `LEAST_THETA` of the population's own; 1 where nothing ever fires."""
+def _stream(planned: Planned, sample: Sample, options: Options) -> tuple[Coding, Reals]:
+    """One step for all channels, up to the largest value."""
+    coding = Stream(options.stream_bits)
+    largest = float(sample.largest.max())
+    return coding, np.full(planned.shape[0], (largest if largest > 0 else 1.0) / coding.max_level)
+
+
+def _theta(planned: Planned, sample: Sample, options: Options, one_scale: bool) -> Reals:
+    """θ of each channel, at least `LEAST_THETA` of the population's own; 1 where nothing ever fires.
+
+    Behind a softmax θ is the maximum (θ_softmax of arXiv 2510.23383): a row's few large weights must not be cut off.
+    """
 
     def rule(some: Sample) -> Reals:
-        if options.theta_rule == "max":
+        if options.theta_rule == "max" or planned.function == "softmax":
             return some.largest
         if options.theta_rule == "mse":
             return optimal_clip(some.magnitudes, some.largest, _levels(planned, options))
@@ -75,7 +91,7 @@ def _theta(planned: Planned, sample: Sample, options: Options) -> Reals:
     shared = float(rule(sample.pooled)[0])
     if shared <= 0:
         return np.ones(planned.shape[0])
-    own = rule(sample) if options.theta_sharing == "channel" else np.full(planned.shape[0], shared)
+    own = rule(sample) if options.theta_sharing == "channel" and not one_scale else np.full(planned.shape[0], shared)
     return np.maximum(own, LEAST_THETA * shared)
 
 

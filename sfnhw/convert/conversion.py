@@ -14,6 +14,7 @@ from sfnhw.convert.search import Trial, judge, search
 from sfnhw.convert.statistics import statistics_of
 from sfnhw.errors import ConversionError
 from sfnhw.network import Network, Population
+from sfnhw.neurons import Coding, Stream
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +61,7 @@ def convert(
     spike_weight : what a spike per neuron costs beside the relative squared error of the outputs (0.01).
     search_samples : calibration samples that the search uses (512).
     input_bits : of the graded input (8).
+    stream_bits : of the residual stream of a transformer (16).
     seed : of the sampling of activations.
 
     Returns
@@ -87,7 +89,7 @@ def convert(
     _agree(module, evaluator, inputs[:CHECKED_SAMPLES], on_host)
     samples = collect(evaluator, inputs, chosen.seed)
     assignment, lam, trials = _choose(plan, samples, evaluator, inputs, classes, chosen)
-    metadata = _metadata(module, chosen, inputs, lam, trials)
+    metadata = _metadata(module, chosen, inputs, lam, trials, assignment.codings)
     metadata |= {"torch_version": torch.__version__, "on_host": on_host}
     if classes is not None:
         metadata["ann_accuracy"] = float((evaluator.ideal_outputs(inputs).argmax(axis=1) == classes).mean())
@@ -138,7 +140,10 @@ def _network(
             role=p.role,
             function=p.function,
             bias=p.bias,
-            statistics={} if p.role == "output" else statistics_of(p, samples[p.name], assignment.thetas.get(p.name)),
+            epsilon=p.epsilon,
+            statistics={}
+            if p.role == "output"
+            else statistics_of(p, samples[p.name], assignment.thetas.get(p.name), plan.has_one_scale(p.name)),
         )
         for p in plan.populations.values()
     ]
@@ -146,7 +151,12 @@ def _network(
 
 
 def _metadata(
-    module: "torch.nn.Module", options: Options, inputs: NDArray[Any], lam: float, trials: list[Trial]
+    module: "torch.nn.Module",
+    options: Options,
+    inputs: NDArray[Any],
+    lam: float,
+    trials: list[Trial],
+    codings: dict[str, Coding],
 ) -> dict[str, Any]:
     from sfnhw import __version__
 
@@ -172,6 +182,7 @@ def _metadata(
             "trials": [trial.as_dict() for trial in trials],
         },
         "input_bits": options.input_bits,
+        "stream_bits": options.stream_bits if any(isinstance(c, Stream) for c in codings.values()) else None,
         "input_shape": list(inputs.shape[1:]),
         "calibration_samples": len(inputs),
         "seed": options.seed,

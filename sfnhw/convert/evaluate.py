@@ -19,7 +19,9 @@ from sfnhw.network import (
     Dense,
     Elementwise,
     MaxPool,
+    Product,
     Projection,
+    Stationary,
     TransposedConv2d,
     Upsample,
 )
@@ -53,11 +55,16 @@ class Evaluator:
             )
 
     def sums(self, planned: Planned, values: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Σ projections + bias, (batch, *shape)."""
-        total = sum(_project(p, w, values[p.source], planned.shape) for p, w in self.into[planned.name])
+        """f(Σ projections + bias), (batch, *shape), f the function unit's, if the population has one."""
+        total: Any = 0
+        for p, w in self.into[planned.name]:
+            if isinstance(p, Product):
+                total = total + _multiply(p, values[p.source], values[p.operand], planned.shape)
+            elif not isinstance(p, Stationary):
+                total = total + _project(p, w, values[p.source], planned.shape)
         bias = self.bias[planned.name]
         assert isinstance(total, torch.Tensor)
-        return total if bias is None else total + bias
+        return _function(planned, total if bias is None else total + bias)
 
     def ideal(self, batch: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         """Name and real-valued activation of each population: what the trained network computes.
@@ -167,6 +174,32 @@ def _rectified(planned: Planned, total: torch.Tensor) -> torch.Tensor:
     return torch.clamp(total, 0, planned.cap)
 
 
+def _function(planned: Planned, total: torch.Tensor) -> torch.Tensor:
+    if planned.function == "gelu":
+        return functional.gelu(total)
+    if planned.function == "gelu_tanh":
+        return functional.gelu(total, approximate="tanh")
+    if planned.function == "softmax":
+        return functional.softmax(total, dim=-1)
+    if planned.function == "layer_norm":
+        moved = total.movedim(1, -1)
+        return functional.layer_norm(moved, moved.shape[-1:], eps=planned.epsilon).movedim(-1, 1)
+    return total
+
+
+def _multiply(p: Product, source: torch.Tensor, operand: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A product of heads (`sfnhw.network.projections.product`)."""
+    left, right = (source, operand) if p.side == "left" else (operand, source)
+    samples = len(source)
+    if p.form == "scores":
+        rule, left = "bhdi,bhdj->bhij", left.reshape(samples, p.heads, -1, shape[1])
+        right = right.reshape(samples, p.heads, -1, shape[2])
+    else:
+        rule, left = "bhij,bhej->bhei", left.reshape(samples, p.heads, shape[1] * shape[2], -1)
+        right = right.reshape(samples, p.heads, shape[0] // p.heads, -1)
+    return (torch.einsum(rule, left, right) * p.gain).reshape(samples, *shape)
+
+
 def _per_channel(values: NDArray[np.float64], shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.tensor(values, dtype=dtype).reshape(-1, *[1] * (len(shape) - 1))
 
@@ -187,7 +220,12 @@ def _project(p: Projection, weight: torch.Tensor, values: torch.Tensor, shape: t
     if isinstance(p, Dense):
         return (values.flatten(1) @ weight.T).reshape(-1, *shape)
     if isinstance(p, Conv2d):
-        return functional.conv2d(values, weight, None, p.stride, p.padding, p.dilation, p.groups)
+        result = functional.conv2d(values, weight, None, p.stride, p.padding, p.dilation, p.groups)
+        if p.first_row is None:
+            return result
+        tokens = result.flatten(2)
+        after = shape[1] - p.first_row - tokens.shape[2]
+        return functional.pad(tokens, (p.first_row, after)).unsqueeze(3)
     if isinstance(p, Elementwise):
         return values * weight
     if isinstance(p, TransposedConv2d):

@@ -4,12 +4,10 @@ from dataclasses import replace
 from typing import TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sfnhw.convert.layout import places
 from sfnhw.convert.plan import Plan
-from sfnhw.convert.values import Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
-from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Projection
+from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
+from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Product, Projection, Stationary
 
 
 def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals, call: Call) -> Sum | Pooled:
@@ -64,30 +62,6 @@ def equally_long(*factors: Reals) -> tuple[Reals, ...]:
     return tuple(np.repeat(f, size // f.size) for f in factors)
 
 
-def narrowed(value: Sum) -> Sum:
-    """The same sum with only those channels that the tensor holds (of a fused query, key and value, say)."""
-    channel = places(value.index, value.grid).channel
-    used = np.unique(channel)
-    if used.size == value.grid[0]:
-        return value
-    grid = (used.size, *value.grid[1:])
-    at = places(value.index, value.grid)
-    positions = int(np.prod(grid[1:]))
-    index = (at.sample * used.size + np.searchsorted(used, at.channel)) * positions + at.position
-    terms = tuple(_some_channels(term, used, value.grid) for term in value.terms)
-    bias = value.bias.reshape(value.grid[0], -1)[used].ravel()
-    return replace(value, terms=terms, bias=bias, grid=grid, index=index)
-
-
-def _some_channels(term: Projection, used: NDArray[np.int64], grid: Shape) -> Projection:
-    if isinstance(term, Dense):
-        rows = term.weight.reshape(grid[0], -1, term.weight.shape[1])[used]
-        return replace(term, weight=rows.reshape(-1, term.weight.shape[1]))
-    if isinstance(term, Conv2d) and term.groups == 1:
-        return replace(term, weight=term.weight[used])
-    raise UnsupportedError(f"some channels of a {term.kind} projection", "use a layer of its own for each part")
-
-
 def _widen(factor: Reals, value: Sum) -> Reals:
     """One factor for each channel of the sum, or for each of its neurons."""
     factor = factor.reshape(-1)
@@ -105,6 +79,10 @@ def _scaled(term: Projection, gain: Reals, value: Sum) -> Projection:
     if isinstance(term, Elementwise):
         weight = term.weight if term.weight.size > 1 else np.repeat(term.weight, value.grid[0])
         return replace(term, weight=np.repeat(weight, max(1, gain.size // weight.size)) * gain)
+    if isinstance(term, Product | Stationary):
+        if (gain != gain[0]).any() or gain[0] <= 0:
+            raise UnsupportedError("a factor on attention scores that is not one positive number", "use one")
+        return term if isinstance(term, Stationary) else replace(term, gain=term.gain * float(gain[0]))
     if isinstance(term, Dense):
         return replace(term, weight=term.weight * np.repeat(gain, len(term.weight) // gain.size)[:, None])
     if isinstance(term, Conv2d):

@@ -36,6 +36,7 @@ class Options:
     spike_weight: float = 0.01
     search_samples: int = 512
     input_bits: int = 8
+    stream_bits: int = 16
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +51,7 @@ class Options:
             ("lambda_budget", 1, 10_000),
             ("search_samples", 1, 10**9),
             ("input_bits", 2, 16),
+            ("stream_bits", 4, 16),
         ):
             self._check(name, isinstance(getattr(self, name), int), low, high, f"an integer from {low} to {high}")
         self._check("quantile", True, 0, 1, "a share above 0, at most 1", above=True)

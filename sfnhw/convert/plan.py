@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 
 from sfnhw.convert.layout import is_plain, plain
+from sfnhw.convert.narrow import narrowed
 from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
-from sfnhw.network import Elementwise, MaxPool, Projection
+from sfnhw.network import FUNCTIONS, Elementwise, MaxPool, Product, Projection, Stationary
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,16 +19,18 @@ class Planned:
     ----------
     name, shape, role, function, bias : as of `sfnhw.network.Population`.
     signed : whether its values may be negative.
-    cap : largest real value (a ReLU6: 6), or None.
+    cap : largest real value (a ReLU6: 6, a softmax: 1), or None.
+    epsilon : of a layer norm.
     """
 
     name: str
     shape: Shape
     role: Literal["input", "hidden", "output"]
-    function: Literal["identity", "relu", "max"]
+    function: str
     bias: Reals | None
     signed: bool
     cap: float | None = None
+    epsilon: float = 0.0
 
 
 class Plan:
@@ -75,6 +78,24 @@ class Plan:
                 return value
             value = self.as_sum(value, call.layer)
         return self._fire(value, "relu", signed=False, cap=cap)
+
+    def function(self, value: Spikes | Sum | Pooled, name: str, call: Call, epsilon: float = 0.0) -> Spikes:
+        """Apply a function of `sfnhw.network.FUNCTIONS` to a value that is seen as its population is."""
+        rule = FUNCTIONS[name]
+        if isinstance(value, Pooled):
+            value = self.spikes(value)
+        if isinstance(value, Spikes):
+            value = self.as_sum(value, call.layer)
+        value = narrowed(value)
+        planned = Planned(call.layer, value.grid, "hidden", name, value.bias, rule.signed, rule.cap, epsilon)
+        return Spikes(self._add(planned, value.terms), value.index)
+
+    def query_shape(self, scores: str) -> Shape:
+        """(rows, columns) that the queries of a score population have, so that what they mix takes it up again."""
+        for term in self.into(scores):
+            if isinstance(term, Product | Stationary) and term.form == "scores" and term.side == "left":
+                return self[term.source].shape[1:]
+        return self[scores].shape[1], 1
 
     def pool_max(self, value: Spikes | Sum, window: dict[str, Any], grid: Shape, name: str) -> Spikes | Pooled:
         """Largest value of each window, or a `Pooled` that waits for its ReLU; `grid` is the result's."""
@@ -139,9 +160,8 @@ class Plan:
         unsigned = not self[value.population].signed
         return Sum((term,), np.zeros(grid[0]), grid, value.index, name, nonnegative=unsigned)
 
-    def _fire(
-        self, value: Sum, function: Literal["identity", "relu"], signed: bool, cap: float | None = None
-    ) -> Spikes:
+    def _fire(self, value: Sum, function: str, signed: bool, cap: float | None = None) -> Spikes:
+        value = narrowed(value)
         planned = Planned(value.name, value.grid, "hidden", function, value.bias, signed, cap)
         return Spikes(self._add(planned, value.terms), value.index)
 
@@ -162,6 +182,30 @@ class Plan:
         self.populations[name] = replace(planned, name=name, bias=bias)
         self.projections += [replace(term, target=name) for term in terms]
         return name
+
+    # What a population is for
+
+    def is_stream(self, name: str) -> bool:
+        """Whether a population keeps the sign and feeds sums and function units only: the residual stream."""
+        planned = self[name]
+        out = [p for p in self.projections if p.source == name]
+        return (
+            planned.role == "hidden"
+            and planned.function == "identity"
+            and planned.signed
+            and bool(out)
+            and all(isinstance(p, Elementwise) for p in out)
+            and any(self[p.target].function in FUNCTIONS for p in out)
+        )
+
+    def has_one_scale(self, name: str) -> bool:
+        """Whether all channels must share a scale: operands of products, and results that are coded as they stand."""
+        near = [p for p in self.projections if isinstance(p, Product | Stationary)]
+        return (
+            self.is_stream(name)
+            or any(p.source == name for p in near)
+            or any(p.target == name and self[name].function not in FUNCTIONS for p in near)
+        )
 
 
 def grid_of(shape: Shape) -> Shape:

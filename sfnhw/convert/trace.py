@@ -168,7 +168,17 @@ def _call(node: "Node", env: "dict[Node, Any]") -> Call:
     arguments = {name: _argument(value, env) for name, value in given.items()}
     if node.target is operator.getitem:
         return Call("operator.getitem.default", path, False, arguments, shape)
-    return Call(str(node.target), path.removeprefix("L['self']."), kind.startswith("torch.nn."), arguments, shape)
+    return Call(
+        str(node.target), path.removeprefix("L['self']."), kind.startswith("torch.nn."), arguments, shape, _last(node)
+    )
+
+
+def _last(node: "Node") -> bool:
+    """Whether nothing but the module's result comes of a node, copies aside."""
+    return all(
+        user.op == "output" or (str(user.target) in ("aten.contiguous.default", "aten.clone.default") and _last(user))
+        for user in node.users
+    )
 
 
 def _argument(value: Any, env: "dict[Node, Any]") -> Any:

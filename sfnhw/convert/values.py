@@ -121,6 +121,7 @@ class Call:
     leaf : whether that module is torch's own (`torch.nn.Conv2d`) rather than one of the user's blocks.
     arguments : by the operation's own argument names: values, arrays, numbers, lists, None.
     shape : of the result, with the sample axis.
+    last : whether only the module's result uses it.
     """
 
     operation: str
@@ -128,6 +129,7 @@ class Call:
     leaf: bool
     arguments: dict[str, Any] = field(default_factory=dict)
     shape: Shape = ()
+    last: bool = False
 
     @property
     def short(self) -> str:

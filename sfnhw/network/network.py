@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sfnhw.errors import NetworkError, nearest
 from sfnhw.network.population import Population
-from sfnhw.network.projections import MaxPool, Projection
+from sfnhw.network.products import check_products
+from sfnhw.network.projections import MaxPool, Product, Projection, Stationary
 
 if TYPE_CHECKING:
     import networkx
@@ -66,6 +67,7 @@ class Network:
                     expected=f"a coding with T = {self.timesteps}",
                 )
         self.order  # noqa: B018  raises where a cycle has no delay
+        check_products(self)
 
     def _check_projection(self, projection: Projection) -> None:
         source, target = self[projection.source], self[projection.target]
@@ -85,6 +87,8 @@ class Network:
             raise NetworkError(
                 "max pooling passes levels on, so both ends need one coding and scale", field=projection.label
             )
+        if isinstance(projection, Product):
+            self[projection.operand]
         if pools and len(self.into(target.name)) > 1:
             raise NetworkError("a max population takes one projection", field=projection.label)
 
@@ -122,6 +126,11 @@ class Network:
     def timesteps(self) -> int:
         """T of one inference."""
         return max(p.coding.timesteps for p in self.populations)
+
+    @cached_property
+    def has_products(self) -> bool:
+        """Whether any population multiplies two others' spikes (attention)."""
+        return any(isinstance(p, Product | Stationary) for p in self.projections)
 
     @cached_property
     def has_delays(self) -> bool:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.errors import NetworkError
+from sfnhw.errors import NetworkError, nearest
 from sfnhw.network.block import Block
+from sfnhw.network.functions import FUNCTIONS
 from sfnhw.neurons import Coding, Events, Graded, Readout
 
 
@@ -23,7 +24,10 @@ class Population:
     scale : (channels,) real value of one unit of the coding (λθ for SFN, θ for IF, the step for graded).
     role : where the values come from and go to.
     function : applied before the coding. `relu` is what an unsigned coding does by itself; `max` keeps the largest
-        level of a pooling window and sends it on as it is.
+        level of a pooling window and sends it on as it is; `gelu`, `gelu_tanh`, `softmax` (over each row of each
+        channel) and `layer_norm` (over the channels of each position) need a function unit, see
+        `sfnhw.network.functions`.
+    epsilon : of `layer_norm`.
     bias : (channels,), or for each neuron by itself of the population's shape (a position embedding): real value added
         once each timestep; or None.
     statistics : calibration record of the real-valued activations, each (channels,): `max`, `quantile`, ...;
@@ -35,9 +39,10 @@ class Population:
     coding: Coding
     scale: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     role: Literal["input", "hidden", "output"] = "hidden"
-    function: Literal["identity", "relu", "max"] = "identity"
+    function: str = "identity"
     bias: NDArray[np.float64] | None = None
     statistics: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         where = f"population {self.name!r}"
@@ -71,8 +76,16 @@ class Population:
     def _check_role(self, where: str) -> None:
         if self.role not in ("input", "hidden", "output"):
             raise NetworkError(field=f"{where}.role", found=self.role, expected="'input', 'hidden' or 'output'")
-        if self.function not in ("identity", "relu", "max"):
-            raise NetworkError(field=f"{where}.function", found=self.function, expected="'identity', 'relu' or 'max'")
+        known = ["identity", "relu", "max", *FUNCTIONS]
+        if self.function not in known:
+            hint = nearest(str(self.function), known)
+            raise NetworkError(
+                field=f"{where}.function", found=self.function, expected=f"one of {', '.join(known)}{hint}"
+            )
+        if not isinstance(self.epsilon, int | float) or not np.isfinite(self.epsilon) or self.epsilon < 0:
+            raise NetworkError(field=f"{where}.epsilon", found=self.epsilon, expected="a finite number ≥ 0")
+        if self.needs_function_unit and self.role != "hidden":
+            raise NetworkError(f"{self.function} is for hidden populations", field=f"{where}.role", found=self.role)
         if self.function in ("relu", "max") and self.coding.signed:
             raise NetworkError(f"{self.function} needs an unsigned coding", field=f"{where}.coding", found=self.coding)
         if (self.role == "output") != isinstance(self.coding, Readout):
@@ -87,6 +100,11 @@ class Population:
             )
         if self.role != "input" and isinstance(self.coding, Events):
             raise NetworkError("only an input is coded as events", field=f"{where}.coding")
+
+    @property
+    def needs_function_unit(self) -> bool:
+        """Whether its function is more than what accumulators and thresholds do by themselves."""
+        return self.function in FUNCTIONS
 
     @property
     def size(self) -> int:
@@ -136,4 +154,4 @@ class Population:
             "role": self.role,
             "function": self.function,
             "bias": self.bias is not None,
-        }
+        } | ({"epsilon": self.epsilon} if self.epsilon else {})

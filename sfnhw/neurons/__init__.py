@@ -10,8 +10,9 @@ from sfnhw.neurons.integrate_fire import IF
 from sfnhw.neurons.mtn import MTN
 from sfnhw.neurons.readout import Readout
 from sfnhw.neurons.sfn import SFN
+from sfnhw.neurons.stream import Stream
 
-CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Graded, Events, Readout)}
+CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Graded, Events, Stream, Readout)}
 
 __all__ = [
     "CODINGS",
@@ -23,6 +24,7 @@ __all__ = [
     "FireTable",
     "Graded",
     "Readout",
+    "Stream",
     "ThresholdNeed",
     "coding_from_config",
     "registers",

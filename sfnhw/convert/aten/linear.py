@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from sfnhw.convert.aten.attention import product
 from sfnhw.convert.fold import equally_long, through
 from sfnhw.convert.layout import merged, plain, vectors
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
 from sfnhw.network import Conv2d, Dense
 
 
@@ -27,10 +28,12 @@ def addmm(plan: Plan, call: Call) -> Sum:
     return _dense(plan, call, "mat1", matrix.T, bias)
 
 
-@register("aten.matmul.default", "aten.mm.default")
+@register("aten.matmul.default", "aten.mm.default", "aten.bmm.default")
 def matmul(plan: Plan, call: Call) -> Sum:
-    """y = x M with a constant M."""
+    """y = x M with a constant M; or the product of two activations (attention)."""
     name = "other" if "other" in call.arguments else "mat2"
+    if all(isinstance(call.arguments[n], Spikes | Sum | Pooled) for n in ("self", name)):
+        return product(plan, call, call.value("self"), call.value(name))
     matrix = call.array(name)
     if matrix is None or matrix.ndim != 2:
         raise UnsupportedError("a product that is not with a constant matrix", "use torch.nn.Linear")
