@@ -83,8 +83,10 @@ class Evaluator:
 
     def ideal_outputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """(samples, outputs) of the trained network."""
-        name = list(self.plan.populations)[-1]
-        parts = [values.flatten(1) for batch in self.batches(inputs) for n, values in self.ideal(batch) if n == name]
+        parts = []
+        for batch in self.batches(inputs):
+            last = [values for name, values in self.ideal(batch) if self.plan[name].role == "output"]
+            parts.append(_side_by_side(last))
         return torch.cat(parts).double().numpy()
 
     def coded(
@@ -93,8 +95,8 @@ class Evaluator:
         """(samples, outputs), and spikes per hidden neuron and timestep: a share between 0 and 1."""
         steps = max(c.timesteps for c in codings.values())
         hidden = [p for p in self.plan.populations.values() if p.role == "hidden"]
+        results = [name for name, p in self.plan.populations.items() if p.role == "output"]
         outputs, spikes = [], 0
-        membrane = torch.zeros(())
         for batch in self.batches(inputs):
             neurons = _Neurons(codings, scales, self.dtype)
             total = torch.zeros(())
@@ -111,8 +113,8 @@ class Evaluator:
                     if planned.role == "hidden":
                         spikes += int(torch.count_nonzero(values[planned.name]))
                     self._let_go(planned, values)
-                total = total + membrane
-            outputs.append(total.flatten(1) / steps)
+                total = total + _side_by_side([values[name] for name in results])
+            outputs.append(total / steps)
         updates = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
         return torch.cat(outputs).double().numpy(), spikes / max(1, updates)
 
@@ -124,6 +126,11 @@ class Evaluator:
         neurons.running[planned.name] = now
         gained = self.sums(planned, {source: now})
         return gained if before is None else gained - self.sums(planned, {source: before})
+
+
+def _side_by_side(outputs: list[torch.Tensor]) -> torch.Tensor:
+    """(samples, all outputs) of several output populations."""
+    return torch.cat([values.flatten(1) for values in outputs], dim=1)
 
 
 def work(plan: Plan) -> int:

@@ -105,7 +105,7 @@ class TransposedConv2d(Projection):
                 result[:, :, y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw] += part
         return result[:, :, ph : ph + target.rows, pw : pw + target.columns].reshape(samples, -1)
 
-    def _channels(self, source: int) -> NDArray[np.int64]:
+    def target_channels(self, source: int) -> NDArray[np.int64]:
         """(source channels, target channels / groups) target channel that each kernel leads to."""
         width = self.weight.shape[1]
         group = np.arange(source) // (source // self.groups)
@@ -113,12 +113,12 @@ class TransposedConv2d(Projection):
 
     def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
         """Kernel (i, j) leads from channel i to channel (group of i)·(target channels / groups) + j."""
-        factors = per_target[self._channels(source.channels)]
+        factors = per_target[self.target_channels(source.channels)]
         return self.weight * per_source[:, None, None, None] * factors[:, :, None, None]
 
     def by_target(self, factor: Values, weight: Values, target: Population) -> Values:
         """Return (in, out / groups, 1, 1)."""
-        return np.asarray(factor)[self._channels(weight.shape[0])][:, :, None, None]
+        return np.asarray(factor)[self.target_channels(weight.shape[0])][:, :, None, None]
 
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Kernel taps that land in the block's rows × the block's channels of the neuron's own group."""
