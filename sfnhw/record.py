@@ -44,7 +44,8 @@ def record(
 
     Raises
     ------
-    ActivityError : wrong shape, NaN, events out of range, or another number of labels than of samples.
+    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, or labels for a
+        network that does not give one vector of class scores.
     """
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
@@ -53,6 +54,14 @@ def record(
         if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
             raise ActivityError(
                 field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
+            )
+        if len(network.outputs) > 1 or network.outputs[0].positions > 1:
+            shapes = " and ".join(str(p.shape) for p in network.outputs)
+            raise ActivityError(
+                "labels are class indices, but the network does not give one vector of class scores",
+                field="labels",
+                found=f"outputs of shape {shapes}",
+                expected="no labels",
             )
         labels = labels.astype(np.int64)
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)

@@ -89,6 +89,10 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Ne
     result = Population("result", (int(rng.integers(2, 6)),), Readout(timesteps), role="output", bias=None)
     populations.append(result)
     projections.append(Dense("features", "result", rng.normal(0, 0.3, (result.size, features.size))))
+    if rng.random() < 0.25:
+        populations.append(Population("other", (int(rng.integers(1, 4)),), Readout(timesteps), role="output"))
+        weight = rng.normal(0, 0.3, (populations[-1].size, last.size))
+        projections.append(Dense(last.name, "other", weight))
     return Network(tuple(populations), tuple(projections), f"random {seed}")
 
 

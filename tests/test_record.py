@@ -112,8 +112,9 @@ def test_recording_equals_torch_exactly(seed, T, recurrent, sharing, weight_bits
     expected = torch_levels(lower(network, numerics, sharing), image)
     for name, levels in expected.items():
         assert np.array_equal(got.activity.levels[name], levels), name
-    lsb = lower(network, numerics, sharing).populations["result"].lsb
-    assert np.array_equal(got.outputs, expected["result"][:, -1] * lsb / T)
+    lowered = lower(network, numerics, sharing)
+    outputs = [expected[p.name][:, -1] * lowered.populations[p.name].lsb / T for p in network.outputs]
+    assert np.array_equal(got.outputs, np.concatenate(outputs, axis=1))
 
 
 def test_integers_worked_by_hand():
