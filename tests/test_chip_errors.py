@@ -9,8 +9,9 @@ from sfnhw.errors import ChipError
 
 REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encoding="utf-8")
 ACTIONS = (
-    "axon_lookup, decode_read, weight_read, accumulate, multiply_bit, shift_bit, state_read, state_write, "
-    "neuron_update, threshold_read, compare, encode, requantise, packet, barrier, router_flit, link_flit, io_bit"
+    "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
+    "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, packet, barrier, "
+    "router_flit, link_flit, io_bit"
 )
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
 PRICE = "    energy_pj: 2\n    low_pj: 1\n    high_pj: 3\n"
