@@ -8,9 +8,32 @@ def coverage(run: Run) -> dict[str, list[str]]:
     return {"counted": _counted(run), "not_counted": _not_counted(run)}
 
 
+def _operations(run: Run, kind: str) -> str:
+    """``conv2d 20, linear 1``: operations of the trained module that became this (`sfnhw.convert.coverage`), or ""."""
+    found: dict[str, int] = run.network.metadata.get("coverage", {}).get(kind, {})
+    total: dict[str, int] = {}
+    for operation, times in found.items():
+        name = operation.split(".")[1].strip("_")
+        total[name] = total.get(name, 0) + times
+    return ", ".join(f"{name} {times}" for name, times in total.items())
+
+
+def _of_the_module(run: Run) -> list[str]:
+    """Say what became of every operation of the trained module, where conversion recorded it."""
+    texts = (
+        ("synapses", "as synaptic operations"),
+        ("neuron", "in the update of neurons"),
+        ("folded", "in weights and biases, which they are folded into"),
+        ("no_work", "as no work, since they move no value"),
+    )
+    parts = [f"{text}: {names}" for kind, text in texts if (names := _operations(run, kind))]
+    return [f"Every operation of the trained module: {'; '.join(parts)}."] if parts else []
+
+
 def _counted(run: Run) -> list[str]:
     chip, T = run.chip, run.network.timesteps
     out = [
+        *_of_the_module(run),
         f"{run.samples} inferences; activity: {run.recording.sampled}."
         if run.recording.sampled
         else f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
@@ -55,6 +78,8 @@ def _not_counted(run: Run) -> list[str]:
             "What real inputs do: spikes are drawn independently, so bursts, correlations between neurons and layers, and "
             "differences between inputs are missing; latencies may be off either way, and their spread is too small."
         )
+    if on_host := _operations(run, "on_host"):
+        out.append(f"What the host computes from the network's outputs: {on_host}.")
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
     else:

@@ -72,7 +72,8 @@ class Recording:
     Attributes
     ----------
     activity : what every population emitted.
-    outputs : (samples, output neurons) real values of the network's output (logits), in the trained network's units.
+    outputs : (samples, output neurons) real values of the network's output (logits), in the trained network's units;
+        of several output populations side by side, in their order.
     labels : (samples,) integers, or None.
     overflows : population → how many accumulators left their range (then saturated or wrapped).
     clipped_inputs : how many input values lay beyond the input coding's range.
