@@ -3,29 +3,35 @@
 from typing import Any
 
 from sfnhw.errors import NetworkError, nearest
-from sfnhw.neurons.base import Coding, FireTable, ThresholdNeed, registers, staircase
+from sfnhw.neurons.base import Bank, Coding, FireTable, ThresholdNeed, registers, spacing_of, staircase
 from sfnhw.neurons.events import Events
 from sfnhw.neurons.graded import Graded
 from sfnhw.neurons.integrate_fire import IF
 from sfnhw.neurons.mtn import MTN
+from sfnhw.neurons.polarity import Polarity
 from sfnhw.neurons.readout import Readout
 from sfnhw.neurons.sfn import SFN
+from sfnhw.neurons.ttfs import TTFS
 
-CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Graded, Events, Readout)}
+CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Polarity, TTFS, Graded, Events, Readout)}
 
 __all__ = [
     "CODINGS",
     "IF",
     "MTN",
     "SFN",
+    "TTFS",
+    "Bank",
     "Coding",
     "Events",
     "FireTable",
     "Graded",
+    "Polarity",
     "Readout",
     "ThresholdNeed",
     "coding_from_config",
     "registers",
+    "spacing_of",
     "staircase",
 ]
 
