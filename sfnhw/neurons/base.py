@@ -93,6 +93,11 @@ class Coding(ABC):
         """How many magnitudes above zero a whole inference can tell apart."""
         return self.max_level * self.timesteps
 
+    @property
+    def most_packets(self) -> int:
+        """The most packets that one neuron sends in one inference."""
+        return self.max_level if self.burst else self.timesteps // self.window
+
     @abstractmethod
     def payload_bits(self, numerics: Numerics) -> int:
         """Bits that a spike carries beside its address."""
