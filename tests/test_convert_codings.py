@@ -122,6 +122,16 @@ def test_network_file_keeps_all(tmp_path):
     assert np.array_equal(record(network, x).outputs, record(again, x).outputs)
 
 
+@pytest.mark.parametrize("options", CODINGS[6:], ids=lambda o: f"{o['coding']}-{o.get('spacing', '')}")
+def test_every_coding_survives_the_file(options, tmp_path):
+    module, x, _ = small()
+    network = convert(module, x, **options)
+    again = Network.load(network.save(tmp_path / "a.sfn"))
+    assert [p.coding for p in again.populations] == [p.coding for p in network.populations]
+    assert again.metadata == json.loads(json.dumps(network.metadata))
+    assert np.array_equal(record(again, x).outputs, record(network, x).outputs)
+
+
 def test_conversion_is_deterministic_and_leaves_the_module_alone():
     module, x, _ = small()
     before = {k: v.clone() for k, v in module.state_dict().items()}
