@@ -44,7 +44,7 @@ def main() -> None:
     print("| coding | accuracy | spikes | synaptic operations | energy | latency |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, options in ROWS.items():
-        size = {"thresholds": SIZE} if options["coding"] in ("sfn", "mtn", "polarity") else {}
+        size: dict[str, Any] = {"thresholds": SIZE} if options["coding"] in ("sfn", "mtn", "polarity") else {}
         network = sfnhw.convert(module, digits.train_images, labels=digits.train_labels, **size, **options)
         recording = sfnhw.record(network, digits.test_images, labels=digits.test_labels, numerics=chip.numerics)
         some = recording.activity.select(slice(0, 20 if quick else 100))

@@ -52,6 +52,26 @@ class _Choice:
             return Polarity(self.count, v0, signed)
         return TTFS(self.count, v0, signed) if self.coding == "ttfs" else Graded(self.count, signed)
 
+    @property
+    def timesteps(self) -> int:
+        """T of the new network."""
+        return self.count if SIZES[self.coding] == "timesteps" else 1
+
+    def metadata(self, before: Any) -> dict[str, Any]:
+        """Return the choice as JSON values; `before` is the coding that the network had."""
+        uniform = self.spacing == "uniform"
+        return {
+            "coding": self.coding,
+            "timesteps": self.timesteps,
+            "thresholds": self.thresholds if SIZES[self.coding] == "thresholds" else None,
+            "bits": self.count if self.coding == "graded" else None,
+            "spacing": self.spacing,
+            "rounding": self.rounding if self.spacing == "power-of-two" else None,
+            "initial_potential": self.initial_potential if self.coding != "graded" and uniform else None,
+            "threshold_scale": self.threshold_scale if self.coding == "if" else None,
+            "recoded_from": {"coding": before, "scaling": self.scaling},
+        }
+
 
 def recode(
     network: Network,
@@ -95,10 +115,19 @@ def recode(
         statistics that are missing, or an input of events.
     """
     _check_choice("coding", coding, CODINGS)
-    scaling = scaling or ("mse" if coding == "graded" else "step")
-    _check_choice("scaling", scaling, SCALINGS)
-    _check_choice("spacing", spacing, SPACINGS)
     _check_options(coding, spacing, rounding, initial_potential, threshold_scale)
+    count, levels = _size(network, coding, timesteps, thresholds, bits, spacing)
+    choice = _Choice(
+        coding=coding,
+        count=count,
+        thresholds=levels,
+        scaling=scaling or ("mse" if coding == "graded" else "step"),
+        spacing=spacing,
+        rounding=rounding or "nearest",
+        initial_potential=0.5 if initial_potential is None else initial_potential,
+        threshold_scale=threshold_scale or 1.0,
+    )
+    _check_choice("scaling", choice.scaling, SCALINGS)
     for population in network.inputs:
         if isinstance(population.coding, Events):
             raise NetworkError(
@@ -106,42 +135,23 @@ def recode(
                 field=f"population {population.name!r}.coding",
                 found="events",
             )
-    if spacing == "free" and not isinstance(thresholds, tuple | list):
-        raise NetworkError(field="thresholds", found=thresholds, expected="a tuple of thresholds with spacing='free'")
-    free = tuple(float(y) for y in thresholds) if isinstance(thresholds, tuple | list) and spacing == "free" else None
-    count = len(free) if free else _levels(network, coding, timesteps, thresholds, bits)
-    potential = 0.5 if initial_potential is None else initial_potential
-    choice = _Choice(
-        coding, count, free or count, scaling, spacing, rounding or "nearest", potential, threshold_scale or 1.0
-    )
     done: dict[str, Population] = {}
     for population in network.order:
         done[population.name] = _recoded(network, population, done, choice)
-    metadata = network.metadata | {
-        "coding": coding,
-        "timesteps": count if SIZES[coding] == "timesteps" else 1,
-        "thresholds": choice.thresholds if SIZES[coding] == "thresholds" else None,
-        "bits": count if coding == "graded" else None,
-        "spacing": spacing,
-        "rounding": choice.rounding if spacing == "power-of-two" else None,
-        "initial_potential": potential if coding != "graded" and spacing == "uniform" else None,
-        "threshold_scale": choice.threshold_scale if coding == "if" else None,
-        "recoded_from": {"coding": network.metadata.get("coding"), "scaling": scaling},
-    }
+    metadata = network.metadata | choice.metadata(network.metadata.get("coding"))
     populations = tuple(done[p.name] for p in network.populations)
     return Network(populations, network.projections, name or network.name, metadata)
 
 
 def _recoded(network: Network, population: Population, done: dict[str, Population], choice: _Choice) -> Population:
     """One population under its new coding; a max pool follows the population it pools."""
-    steps = choice.count if SIZES[choice.coding] == "timesteps" else 1
     if population.role == "input":
         return population
     if population.role == "output":
-        return replace(population, coding=Readout(steps))
+        return replace(population, coding=Readout(choice.timesteps))
     if population.function == "max":
         source = done[network.into(population.name)[0].source]
-        if source.coding.timesteps != steps:  # an input that is pooled directly
+        if source.coding.timesteps != choice.timesteps:  # an input that is pooled directly
             raise NetworkError(
                 f"pools {source.name!r}, whose coding has another T", field=f"population {population.name!r}"
             )
@@ -205,6 +215,20 @@ def _step(population: Population, levels: int) -> Reals:
     if isinstance(coding, MTN) and coding.spacing != "uniform":
         return population.scale * float(coding.values()[-1])
     return population.scale * levels
+
+
+def _size(
+    network: Network, coding: str, timesteps: Any, thresholds: Any, bits: Any, spacing: str
+) -> tuple[int, int | tuple[float, ...]]:
+    """T, N or the number of bits; and N again, or the free thresholds themselves."""
+    _check_choice("spacing", spacing, SPACINGS)
+    if spacing != "free":
+        count = _levels(network, coding, timesteps, thresholds, bits)
+        return count, count
+    if not isinstance(thresholds, tuple | list):
+        raise NetworkError(field="thresholds", found=thresholds, expected="a tuple of thresholds with spacing='free'")
+    free = tuple(float(y) if isinstance(y, np.number) else y for y in thresholds)  # MTN checks them
+    return len(free), free
 
 
 def _levels(network: Network, coding: str, timesteps: Any, thresholds: Any, bits: Any) -> int:

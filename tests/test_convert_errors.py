@@ -116,6 +116,7 @@ def test_a_module_that_is_not_a_function_of_its_input_is_caught():
         ({"coding": "mtn", "spacing": "density"}, "expected uniform or power-of-two or free with coding='mtn'"),
         ({"coding": "mtn", "spacing": "free"}, "expected a tuple of ascending thresholds"),
         ({"coding": "mtn", "spacing": "free", "thresholds": (1.0, 0.5)}, "ascending positive"),
+        ({"coding": "mtn", "spacing": "free", "thresholds": (0.5, "1")}, "ascending positive"),
         ({"coding": "mtn", "spacing": "power-of-two", "thresholds": 17}, "at most 16 powers of two"),
         ({"coding": "mtn", "threshold_scale": 0.5}, "threshold_scale"),
         ({"coding": "if", "timesteps": 4, "threshold_scale": 0}, "threshold_scale"),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from sfnhw.errors import ConversionError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -98,7 +100,9 @@ class Options:
                 expected="a tuple of ascending thresholds with spacing='free'",
             )
         else:
-            object.__setattr__(self, "thresholds", tuple(float(y) for y in self.thresholds))
+            object.__setattr__(
+                self, "thresholds", tuple(float(y) if isinstance(y, np.number) else y for y in self.thresholds)
+            )
 
     def _check_neuron(self) -> None:
         """Options that belong to some codings only: given to another one they are an error, not ignored."""

@@ -80,7 +80,11 @@ class MTN(Bank):
     def _check_thresholds(self) -> None:
         given = self.thresholds
         if self.spacing == "free":
-            ok = isinstance(given, tuple) and len(given) > 0 and all(isinstance(y, int | float) for y in given)
+            ok = (
+                isinstance(given, tuple)
+                and len(given) > 0
+                and all(isinstance(y, int | float) and not isinstance(y, bool) for y in given)
+            )
             if not ok or not np.isfinite(given).all() or given[0] <= 0 or np.any(np.diff(given) <= 0):  # type: ignore[index]
                 raise InputError(
                     field="mtn.thresholds", found=given, expected="a tuple of ascending positive finite numbers"
