@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "images" / "codings"
 N = 8
 # Values whose packets are drawn, as shares of full scale: none lies on a boundary of the codings below.
 SHOWN = (0.03, 0.15, 0.27, 0.4, 0.52, 0.66, 0.78, 0.97)
+SHOWN_SIGNED = (-0.97, -0.66, -0.4, -0.15, 0.03, 0.27, 0.52, 0.97)
 
 # File name → (title, coding, full scale in units of the coding).
 PICTURES: dict[str, tuple[str, Coding, float]] = {
@@ -36,6 +37,7 @@ PICTURES: dict[str, tuple[str, Coding, float]] = {
     "mtn-free": ("mtn: N = 5 free thresholds, floor", MTN((0.5, 1.0, 2.0, 4.5, 7.0), spacing="free"), 7.0),
     "if": ("if: T = 8 steps, v(0) = ½", IF(N, 0.5), 1.0),
     "if-threshold-scale": ("if: T = 4 steps, v(0) = 0, fires at 0.75 θ", IF(4, threshold_scale=0.75), 1.0),
+    "if-signed": ("if: T = 8 steps, signed", IF(N, signed=True), 1.0),
     "polarity": ("polarity: bursts of up to N = 8 spikes", Polarity(N, 0.5), 8.0),
     "ttfs": ("ttfs: T = 8 steps, one spike, the earlier the larger", TTFS(N, 0.5), 8.0),
     "graded": ("graded: b = 3 bits", Graded(3), 7.0),
@@ -67,17 +69,18 @@ def draw(path: Path, title: str, coding: Coding, full: float) -> None:
 
 def staircase(axes: "Axes", coding: Coding, full: float) -> None:
     """Draw what a receiver gets for every value, as shares of full scale."""
-    h = np.linspace(0, 1.15, 4001)
-    axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (3, 3)))
+    low = -1.15 if coding.signed else 0.0
+    h = np.linspace(low, 1.15, 4001)
+    axes.plot([low / 1.15, 1], [low / 1.15, 1], color=FAINT, lw=1, ls=(0, (3, 3)))
     axes.plot(h, coding.represent(h * full) / full, color=BLUE, lw=1.8)
-    axes.set(xlabel="value in / full scale", ylabel="value at the receiver", xlim=(0, 1.15), ylim=(-0.02, 1.12))
+    axes.set(xlabel="value in / full scale", ylabel="value at the receiver", xlim=(low, 1.15), ylim=(low - 0.02, 1.12))
     axes.set_title("staircase (dashed: exact)", fontweight="normal", fontsize=9)
     axes.grid(color=GRID)
 
 
 def packets(axes: "Axes", coding: Coding, full: float) -> None:
     """Draw the packets of the values in `SHOWN`, one row a value; the number is what a packet says."""
-    values = np.array(SHOWN)
+    values = np.array(SHOWN_SIGNED if coding.signed else SHOWN)
     steps = coding.timesteps
     train = coding.encode(np.repeat((values * full / coding.window)[None], steps, axis=0))
     payload = coding.payload_bits(Numerics())
@@ -90,16 +93,18 @@ def packets(axes: "Axes", coding: Coding, full: float) -> None:
             if coding.burst:
                 x = t + 0.06 + np.arange(count) * 0.9 / coding.max_level
                 axes.plot(x, np.full(count, row), "|", color=ORANGE, ms=11, mew=2)
-            elif payload:
+            elif payload and coding.max_level > 1:
                 axes.text(
                     t + 0.5, row, str(level), ha="center", va="center", fontsize=9, color=INK,
                     bbox={"boxstyle": "round,pad=0.25", "fc": "#fff4dc", "ec": ORANGE},
                 )  # fmt: skip
             else:
-                axes.plot([t + 0.5], [row], "|", color=ORANGE, ms=11, mew=2)
+                axes.plot([t + 0.5], [row], "|", color=ORANGE if level > 0 else BLUE, ms=11, mew=2)
         if not train[:, row].any():
             axes.text(steps / 2, row, "nothing is sent", ha="center", va="center", color=FAINT, fontsize=8)
     says = f"packets; the number is the level, {payload} bits" if payload else "packets, no payload"
+    if payload and coding.max_level == 1:
+        says = "packets; 1 bit: the sign (blue: −1)"
     axes.set_title(says, fontweight="normal", fontsize=9)
     axes.set_yticks(range(len(values)), [f"{v:.2f}" for v in values])
     axes.set(xlim=(0, steps), ylim=(-0.7, len(values) - 0.3), xlabel="timestep", ylabel="value in / full scale")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfnhw.errors import InputError
+from sfnhw.chip.threshold_unit import KINDS, update_cost
+from sfnhw.errors import ChipError, InputError
 from sfnhw.neurons import CODINGS, IF, MTN, SFN, TTFS, Graded, Polarity, coding_from_config
 from sfnhw.numerics import Numerics
 
@@ -240,6 +241,33 @@ def test_what_the_threshold_unit_must_serve(coding, spacing, thresholds):
     need = coding.need()
     assert (need.kind, need.spacing, need.thresholds) == ("bank", spacing, thresholds)
     assert need.signed == coding.signed
+
+
+@pytest.mark.parametrize(
+    ("coding", "kinds"),
+    [
+        (MTN(4), {"parallel", "serial", "binary-search", "uniform"}),
+        (Polarity(4), {"parallel", "serial", "binary-search", "uniform"}),
+        (MTN(4, spacing="power-of-two"), {"parallel", "serial", "binary-search", "power-of-two"}),
+        (MTN((1.0, 1.5, 4.0), spacing="free"), {"parallel", "serial", "binary-search"}),
+        (IF(4, signed=True), set(KINDS)),
+        (TTFS(4), set(KINDS)),
+    ],
+    ids=str,
+)
+def test_units_that_serve_a_coding(coding, kinds):
+    for kind in kinds:
+        assert update_cost(kind, coding.need()).cycles >= 1
+    for kind in set(KINDS) - kinds:
+        with pytest.raises(ChipError, match="cannot serve"):
+            update_cost(kind, coding.need())
+
+
+def test_a_burst_compares_as_often_as_the_level_it_stands_for():
+    """Neither free nor twice: one pass through the bank, whatever the length of the burst; N one by one if serial."""
+    for kind in ("parallel", "serial", "binary-search", "uniform"):
+        assert update_cost(kind, Polarity(8).need()) == update_cost(kind, MTN(8).need())
+    assert update_cost("serial", Polarity(8).need()).compares == 8
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,24 @@ def test_pipelined_interval_is_the_slowest_stage():
     assert two.latency[0] == one.latency[0], "an isolated sample does not care"
 
 
+def test_windows_of_different_inferences_overlap():
+    """TTFS, T = 4, a hidden core of 64 silent neurons: a window is 4 walks of 64 cycles, so a result every 256 or so.
+
+    The readout (1 neuron, 1 step) and the pins are faster. Alone an inference takes that window and the ways there.
+    """
+    network = chain([10, 64, 1], TTFS(4))
+    silent = Activity({p.name: np.zeros((1, 4, p.size), int) for p in network.populations})
+    timing = simulate(map_network(network, REFERENCE), silent).timing
+    assert 256 <= timing.interval <= 256 + 10
+    assert timing.latency[0] > 256
+    analytic = simulate(map_network(network, REFERENCE), silent, fidelity="analytic").timing
+    assert 256 <= analytic.interval <= 256 + 10
+    # With one bank the next window may come only when this one is read out and the token is back.
+    one = simulate(map_network(network, REFERENCE.replace({"core.state_banks": 1})), silent).timing
+    assert one.interval > timing.interval
+    assert one.latency[0] == timing.latency[0]
+
+
 def test_barrier_steps_are_timesteps_and_depth():
     """T = 3 and two layers behind the input: 3 + 2 global steps a sample, each at least `barrier_cycles` long."""
     network = random_network(2, 3, window=False)
