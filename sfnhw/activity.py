@@ -48,7 +48,7 @@ class Activity:
                     field=f"activity[{population.name!r}]", found=found, expected=f"(samples, T, neurons) = {expected}"
                 )
 
-    def sent(self, network: Network, name: str) -> NDArray[np.int64]:
+    def sent(self, network: Network, name: str) -> NDArray[np.uint8]:
         """(samples, T, neurons) how many packets each neuron sends: one a spike.
 
         0 or 1, but for a burst, which is as many packets as unit spikes. A readout sends all its values once: after the

@@ -192,7 +192,7 @@ def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
     """(samples, T, neurons in slice-major order) how many packets a neuron sends: a burst has up to 255."""
     sent = {p.name: activity.sent(mapping.network, p.name) for p in mapping.network.populations}
     parts = [sent[s.population][:, :, mapping.network[s.population].indices(s.block)] for s in mapping.slices]
-    return np.concatenate(parts, axis=2).astype(np.uint8)
+    return np.concatenate(parts, axis=2)
 
 
 def _slice_table(mapping: Mapping) -> SliceTable:

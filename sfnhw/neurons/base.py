@@ -133,11 +133,11 @@ class Coding(ABC):
         """Membrane before the first timestep, normalised; only codings that keep a residual over T have one."""
         return float(self.initial_potential) if self.need().keeps_residual and self.window == 1 else 0.0
 
-    def packets(self, levels: Integers) -> Integers:
-        """How many packets each level makes, of the same shape: one unless it is zero, or |level| of a burst."""
+    def packets(self, levels: NDArray[Any]) -> NDArray[np.uint8]:
+        """How many packets each level makes, of the same shape: one unless it is zero, or |level| of a burst (≤ 255)."""
         if self.burst:
-            return np.abs(levels)
-        return np.ones(levels.shape, np.int64) if self.sends_zero else (levels != 0).astype(np.int64)
+            return np.abs(levels).astype(np.uint8)
+        return np.ones(levels.shape, np.uint8) if self.sends_zero else (levels != 0).astype(np.uint8)
 
     def in_time(self, levels: Integers) -> Integers:
         """Spread the levels of one update, (samples, neurons), over the window: (samples, window, neurons)."""
