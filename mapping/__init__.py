@@ -5,7 +5,16 @@ from sfnhw.mapping.map_network import map_network
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import Routes, route
-from sfnhw.mapping.slices import Demand, Slice, capacity, initiation_interval, state_banks, step_skew
+from sfnhw.mapping.slices import (
+    Demand,
+    Slice,
+    bias_bits,
+    capacity,
+    initiation_interval,
+    operand_bits,
+    state_banks,
+    step_skew,
+)
 
 __all__ = [
     "PLACERS",
@@ -14,10 +23,12 @@ __all__ = [
     "Mapping",
     "Routes",
     "Slice",
+    "bias_bits",
     "capacity",
     "connect",
     "initiation_interval",
     "map_network",
+    "operand_bits",
     "route",
     "state_banks",
     "step_skew",

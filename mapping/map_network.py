@@ -11,7 +11,7 @@ from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity
 from sfnhw.mapping.slicing import slice_network
-from sfnhw.network import Network
+from sfnhw.network import Network, Product
 from sfnhw.units import ceil_div
 
 
@@ -25,7 +25,7 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : unknown placer; dataflow execution of a network with delays.
+    InputError : unknown placer; dataflow execution of a network with delays; another one of a network with products.
     """
     if placer not in PLACERS:
         raise InputError(
@@ -39,7 +39,24 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
             found="dataflow",
             expected="barrier",
         )
+    if network.has_products and chip.execution.mode != "dataflow":
+        product = next(p for p in network.projections if isinstance(p, Product))
+        raise InputError(
+            f"the {product.label} must wait until its other operand is complete, which only end markers tell",
+            field="execution.mode",
+            found=chip.execution.mode,
+            expected="dataflow",
+        )
     for population in network.populations:
+        if population.needs_function_unit and not chip.core.function_unit.lanes:
+            raise MappingError(
+                layer=population.name,
+                resource="core.function_unit.lanes",
+                demand=1,
+                capacity=0,
+                unit=f"lane of a function unit for {population.function}",
+                levers=("a chip whose cores have a function unit",),
+            )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
     slices, demands = slice_network(network, chip)

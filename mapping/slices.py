@@ -4,7 +4,8 @@ from dataclasses import astuple, dataclass, fields
 
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import registers
-from sfnhw.network import Block, MaxPool, Network, Population, Projection
+from sfnhw.lowering import decode_word_bits
+from sfnhw.network import Block, MaxPool, Network, Population, Projection, Stationary
 from sfnhw.units import BITS_PER_KIB, bits_for
 
 
@@ -85,12 +86,30 @@ def capacity(chip: Chip) -> Demand:
 
 
 def weight_bits(projection: Projection, network: Network, block: Block, chip: Chip) -> int:
-    """Weight memory that a block needs for one projection: explicit synapses also store their target's index."""
+    """Weight memory that a block needs for one projection: explicit synapses also store their target's index.
+
+    A stationary operand is stored decoded, one set for each bank: the next frame's arrives while this one's is used.
+    """
     source, target = network[projection.source], network[projection.target]
     bits = chip.core.weight_bits
+    if isinstance(projection, Stationary):
+        bits = operand_bits(network, projection.source, chip) * chip.core.state_banks
     if projection.has_indices:
         bits += bits_for(target.block_size(block))
     return projection.stored_weights(source, target, block) * bits
+
+
+def operand_bits(network: Network, name: str, chip: Chip) -> int:
+    """Bits of one stored value of a stationary operand: the magnitude of its largest decode word, and the sign."""
+    return decode_word_bits(network, chip.numerics, name) + int(network[name].coding.signed)
+
+
+def bias_bits(population: Population, block: Block, chip: Chip) -> int:
+    """Weight memory for a block's biases: one for each channel, or one for each neuron, at the accumulator's width."""
+    if population.bias is None:
+        return 0
+    each = block.channels if population.bias.ndim == 1 else population.block_size(block)
+    return each * int(chip.core.accumulator_bits)
 
 
 def state_banks(network: Network, population: Population, chip: Chip) -> int:
@@ -126,8 +145,7 @@ def demand(network: Network, population: Population, block: Block, axons: int, c
     core = chip.core
     neurons = population.block_size(block)
     weights = sum(weight_bits(p, network, block, chip) for p in network.into(population.name))
-    if population.bias is not None:
-        weights += block.channels * core.accumulator_bits
+    weights += bias_bits(population, block, chip)
     states = neurons * core.accumulator_bits * state_banks(network, population, chip)
     for p in network.into(population.name):
         source = network[p.source].coding

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, demand, weight_bits
-from sfnhw.network import Block, Network, Population
+from sfnhw.network import FUNCTIONS, Block, Network, Population
 from sfnhw.units import ceil_div
 
 
@@ -99,7 +99,7 @@ def _cut_population(
             best = ((parts_c * parts_r, parts_r), tried, asked)
     if best is not None:
         return best[1], best[2]
-    smallest = Block(0, 1, 0, 1)
+    smallest = Block(0, population.channels if _keeps_channels(population) else 1, 0, 1)
     ask = demand(network, population, smallest, axon_entries(network, population, smallest, blocks, chip), chip)
     raise does_not_fit(network, population, smallest, ask, chip)
 
@@ -111,9 +111,18 @@ def _candidates(population: Population, neurons: int) -> Iterator[tuple[int, int
         size = ceil_div(population.rows, parts_r) * population.columns
         if size > neurons:
             continue
+        if _keeps_channels(population):
+            if size * population.channels <= neurons:
+                pairs.append((1, parts_r))
+            continue
         least = ceil_div(population.channels, neurons // size)
         pairs += [(c, parts_r) for c in range(least, population.channels + 1)]
     return iter(sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])))
+
+
+def _keeps_channels(population: Population) -> bool:
+    """Whether one core must see all channels of a position (layer norm); a row is never cut, so a softmax fits."""
+    return population.needs_function_unit and FUNCTIONS[population.function].spans == "channels"
 
 
 def _demands_if_fit(
@@ -148,7 +157,7 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
             for p in network.into(population.name)
         )
     elif resource == "neurons":
-        terms = (f"{population.columns} positions of one row of one channel",)
+        terms = (f"{block.channels} channels × {population.columns} positions of one row",)
     elif resource == "state_bits":
         terms = (f"{ask.neurons} neurons × {chip.core.accumulator_bits} bits, with banks and pooling counters",)
     elif resource == "registers":
@@ -170,7 +179,7 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         resource=field,
         demand=getattr(ask, resource),
         capacity=getattr(limit, resource),
-        unit=f"{unit} in its smallest slice (1 channel × 1 row)",
+        unit=f"{unit} in its smallest slice ({block.channels} channel{'s' * (block.channels > 1)} × 1 row)",
         terms=terms,
         levers=tuple(levers),
     )

@@ -18,6 +18,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("axon_lookup", "core", "an arriving packet looked up for one slice: which synapses it feeds"),
     Action("decode_read", "core", "a decode-table word read: what value the packet's level stands for"),
     Action("weight_read", "core", "a word read from weight memory (weights, explicit synapse indices, biases)"),
+    Action(
+        "weight_write", "core", "a word written to weight memory (the stationary operand of a product, clearing it)"
+    ),
     Action("accumulate", "core", "an addition into an accumulator: one for each synaptic operation"),
     Action("multiply_bit", "core", "one partial product of weight × value: P − 1 for a P-bit value, 0 for unit spikes"),
     Action("shift_bit", "core", "one stage of the shifter that multiplies by a power of two"),
@@ -28,6 +31,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare", "core", "a comparator used once (thresholds; largest-of in max pooling)"),
     Action("encode", "core", "one result of N > 1 comparisons turned into a level index"),
     Action("requantise", "core", "one fixed-point multiply and shift that makes a graded activation"),
+    Action("gelu", "core", "one value through the function unit: GELU"),
+    Action("softmax", "core", "one value through the function unit: softmax over its row"),
+    Action("layer_norm", "core", "one value through the function unit: normalised over the channels of its position"),
+    Action("leak", "core", "one fixed-point multiply and shift that makes a membrane decay"),
     Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),

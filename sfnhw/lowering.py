@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.network import MaxPool, Network, Population, Projection
+from sfnhw.network import MaxPool, Network, Population, Product, Projection
 from sfnhw.neurons import FireTable, Readout
 from sfnhw.numerics import Numerics
 
@@ -33,7 +33,7 @@ class LoweredPopulation:
     Attributes
     ----------
     table : threshold registers.
-    bias : (channels,) int64 accumulator LSBs, added once each timestep.
+    bias : (channels, 1) or (channels, positions) int64 accumulator LSBs, added once each timestep.
     lsb : (channels,) real value of one accumulator LSB.
     words : (max_level + 1,) int64 decode word of each level, words[0] = 0.
     word_lsb : normalised value of one word LSB (δ).
@@ -74,20 +74,45 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
         into = [(i, p) for i, p in enumerate(network.projections) if p.target == r.name]
         weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool)]
         lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, p in into if isinstance(p, MaxPool)})
-        if weighted:
+        product = next((p for _, p in into if isinstance(p, Product)), None)
+        # Accumulators of a function unit's population hold its argument: their step has nothing to do with the code's.
+        unit = np.ones(r.channels) if r.needs_function_unit else r.scale
+        if product:
+            alpha = np.array([_product_step(network, product, words) / unit[0]])
+            lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, _ in into})
+        elif weighted:
             shared = threshold_sharing == "population" or isinstance(r.coding, Readout)
             normalised = [
-                p.scaled(network[p.source].scale * words[p.source][1], 1 / r.scale, network[p.source], r)
+                p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)
                 for _, p in weighted
             ]
             alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
             lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
         per_channel = np.broadcast_to(alpha, r.channels)
-        lsb = r.scale * per_channel
-        bias = np.zeros(r.channels) if r.bias is None else r.bias
-        table = r.coding.lower(1 / alpha, numerics)
-        populations[r.name] = LoweredPopulation(table, np.rint(bias / lsb).astype(np.int64), lsb, *words[r.name])
+        lsb = unit * per_channel
+        bias = np.zeros((r.channels, 1)) if r.bias is None else r.bias.reshape(r.channels, -1)
+        table = r.coding.lower(np.array([function_step(r, numerics)]) if r.needs_function_unit else 1 / alpha, numerics)
+        steps = np.rint(bias / lsb[:, None]).astype(np.int64)
+        populations[r.name] = LoweredPopulation(table, steps, lsb, *words[r.name])
     return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
+
+
+def function_step(population: Population, numerics: Numerics) -> float:
+    """LSBs of a function unit's result word for one normalised unit of the coding: a power of two.
+
+    The word is as wide as a threshold register with a sign, so the largest threshold uses all of it.
+    """
+    table = population.coding.values()
+    top = max(float(table[-1]) if len(table) else 1.0, 1.0)
+    return float(2.0 ** np.floor(np.log2((2 ** (numerics.threshold_bits - 1) - 1) / top)))
+
+
+def _product_step(network: Network, product: Product, words: dict[str, tuple[NDArray[np.int64], float]]) -> float:
+    """Real value of one accumulator LSB of a product: both operands' word LSBs and the gain."""
+    step = product.gain
+    for name in (product.source, product.operand):
+        step *= float(network[name].scale[0]) * words[name][1]
+    return step
 
 
 def decode_word_bits(network: Network, numerics: Numerics, name: str) -> int:
@@ -96,9 +121,10 @@ def decode_word_bits(network: Network, numerics: Numerics, name: str) -> int:
 
 
 def uses_decode_table(network: Network, numerics: Numerics, name: str) -> bool:
-    """Whether a receiver must look the level up: no where the level is its own value, or where there is one level."""
-    words = _words(network[name], numerics)[0]
-    return not np.array_equal(words, np.arange(len(words)))
+    """Whether a receiver must look the level up: no where it is its own value, or its exponent, or where there is one."""
+    words = _words(network[name], numerics)[0][1:]
+    steps = np.arange(len(words))
+    return not (np.array_equal(words, steps + 1) or np.array_equal(words, 2**steps))
 
 
 def _words(population: Population, numerics: Numerics) -> tuple[NDArray[np.int64], float]:
@@ -126,8 +152,9 @@ def _quantise(
     alpha = positive.min(axis=0)
     alpha = np.where(np.isfinite(alpha), alpha, 1.0)
     values = target.coding.values()
-    if len(values):  # the largest threshold must stay well inside the accumulator
-        alpha = np.maximum(alpha, 2 * values[-1] / numerics.accumulator_max)
+    if len(values) and not target.needs_function_unit:  # the largest threshold must stay well inside the accumulator
+        largest = max(values[-1], target.coding.threshold)
+        alpha = np.maximum(alpha, 2 * largest / numerics.accumulator_max)
     lowered = []
     for p, w, step in zip(projections, normalised, steps, strict=True):
         ratio = float((step / alpha).max())

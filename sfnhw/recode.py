@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.convert.clipping import optimal_clip, optimal_threshold_scale
 from sfnhw.errors import InputError, NetworkError, nearest
 from sfnhw.network import Network, Population
-from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Events, Graded, Polarity, Readout
+from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Events, Graded, Polarity, Readout, Relay, Stream
 
 CODINGS = ("if", "mtn", "polarity", "ttfs", "graded")
 # What the size of each coding is called.
@@ -156,6 +155,16 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
                 f"pools {source.name!r}, whose coding has another T", field=f"population {population.name!r}"
             )
         return replace(population, coding=source.coding, scale=source.scale)
+    if isinstance(population.coding, Stream):
+        if choice.timesteps > 1:
+            raise NetworkError(
+                "is a residual stream, which is not modelled over several timesteps",
+                field=f"population {population.name!r}",
+                expected="coding 'mtn', 'polarity' or 'graded'",
+            )
+        return population
+    if isinstance(population.coding, Relay):
+        raise NetworkError("passes sums of spikes on, and is no neuron", field=f"population {population.name!r}")
     signed = population.coding.signed
     if signed and choice.coding == "graded" and choice.count < 2:
         raise NetworkError("a signed value needs 2 bits", field=f"population {population.name!r}", found=choice.count)
@@ -165,6 +174,8 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
         raise NetworkError(str(error)) from None
     full = _full_scale(population, new, choice.scaling)
     if isinstance(new, IF) and choice.threshold_scale == "mse":
+        from sfnhw.convert.clipping import optimal_threshold_scale  # Numba, which nothing else here needs
+
         new = replace(new, threshold_scale=optimal_threshold_scale(_statistic(population, "magnitudes"), full, new))
     # One unit: θ of an IF neuron, one threshold step of an MTN, one spike, one step of time or of quantisation.
     top = float(new.values()[-1])
@@ -184,6 +195,8 @@ def _full_scale(population: Population, new: Coding, scaling: str) -> Reals:
     elif isinstance(new, Graded):
         value = _statistic(population, f"clip_{new.bits}bit" if new.bits <= WIDEST_CLIP_BITS else "max")
     else:
+        from sfnhw.convert.clipping import optimal_clip
+
         value = optimal_clip(_statistic(population, "magnitudes"), _statistic(population, "max"), new)
     # A channel that was silent in calibration: any positive scale serves, the largest one of the population is safe.
     safe = float(value.max()) if value.max() > 0 else 1.0
@@ -205,8 +218,8 @@ def _statistic(population: Population, key: str) -> Reals:
 def _step(population: Population, levels: int) -> Reals:
     """Full scale for `levels` levels at the population's own threshold step."""
     coding = population.coding
-    if isinstance(coding, IF):
-        return population.scale * levels / coding.steps
+    if isinstance(coding, IF | LIF):
+        return population.scale * coding.threshold * levels / coding.steps
     if isinstance(coding, Graded):
         return population.scale * coding.max_level
     if isinstance(coding, SFN):
@@ -245,7 +258,7 @@ def _levels(network: Network, coding: str, timesteps: Any, thresholds: Any, bits
         return int(given[own])
     if coding == "graded":
         return 8
-    hidden = [p.coding for p in network.populations if p.role == "hidden"]
+    hidden = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
     if any(isinstance(c, Graded) for c in hidden):
         raise NetworkError("a graded network has no number of thresholds of its own", field=own, expected=f"{own}=")
     return max((c.resolution for c in hidden), default=1)

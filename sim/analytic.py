@@ -7,6 +7,8 @@ emission:
     start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
     end_j   = start_j + E_j
 
+(at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
+
 and with samples back to back  interval = max(busiest unit or link, (end_c + token − start_a) / banks over a → c).
 Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
 frames of a window follow one another.
@@ -145,6 +147,14 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
                 first[t0, j] = head.min(axis=0)
                 last = (end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles).max(axis=0)
                 begin = np.maximum(first[t0, j] + f.axon_cycles + service[into[j]].sum(axis=0), last)
+            if s.operands[j]:
+                # The stream's synapses begin when the last of the stationary operand is written.
+                held = r.stationary[into[j]]
+                a = r.source[into[j]]
+                written = first[t0, j] + f.axon_cycles + service[into[j][held]].sum(axis=0)
+                complete = (end[t0, a] + way + f.axon_cycles)[held].max(axis=0)  # products are at T = 1
+                stream = service[into[j][~held]].sum(axis=0)
+                begin = np.maximum(begin, np.maximum(written, complete) + stream)
             if t0:
                 begin = np.maximum(begin, end[t0 - f.window + s.frames[j] - 1, j])
             if t0 >= f.banks * f.window:

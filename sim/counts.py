@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.threshold_unit import update_cost
-from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping
-from sfnhw.network import MaxPool
+from sfnhw.lowering import lower, uses_decode_table
+from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
+from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.tables import Tables, unit_weights
 from sfnhw.units import bits_for, ceil_div
 
@@ -135,7 +135,7 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         operations = counts.row_synapses[k]
         add("axon_lookup", target, counts.row_packets[k] + counts.row_ends[k])
         add("decode_read", target, counts.row_packets[k] * how.decodes)
-        add("weight_read", target, counts.row_words[k])
+        add("weight_write" if how.written else "weight_read", target, counts.row_words[k])
         add("compare" if how.largest_of else "accumulate", target, operations)
         add("multiply_bit", target, operations * how.multiply_bits)
         add("shift_bit", target, operations * how.shift_bits)
@@ -153,16 +153,20 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("state_read", s.index, times * words)
         add("state_write", s.index, times * words)
         if population.bias is not None:
-            bias_bits = s.block.channels * chip.core.accumulator_bits
             first = np.arange(len(times)) % tables.fabric.window == 0  # a bias is added once a window
-            add("weight_read", s.index, times * first * ceil_div(bias_bits, chip.core.weight_memory.word_bits))
+            words = ceil_div(bias_bits(population, s.block, chip), chip.core.weight_memory.word_bits)
+            add("weight_read", s.index, times * first * words)
         if population.function == "max":
             continue
+        if population.needs_function_unit:
+            add(FUNCTIONS[population.function].action, s.index, updates)
+        add("weight_write", s.index, times * cleared_words(mapping, s))
         cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
         add("threshold_read", s.index, updates * cost.threshold_reads)
         add("compare", s.index, updates * cost.compares)
         add("encode", s.index, updates * cost.encodes)
         add("requantise", s.index, updates * cost.requantises)
+        add("leak", s.index, updates * cost.leaks)
     if counts.steps:
         # Each used core takes part in each step; booked on the core's first slice, in the sample's timesteps evenly.
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
@@ -173,6 +177,17 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
     )
     node_flits = counts.node_packets * flits[:, None] + counts.node_control
     return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
+
+
+def cleared_words(mapping: Mapping, s: Slice) -> int:
+    """Words of weight memory that a slice clears for each frame: its stationary operand, of which zeros are not sent."""
+    network, chip = mapping.network, mapping.chip
+    words = 0
+    for p in network.into(s.population):
+        if isinstance(p, Stationary):
+            stored = p.stored_weights(network[p.source], network[s.population], s.block)
+            words += ceil_div(stored * operand_bits(network, p.source, chip), chip.core.weight_memory.word_bits)
+    return words
 
 
 def _spread(total: int, parts: int) -> Ints:
@@ -204,6 +219,7 @@ class SynapseArithmetic:
     shift_bits : shifter stages where all values are powers of two.
     largest_of : max pooling: a comparison instead of an addition.
     value_bits : P.
+    written : a stationary operand: its packets are decoded and written, and compute nothing.
     """
 
     decodes: int
@@ -211,6 +227,7 @@ class SynapseArithmetic:
     shift_bits: int
     largest_of: bool
     value_bits: int
+    written: bool = False
 
 
 def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
@@ -226,9 +243,10 @@ def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
         if isinstance(p, MaxPool):
             out.append(SynapseArithmetic(0, 0, 0, True, bits))
             continue
-        # No table where the level is its own value, or the exponent of it.
-        steps = np.arange(len(words))
-        decodes = int(not (np.array_equal(words, steps + 1) or np.array_equal(words, 2**steps)))
+        decodes = int(uses_decode_table(network, chip.numerics, p.source))
+        if isinstance(p, Stationary):
+            out.append(SynapseArithmetic(decodes, 0, 0, False, bits, written=True))
+            continue
         power_of_two = len(words) > 1 and bool((words & (words - 1) == 0).all())
         if unit or len(words) <= 1 or network[p.source].coding.burst:
             out.append(SynapseArithmetic(decodes, 0, 0, False, bits))

@@ -15,6 +15,9 @@ A frame is one timestep of one sample. Frames come in windows of W (1; T where t
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
 of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
 works frame t of window n in global step (n·interval + d)·W + t.
+
+At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
+stationary operand have been worked off, which the lanes do after its writes.
 """
 
 from typing import NamedTuple
@@ -28,8 +31,9 @@ from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable
 Ints = NDArray[np.int64]
 
 # Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice. TOKEN: a ready token has reached a source.
-HOP, EMIT, FED, TOKEN = 0, 1, 2, 3
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
 WHEEL = 8192
@@ -93,6 +97,11 @@ def run_frames(
     phase_start = np.zeros(slices, np.int64)
     phase_end = np.zeros(slices, np.int64)
     fed = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
+    operands_in = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
+    # Packets that wait for a stationary operand: a list for each slice, in order of arrival.
+    waiting_head = np.full(slices, -1, np.int64)
+    waiting_tail = np.full(slices, -1, np.int64)
+    waiting = 0
     tokens = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
     outputs_done = np.zeros(frames, np.int64)
     outputs = 0
@@ -172,6 +181,7 @@ def run_frames(
                         continue
                     tokens[i, old] = 0
                 fed[i, slot] = 0
+                operands_in[i, slot] = 0
             emitting[i] = True
             t0 = now
             if not s.is_input[i]:
@@ -248,10 +258,34 @@ def run_frames(
         t = g % T
         last_event = max(last_event, now)
 
-        if kind == FED:
+        if kind in (FED, OPERAND):
             fed[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
             look[looks] = where
             looks += 1
+            if kind == FED:
+                continue
+            operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+            if operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[where]:
+                continue
+            # The operand is complete: what waited for it in this frame goes on, in order.
+            e = waiting_head[where]
+            before = -1
+            while e >= 0:
+                after = e_next[e]
+                if e_frame[e] == g:
+                    if before < 0:
+                        waiting_head[where] = after
+                    else:
+                        e_next[before] = after
+                    if after < 0:
+                        waiting_tail[where] = before
+                    e_time[e] = now
+                    _append(head, tail, e_next, e, now)
+                    waiting -= 1
+                    pending += 1
+                else:
+                    before = e
+                e = after
             continue
         if kind == TOKEN:
             tokens[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
@@ -261,12 +295,14 @@ def run_frames(
 
         # Both EMIT and HOP push up to a handful of events; make room for them first.
         room = 8
-        if kind == HOP:
+        if kind == STREAM:
+            room += 1
+        elif kind == HOP:
             room += n.row_first[where + 1] - n.row_first[where] + n.io_row_first[where + 1] - n.io_row_first[where]
         else:
             room += n.root_first[where + 1] - n.root_first[where]
             room += n.ready_root_first[where + 1] - n.ready_root_first[where]
-        if size - pending < room:
+        if size - pending - waiting < room:
             grown = size * 2 + room
             e_time = _grown(e_time, grown)
             e_kind = _grown(e_kind, grown)
@@ -362,6 +398,17 @@ def run_frames(
                     looks += 1
             continue
 
+        if kind == STREAM:
+            target = r.target[where]
+            begin = _work_off(where, index, g, t, now, s.terminal[target], s, r, f, axon_free, synapse_free, out)
+            if index == END:
+                e = free
+                free = e_next[e]
+                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = begin, FED, target, 0, g, born
+                _append(head, tail, e_next, e, begin)
+                pending += 1
+            continue
+
         # HOP: the packet's head enters a router.
         node = where
         router = n.router[node]
@@ -437,40 +484,33 @@ def run_frames(
             for k in range(low, high):
                 row = n.rows[k]
                 target = r.target[row]
-                core = terminal
-                begin_axon = max(arrive, axon_free[core])
-                axon_free[core] = begin_axon + f.axon_cycles
-                out.busy[core, 0] += f.axon_cycles
-                begin_synapse = max(axon_free[core], synapse_free[core])
-                if index == END:
-                    out.row_ends[row, t] += 1
+                if r.streams[row] and operands_in[target, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[target]:
                     e = free
                     free = e_next[e]
+                    e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = STREAM, row, index, g, born
+                    e_next[e] = -1
+                    if waiting_tail[target] >= 0:
+                        e_next[waiting_tail[target]] = e
+                    else:
+                        waiting_head[target] = e
+                    waiting_tail[target] = e
+                    waiting += 1
+                    continue
+                begin = _work_off(row, index, g, t, arrive, terminal, s, r, f, axon_free, synapse_free, out)
+                if index == END:
+                    e = free
+                    free = e_next[e]
+                    done_kind = OPERAND if r.stationary[row] else FED
                     e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                        begin_synapse,
-                        FED,
+                        begin,
+                        done_kind,
                         target,
                         0,
                         g,
                         born,
                     )
-                    _append(head, tail, e_next, e, begin_synapse)
+                    _append(head, tail, e_next, e, begin)
                     pending += 1
-                    continue
-                run = r.run_first[row] + (index // r.positions[row]) * r.run_stride[row]
-                taps = r.taps[r.taps_first[row] + (index % r.positions[row]) * r.taps_stride[row]]
-                cycles = taps * r.run_cycles[run]
-                synapse_free[core] = begin_synapse + cycles
-                out.busy[core, 1] += cycles
-                out.row_packets[row, t] += 1
-                out.row_synapses[row, t] += taps * r.run_synapses[run]
-                out.row_words[row, t] += taps * r.run_words[run]
-                out.row_state[row, t] += taps * r.run_state[run]
-                p = s.population[target]
-                if out.layer_start[g, p] < 0 or out.layer_start[g, p] > begin_axon:
-                    out.layer_start[g, p] = begin_axon
-                if out.layer_end[g, p] < synapse_free[core]:
-                    out.layer_end[g, p] = synapse_free[core]
 
     unfinished = 0
     for i in range(slices):
@@ -481,6 +521,46 @@ def run_frames(
             if g % W == 0 and outputs_done[g] < outputs:
                 unfinished += 1
     return unfinished
+
+
+@nb.njit(nogil=True)
+def _work_off(
+    row: int,
+    index: int,
+    g: int,
+    t: int,
+    arrive: int,
+    core: int,
+    s: SliceTable,
+    r: RowTable,
+    f: Fabric,
+    axon_free: Ints,
+    synapse_free: Ints,
+    out: Tally,
+) -> int:
+    """One packet at one slice: axon look-up, then the synapse lanes; returns the cycle in which these begin."""
+    looked_up = max(arrive, axon_free[core])
+    axon_free[core] = looked_up + f.axon_cycles
+    out.busy[core, 0] += f.axon_cycles
+    begin = max(axon_free[core], synapse_free[core])
+    if index == END:
+        out.row_ends[row, t] += 1
+        return begin
+    run = r.run_first[row] + (index // r.positions[row]) * r.run_stride[row]
+    taps = r.taps[r.taps_first[row] + (index % r.positions[row]) * r.taps_stride[row]]
+    cycles = taps * r.run_cycles[run]
+    synapse_free[core] = begin + cycles
+    out.busy[core, 1] += cycles
+    out.row_packets[row, t] += 1
+    out.row_synapses[row, t] += taps * r.run_synapses[run]
+    out.row_words[row, t] += taps * r.run_words[run]
+    out.row_state[row, t] += taps * r.run_state[run]
+    p = s.population[r.target[row]]
+    if out.layer_start[g, p] < 0 or out.layer_start[g, p] > looked_up:
+        out.layer_start[g, p] = looked_up
+    if out.layer_end[g, p] < synapse_free[core]:
+        out.layer_end[g, p] = synapse_free[core]
+    return begin
 
 
 @nb.njit(nogil=True, inline="always")

@@ -9,8 +9,8 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping, Routes
-from sfnhw.network import MaxPool, Network
+from sfnhw.mapping import Mapping, Routes, operand_bits
+from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
@@ -31,6 +31,7 @@ class SliceTable(NamedTuple):
     update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
     frames: Ints  # timesteps of each window in which it works: all of them, or the first (inputs and readouts of ttfs)
     inputs: Ints  # end markers to wait for in each window: one for each connection and timestep of its source
+    operands: Ints  # those of them that bring the stationary operand of a product: streams wait for them
     consumers: Ints  # target slices: ready tokens to wait for
     depth: Ints  # for barrier execution
     is_input: NDArray[np.bool_]
@@ -53,6 +54,8 @@ class RowTable(NamedTuple):
     run_words: Ints
     run_state: Ints
     taps: Ints
+    stationary: NDArray[np.bool_]  # packets are written into weight memory
+    streams: NDArray[np.bool_]  # packets wait until the slice's stationary operand is complete
 
 
 class NodeTable(NamedTuple):
@@ -125,12 +128,18 @@ def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
     return chip.noc.header_bits, bits_for(s.neurons), payload
 
 
-def synapse_bits(mapping: Mapping, projection: int) -> int:
-    """Bits read from weight memory for each synapse of a projection: 0 where the weight is 1 by construction."""
+def synapse_bits(mapping: Mapping) -> list[int]:
+    """Bits read from weight memory for each synapse of each projection: 0 where the weight is 1 by construction."""
+    units = unit_weights(mapping.network, mapping.chip)
+    return [_synapse_bits(mapping, p, unit) for p, unit in zip(mapping.network.projections, units, strict=True)]
+
+
+def _synapse_bits(mapping: Mapping, p: Projection, unit: bool) -> int:
     network, chip = mapping.network, mapping.chip
-    p = network.projections[projection]
-    if isinstance(p, MaxPool) or unit_weights(network, chip)[projection]:
+    if unit or isinstance(p, MaxPool | Stationary):
         return 0
+    if isinstance(p, Product):
+        return operand_bits(network, p.operand, chip)
     if p.has_indices:
         targets = max(s.neurons for s in mapping.slices_of(p.target))
         return chip.core.weight_bits + bits_for(targets)
@@ -141,7 +150,7 @@ def unit_weights(network: Network, chip: Chip) -> list[bool]:
     """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
     lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
     return [
-        bool((q.weight == 1).all()) and p.weight.size == 1
+        bool((q.weight == 1).all()) and p.weight.size == 1 and not isinstance(p, Product | Stationary)
         for p, q in zip(network.projections, lowered.projections, strict=True)
     ]
 
@@ -206,7 +215,13 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     for s in slices:
         population = network[s.population]
         cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
-        cycles.append(0 if population.role == "input" else (1 if population.function == "max" else cost.cycles))
+        if population.role == "input":
+            cycles.append(0)
+        elif population.function == "max":
+            cycles.append(1)
+        else:
+            cycles.append(max(cost.cycles, function_cycles(chip, population)))
+    operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
     return SliceTable(
         population=np.array([place[s.population] for s in slices], np.int64),
@@ -219,6 +234,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         inputs=np.bincount(connections.target, weights=frames[connections.source], minlength=len(slices)).astype(
             np.int64
         ),
+        operands=np.bincount(connections.target, weights=operands, minlength=len(slices)).astype(np.int64),
         consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
         depth=np.array([network.depth[s.population] for s in slices], np.int64),
         is_input=np.array([network[s.population].role == "input" for s in slices]),
@@ -226,23 +242,37 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     )
 
 
+def function_cycles(chip: Chip, population: Population) -> int:
+    """Cycles in which the function unit passes on as many values as the threshold unit has lanes; 0 without one."""
+    if not population.needs_function_unit:
+        return 0
+    unit = chip.core.function_unit
+    cycles: int = getattr(unit, f"{FUNCTIONS[population.function].action}_cycles")
+    return ceil_div(chip.core.threshold_unit.lanes * cycles, unit.lanes)
+
+
 def _row_table(mapping: Mapping) -> RowTable:
     """Expand each width pool entry to what a run of that width costs, once for each (pool entry, projection width)."""
     c, core = mapping.connections, mapping.chip.core
-    bits = [synapse_bits(mapping, k) for k in range(len(mapping.network.projections))]
+    bits = synapse_bits(mapping)
+    kinds = [type(p) for p in mapping.network.projections]
+    stationary = np.array([kind is Stationary for kind in kinds])[c.projection]
     lengths = np.where(c.width_stride > 0, mapping_neurons(mapping)[c.source] // np.maximum(c.positions, 1), 1)
-    known: dict[tuple[int, int, int], int] = {}
-    widths, run_bits, run_first, size = [], [], np.zeros(len(c), np.int64), 0
+    known: dict[tuple[int, int, int, bool], int] = {}
+    widths, run_bits, writes, run_first, size = [], [], [], np.zeros(len(c), np.int64), 0
     for row in range(len(c)):
-        key = (int(c.width_first[row]), int(lengths[row]), bits[c.projection[row]])
+        key = (int(c.width_first[row]), int(lengths[row]), bits[c.projection[row]], bool(stationary[row]))
         if key not in known:
             known[key] = size
             widths.append(c.width[key[0] : key[0] + key[1]].astype(np.int64))
             run_bits.append(np.full(key[1], key[2], np.int64))
+            writes.append(np.full(key[1], key[3]))
             size += key[1]
         run_first[row] = known[key]
     width = np.concatenate(widths) if widths else np.zeros(0, np.int64)
     each = np.concatenate(run_bits) if run_bits else np.zeros(0, np.int64)
+    # A packet of a stationary operand is one word written: no synaptic operation, no accumulator.
+    write = np.concatenate(writes) if writes else np.zeros(0, np.bool_)
     return RowTable(
         source=c.source.astype(np.int64),
         target=c.target.astype(np.int64),
@@ -252,11 +282,13 @@ def _row_table(mapping: Mapping) -> RowTable:
         run_stride=c.width_stride.astype(np.int64),
         taps_first=c.taps_first.astype(np.int64),
         taps_stride=c.taps_stride.astype(np.int64),
-        run_synapses=width,
+        run_synapses=np.where(write, 0, width),
         run_cycles=-(-width // core.synapse_lanes),
-        run_words=-(-(width * each) // core.weight_memory.word_bits),
-        run_state=-(-(width * core.accumulator_bits) // core.state_memory.word_bits),
+        run_words=np.where(write, width, -(-(width * each) // core.weight_memory.word_bits)),
+        run_state=np.where(write, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits)),
         taps=c.taps.astype(np.int64),
+        stationary=stationary,
+        streams=np.array([kind is Product for kind in kinds])[c.projection],
     )
 
 

@@ -18,6 +18,15 @@ def synapses_of(network):
         elif p.kind == "sparse":
             for i in range(source.size):
                 out += [(k, i, int(p.targets[j]), j) for j in range(p.offsets[i], p.offsets[i + 1])]
+        elif p.kind == "upsample":
+            for o in range(target.size):
+                c, y, x = o // target.positions, o // target.columns % target.rows, o % target.columns
+                i = (c * source.rows + y // p.factor[0]) * source.columns + x // p.factor[1]
+                out.append((k, i, o, None))
+        elif p.kind == "transposed_conv2d":
+            out += [(k, *synapse) for synapse in transposed_synapses(p, source, target)]
+        elif p.kind in ("product", "stationary"):
+            out += [(k, i, o, None) for i, o in product_pairs(p, network)]
         else:
             kh, kw = p.weight.shape[2:] if p.kind == "conv2d" else p.kernel
             dh, dw = p.dilation if p.kind == "conv2d" else (1, 1)
@@ -40,6 +49,48 @@ def synapses_of(network):
                                         b = (o * target.rows + y) * target.columns + x
                                         out.append((k, a, b, (o, local, ky, kx)))
     return out
+
+
+def transposed_synapses(p, source, target):
+    """(source neuron, target neuron, index of the weight) of a transposed convolution, one by one."""
+    out = []
+    channels_in, width, kh, kw = p.weight.shape
+    for c in range(channels_in):
+        group = c // (channels_in // p.groups)
+        for j in range(width):
+            for y in range(source.rows):
+                for x in range(source.columns):
+                    for ky in range(kh):
+                        for kx in range(kw):
+                            ty = y * p.stride[0] - p.padding[0] + ky * p.dilation[0]
+                            tx = x * p.stride[1] - p.padding[1] + kx * p.dilation[1]
+                            if 0 <= ty < target.rows and 0 <= tx < target.columns:
+                                a = (c * source.rows + y) * source.columns + x
+                                b = ((group * width + j) * target.rows + ty) * target.columns + tx
+                                out.append((a, b, (c, j, ky, kx)))
+    return out
+
+
+def product_pairs(p, network):
+    """(source neuron, target neuron) for each multiplication of a product, from the operand that `p` brings."""
+    target, pairs = network[p.target], []
+    if p.form == "scores":  # target (h, i, j) = sum over d of left (h D + d, i) · right (h D + d, j)
+        size = network[p.source].channels // p.heads
+        for h in range(p.heads):
+            for i in range(target.rows):
+                for j in range(target.columns):
+                    for d in range(size):
+                        position, count = (i, target.rows) if p.side == "left" else (j, target.columns)
+                        pairs.append(((h * size + d) * count + position, (h * target.rows + i) * target.columns + j))
+        return pairs
+    queries, size = target.positions, target.channels // p.heads
+    keys = network[p.source].columns if p.side == "left" else network[p.source].positions
+    for c in range(target.channels):  # target (c, i) = sum over j of left (c // E, i, j) · right (c, j)
+        for i in range(queries):
+            for j in range(keys):
+                source = ((c // size) * queries + i) * keys + j if p.side == "left" else c * keys + j
+                pairs.append((source, c * queries + i))
+    return pairs
 
 
 def core_of_neuron(mapping):
@@ -109,7 +160,8 @@ def count(mapping, activity):
                     flits = int(np.ceil(bits / chip.noc.flit_bits))
                     packets += times
                     delivered += times * len(reach[a])
-                    operations += times * len(fan[p.name, i])
+                    # What is written as a stationary operand is no synaptic operation.
+                    operations += times * sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
                     lookups += times * len(rows[a])
                     if chip.noc.cast == "multicast":
                         links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
@@ -154,6 +206,8 @@ class PacketTwin:
         self.sent = [
             [self.queue_of(frame[s.first_neuron[i] : s.first_neuron[i + 1]]) for frame in sent] for i in slices
         ]
+        self.operands = [int(n) for n in s.operands]
+        self.parked = defaultdict(list)
         # Every connection brings an end marker for each frame in which its source works.
         self.waiting = [0 for _ in slices]
         for source, target in zip(r.source, r.target, strict=True):
@@ -240,15 +294,10 @@ class PacketTwin:
             if what is not None:
                 self.latencies.append(arrive - born)
             for k in n.rows[n.row_first[node] : n.row_first[node + 1]]:
-                looked = max(arrive, self.free["axon", core]) + f.axon_cycles
-                self.free["axon", core] = looked
-                start = max(looked, self.free["synapse", core])
-                if what is None:
-                    self.at(start, self.fed, int(r.target[k]))
-                    continue
-                run = r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]
-                taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
-                self.free["synapse", core] = start + int(taps * r.run_cycles[run])
+                if r.streams[k] and self.operands[r.target[k]]:
+                    self.parked[int(r.target[k])].append((k, what))
+                else:
+                    self.work_off(arrive, k, what)
         if n.io_exit[node] and what != "token":
             hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
             arrive = self.channel(("eject", f.cores), leave, hold) + f.ejection_cycles + flits - 1
@@ -259,6 +308,26 @@ class PacketTwin:
         elif n.io_exit[node]:
             hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
             self.channel(("eject", f.cores), leave, hold)
+
+    def work_off(self, arrive, k, what):
+        f, r = self.t.fabric, self.t.rows
+        core = int(self.t.slices.terminal[r.target[k]])
+        looked = max(arrive, self.free["axon", core]) + f.axon_cycles
+        self.free["axon", core] = looked
+        start = max(looked, self.free["synapse", core])
+        if what is None:
+            self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
+            return
+        run = r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]
+        taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
+        self.free["synapse", core] = start + int(taps * r.run_cycles[run])
+
+    def operand(self, now, i):
+        self.operands[i] -= 1
+        if self.operands[i] == 0:
+            for k, what in self.parked[i]:
+                self.at(now, self.work_off, k, what)
+        self.fed(now, i)
 
     def fed(self, now, i):
         self.waiting[i] -= 1

@@ -5,8 +5,22 @@ from dataclasses import replace
 import numpy as np
 
 from sfnhw.activity import Activity
-from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool, Network, Population, Projection, Sparse
-from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout
+from sfnhw.network import (
+    AveragePool,
+    Conv2d,
+    Dense,
+    Elementwise,
+    MaxPool,
+    Network,
+    Population,
+    Product,
+    Projection,
+    Sparse,
+    Stationary,
+    TransposedConv2d,
+    Upsample,
+)
+from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout, Stream
 
 
 def hidden_coding(rng: np.random.Generator, timesteps: int, window: bool = False) -> Coding:
@@ -87,6 +101,7 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False, windo
             projections.append(AveragePool(last.name, "pool", 2))
         populations.append(target)
         last = target
+    last = _upwards(rng, last, populations, projections, timesteps, window)
     features = Population(
         "features", (int(rng.integers(3, 30)),), hidden_coding(rng, timesteps, window), 0.5, function="relu"
     )
@@ -102,7 +117,46 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False, windo
     result = Population("result", (int(rng.integers(2, 6)),), Readout(timesteps), role="output", bias=None)
     populations.append(result)
     projections.append(Dense("features", "result", rng.normal(0, 0.3, (result.size, features.size))))
+    if rng.random() < 0.25:
+        populations.append(Population("other", (int(rng.integers(1, 4)),), Readout(timesteps), role="output"))
+        weight = rng.normal(0, 0.3, (populations[-1].size, last.size))
+        projections.append(Dense(last.name, "other", weight))
     return Network(tuple(populations), tuple(projections), f"random {seed}")
+
+
+def _upwards(
+    rng: np.random.Generator,
+    last: Population,
+    populations: list[Population],
+    projections: list[Projection],
+    timesteps: int,
+    window: bool,
+) -> Population:
+    """Perhaps an upsampling or a transposed convolution with random geometry; returns the last population."""
+    kind = int(rng.integers(4))
+    if kind == 1:
+        factor = tuple(int(f) for f in rng.integers(1, 3, 2))
+        shape = (last.channels, last.rows * factor[0], last.columns * factor[1])
+        up = Population("up", shape, hidden_coding(rng, timesteps, window), rng.uniform(0.3, 0.7, last.channels))
+        projections.append(Upsample(last.name, "up", factor))
+    elif kind == 2:
+        groups = last.channels if rng.random() < 0.4 else 1
+        per_group = int(rng.integers(1, 3))
+        kernel, stride, dilation = rng.integers(1, 4, 2), rng.integers(1, 3, 2), rng.integers(1, 3, 2)
+        extra = rng.integers(0, np.maximum(stride, dilation))
+        span = dilation * (kernel - 1) + 1
+        least = (np.array(last.shape[1:]) - 1) * stride + span + extra
+        padding = np.minimum(rng.integers(0, 3, 2), (least - 1) // 2)
+        weight = rng.normal(0, 0.6, (last.channels, per_group, *kernel))
+        up_shape = (per_group * groups, *(int(n) for n in least - 2 * padding))
+        up = Population("up", up_shape, hidden_coding(rng, timesteps, window), 0.5, function="relu")
+        projections.append(
+            TransposedConv2d(last.name, "up", weight, *(tuple(v) for v in (stride, padding, extra, dilation)), groups)
+        )
+    else:
+        return last
+    populations.append(up)
+    return up
 
 
 def random_inputs(network: Network, seed: int, samples: int = 2) -> np.ndarray:
@@ -143,3 +197,56 @@ def chain(sizes: list[int], coding: Coding | None = None, weight: float = 1.0) -
         )
         projections.append(Dense(f"l{i - 1}", f"l{i}", np.full((n, sizes[i - 1]), weight)))
     return Network(tuple(populations), tuple(projections), "chain")
+
+
+def random_attention(seed: int) -> Network:
+    """input → stream → layer norm → query, key, value → scores → mix → stream (residual) → GELU → readout.
+
+    Which operand of each product stays is drawn too.
+    """
+    rng = np.random.default_rng(seed)
+    heads, size, tokens = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 6))
+    width = heads * size
+    columns = int(rng.integers(1, 3))
+    grid = (width, tokens, columns)
+    places = tokens * columns
+
+    def coding() -> Coding:
+        steps = np.cumsum(rng.uniform(0.2, 1.0, rng.integers(1, 9)))
+        return [SFN(tuple(steps), tuple(steps + 0.1), True), MTN(int(rng.integers(1, 9)), 0.5, True), Graded(4, True)][
+            rng.integers(3)
+        ]
+
+    def matrix(out: int, into: int) -> np.ndarray:
+        return rng.normal(0, 0.6, (out, into, 1, 1))
+
+    populations = [
+        Population("x", (2, tokens, columns), Graded(4, True), 0.1, role="input"),
+        Population("stream", grid, Stream(8), 0.02, bias=rng.normal(0, 0.3, grid)),
+        Population("norm", grid, coding(), 0.4, function="layer_norm", epsilon=1e-5),
+        Population("query", grid, coding(), 0.3),
+        Population("key", grid, coding(), 0.3),
+        Population("value", grid, coding(), 0.3),
+        Population("scores", (heads, places, places), SFN.uniform(8), 1 / 8, function="softmax"),
+        Population("mix", grid, coding(), 0.2),
+        Population("more", grid, coding(), 0.3, function="gelu"),
+        Population("y", (3, tokens, columns), Readout(), role="output"),
+    ]
+    queries, attention = (("left", "right"), ("right", "left"))[rng.integers(2)], int(rng.integers(2))
+    ends = {"left": "query", "right": "key"}
+    stay, go = queries
+    mix_stay, mix_go = (("left", "right"), ("right", "left"))[attention]
+    mixed = {"left": "scores", "right": "value"}
+    projections = [
+        Conv2d("x", "stream", matrix(width, 2)),
+        Elementwise("stream", "norm", np.ones(1)),
+        *(Conv2d("norm", name, matrix(width, width), groups=1) for name in ("query", "key", "value")),
+        Stationary(ends[stay], "scores", "scores", stay, heads),
+        Product(ends[go], "scores", "scores", go, heads, ends[stay], 0.5),
+        Stationary(mixed[mix_stay], "mix", "mix", mix_stay, heads),
+        Product(mixed[mix_go], "mix", "mix", mix_go, heads, mixed[mix_stay]),
+        Elementwise("stream", "more", np.ones(1)),
+        Conv2d("mix", "more", matrix(width, width)),
+        Conv2d("more", "y", matrix(3, width)),
+    ]
+    return Network(tuple(populations), tuple(projections), "attention")

@@ -61,8 +61,32 @@ ROUTER_PRICE = (ROUTER * FULL, ROUTER * VALUE, 2.3 / TRUENORTH_SUPPLY)
 LINK_PRICE = (0.049 * 32 * NODE, 0.0404 * 32 * NODE, 0.049 * 32)
 PACKET_PRICE = (SRAM_2K32 + 32 * FLIP_FLOP * FULL, 32 * FLIP_FLOP * VALUE, 1.7 * NODE / (HP14(0.75) / HP45(0.9)))
 
+# Function unit: 24 x 16-bit multiply, 24-bit add, table of 64 (16) segments of 32 bits; SENECA's instructions at 22 nm.
+MULTIPLY, MULTIPLY_LOW, ADD = 674 / 56 * 24 * 15, 871 * (24 * 15) / (16 * 7), 311
+TABLE, TABLE_LOW = 1.9 * 64 * 32 * PER_GATE, 1.9 * 16 * 32 * PER_GATE
+FROM_22 = at_28(0.9) / between(22, 20, 32, HP20(0.8), HP32(0.8))
+WEIGHT_WRITE = 19.6 / 25.9
+
 # action -> (value, low, high) in pJ
 ENERGY = {
+    "weight_write": tuple(
+        WEIGHT_WRITE * read for read in (SRAM_64K64, 0.047 * 64 / TRUENORTH_SUPPLY, SRAM_64K64 * HOROWITZ)
+    ),
+    "gelu": (
+        (TABLE + MULTIPLY + ADD) * VALUE,
+        (TABLE_LOW + MULTIPLY_LOW + ADD) * LOW,
+        (8 * 1.4 + 3.9) * FROM_22,
+    ),
+    "softmax": (
+        (TABLE + 2 * MULTIPLY + 4 * ADD) * VALUE,
+        (TABLE_LOW + 2 * MULTIPLY_LOW + 4 * ADD) * LOW,
+        (12 * 1.4 + 2 * 3.9) * FROM_22,
+    ),
+    "layer_norm": (
+        (2 * MULTIPLY + 3 * ADD) * VALUE,
+        (2 * MULTIPLY_LOW + 3 * ADD) * LOW,
+        (6 * 1.4 + 2 * 3.9) * FROM_22,
+    ),
     "axon_lookup": (AXONS, AXONS * LOP, AXONS * HOROWITZ),
     # multiplexer of N words x W bits: 1.9 N W gates
     "decode_read": (1.9 * 32 * 8 * PER_GATE * VALUE, 1.9 * 8 * 8 * PER_GATE * LOW, SRAM_2K32),
@@ -78,6 +102,7 @@ ENERGY = {
     "compare": (75 * COMPARE_24 * VALUE, 0.015 * COMPARE_24 * NODE, (2113 - 722) / 7 * COMPARE_24 * FULL),
     "encode": (13 * PER_GATE * VALUE, 13 * PER_GATE * LOW, 38 * PER_GATE * FULL),
     "requantise": (674 / 56 * 24 * 15 * VALUE, 871 * (24 * 15) / (16 * 7) * LOW, 1248 / 56 * 24 * 15 * FULL),
+    "leak": (674 / 56 * 24 * 15 * VALUE, 871 * (24 * 15) / (16 * 7) * LOW, 1248 / 56 * 24 * 15 * FULL),
     "packet": PACKET_PRICE,
     "barrier": tuple(2 * sum(part) for part in zip(PACKET_PRICE, ROUTER_PRICE, LINK_PRICE, strict=True)),
     "router_flit": ROUTER_PRICE,
@@ -91,12 +116,14 @@ BIT = (cacti(0.22, 0.10), cacti(0.20, 0.09), cacti(0.24, 0.11))
 ROUTER_4VC = 1405 + 190 * 32 + 3 * 20 * 6.38 * 32  # three more times the 20 buffer words
 LANE = 185 + 492 + 56 * 5.67
 CONTROL = 2 * 252 * 5.67
+FUNCTION_UNIT = 9 * 16 * 15 + 2 * 185 + 1.9 * 64 * 32 + 96 * 5.67
 # component -> (value, low, high) in µm²
 AREA = {
     "weight_memory": tuple(64 * 8192 * bit for bit in BIT),
     "state_memory": tuple(8 * 8192 * bit for bit in BIT),
     "axon_table": tuple(1024 * 32 * bit for bit in BIT),
     "synapse_lane": (LANE * GATE[0], LANE * GATE[1] * 0.85, LANE * GATE[2] * 1.15),
+    "function_unit_lane": (FUNCTION_UNIT * GATE[0], FUNCTION_UNIT * GATE[1] * 0.85, FUNCTION_UNIT * GATE[2] * 1.15),
     "control": (CONTROL * GATE[0], CONTROL * GATE[1] / 2, CONTROL * GATE[2] * 2),
     "gate_equivalent": GATE,
     "router": tuple(ROUTER_4VC * factor for factor in (0.37, 0.25, 0.46)),

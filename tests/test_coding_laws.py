@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sfnhw.chip.threshold_unit import KINDS, update_cost
 from sfnhw.errors import ChipError, InputError
-from sfnhw.neurons import CODINGS, IF, MTN, SFN, TTFS, Graded, Polarity, coding_from_config
+from sfnhw.neurons import CODINGS, IF, MTN, SFN, TTFS, Coding, Graded, Polarity, coding_from_config
 from sfnhw.numerics import Numerics
 
 WIDE = Numerics(threshold_bits=32, accumulator_bits=48)
@@ -60,7 +60,15 @@ def step_error(coding):
 
 def test_every_kind_is_drawn():
     """A new coding is drawn above, or (a leaky neuron: no staircase of its own) has laws of its own elsewhere."""
-    assert set(CODINGS) - {"events", "readout"} <= {"sfn", "mtn", "if", "polarity", "ttfs", "graded", "lif"}
+    assert set(CODINGS) - {"events", "readout", "stream", "relay"} <= {
+        "sfn",
+        "mtn",
+        "if",
+        "polarity",
+        "ttfs",
+        "graded",
+        "lif",
+    }
 
 
 @given(codings(), st.lists(sixty_fourths, min_size=1, max_size=30))
@@ -253,7 +261,7 @@ def test_what_the_threshold_unit_must_serve(coding, spacing, thresholds):
         (IF(4, signed=True), set(KINDS)),
         (TTFS(4), set(KINDS)),
     ],
-    ids=str,
+    ids=lambda v: v.kind if isinstance(v, Coding) else "",
 )
 def test_units_that_serve_a_coding(coding, kinds):
     for kind in kinds:

@@ -63,7 +63,7 @@ def test_torch_agrees_with_record(options, both):
     module, x = signed() if both else small()[:2]
     network = convert(module, x, **options)
     assert any(p.coding.signed for p in network.populations if p.role == "hidden") == both
-    plan, _ = trace(module, x.shape[1:], signed=both)
+    plan = trace(module, x.shape[1:], signed=both).plan
     codings = {p.name: p.coding for p in network.populations}
     scales = {p.name: p.scale for p in network.populations}
     outputs, rate = Evaluator(plan).coded(x, codings, scales)

@@ -29,6 +29,12 @@ def torch_sums(lowered, p, q, level):
     elif p.kind == "average_pool":
         y = torch.nn.functional.avg_pool2d(x, p.kernel, p.stride, p.padding, divisor_override=1)
         y = y * w.reshape(-1, 1, 1)
+    elif p.kind == "transposed_conv2d":
+        f = torch.nn.functional.conv_transpose2d
+        y = f(x, w, None, p.stride, p.padding, p.output_padding, p.groups, p.dilation)
+    elif p.kind == "upsample":
+        y = torch.nn.functional.interpolate(x, scale_factor=p.factor, mode="nearest")
+        y = y * w.reshape(-1, 1, 1)
     elif p.kind == "elementwise":
         y = x * w.reshape(-1, *[1] * (len(target.shape) - 1))
     else:
@@ -138,7 +144,7 @@ def torch_spike_times(lowered, inputs):
     return {name: torch.stack([x.reshape(samples, -1) for x in steps], 1).numpy() for name, steps in trains.items()}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 100_000),
     st.sampled_from([1, 3]),
@@ -156,8 +162,9 @@ def test_recording_equals_torch_exactly(seed, T, recurrent, sharing, weight_bits
     expected = torch_levels(lower(network, numerics, sharing), image)
     for name, levels in expected.items():
         assert np.array_equal(got.activity.levels[name], levels), name
-    lsb = lower(network, numerics, sharing).populations["result"].lsb
-    assert np.array_equal(got.outputs, expected["result"][:, -1] * lsb / T)
+    lowered = lower(network, numerics, sharing)
+    outputs = [expected[p.name][:, -1] * lowered.populations[p.name].lsb / T for p in network.outputs]
+    assert np.array_equal(got.outputs, np.concatenate(outputs, axis=1))
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,7 +185,8 @@ def test_spike_times_equal_torch_exactly(seed, T, sharing, weight_bits):
     expected = torch_spike_times(lowered, image[:, 0])
     for name, levels in expected.items():
         assert np.array_equal(got.activity.levels[name], levels), name
-    assert np.array_equal(got.outputs, expected["result"][:, 0] * lowered.populations["result"].lsb)
+    outputs = [expected[p.name][:, 0] * lowered.populations[p.name].lsb for p in network.outputs]
+    assert np.array_equal(got.outputs, np.concatenate(outputs, axis=1))
     hidden = [p.name for p in network.populations if p.role == "hidden"]
     assert all((got.activity.sent(network, name).sum(axis=1) <= 1).all() for name in hidden), "one spike a neuron"
 

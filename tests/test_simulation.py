@@ -18,7 +18,7 @@ from sfnhw.sim.counts import projection_arithmetic
 from sfnhw.sim.packet_kernel import LATENCY_BINS
 from sfnhw.sim.tables import sent_neurons
 from tests.naive import PacketTwin, count
-from tests.networks import chain, random_activity, random_network
+from tests.networks import chain, random_activity, random_attention, random_network
 
 REFERENCE = load_chip("reference")
 
@@ -78,6 +78,27 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
         )
         assert (counts.ends == 2 * working).all()
         assert (counts.readies[~slices.is_input].sum(axis=1) == 2 * network.updates).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000), chips(modes=("dataflow",)), st.floats(0, 1))
+def test_attention_is_counted_as_a_brute_force_walk_says_and_timed_as_the_naive_twin(seed, chip, rate):
+    """Products of spikes: what streams meets what stays, what stays is written; every cycle as in the twin."""
+    network = random_attention(seed)
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, samples=1, rate=rate)
+    result = simulate(mapping, activity, threads=1)
+    walked = count(mapping, activity)
+    assert int(result.counts.sent.sum()) == walked["packets"]
+    assert int(result.counts.delivered.sum()) == walked["delivered"]
+    assert int(result.counts.row_packets.sum()) == walked["lookups"]
+    assert int(result.counts.row_synapses.sum()) == walked["operations"]
+    analytic = simulate(mapping, activity, fidelity="analytic")
+    assert result.counts.equals(analytic.counts)
+    assert np.array_equal(result.actions.core, analytic.actions.core)
+    twin = PacketTwin(result.tables)
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    assert result.timing.packet_latency_sum == sum(twin.latencies)
 
 
 @settings(max_examples=40, deadline=None)

@@ -59,6 +59,7 @@ def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
         "synapse_lanes": _area(chip, "synapse_lane").times(chip.core.synapse_lanes),
         "threshold_unit": gates,
         "threshold_registers": register_area(chip, unit.registers),
+        "function_unit": _area(chip, "function_unit_lane").times(chip.core.function_unit.lanes),
         "control": _area(chip, "control"),
         "router": _area(chip, "router"),
     }

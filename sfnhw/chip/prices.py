@@ -16,6 +16,7 @@ AREA_TERMS: dict[str, str] = {
     "state_memory": "state memory of one core, with its periphery",
     "axon_table": "axon table of one core",
     "synapse_lane": "one synapse lane: multiplier, adder, pipeline registers",
+    "function_unit_lane": "one lane of the function unit: multiplier, adders, table",
     "control": "sequencer and packet interface of one core",
     "gate_equivalent": "one gate equivalent (NAND2): the threshold unit is counted in these",
     "router": "one router with its buffers",

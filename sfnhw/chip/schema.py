@@ -46,6 +46,15 @@ class ThresholdUnit(Part):
     )
 
 
+class FunctionUnit(Part):
+    """What computes GELU, softmax and layer norm, between the accumulator and the threshold unit."""
+
+    lanes: int = entry("values", "values that enter at once; 0 is a core without a function unit", ge=0, le=256)
+    gelu_cycles: int = entry("cycles", "one value of a lane, GELU", ge=1, le=10_000)
+    softmax_cycles: int = entry("cycles", "one value of a lane, softmax: all passes over the row", ge=1, le=10_000)
+    layer_norm_cycles: int = entry("cycles", "one value of a lane, layer norm: all passes", ge=1, le=10_000)
+
+
 class Core(Part):
     """One core: axon table, synapse lanes, memories and threshold unit."""
 
@@ -63,9 +72,10 @@ class Core(Part):
     )
     synapse_lanes: int = entry("per cycle", "synaptic operations a cycle", ge=1, le=1024)
     axon_cycles: int = entry("cycles", "one axon look-up", ge=1, le=1000)
-    weight_memory: Memory = entry("", "weights, explicit synapse indices, biases")
+    weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
     state_memory: Memory = entry("", "accumulators")
     threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
+    function_unit: FunctionUnit = entry("", "GELU, softmax and layer norm; pipelined with the threshold unit")
 
 
 class Noc(Part):

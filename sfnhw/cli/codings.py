@@ -103,4 +103,5 @@ def _need_text(need: Any) -> str:
         text = f"{need.thresholds} {need.spacing}" if need.thresholds > 1 else "1"
     else:
         text = {"requantise": "multiply, shift", "none": "none"}[need.kind]
+    text += ", leaks" if need.leaks else ""
     return text + (", keeps v" if need.keeps_residual else "")

@@ -13,7 +13,7 @@ from sfnhw.convert.options import Options
 from sfnhw.convert.plan import Plan, Planned
 from sfnhw.convert.samples import Sample
 from sfnhw.errors import ConversionError, InputError
-from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout
+from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout, Stream
 
 Reals = NDArray[np.float64]
 
@@ -33,7 +33,11 @@ class Assignment:
 
 def thetas_of(plan: Plan, samples: dict[str, Sample], options: Options) -> dict[str, Reals]:
     """θ (channels,) of every hidden population; it does not depend on λ."""
-    return {p.name: _theta(p, samples[p.name], options) for p in plan.populations.values() if p.role == "hidden"}
+    return {
+        p.name: _theta(p, samples[p.name], options, plan.has_one_scale(p.name))
+        for p in plan.populations.values()
+        if p.role == "hidden"
+    }
 
 
 def assign(
@@ -52,6 +56,8 @@ def assign(
         elif planned.function == "max":
             source = plan.into(name)[0].source
             codings[name], scales[name] = codings[source], scales[source]
+        elif plan.is_stream(name):
+            codings[name], scales[name] = _stream(planned, samples[name], options)
         else:
             rule = _sfn if options.coding == "sfn" else _fixed
             codings[name], scales[name] = rule(planned, samples[name], thetas[name], options, lam)
@@ -64,11 +70,21 @@ def _input(planned: Planned, sample: Sample, bits: int) -> tuple[Coding, Reals]:
     return coding, np.full(planned.shape[0], (largest if largest > 0 else 1.0) / coding.max_level)
 
 
-def _theta(planned: Planned, sample: Sample, options: Options) -> Reals:
-    """θ of each channel, at least `LEAST_THETA` of the population's own; 1 where nothing ever fires."""
+def _stream(planned: Planned, sample: Sample, options: Options) -> tuple[Coding, Reals]:
+    """One step for all channels, up to the largest value."""
+    coding = Stream(options.stream_bits)
+    largest = float(sample.largest.max())
+    return coding, np.full(planned.shape[0], (largest if largest > 0 else 1.0) / coding.max_level)
+
+
+def _theta(planned: Planned, sample: Sample, options: Options, one_scale: bool) -> Reals:
+    """θ of each channel, at least `LEAST_THETA` of the population's own; 1 where nothing ever fires.
+
+    Behind a softmax θ is the maximum (θ_softmax of arXiv 2510.23383): a row's few large weights must not be cut off.
+    """
 
     def rule(some: Sample) -> Reals:
-        if options.theta_rule == "max":
+        if options.theta_rule == "max" or planned.function == "softmax":
             return some.largest
         if options.theta_rule == "mse":
             return optimal_clip(some.magnitudes, some.largest, _staircase(planned, options))
@@ -77,7 +93,7 @@ def _theta(planned: Planned, sample: Sample, options: Options) -> Reals:
     shared = float(rule(sample.pooled)[0])
     if shared <= 0:
         return np.ones(planned.shape[0])
-    own = rule(sample) if options.theta_sharing == "channel" else np.full(planned.shape[0], shared)
+    own = rule(sample) if options.theta_sharing == "channel" and not one_scale else np.full(planned.shape[0], shared)
     return np.maximum(own, LEAST_THETA * shared)
 
 
@@ -119,6 +135,13 @@ def _fixed(planned: Planned, sample: Sample, theta: Reals, options: Options, lam
 
 def _coding(planned: Planned, options: Options) -> Coding:
     """Return the coding of a population, but for what is fitted to its activations."""
+    if planned.signed and options.coding == "lif":
+        raise ConversionError(
+            f"layer {planned.name!r} has values of both signs (no ReLU follows it), and a LIF neuron has one",
+            field="coding",
+            found="lif",
+            expected="another coding, or a ReLU behind that layer",
+        )
     try:
         return RULES[options.coding](planned.signed, options)
     except InputError as error:
@@ -147,6 +170,13 @@ def _ttfs(signed: bool, options: Options) -> Coding:
     return TTFS(options.timesteps, options.potential, signed)
 
 
+def _lif(signed: bool, options: Options) -> Coding:
+    """As `if`; what leaks away is lost: nothing makes up for it but a smaller λ."""
+    assert options.timesteps is not None
+    assert options.beta is not None
+    return LIF(options.timesteps, options.beta, reset=options.reset, initial_potential=options.potential, signed=signed)
+
+
 def _graded(signed: bool, options: Options) -> Coding:
     return Graded(options.bits, signed)
 
@@ -159,6 +189,7 @@ def _capped(scale: Reals, top: float, planned: Planned) -> Reals:
 RULES: dict[str, Callable[[bool, Options], Coding]] = {
     "mtn": _mtn,
     "if": _if,
+    "lif": _lif,
     "polarity": _polarity,
     "ttfs": _ttfs,
     "graded": _graded,

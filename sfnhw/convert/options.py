@@ -8,7 +8,8 @@ import numpy as np
 from sfnhw.errors import ConversionError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "coding": ("sfn", "mtn", "if", "polarity", "ttfs", "graded"),
+    "coding": ("sfn", "mtn", "if", "lif", "polarity", "ttfs", "graded"),
+    "reset": ("subtract", "zero"),
     "decode": ("mean", "midpoint", "threshold"),
     "spacing": ("uniform", "power-of-two", "density", "lloyd-max", "free"),
     "rounding": ("floor", "nearest"),
@@ -21,8 +22,8 @@ SPACINGS = {
     "sfn": ("uniform", "power-of-two", "density", "lloyd-max"),
     "mtn": ("uniform", "power-of-two", "free"),
 }
-OVER_TIME = ("if", "ttfs")  # codings that need `timesteps`
-POTENTIAL = ("mtn", "if", "polarity", "ttfs")  # codings with an initial potential
+OVER_TIME = ("if", "lif", "ttfs")  # codings that need `timesteps`
+POTENTIAL = ("mtn", "if", "lif", "polarity", "ttfs")  # codings with an initial potential
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class Options:
     spike_weight: float = 0.01
     search_samples: int = 512
     input_bits: int = 8
+    stream_bits: int = 16
     seed: int = 0
+    beta: float | None = None
+    reset: str = "subtract"
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -60,6 +64,7 @@ class Options:
             ("lambda_budget", 1, 10_000),
             ("search_samples", 1, 10**9),
             ("input_bits", 2, 16),
+            ("stream_bits", 4, 16),
         ):
             self._check(name, isinstance(getattr(self, name), int), low, high, f"an integer from {low} to {high}")
         self._check("quantile", True, 0, 1, "a share above 0, at most 1", above=True)
@@ -72,6 +77,13 @@ class Options:
             )
         if self.coding not in OVER_TIME and self.timesteps not in (None, 1):
             raise ConversionError(field="timesteps", found=self.timesteps, expected=f"1 with coding={self.coding!r}")
+        if self.coding == "lif":
+            self._check("beta", True, 0, 1, "a decay factor of one timestep, above 0, at most 1", above=True)
+        elif self.beta is not None or self.reset != "subtract":
+            field = "beta" if self.beta is not None else "reset"
+            raise ConversionError(
+                "only a leaky neuron has it", field=field, found=getattr(self, field), expected="coding='lif'"
+            )
         if self.lam is not None:
             self._check("lam", True, 0, 1e6, "a number above 0", above=True)
         bounds = self.search_range

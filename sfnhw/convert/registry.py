@@ -12,7 +12,19 @@ if TYPE_CHECKING:
 Builder = Callable[["Plan", Call], Value]
 
 # One file for each family of operations; each registers its own when it is imported.
-FAMILIES = ("linear", "convolution", "normalisation", "activation", "pooling", "arithmetic", "reshaping", "joining")
+FAMILIES = (
+    "linear",
+    "convolution",
+    "normalisation",
+    "activation",
+    "functions",
+    "attention",
+    "pooling",
+    "arithmetic",
+    "reshaping",
+    "joining",
+    "upsampling",
+)
 
 _BUILDERS: dict[str, Builder] = {}
 
@@ -54,7 +66,6 @@ def registered() -> tuple[str, ...]:
 
 # What to do about operations that people meet first; by short name.
 ADVICE = {
-    "gelu": "use ReLU instead, and fine-tune; function units for GELU are not built yet",
     "silu": "use ReLU instead, and fine-tune",
     "hardswish": "use ReLU instead, and fine-tune",
     "leaky_relu": "use ReLU instead, and fine-tune: a spike code of this kind has one slope",
@@ -62,14 +73,10 @@ ADVICE = {
     "prelu": "use ReLU instead, and fine-tune",
     "sigmoid": "use ReLU instead, and fine-tune; a sigmoid is converted only as the last operation",
     "tanh": "use ReLU instead, and fine-tune",
-    "softmax": "a softmax is converted only as the last operation",
-    "layer_norm": "use batch norm, which folds into the weights; function units for LayerNorm are not built yet",
     "group_norm": "use batch norm, which folds into the weights",
     "instance_norm": "use batch norm, which folds into the weights",
-    "scaled_dot_product_attention": "products of activations are not built yet",
-    "matmul": "products of activations are not built yet; with a constant use torch.nn.Linear",
-    "bmm": "products of activations are not built yet",
-    "conv_transpose2d": "use upsampling by a stride of the layers before, or a convolution",
+    "upsample_bilinear2d": "use nearest-neighbour upsampling by a whole factor, or a transposed convolution",
+    "upsample_bicubic2d": "use nearest-neighbour upsampling by a whole factor, or a transposed convolution",
     "conv3d": "networks of one or two spatial dimensions are supported",
     "lstm": "recurrent layers are not converted",
     "gru": "recurrent layers are not converted",

@@ -11,20 +11,29 @@ from sfnhw.network import Projection
 
 Shape = tuple[int, ...]
 Reals = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+# Samples of the example that is traced: an axis that is not the sample axis rarely has this size by chance.
+EXAMPLE_SAMPLES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spikes:
     """What a population sends.
 
     Attributes
     ----------
     population : its name in the plan.
-    shape : as the module sees it, without the sample axis; a flattening changes only this.
+    index : which neuron each element of the module's tensor is, see `sfnhw.convert.layout`.
     """
 
     population: str
-    shape: Shape
+    index: Index
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +43,9 @@ class Sum:
     Attributes
     ----------
     terms : projections whose target is still open (an empty name).
-    bias : (channels,) of the population that the sum will become.
+    bias : (channels,) or (neurons,) of the population that the sum will become.
     grid : shape of that population.
-    shape : as the module sees it, without the sample axis.
+    index : which of its neurons each element of the module's tensor is.
     name : layer that the population is named after.
     nonnegative : whether the sum cannot be below zero (an average of unsigned values).
     """
@@ -44,9 +53,14 @@ class Sum:
     terms: tuple[Projection, ...]
     bias: Reals
     grid: Shape
-    shape: Shape
+    index: Index
     name: str
     nonnegative: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +69,14 @@ class Pooled:
 
     inner: "Sum | Spikes"
     window: dict[str, Any]
-    shape: Shape
+    grid: Shape
+    index: Index
     name: str
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +85,41 @@ class OnHost:
 
     inner: "Value"
     function: str
-    shape: Shape
 
 
 @dataclass(frozen=True)
 class Unknown:
     """The result of an operation that is not supported; whatever uses it is passed over."""
 
-    shape: Shape
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """What an operation with several results gives (`unbind`, `chunk`); `getitem` picks one."""
+
+    parts: tuple["Value", ...]
 
 
-Value = Spikes | Sum | Pooled | OnHost | Unknown
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """A concatenation: values of several populations in one tensor.
+
+    Attributes
+    ----------
+    parts : the values.
+    index : which element of which part each element of the tensor is: the elements of the first part are numbered from
+        0 in memory order, those of the second follow, and so on.
+    """
+
+    parts: tuple["Spikes | Sum | Pooled", ...]
+    index: Index
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
+
+
+Value = Spikes | Sum | Pooled | OnHost | Unknown | Several | Joined
 
 
 class UnsupportedError(Exception):
@@ -96,7 +140,8 @@ class Call:
     path : the layer's own module path ("" for the module itself).
     leaf : whether that module is torch's own (`torch.nn.Conv2d`) rather than one of the user's blocks.
     arguments : by the operation's own argument names: values, arrays, numbers, lists, None.
-    shape : of the result, without the sample axis.
+    shape : of the result, with the sample axis.
+    last : whether only the module's result uses it.
     """
 
     operation: str
@@ -104,6 +149,7 @@ class Call:
     leaf: bool
     arguments: dict[str, Any] = field(default_factory=dict)
     shape: Shape = ()
+    last: bool = False
 
     @property
     def short(self) -> str:
@@ -116,13 +162,22 @@ class Call:
         return self.path if self.path and self.leaf else ".".join(part for part in (self.path, self.short) if part)
 
     def value(self, name: str) -> "Spikes | Sum | Pooled":
+        """Argument of one population; raises UnsupportedError where it is something else."""
+        value = self.any_value(name)
+        if isinstance(value, Joined):
+            raise UnsupportedError(
+                f"works on a concatenation of {len(value.parts)} parts", "let a convolution or linear layer come first"
+            )
+        return value
+
+    def any_value(self, name: str) -> "Spikes | Sum | Pooled | Joined":
         """Argument that comes from the network's input; raises UnsupportedError where it is something else."""
         value = self.arguments.get(name)
         if isinstance(value, OnHost):
             raise UnsupportedError(
                 f"works on the result of {value.function}", f"{value.function} is converted only as the last operation"
             )
-        if not isinstance(value, Spikes | Sum | Pooled):
+        if not isinstance(value, Spikes | Sum | Pooled | Joined):
             raise UnsupportedError(
                 f"its argument {name!r} does not depend on the network's input", "fold it into the weights"
             )

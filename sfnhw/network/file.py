@@ -120,6 +120,7 @@ def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Network:
                 function=config["function"],
                 bias=take(prefix + "bias", f"bias of population {name!r}") if config["bias"] else None,
                 statistics=statistics,
+                epsilon=config.get("epsilon", 0.0),
             )
         )
     projections: list[Projection] = []

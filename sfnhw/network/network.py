@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sfnhw.errors import NetworkError, nearest
 from sfnhw.network.population import Population
-from sfnhw.network.projections import MaxPool, Projection
+from sfnhw.network.products import check_products
+from sfnhw.network.projections import MaxPool, Product, Projection, Stationary
 
 if TYPE_CHECKING:
     import networkx
@@ -67,6 +68,7 @@ class Network:
                 )
         self._check_window()
         self.order  # noqa: B018  raises where a cycle has no delay
+        check_products(self)
 
     def _check_projection(self, projection: Projection) -> None:
         source, target = self[projection.source], self[projection.target]
@@ -86,6 +88,8 @@ class Network:
             raise NetworkError(
                 "max pooling passes levels on, so both ends need one coding and scale", field=projection.label
             )
+        if isinstance(projection, Product):
+            self[projection.operand]
         if pools and len(self.into(target.name)) > 1:
             raise NetworkError("a max population takes one projection", field=projection.label)
 
@@ -160,6 +164,11 @@ class Network:
         return self.timesteps // self.window
 
     @cached_property
+    def has_products(self) -> bool:
+        """Whether any population multiplies two others' spikes (attention)."""
+        return any(isinstance(p, Product | Stationary) for p in self.projections)
+
+    @cached_property
     def has_delays(self) -> bool:
         """Whether any projection carries a delay."""
         return any(_delay(p) for p in self.projections)
@@ -198,6 +207,15 @@ class Network:
     def macs(self) -> int:
         """Multiply-accumulates of one dense inference (one timestep), pooling and residuals included."""
         return sum(p.macs(self[p.source], self[p.target]) for p in self.projections if not isinstance(p, MaxPool))
+
+    @property
+    def dense_macs(self) -> int:
+        """Multiply-accumulates of one dense inference as frameworks count them (`torch.utils.flop_counter` / 2).
+
+        Products with zero padding count; pooling, residuals, upsampling and biases do not. `macs` is the other way
+        round, since a chip does no work for padding, and adds what it pools.
+        """
+        return sum(p.dense_macs(self[p.source], self[p.target]) for p in self.projections)
 
     @property
     def parameters(self) -> int:

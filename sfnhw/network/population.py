@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.errors import NetworkError
+from sfnhw.errors import InputError, NetworkError, nearest
 from sfnhw.network.block import Block
+from sfnhw.network.functions import FUNCTIONS
 from sfnhw.neurons import Coding, Events, Graded, Readout
 
 
@@ -23,8 +24,12 @@ class Population:
     scale : (channels,) real value of one unit of the coding (λθ for SFN, θ for IF, the step for graded).
     role : where the values come from and go to.
     function : applied before the coding. `relu` is what an unsigned coding does by itself; `max` keeps the largest
-        level of a pooling window and sends it on as it is.
-    bias : (channels,) real value added once each timestep, or None.
+        level of a pooling window and sends it on as it is; `gelu`, `gelu_tanh`, `softmax` (over each row of each
+        channel) and `layer_norm` (over the channels of each position) need a function unit, see
+        `sfnhw.network.functions`.
+    epsilon : of `layer_norm`.
+    bias : (channels,), or for each neuron by itself of the population's shape (a position embedding): real value added
+        once each timestep; or None.
     statistics : calibration record of the real-valued activations, each (channels,): `max`, `quantile`, ...;
         what `recode` needs to choose another coding's scale.
     """
@@ -34,9 +39,10 @@ class Population:
     coding: Coding
     scale: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     role: Literal["input", "hidden", "output"] = "hidden"
-    function: Literal["identity", "relu", "max"] = "identity"
+    function: str = "identity"
     bias: NDArray[np.float64] | None = None
     statistics: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         where = f"population {self.name!r}"
@@ -58,18 +64,32 @@ class Population:
         object.__setattr__(self, "scale", scale)
         if self.bias is not None:
             bias = np.asarray(self.bias, float)
-            if bias.shape != (self.channels,):
-                raise NetworkError(field=f"{where}.bias", found=bias.shape, expected=f"shape ({self.channels},)")
+            if bias.shape not in ((self.channels,), shape):
+                raise NetworkError(
+                    field=f"{where}.bias", found=bias.shape, expected=f"shape ({self.channels},) or {shape}"
+                )
             if not np.isfinite(bias).all():
                 raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
             object.__setattr__(self, "bias", bias)
         self._check_role(where)
+        try:
+            self.coding.check_channels(self.channels)
+        except InputError as error:
+            raise NetworkError(str(error), field=f"{where}.coding") from None
 
     def _check_role(self, where: str) -> None:
         if self.role not in ("input", "hidden", "output"):
             raise NetworkError(field=f"{where}.role", found=self.role, expected="'input', 'hidden' or 'output'")
-        if self.function not in ("identity", "relu", "max"):
-            raise NetworkError(field=f"{where}.function", found=self.function, expected="'identity', 'relu' or 'max'")
+        known = ["identity", "relu", "max", *FUNCTIONS]
+        if self.function not in known:
+            hint = nearest(str(self.function), known)
+            raise NetworkError(
+                field=f"{where}.function", found=self.function, expected=f"one of {', '.join(known)}{hint}"
+            )
+        if not isinstance(self.epsilon, int | float) or not np.isfinite(self.epsilon) or self.epsilon < 0:
+            raise NetworkError(field=f"{where}.epsilon", found=self.epsilon, expected="a finite number ≥ 0")
+        if self.needs_function_unit and self.role != "hidden":
+            raise NetworkError(f"{self.function} is for hidden populations", field=f"{where}.role", found=self.role)
         if self.function in ("relu", "max") and self.coding.signed:
             raise NetworkError(f"{self.function} needs an unsigned coding", field=f"{where}.coding", found=self.coding)
         if (self.role == "output") != isinstance(self.coding, Readout):
@@ -84,6 +104,11 @@ class Population:
             )
         if self.role != "input" and isinstance(self.coding, Events):
             raise NetworkError("only an input is coded as events", field=f"{where}.coding")
+
+    @property
+    def needs_function_unit(self) -> bool:
+        """Whether its function is more than what accumulators and thresholds do by themselves."""
+        return self.function in FUNCTIONS
 
     @property
     def size(self) -> int:
@@ -133,4 +158,4 @@ class Population:
             "role": self.role,
             "function": self.function,
             "bias": self.bias is not None,
-        }
+        } | ({"epsilon": self.epsilon} if self.epsilon else {})

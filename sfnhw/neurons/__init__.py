@@ -7,17 +7,23 @@ from sfnhw.neurons.base import Bank, Coding, FireTable, ThresholdNeed, registers
 from sfnhw.neurons.events import Events
 from sfnhw.neurons.graded import Graded
 from sfnhw.neurons.integrate_fire import IF
+from sfnhw.neurons.leaky_integrate_fire import LIF
 from sfnhw.neurons.mtn import MTN
 from sfnhw.neurons.polarity import Polarity
 from sfnhw.neurons.readout import Readout
+from sfnhw.neurons.relay import Relay
 from sfnhw.neurons.sfn import SFN
+from sfnhw.neurons.stream import Stream
 from sfnhw.neurons.ttfs import TTFS
 
-CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Polarity, TTFS, Graded, Events, Readout)}
+CODINGS: dict[str, type[Coding]] = {
+    c.kind: c for c in (SFN, MTN, IF, LIF, Polarity, TTFS, Graded, Events, Stream, Relay, Readout)
+}
 
 __all__ = [
     "CODINGS",
     "IF",
+    "LIF",
     "MTN",
     "SFN",
     "TTFS",
@@ -28,6 +34,8 @@ __all__ = [
     "Graded",
     "Polarity",
     "Readout",
+    "Relay",
+    "Stream",
     "ThresholdNeed",
     "coding_from_config",
     "registers",

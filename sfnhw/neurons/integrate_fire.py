@@ -12,7 +12,7 @@ from sfnhw.numerics import Numerics
 
 @dataclass(frozen=True)
 class IF(Coding):
-    """Integrate-and-fire with soft reset: v ← v + x(t); spike if v ≥ αθ, then v ← v − αθ. θ is the population's scale.
+    """Integrate-and-fire: v ← v + x(t); spike if v ≥ αθ, then v ← v − αθ (or 0). θ is the population's scale.
 
     Attributes
     ----------
@@ -23,6 +23,7 @@ class IF(Coding):
         spikes may go negative, as the value may; in an unsigned population there are no negative spikes at all.
     threshold_scale : α; the neuron fires at αθ while its spike stays worth θ, so that α < 1 makes up for what few
         steps round away. `convert` can fit it.
+    reset : "subtract" (soft reset), or "zero".
 
     The value of the train is θ/T times its sum of spikes.
     Source: arXiv 2510.23383, IF equations; soft reset: Rueckauer et al. 2017; threshold and spike scaled apart:
@@ -40,6 +41,7 @@ class IF(Coding):
     initial_potential: float = 0.0
     signed: bool = False
     threshold_scale: float = 1.0
+    reset: str = "subtract"
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or self.steps < 1:
@@ -57,6 +59,8 @@ class IF(Coding):
             )
         if not isinstance(self.threshold_scale, int | float) or not 0 < self.threshold_scale < np.inf:
             raise InputError(field="if.threshold_scale", found=self.threshold_scale, expected="a number above 0")
+        if self.reset not in ("subtract", "zero"):
+            raise InputError(field="if.reset", found=self.reset, expected="'subtract' or 'zero'")
 
     @property
     def timesteps(self) -> int:
@@ -67,6 +71,11 @@ class IF(Coding):
     def max_level(self) -> int:
         """A unit spike."""
         return 1
+
+    @property
+    def threshold(self) -> float:  # type: ignore[override]
+        """α: what the membrane must reach, in units of θ."""
+        return self.threshold_scale
 
     @property
     def start_potential(self) -> float:
@@ -98,7 +107,9 @@ class IF(Coding):
         return out
 
     def represent(self, h: Reals) -> Reals:
-        """sign(h)·clip(⌊T·|h|/α + v(0)⌋, 0, T)/T: the train of a constant input, in closed form."""
+        """sign(h)·clip(⌊T·|h|/α + v(0)⌋, 0, T)/T with a soft reset: the train of a constant input, in closed form."""
+        if self.reset == "zero":
+            return super().represent(h)
         h = np.asarray(h, float)
         counts = np.floor(np.abs(h) * self.steps / self.threshold_scale + self.initial_potential)
         value = np.clip(counts, 0, self.steps) / self.steps
@@ -110,6 +121,9 @@ class IF(Coding):
         spikes = (membrane >= theta).astype(np.int64)
         if self.signed:
             spikes -= membrane <= -theta
+        if self.reset == "zero":
+            membrane *= spikes == 0
+            return spikes
         membrane -= spikes * theta
         return spikes
 
@@ -124,5 +138,8 @@ class IF(Coding):
         spikes = (membrane >= theta).astype(np.int64)
         if self.signed:
             spikes -= membrane <= -theta
+        if self.reset == "zero":
+            membrane *= spikes == 0
+            return spikes
         membrane -= spikes * theta
         return spikes

@@ -37,10 +37,10 @@ def clamp_min(plan: Plan, call: Call) -> Spikes:
     return _clamp(plan, call, call.plain("min"), None)
 
 
-@register("aten.log_softmax.int", "aten.softmax.int", "aten.sigmoid.default")
+@register("aten.log_softmax.int", "aten.sigmoid.default")
 def on_host(plan: Plan, call: Call) -> OnHost:
     """As the last operation only: it keeps the order of the outputs, and the host applies it."""
-    return OnHost(call.value("self"), call.short, call.shape)
+    return OnHost(call.value("self"), call.short)
 
 
 def _clamp(plan: Plan, call: Call, low: float | None, high: float | None) -> Spikes:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sfnhw.convert.fold import affine
-from sfnhw.convert.plan import Plan, grid_of
+from sfnhw.convert.fold import affine, equally_long
+from sfnhw.convert.layout import per_neuron
+from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
 
@@ -20,8 +21,10 @@ def add(plan: Plan, call: Call) -> Sum | Pooled:
     if isinstance(call.arguments[first], Spikes | Sum | Pooled):
         if isinstance(call.arguments[second], Spikes | Sum | Pooled):
             return _join(plan, call, call.value(first), call.value(second), right)
-        return affine(plan, call.value(first), np.ones(1), right * _constant(call, second, call.value(first)), call)
-    offset = left * _constant(call, first, call.value(second))
+        return affine(
+            plan, call.value(first), np.ones(1), right * _constant(plan, call, second, call.value(first)), call
+        )
+    offset = left * _constant(plan, call, first, call.value(second))
     return affine(plan, call.value(second), np.full(1, right), offset, call)
 
 
@@ -35,7 +38,7 @@ def scale(plan: Plan, call: Call) -> Sum | Pooled:
     if swapped and divide:
         raise UnsupportedError("a division by an activation", "a spiking network has no reciprocal")
     value, factor = ("other", "self") if swapped else ("self", "other")
-    gain = _constant(call, factor, call.value(value))
+    gain = _constant(plan, call, factor, call.value(value))
     return affine(plan, call.value(value), 1 / gain if divide else gain, np.zeros(1), call)
 
 
@@ -58,21 +61,23 @@ def _join(plan: Plan, call: Call, a: Spikes | Sum | Pooled, b: Spikes | Sum | Po
         sums[1] = scaled
     left, right = sums
     if left.shape != right.shape:
-        raise UnsupportedError(f"shapes {left.shape} and {right.shape} are broadcast", "add values of one shape")
-    if left.grid != right.grid:
-        raise UnsupportedError(f"populations of shapes {left.grid} and {right.grid}", "add before flattening")
+        raise UnsupportedError(
+            f"shapes {left.shape[1:]} and {right.shape[1:]} are broadcast", "add values of one shape"
+        )
+    if left.grid != right.grid or not np.array_equal(left.index, right.index):
+        raise UnsupportedError(
+            f"populations of shapes {left.grid} and {right.grid}, or of one shape in another order",
+            "add before flattening or reordering",
+        )
     keeps = left.nonnegative and right.nonnegative
-    return Sum(left.terms + right.terms, left.bias + right.bias, left.grid, call.shape, call.layer, nonnegative=keeps)
+    left_bias, right_bias = equally_long(left.bias, right.bias)
+    return Sum(left.terms + right.terms, left_bias + right_bias, left.grid, left.index, call.layer, nonnegative=keeps)
 
 
-def _constant(call: Call, name: str, value: Spikes | Sum | Pooled) -> Reals:
-    """Constant operand: one number, or one for each channel, as torch broadcasts it."""
+def _constant(plan: Plan, call: Call, name: str, value: Spikes | Sum | Pooled) -> Reals:
+    """Constant operand: one number, or one for each channel or neuron, as torch broadcasts it."""
     array = call.array(name)
     assert array is not None
-    if array.size == 1:
-        return array.reshape(1)
-    channels = value.shape[0]
-    full = np.broadcast_to(array, (1, *value.shape))[0].reshape(channels, -1)
-    if (full == full[:, :1]).all() and len(grid_of(value.shape)) == 3:
-        return full[:, 0].copy()
-    return full.reshape(-1).copy()
+    if value.shape != call.shape:
+        raise UnsupportedError(f"values of shape {value.shape[1:]} are broadcast to {call.shape[1:]}", "expand nothing")
+    return per_neuron(array, value.index, plan.grid(value))

@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from sfnhw.convert.fold import through
+from sfnhw.convert.aten.attention import product
+from sfnhw.convert.fold import equally_long, through
+from sfnhw.convert.joined import added, pieces
+from sfnhw.convert.layout import merged, plain, vectors
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import Call, Reals, Sum, UnsupportedError
-from sfnhw.network import Dense
+from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.network import Conv2d, Dense
 
 
 @register("aten.linear.default")
@@ -26,10 +29,12 @@ def addmm(plan: Plan, call: Call) -> Sum:
     return _dense(plan, call, "mat1", matrix.T, bias)
 
 
-@register("aten.matmul.default", "aten.mm.default")
+@register("aten.matmul.default", "aten.mm.default", "aten.bmm.default")
 def matmul(plan: Plan, call: Call) -> Sum:
-    """y = x M with a constant M."""
+    """y = x M with a constant M; or the product of two activations (attention)."""
     name = "other" if "other" in call.arguments else "mat2"
+    if all(isinstance(call.arguments[n], Spikes | Sum | Pooled) for n in ("self", name)):
+        return product(plan, call, call.value("self"), call.value(name))
     matrix = call.array(name)
     if matrix is None or matrix.ndim != 2:
         raise UnsupportedError("a product that is not with a constant matrix", "use torch.nn.Linear")
@@ -37,16 +42,57 @@ def matmul(plan: Plan, call: Call) -> Sum:
 
 
 def _dense(plan: Plan, call: Call, argument: str, weight: Reals, bias: Reals | None) -> Sum:
-    value = call.value(argument)
-    if len(value.shape) != 1:
-        raise UnsupportedError(
-            f"its input has shape {value.shape}, one vector for each position",
-            "flatten first, or use a 1x1 convolution",
-        )
+    cut = pieces(call.any_value(argument), -1)
+    shares = [_share(plan, call, p.value, weight[:, p.entries], None if i else bias) for i, p in enumerate(cut)]
+    return added(shares)
+
+
+def _share(plan: Plan, call: Call, value: Spikes | Sum | Pooled, weight: Reals, bias: Reals | None) -> Sum:
+    """What one part of a concatenation, or all of the input, gives to the result."""
     source, gain, offset = through(plan, value)
-    features = weight.shape[1]
-    bias = np.zeros(len(weight)) if bias is None else np.broadcast_to(bias, len(weight))
-    per_channel = features // gain.size
-    gain, offset = np.repeat(gain, per_channel), np.repeat(offset, features // offset.size)
-    term = Dense(source.population, "", weight * gain)
-    return Sum((term,), bias + weight @ offset, (len(weight),), call.shape, call.layer)
+    grid, index = plan[source.population].shape, source.index
+    bias = np.zeros(len(weight)) if bias is None else np.broadcast_to(bias, len(weight)).copy()
+    positions = int(np.prod(grid[1:]))
+    if index.ndim == 2 and index.shape[1] == grid[0] * positions:
+        # One vector of all neurons for each sample.
+        order = index[0]
+        if not np.array_equal(index, order + np.arange(EXAMPLE_SAMPLES)[:, None] * grid[0] * positions):
+            raise UnsupportedError("its input holds the samples in another order", "keep the sample axis first")
+        columns = np.empty_like(weight)
+        columns[:, order] = weight
+        gain, offset, _ = equally_long(gain, offset, np.zeros(grid[0] * positions))
+        term = Dense(source.population, "", columns * gain)
+        out = (len(weight),)
+        return Sum((term,), bias + columns @ offset, out, plain(out).reshape(call.shape), call.layer)
+    return _each_position(call, source, grid, weight, bias, gain, offset)
+
+
+def _each_position(
+    call: Call, source: Spikes, grid: Shape, weight: Reals, bias: Reals, gain: Reals, offset: Reals
+) -> Sum:
+    """The same matrix at each position: a 1×1 convolution."""
+    kept = vectors(source.index, grid)
+    positions = int(np.prod(grid[1:]))
+    where = kept.sample * positions + kept.position
+    if len(kept.channel) != grid[0] or gain.size != grid[0]:
+        raise UnsupportedError(
+            f"it sees {len(kept.channel)} of {grid[0]} channels, or a factor for each position",
+            "give each part a layer of its own",
+        )
+    matrix = np.empty_like(weight)
+    matrix[:, kept.channel] = weight
+    stride, target = (1, 1), (len(weight), *grid[1:])
+    if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3 and grid[2] == 1:
+        stride, target = (grid[1], 1), (len(weight), 1, 1)  # the first token of each sample, and no other
+        kept = kept._replace(position=np.zeros_like(kept.position))
+        offset = offset if offset.size == grid[0] else offset.reshape(grid[0], -1)[:, 0]
+    elif not np.array_equal(np.sort(where), np.arange(EXAMPLE_SAMPLES * positions)):
+        raise UnsupportedError(
+            f"it sees {len(where) // EXAMPLE_SAMPLES} of {positions} positions",
+            "take the first token, or all of them, or their mean",
+        )
+    shift = matrix @ offset.reshape(grid[0], -1)
+    total = (bias[:, None] + shift).ravel()
+    term = Conv2d(source.population, "", (matrix * gain)[:, :, None, None], stride=stride)
+    index = merged(target, kept).reshape(call.shape)
+    return Sum((term,), total, target, index, call.layer)

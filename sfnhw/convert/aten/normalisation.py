@@ -3,6 +3,7 @@
 import numpy as np
 
 from sfnhw.convert.fold import affine
+from sfnhw.convert.layout import per_neuron
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Pooled, Sum, UnsupportedError
@@ -23,4 +24,8 @@ def batch_norm(plan: Plan, call: Call) -> Sum | Pooled:
     offset = -mean * gain
     if bias is not None:
         offset = offset + bias
-    return affine(plan, call.value("input"), gain, offset, call)
+    value = call.value("input")
+    axes = (-1, *[1] * (len(value.shape) - 2))  # channels are axis 1
+    grid = plan.grid(value)
+    gain, offset = (per_neuron(f.reshape(axes), value.index, grid) for f in (gain, offset))
+    return affine(plan, value, gain, offset, call)

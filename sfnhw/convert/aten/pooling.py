@@ -1,7 +1,11 @@
 """Average and maximum pooling, and the mean over positions."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from sfnhw.convert.layout import is_plain, places, plain
 from sfnhw.convert.plan import Plan, grid_of
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Pooled, Spikes, Sum, UnsupportedError
@@ -25,7 +29,7 @@ def average_pool(plan: Plan, call: Call) -> Sum:
 def adaptive_average_pool(plan: Plan, call: Call) -> Sum:
     """Windows of one size, where the output's sizes divide the input's."""
     value = call.value("self")
-    sizes, outputs = grid_of(value.shape)[1:], grid_of(call.shape)[1:]
+    sizes, outputs = grid_of(value.shape[1:])[1:], grid_of(call.shape[1:])[1:]
     if any(n % o for n, o in zip(sizes, outputs, strict=True)):
         raise UnsupportedError(
             f"{sizes} positions onto {outputs} need windows of several sizes",
@@ -37,15 +41,26 @@ def adaptive_average_pool(plan: Plan, call: Call) -> Sum:
 
 @register("aten.mean.dim")
 def mean(plan: Plan, call: Call) -> Sum:
-    """Mean over all positions of each channel (global average pooling)."""
+    """Mean over all positions of each channel (global average pooling; the mean over tokens)."""
     value = call.value("self")
-    axes = call.plain("dim")
-    rank = len(value.shape) + 1
-    wanted = set(range(2, rank))
-    if rank < 3 or {a % rank for a in ([axes] if isinstance(axes, int) else axes)} != wanted:
-        raise UnsupportedError(f"a mean over axes {axes} of {rank}", "a mean over all spatial axes is supported")
-    grid = grid_of(value.shape)
-    return _average(plan, call, value, {"kernel": grid[1:], "stride": grid[1:], "padding": (0, 0)})
+    axes, rank = call.plain("dim"), len(value.shape)
+    axes = sorted({a % rank for a in ([axes] if isinstance(axes, int) else axes)})
+    spikes = plan.spikes(value)
+    grid = plan[spikes.population].shape
+    kept = [a for a in range(rank) if a not in axes]
+    length = int(np.prod([value.shape[a] for a in axes]))
+    at = places(np.transpose(spikes.index, (*kept, *axes)).reshape(-1, length), grid)
+    if (
+        len(grid) != 3
+        or length != grid[1] * grid[2]
+        or (at.channel != at.channel[:, :1]).any()
+        or (np.sort(at.position, axis=1) != np.arange(length)).any()
+        or (at.sample != at.sample[:, :1]).any()
+    ):
+        raise UnsupportedError(f"a mean over axes {axes} of {rank}", "a mean over all positions is supported")
+    window = {"kernel": grid[1:], "stride": grid[1:], "padding": (0, 0)}
+    index = at.sample[:, 0] * grid[0] + at.channel[:, 0]
+    return replace(_pooled(plan, call, spikes, window), index=index.reshape(call.shape))
 
 
 @register("aten.max_pool2d.default", "aten.max_pool1d.default")
@@ -59,10 +74,11 @@ def max_pool(plan: Plan, call: Call) -> Spikes | Pooled:
         value = plan.spikes(value)
     window = _window(call)
     if isinstance(value, Spikes):
-        value = plan.source(value)
-    elif value.grid != grid_of(value.shape):
+        value = plan.image(value)
+    elif value.grid != grid_of(value.shape[1:]) or not is_plain(value.index, value.grid):
         raise UnsupportedError("a reshaped input", _FLAT)
-    return plan.pool_max(value, window, call.shape, call.layer)
+    pooled = plan.pool_max(value, window, grid_of(call.shape[1:]), call.layer)
+    return replace(pooled, index=pooled.index.reshape(call.shape))
 
 
 @register("aten.adaptive_max_pool2d.default", "aten.adaptive_max_pool1d.default")
@@ -72,7 +88,11 @@ def adaptive_max_pool(plan: Plan, call: Call) -> Spikes | Pooled:
 
 
 def _average(plan: Plan, call: Call, value: Spikes | Sum | Pooled, window: dict[str, Any]) -> Sum:
-    source = plan.source(value)
+    pooled = _pooled(plan, call, plan.image(value), window)
+    return replace(pooled, index=pooled.index.reshape(call.shape))
+
+
+def _pooled(plan: Plan, call: Call, source: Spikes, window: dict[str, Any]) -> Sum:
     grid = plan[source.population].shape
     pooled = [
         (n + 2 * p - k) // s + 1
@@ -81,8 +101,7 @@ def _average(plan: Plan, call: Call, value: Spikes | Sum | Pooled, window: dict[
     target = (grid[0], pooled[0], pooled[1])
     term = AveragePool(source.population, "", **window)
     unsigned = not plan[source.population].signed
-    bias = _zeros(grid[0])
-    return Sum((term,), bias, target, call.shape, call.layer, nonnegative=unsigned)
+    return Sum((term,), np.zeros(grid[0]), target, plain(target), call.layer, nonnegative=unsigned)
 
 
 def _window(call: Call) -> dict[str, Any]:
@@ -95,15 +114,9 @@ def _window(call: Call) -> dict[str, Any]:
         value = given[name] if given[name] is not None else neutral
         values = [value] if isinstance(value, int) else [int(v) for v in value]
         pairs[name] = (neutral, values[0]) if flat else (values[0], values[-1])
-    sizes = grid_of(call.value("self").shape)[1:]
+    sizes = grid_of(call.value("self").shape[1:])[1:]
     if call.plain("ceil_mode", False):
         for n, k, s, p in zip(sizes, pairs["kernel_size"], pairs["stride"], pairs["padding"], strict=True):
             if (n + 2 * p - k) % s:
                 raise UnsupportedError("ceil_mode adds a window that is cut off", "use ceil_mode=False, or pad")
     return {"kernel": pairs["kernel_size"], "stride": pairs["stride"], "padding": pairs["padding"]}
-
-
-def _zeros(channels: int) -> Any:
-    import numpy as np
-
-    return np.zeros(channels)
