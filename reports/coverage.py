@@ -34,11 +34,13 @@ def _counted(run: Run) -> list[str]:
     chip, T = run.chip, run.network.timesteps
     out = [
         *_of_the_module(run),
-        f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
+        f"{run.samples} inferences; activity: {run.recording.sampled}."
+        if run.recording.sampled
+        else f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
         f"({chip.core.weight_bits}-bit weights, {chip.core.accumulator_bits}-bit accumulators).",
         "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
         "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
-        "encodes, requantisation, packet assembly.",
+        "encodes, requantisation, decay of leaky membranes, packet assembly.",
         "On the network-on-chip: every flit through every router and over every link, of spike packets"
         + (
             "."
@@ -71,6 +73,11 @@ def _counted(run: Run) -> list[str]:
 def _not_counted(run: Run) -> list[str]:
     chip = run.chip
     out = []
+    if run.recording.sampled:
+        out.append(
+            "What real inputs do: spikes are drawn independently, so bursts, correlations between neurons and layers, and "
+            "differences between inputs are missing; latencies may be off either way, and their spread is too small."
+        )
     if on_host := _operations(run, "on_host"):
         out.append(f"What the host computes from the network's outputs: {on_host}.")
     if run.result.fidelity == "packet":
@@ -86,7 +93,7 @@ def _not_counted(run: Run) -> list[str]:
         "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
         "shares leakage among several inferences takes less.",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
-        "The area of decode tables, and what a wider flit would add to routers.",
+        "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
     out += [f"Not modelled of this chip: {text}." for text in chip.not_modelled]
     return out

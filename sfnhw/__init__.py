@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from sfnhw.mapping import map_network as map_network
     from sfnhw.network import Network as Network
     from sfnhw.network import Population as Population
+    from sfnhw.nir import from_nir as from_nir
+    from sfnhw.nir import to_nir as to_nir
     from sfnhw.numerics import Numerics as Numerics
+    from sfnhw.numerics_sweep import numerics_sweep as numerics_sweep
+    from sfnhw.rates import Rates as Rates
     from sfnhw.recode import recode as recode
     from sfnhw.record import record as record
     from sfnhw.run import Run as Run
@@ -58,6 +62,8 @@ _PUBLIC = {
     "convert": "sfnhw.convert",
     "size_of": "sfnhw.convert",
     "recode": "sfnhw.recode",
+    "from_nir": "sfnhw.nir",
+    "to_nir": "sfnhw.nir",
     "record": "sfnhw.record",
     "load_chip": "sfnhw.chip",
     "map_network": "sfnhw.mapping",
@@ -70,6 +76,8 @@ _PUBLIC = {
     # the whole chain
     "estimate": "sfnhw.estimate",
     "explore": "sfnhw.explore",
+    "numerics_sweep": "sfnhw.numerics_sweep",
+    "Rates": "sfnhw.rates",
     "Run": "sfnhw.run",
 }
 

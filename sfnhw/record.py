@@ -6,6 +6,7 @@ result is bit for bit the integer one.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity, Recording
 from sfnhw.errors import ActivityError
+from sfnhw.files import replace_file
 from sfnhw.lowering import Lowered, Sharing, function_step, lower
 from sfnhw.network import FUNCTIONS, Network, Population, Product, Stationary
 from sfnhw.neurons import Events
 from sfnhw.numerics import Numerics
+from sfnhw.timesteps import fitted
 
 Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
 # Membranes of the widest population in one chunk of samples: 64 MiB of int64, a few of which live at a time; and as
@@ -37,7 +40,7 @@ def record(
     Parameters
     ----------
     inputs : (samples, *input shape) real values, or (samples, T, *input shape) integers where the input is coded as
-        events; for several input populations a mapping from their names.
+        events (a network read from NIR without a T takes theirs); for several input populations a mapping from their names.
     labels : (samples,) class indices, if known: gives `Recording.accuracy`.
     numerics : widths of the chip (``chip.numerics``); None computes in real numbers, for calibration only.
     threshold_sharing : see `sfnhw.lowering`.
@@ -47,6 +50,7 @@ def record(
     ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, or labels for a
         network that does not give one vector of class scores.
     """
+    network = fitted(network, inputs)
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
     if labels is not None:
@@ -78,6 +82,26 @@ def record(
     return Recording(activity, np.concatenate(outputs), labels, runner.overflows, clipped)
 
 
+def save_recording(recording: Recording, network: Network, path: str | Path) -> Path:
+    """Write an .npz file: ``levels/<population>`` (samples, T, *shape) integers, and ``outputs`` (samples, outputs).
+
+    network : the one that was recorded, over the recording's T. Populations whose values are no integers (a readout
+    recorded in real numbers) are left to ``outputs``.
+
+    Raises
+    ------
+    ActivityError : a recording of another network.
+    InputError : the file cannot be written.
+    """
+    recording.activity.check(network)
+    arrays: dict[str, NDArray[Any]] = {"outputs": recording.outputs}
+    for p in network.populations:
+        levels = recording.activity.levels[p.name]
+        if levels.dtype.kind in "iu":
+            arrays[f"levels/{p.name}"] = levels.reshape(*levels.shape[:2], *p.shape)
+    return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
+
+
 def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], int]:
     """(samples, T, neurons) levels of each input population, and how many values were clipped to the coding's range."""
     given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
@@ -107,6 +131,12 @@ def _checked(population: Population, values: NDArray[Any], timesteps: int) -> ND
     in_time = isinstance(population.coding, Events)
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"
+    if (
+        len(population.shape) == 3
+        and population.rows == 1
+        and array.shape[1:] == (*expected[:-3], *population.shape[::2])
+    ):
+        array = array.reshape(len(array), *expected)  # a sequence (channels, length) is an image of one row
     if (
         array.dtype.kind not in "fiub"
         or array.ndim != len(expected) + 1

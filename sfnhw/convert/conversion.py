@@ -43,16 +43,17 @@ def convert(
     calibration : (samples, *input shape) array or tensor, or batches (a DataLoader), with labels or without.
     labels : (samples,) class indices of the calibration samples, if known; the search for λ then weighs accuracy too.
     name : of the network; the module's class name if not given.
-    coding : "sfn" (default), "mtn", "if" or "graded".
+    coding : "sfn" (default), "mtn", "if", "graded" or "lif".
     thresholds : N of sfn and mtn (8).
-    timesteps : T of if.
+    timesteps : T of if and lif.
+    beta, reset : of lif: decay factor of one timestep (1: none), and "subtract" or "zero".
     bits : of graded (8).
     quantile : p of the non-zero magnitudes that θ is (0.999); 1 is the maximum.
     theta : "quantile", "max" or "mse" (the least-squares clipping point). Default: quantile; max for graded.
     theta_sharing : "channel" or "population".
     spacing, rounding, decode : the SFN's thresholds and decode table, see `sfnhw.convert.grids`
         ("uniform", "floor", "mean").
-    initial_potential : v(0) of mtn and if in units of their threshold (0.5: rounds to the nearest level).
+    initial_potential : v(0) of mtn, if and lif in units of their threshold (0.5: rounds to the nearest level).
     lam : λ; None searches it for sfn, and is 1 for the others.
     lambda_range, lambda_budget : of the search; the default range spans full scales λθN from θ/4 to 4θ, λ ≤ 1.
     spike_weight : what a spike per neuron costs beside the relative squared error of the outputs (0.01).
@@ -179,7 +180,8 @@ def _metadata(
         "spacing": options.spacing,
         "rounding": options.rounding,
         "decode": options.decode,
-        "initial_potential": options.initial_potential if options.coding in ("mtn", "if") else None,
+        "initial_potential": options.initial_potential if options.coding in ("mtn", "if", "lif") else None,
+        **({"beta": options.beta, "reset": options.reset} if options.coding == "lif" else {}),
         "lambda": lam,
         "lambda_search": {
             "range": bounds,

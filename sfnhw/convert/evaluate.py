@@ -25,7 +25,7 @@ from sfnhw.network import (
     TransposedConv2d,
     Upsample,
 )
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded
+from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Graded
 
 BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
 
@@ -159,7 +159,23 @@ class _Neurons:
             spikes = (h >= 1).to(self.dtype)
             self.membranes[planned.name] = h - spikes
             return spikes * scale
+        if isinstance(coding, LIF):
+            return self._leaky(planned.name, coding, h) * scale
         return _levels_to_values(coding, h) * scale
+
+    def _leaky(self, name: str, coding: LIF, h: torch.Tensor) -> torch.Tensor:
+        """Spikes 0 or 1; the membrane with its reset, decayed for the next timestep."""
+        h = h + self.membranes.get(name, torch.full_like(h, coding.initial_potential))
+        spikes = (h > coding.threshold if coding.strict else h >= coding.threshold).to(self.dtype)
+        shape = (-1, *[1] * (h.ndim - 2)) if isinstance(coding.beta, tuple) else ()
+        beta = torch.as_tensor(coding.beta, dtype=self.dtype).reshape(shape)
+        late = coding.delayed_reset and coding.reset == "subtract"
+        if coding.reset == "zero":
+            h = h * (1 - spikes)
+        elif coding.reset == "subtract" and not late:
+            h = h - coding.threshold * spikes
+        self.membranes[name] = h * beta - (coding.threshold * spikes if late else 0)
+        return spikes
 
 
 def _levels_to_values(coding: Coding, h: torch.Tensor) -> torch.Tensor:
