@@ -13,7 +13,7 @@ from sfnhw.network import Conv2d, Dense, Projection
 def narrowed(value: Sum) -> Sum:
     """The same sum with only those channels that the tensor holds (of a fused query, key and value, say)."""
     channel = places(value.index, value.grid).channel
-    used = np.unique(channel)
+    used = np.flatnonzero(np.bincount(channel.ravel(), minlength=value.grid[0]))
     if used.size == value.grid[0]:
         return value
     grid = (used.size, *value.grid[1:])
