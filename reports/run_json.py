@@ -40,6 +40,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "throughput_inferences_per_s": result.throughput_inferences_per_s,
         "accuracy": run.recording.accuracy,
         "ann_accuracy": run.ann_accuracy,
+        "ann_accuracy_on_calibration": run.ann_accuracy_on_calibration,
         "cores_used": mapping.cores_used,
         "cores_available": run.chip.cores,
         "area_mm2": area.total.value_mm2,

@@ -15,7 +15,7 @@ BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW, GREY = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#999999",
 )  # fmt: skip
 # One colour for each group of sfnhw.reports.view.GROUPS, in its order.
-GROUP_COLOURS = (BLUE, SKY, GREEN, ORANGE, PURPLE, RED, GREY)
+GROUP_COLOURS = (BLUE, SKY, GREEN, ORANGE, YELLOW, PURPLE, RED, GREY)
 # Perceptually uniform, monotonic in lightness, readable in grey.
 SEQUENTIAL = "cividis_r"
 

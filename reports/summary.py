@@ -74,14 +74,15 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def accuracy_text(data: Mapping[str, Any]) -> str:
-    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``."""
-    chip, ann = data["accuracy"], data["ann_accuracy"]
-    if chip is None:
-        return "unknown (no labels given)"
-    text = f"{100 * chip:.2f} % on the chip"
-    if ann is None:
-        return text
-    return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
+    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``; both on the same inputs."""
+    chip, ann, calibration = data["accuracy"], data["ann_accuracy"], data["ann_accuracy_on_calibration"]
+    text = "unknown (no labels given)" if chip is None else f"{100 * chip:.2f} % on the chip"
+    if chip is not None and ann is not None:
+        return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
+    if calibration is not None:
+        # Other inputs: no difference is taken.
+        return f"{text}; trained network {100 * calibration:.2f} % on its calibration set"
+    return text
 
 
 def _largest_layers(data: Mapping[str, Any]) -> list[tuple[str, float]]:

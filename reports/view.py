@@ -14,10 +14,11 @@ Table = Mapping[str, NDArray[Any]]
 
 # What the figures stack: few groups that a reader can name, each a set of actions.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "synapse weights": ("weight_read",),
+    "synapse weights": ("weight_read", "weight_write"),
     "synapse arithmetic": ("accumulate", "multiply_bit", "shift_bit", "decode_read"),
     "neuron state": ("state_read", "state_write"),
     "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise"),
+    "function unit": ("gelu", "softmax", "layer_norm"),
     "packets": ("axon_lookup", "packet", "barrier"),
     "network and pins": ("router_flit", "link_flit", "io_bit"),
     "leakage and clock": STATIC_TERMS,

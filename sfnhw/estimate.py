@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.neurons import Stream
@@ -105,6 +106,7 @@ def estimate(
         skipped,
         main.warnings,
         provenance,
+        ideal_accuracy(network, inputs, main.recording.labels),
     )
 
 

@@ -57,7 +57,7 @@ def record(
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
     parts = [
         _run(network, runner, {name: array[part] for name, array in levels.items()})
-        for part in _chunks(network, samples)
+        for part in chunks(network, samples)
     ]
     activity = Activity({p.name: _join([part[0][p.name] for part in parts]) for p in network.populations})
     outputs = np.concatenate([part[1] for part in parts])
@@ -66,14 +66,9 @@ def record(
 
 def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], int]:
     """(samples, T, neurons) levels of each input population, and how many values were clipped to the coding's range."""
-    given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
-    names = [p.name for p in network.inputs]
-    if sorted(given) != sorted(names):
-        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
-    levels, clipped, counts = {}, 0, set()
-    for population in network.inputs:
-        values = _checked(population, given[population.name], network.timesteps)
-        counts.add(len(values))
+    levels, clipped = {}, 0
+    for name, values in given_inputs(network, inputs).items():
+        population = network[name]
         h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
         coded: NDArray[Any] = population.coding.encode(h)
         if not isinstance(population.coding, Events):
@@ -83,9 +78,20 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
         kind = np.int16 if population.coding.max_level < 2**15 else np.int32
         coded = coded.astype(kind).reshape(*coded.shape[:2], population.size)
         levels[population.name] = np.broadcast_to(coded, (len(coded), network.timesteps, population.size))
+    return levels, clipped
+
+
+def given_inputs(network: Network, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+    """Return input population → (samples, *shape), checked; raises ActivityError as `record` does."""
+    given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    names = [p.name for p in network.inputs]
+    if sorted(given) != sorted(names):
+        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
+    checked = {p.name: _checked(p, given[p.name], network.timesteps) for p in network.inputs}
+    counts = {len(values) for values in checked.values()}
     if len(counts) != 1:
         raise ActivityError("inputs differ in their number of samples", field="inputs", found=sorted(counts))
-    return levels, clipped
+    return checked
 
 
 def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:
@@ -301,8 +307,8 @@ def _join(parts: list[list[NDArray[Any]]]) -> NDArray[Any]:
     return np.concatenate([np.stack(part, axis=1) for part in parts])
 
 
-def _chunks(network: Network, samples: int) -> Iterator[slice]:
-    """Slices of samples small enough that unrolled windows stay in memory."""
+def chunks(network: Network, samples: int) -> Iterator[slice]:
+    """Yield slices of samples small enough that unrolled windows stay in memory."""
     widest = max((_unrolled(network, p) for p in network.projections), default=1)
     step = max(1, UNROLLED_VALUES // max(widest, 1))
     for start in range(0, samples, step):
