@@ -12,6 +12,7 @@ from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
 from sfnhw.reports.overhead import overhead
+from sfnhw.reports.pace import pace
 from sfnhw.reports.tables import LIMITS, exact_energy_aj, layer_action_energy_j
 from sfnhw.run import Run
 from sfnhw.units import joules, seconds
@@ -38,6 +39,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "latency_min_s": seconds(int(latency.min()), run.chip.clock_mhz),
         "latency_max_s": seconds(int(latency.max()), run.chip.clock_mhz),
         "throughput_inferences_per_s": result.throughput_inferences_per_s,
+        **pace(run),
         "accuracy": run.recording.accuracy,
         "ann_accuracy": run.ann_accuracy,
         "ann_accuracy_on_calibration": run.ann_accuracy_on_calibration,

@@ -65,7 +65,17 @@ def count(value: float | None) -> str:
 
 def factor(ratio: float | None) -> str:
     """Return a ratio as e.g. ``6.8 ×``."""
-    return UNKNOWN if ratio is None or not math.isfinite(ratio) else f"{ratio:.3g} ×"
+    if ratio is None or not math.isfinite(ratio):
+        return UNKNOWN
+    return f"{ratio:,.0f} ×" if ratio >= 1000 else f"{ratio:.3g} ×"
+
+
+def spread_text(low: float, high: float) -> str:
+    """Return a band as e.g. ``1.19 to 1.25``, both ends to the digits that tell them apart (three at least)."""
+    digits = 3
+    while digits < 6 and low != high and f"{low:.{digits}g}" == f"{high:.{digits}g}":
+        digits += 1
+    return f"{low:.{digits}g} to {high:.{digits}g}"
 
 
 def rate(per_second: float | None) -> str:

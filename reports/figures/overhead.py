@@ -41,6 +41,8 @@ def overhead_parts(overhead: Any) -> list[tuple[str, dict[str, float]]]:
     parts.append(("looking the level's value up", synapse["decode_read"]["energy_j"]))
     parts.append(("multiplying at the synapse", synapse["multiply_bit"]["energy_j"]))
     parts.append(("shifting at the synapse", synapse["shift_bit"]["energy_j"]))
+    parts.append(("clock of the longer walk", overhead["time"]["clock_energy_j"]))
+    parts.append(("leakage meanwhile, at most", overhead["time"]["leakage_at_most_energy_j"]))
     return parts
 
 
@@ -89,5 +91,7 @@ def _parts(axes: Axes, parts: list[tuple[str, dict[str, float]]], view: RunView)
         axes.annotate(
             text, (energy["high"] * scale, i), (6, 0), textcoords="offset points", va="center", fontsize=8, color=FAINT
         )
-    share = view.json["overhead"]["total"]["share_of_energy"]
-    axes.set_title(f"What many thresholds add to this network beyond one: {percent(share)} of its energy")
+    total_ = view.json["overhead"]["total"]
+    axes.set_title(
+        f"What many thresholds add to this network beyond one: at most {percent(total_['share_of_energy_at_most'])} of its energy"
+    )
