@@ -76,7 +76,7 @@ def run_json(run: Run) -> dict[str, Any]:
 def strict(value: Any) -> Any:
     """Return `value` as JSON values: NumPy scalars and arrays unwrapped, NaN and infinities None, keys as text."""
     if isinstance(value, dict):
-        return {str(key): strict(item) for key, item in value.items()}
+        return {strict(str(key)): strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [strict(item) for item in value]
     if isinstance(value, np.ndarray):
@@ -85,9 +85,10 @@ def strict(value: Any) -> Any:
         return strict(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
         return value
-    return str(value)
+    # A lone surrogate, which a name in a hostile file may hold, cannot be written as UTF-8.
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def action_rows(run: Run) -> list[dict[str, Any]]:

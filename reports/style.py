@@ -66,20 +66,3 @@ def ink_on(rgba: Any) -> str:
     """Return black or white, whichever reads better on a colour (relative luminance, ITU-R BT.709)."""
     red, green, blue = rgba[:3]
     return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else PAPER
-
-
-def scaled_unit(largest: float, unit: str) -> tuple[float, str]:
-    """Return (factor, label) that brings values up to `largest` to a readable size, e.g. (1e6, "µJ")."""
-    for size, prefix in (
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1, ""),
-        (1e-3, "m"),
-        (1e-6, "µ"),
-        (1e-9, "n"),
-        (1e-12, "p"),
-    ):
-        if largest >= size:
-            return 1 / size, prefix + unit
-    return 1e15, "f" + unit

@@ -80,25 +80,25 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     low, high = data["area_low_mm2"], data["area_high_mm2"]
     yield "area", f"{data['area_mm2']:.3g} mm2 ({low:.3g} to {high:.3g}), all {available:,} cores"
     if data["overhead"]["thresholds_by_layer"]:
-        yield "thresholds", thresholds_text(data["overhead"]["total"])
+        total = data["overhead"]["total"]
+        yield "thresholds", f"beyond one: {thresholds_text(total)}"
+        yield "", f"{percent(total['share_of_area'])} of the area of the cores in use"
 
 
 def thresholds_text(total: Mapping[str, Any]) -> str:
-    """Return what thresholds beyond one take, in one line."""
-    whole, work, area = total["share_of_energy_at_most"], total["share_of_energy_work"], total["share_of_area"]
+    """Return what share of the energy thresholds beyond one take, e.g. ``at most 14.8 % of energy (12.6 % waiting)``."""
+    whole, work = total["share_of_energy_at_most"], total["share_of_energy_work"]
     if total["static_at_most_energy_j"]["value"]:
-        energy = f"at most {percent(whole)} of energy ({percent(whole - work)} waiting)"
-    else:
-        energy = f"{percent(work)} of energy"
-    return f"beyond one: {energy}, {percent(area)} of core area"
+        return f"at most {percent(whole)} of energy ({percent(whole - work)} leakage and clock meanwhile)"
+    return f"{percent(work)} of energy"
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:
-    """Return which unit works most, e.g. ``busiest then: threshold unit of core 12 (conv2), 93.0 % of the time``."""
+    """Return which unit works most, e.g. ``busiest then: threshold unit of core 12 (conv2), 93.0 %``."""
     unit, layers = UNIT_NAMES[found["unit"]], found["layers"]
     place = found["place"] if found["unit"] == "link" else f"of {found['place']}"
     what = f" ({elide(layers[0], 24, '..')}{f' +{len(layers) - 1}' if len(layers) > 1 else ''})" if layers else ""
-    return f"busiest then: {unit} {place}{what}, {percent(found['busy_share'])} of the time"
+    return f"busiest then: {unit} {place}{what}, {percent(found['busy_share'])}"
 
 
 def accuracy_text(data: Mapping[str, Any]) -> str:

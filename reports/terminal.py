@@ -15,36 +15,56 @@ def plain(text: str) -> str:
     return "".join(c if c.isascii() or c == "µ" else "?" for c in text.replace("×", "x").replace("·", "*"))
 
 
-def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """Return a sentence in lines of at most `WIDTH` columns."""
-    return wrap(plain(clean(text)), WIDTH, subsequent_indent=indent) or [""]
+def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
+    """Return a sentence in lines of at most `width` columns."""
+    return wrap(plain(clean(text)), width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def fits(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether all columns fit beside each other when the first one, a text, wraps."""
-    return _room(head, rows) >= LEAST_TEXT
+    """Whether all columns fit beside each other; a first column of several words may wrap."""
+    longest = max((len(word) + 2 for row in rows for word in row[0].split()), default=0)
+    return _room(head, rows) >= min(max(LEAST_TEXT, longest), max(_width(row[0]) for row in [head, *rows]))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Align rows under their heads: the first column is a text to the left that wraps, the others are numbers.
 
-    Where the numbers alone are wider than a line, each row becomes a block of ``head: value`` lines.
+    A head may have several lines. Where the numbers leave no room for it, each row becomes a block of ``head value`` lines.
     """
     if not fits(head, rows):
         return _blocks(head, rows)
     widths = _widths(head, rows)
-    first = min(_room(head, rows), max(len(row[0]) for row in [head, *rows]))
+    first = min(_room(head, rows), max(_width(row[0]) for row in [head, *rows]))
     lines = []
-    for row in [head, *rows]:
-        text = wrap(plain(row[0]), first) or [""]
-        numbers = "".join(" " * GAP + plain(cell).rjust(width) for cell, width in zip(row[1:], widths, strict=True))
-        lines.append((text[0].ljust(first) + numbers).rstrip())
-        lines += [f"  {part}" if len(part) + 2 <= first else part for part in text[1:]]
-    return lines
+    tall = max(cell.count("\n") for cell in head) + 1
+    for i in range(tall):
+        cells = [cell.split("\n")[i] if i <= cell.count("\n") else "" for cell in head]
+        lines.append(_row(cells[0].ljust(first), cells[1:], widths))
+    for row in rows:
+        text = _wrap(row[0], first)
+        lines.append(_row(text[0].ljust(first), row[1:], widths))
+        lines += text[1:]
+    return [line for line in lines if line]
+
+
+def _row(text: str, cells: Sequence[str], widths: Sequence[int]) -> str:
+    numbers = "".join(" " * GAP + plain(cell).rjust(width) for cell, width in zip(cells, widths, strict=True))
+    return (text + numbers).rstrip()
+
+
+def _width(text: str) -> int:
+    return max(len(line) for line in text.split("\n"))
+
+
+def _wrap(text: str, width: int, indent: str = "  ") -> list[str]:
+    """Lines of a text whose leading spaces count."""
+    text = plain(text)
+    start = " " * (len(text) - len(text.lstrip()))
+    return wrap(text.lstrip(), width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(row[i]) for row in [head, *rows]) for i in range(1, len(head))]
+    return [max(_width(row[i]) for row in [head, *rows]) for i in range(1, len(head))]
 
 
 def _room(head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -53,9 +73,11 @@ def _room(head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines: list[str] = []
+    name = max(len(text) for text in head[1:]) + 4
     for row in rows:
-        lines += wrapped(row[0])
-        for name, cell in zip(head[1:], row[1:], strict=True):
+        lines += _wrap(row[0], WIDTH)
+        for label, cell in zip(head[1:], row[1:], strict=True):
+            label = label.replace("\n", " ").strip()
             if cell.strip():
-                lines += wrapped(f"  {name or '':<14}{cell}", " " * 16)
+                lines += _wrap(f"  {label}".ljust(name) + cell, WIDTH, " " * name)
     return lines
