@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sfnhw.reports import summary, text
+from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.view import CHIP_LAYER, RunView
 
 # The space between a number and its unit.
@@ -39,7 +40,15 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         }
         for name in drawn
     ]
-    return str(_template().render(view=view, run=view.json, figures=figures, t=_kept_together()))
+    rates = view.json.get("rates_comparison")
+    html = _template().render(
+        view=view,
+        run=view.json,
+        figures=figures,
+        t=_kept_together(),
+        rates_rows=rates_rows(rates) if rates else [],
+    )
+    return str(html)
 
 
 def _draw(view: RunView) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sfnhw.reports.comparison import THIS
 from sfnhw.reports.pace import UNIT_NAMES
+from sfnhw.reports.rates_table import rates_lines
 from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
 from sfnhw.reports.text import band, count, elide, factor, percent, quantity, rate, spread_text
 from sfnhw.reports.view import RunView, as_view
@@ -28,6 +29,8 @@ def summary(run: "Run | RunView") -> str:
     lines += list(_shares("layer", _largest_layers(view.json), view.energy["value"]))
     lines += list(_shares("action", _largest_actions(view.json), view.energy["value"]))
     lines += ["", *_comparison(view.json)]
+    if view.json.get("rates_comparison"):
+        lines += ["", *map(plain, rates_lines(view.json["rates_comparison"]))]
     for text in view.json["warnings"]:
         lines += ["", *wrapped(f"warning: {text}")]
     return "\n".join(line.rstrip() for line in lines)
@@ -104,6 +107,8 @@ def bottleneck_text(found: Mapping[str, Any]) -> str:
 def accuracy_text(data: Mapping[str, Any]) -> str:
     """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``; both on the same inputs."""
     chip, ann, calibration = data["accuracy"], data["ann_accuracy"], data["ann_accuracy_on_calibration"]
+    if str(data.get("activity", "")).startswith("sampled"):
+        return "unknown (spikes drawn from rates)"
     text = "unknown (no labels given)" if chip is None else f"{100 * chip:.2f} % on the chip"
     if chip is not None and ann is not None:
         return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"

@@ -26,6 +26,8 @@ class Run:
         network is behind this one.
     warnings : sentences that a reader of the numbers must know.
     provenance : versions, seeds, fingerprints, command, times, peak memory.
+    rates_comparison : what spikes drawn from rates would have given (`sfnhw.rates.RatesComparison` as plain values), or
+        None.
     """
 
     network: Network
@@ -38,6 +40,7 @@ class Run:
     skipped: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    rates_comparison: dict[str, Any] | None = None
     ann_accuracy: float | None = None
 
     @property

@@ -64,8 +64,7 @@ def _map(
     top: float,
     what: str,
 ) -> None:
-    colours = matplotlib.colormaps[SEQUENTIAL].copy()
-    colours.set_bad(UNUSED)
+    colours = matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=UNUSED)
     shown = np.ma.masked_array(100 * values, ~used).reshape(view.rows, view.columns)
     image = axes.imshow(shown, cmap=colours, vmin=0, vmax=100 * top, aspect="equal", interpolation="nearest")
     colourbar = axes.figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, aspect=40, pad=0.03)
