@@ -35,10 +35,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         return _blocks(head, rows)
     widths = _widths(head, rows)
     first = min(_room(head, rows), max(_width(row[0]) for row in [head, *rows]))
+    heads = [
+        [part for line in head[0].split("\n") for part in _wrap(line, first)],
+        *(cell.split("\n") for cell in head[1:]),
+    ]
     lines = []
-    tall = max(cell.count("\n") for cell in head) + 1
-    for i in range(tall):
-        cells = [cell.split("\n")[i] if i <= cell.count("\n") else "" for cell in head]
+    for i in range(max(len(parts) for parts in heads)):
+        cells = [parts[i] if i < len(parts) else "" for parts in heads]
         lines.append(_row(cells[0].ljust(first), cells[1:], widths))
     for row in rows:
         text = _wrap(row[0], first)

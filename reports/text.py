@@ -50,7 +50,7 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Return e.g. ``1.23 µJ``, or ``unknown``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    if value and not 1e-15 <= abs(value) < 1e12:
+    if value and not 1e-18 <= abs(value) < 1e12:
         return f"{value:.{digits}g} {unit}"
     return engineering(value, unit, digits)
 
@@ -93,6 +93,8 @@ def factor(ratio: float | None) -> str:
 def spread_text(low: float, high: float) -> str:
     """Return a band as e.g. ``1.19 to 1.25``, both ends to the digits that tell them apart (three at least)."""
     digits = 3
+    if max(low, high) >= 1000:
+        return f"{short_number(low)} to {short_number(high)}"
     while digits < 6 and low != high and f"{low:.{digits}g}" == f"{high:.{digits}g}":
         digits += 1
     return f"{low:.{digits}g} to {high:.{digits}g}"
@@ -102,7 +104,9 @@ def rate(per_second: float | None) -> str:
     """Return a throughput, e.g. ``76,400 inferences/s``."""
     if per_second is None or not math.isfinite(per_second):
         return UNKNOWN
-    if per_second >= 1e7 or per_second < 0.1:
+    if per_second >= 1e7:
+        return f"{quantity(per_second, 'inferences/s')}"
+    if per_second < 0.1:
         return f"{per_second:.3g} inferences/s"
     digits = max(0, 2 - math.floor(math.log10(per_second)))
     rounded = round(per_second, 2 - math.floor(math.log10(per_second)))
