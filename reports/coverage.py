@@ -111,8 +111,8 @@ def _not_counted(run: Run) -> list[str]:
         "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
         "Wires inside a core, layout, pads, power grid and process variation; prices hold at "
         f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only.",
-        "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
-        "shares leakage among several inferences takes less.",
+        "Overlap of inferences, in the energy of layers, actions and baselines: static energy is booked for one inference at "
+        "a time, and a busy pipeline shares it (the total back to back is given beside the throughput).",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
         "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
