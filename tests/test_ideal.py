@@ -82,6 +82,30 @@ def test_the_difference_is_on_the_given_inputs(classifier):
     assert ideal_accuracy(recode(network, "if", timesteps=2), inputs, labels) == 0.75
 
 
+@pytest.mark.parametrize(
+    ("coding", "options"),
+    [
+        ("sfn", {}),
+        ("mtn", {}),
+        ("if", {"timesteps": 4}),
+        ("lif", {"timesteps": 4, "beta": 0.9}),
+        ("graded", {}),
+        ("polarity", {}),
+        ("ttfs", {"timesteps": 4}),
+    ],
+)
+@pytest.mark.parametrize("last", [nn.ReLU, nn.Identity])
+def test_no_coding_changes_it(coding, options, last):
+    """Signed and unsigned layers, one timestep or several, windows or none: the same trained network."""
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), last(), nn.Linear(5, 3)).double().eval()
+    x = torch.rand(16, 4, dtype=torch.float64)
+    with torch.no_grad():
+        expected = module(x).numpy()
+    network = convert(module, x, coding=coding, **options)
+    assert np.abs(ideal_outputs(network, x.numpy()) - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
 def test_without_labels_nothing_is_compared(classifier):
     network, inputs, _ = classifier
     run = estimate(network, inputs=inputs, fidelity="analytic", baselines=())
