@@ -105,6 +105,8 @@ def test_cycles_need_a_delay():
         (lambda: small(projections=(Dense("in", "hidden", np.ones((48, 31))), small().projections[1])), "expected shape (48, 32)"),
         (lambda: small(projections=(Conv2d("in", "hidden", np.ones((3, 2, 3, 3))), small().projections[1])), "target: found (3, 4, 4), expected shape (3, 2, 2)"),
         (lambda: Population("p", (0,), SFN.uniform(2)), "expected (features,) or (channels, height, width)"),
+        (lambda: Population("(chip)", (2,), SFN.uniform(2)), "population.name: this name stands for what the chip's layers share"),
+        (lambda: Population(["p"], (2,), SFN.uniform(2)), "population.name: found ['p'], expected a name"),
         (lambda: Population("p", (2,), SFN.uniform(2), scale=np.array([1.0, -1.0])), "expected 2 positive finite numbers"),
         (lambda: Population("p", (2,), SFN.uniform(2, signed=True), function="relu"), "relu needs an unsigned coding"),
         (lambda: Population("p", (2,), Graded(8), role="output"), "an output population is a readout"),
