@@ -12,7 +12,7 @@ from sfnhw.errors import NetworkError
 from sfnhw.network import AveragePool, Block, Conv2d, Dense, MaxPool, Network, Population, Sparse
 from sfnhw.neurons import SFN, Graded, Readout
 from tests.naive import synapses_of
-from tests.networks import chain, random_network
+from tests.networks import chain, random_attention, random_network
 
 IN = Population("in", (2, 4, 4), Graded(8), role="input")
 HIDDEN = Population("hidden", (3, 4, 4), SFN.uniform(4))
@@ -67,6 +67,34 @@ def test_fan_out_equals_a_walk_over_every_synapse(seed, data):
         fan = p.fan(source, target, a, b).per_neuron(source.block_size(a))
         assert fan.tolist() == list(counted.values()), p.label
         assert p.macs(source, target) == len(mine)
+        reach = set(source.indices(p.reach(source, target, b)).tolist())
+        assert {i for i, o in mine if o in inside} <= reach, p.label
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.data())
+def test_no_synapse_of_a_product_comes_from_outside_its_reach(seed, data):
+    network = random_attention(seed)
+    every = synapses_of(network)
+    for k, p in enumerate(network.projections):
+        source, target = network[p.source], network[p.target]
+        c0, r0 = data.draw(st.integers(0, target.channels - 1)), data.draw(st.integers(0, target.rows - 1))
+        b = Block(c0, data.draw(st.integers(c0 + 1, target.channels)), r0, data.draw(st.integers(r0 + 1, target.rows)))
+        inside, reach = (
+            set(q.indices(block).tolist()) for q, block in ((target, b), (source, p.reach(source, target, b)))
+        )
+        assert {i for kk, i, o, _ in every if kk == k and o in inside} <= reach, p.label
+
+
+def test_reach_of_a_kernel_worked_by_hand():
+    """Output rows 2 and 3 with stride 2, padding 1 and 3 rows of kernel read rows 2·2−1 = 3 to 3·2−1+2 = 7.
+
+    Two groups: target channel 2 of 4 is in the second group, which reads source channels 2 and 3 of 4.
+    """
+    source = Population("a", (4, 9, 9), Graded(8), role="input")
+    target = Population("b", (4, 5, 5), SFN.uniform(2))
+    conv = Conv2d("a", "b", np.ones((4, 2, 3, 3)), stride=2, padding=1, groups=2)
+    assert conv.reach(source, target, Block(2, 3, 2, 4)) == Block(2, 4, 3, 8)
 
 
 def test_macs_worked_by_hand():
