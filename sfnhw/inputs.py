@@ -102,6 +102,7 @@ def _checked_labels(labels: NDArray[Any], samples: int, where: Where) -> NDArray
         found = f"{labels.dtype} of shape {labels.shape}"
         expected = f"integers of shape ({samples},), one class index a sample"
         raise ActivityError(where=where, field="labels", found=found, expected=expected)
-    if (labels < 0).any():
-        raise ActivityError(where=where, field="labels", found=int(labels.min()), expected="class indices ≥ 0")
+    for label in (labels.min(), labels.max()):
+        if not 0 <= int(label) < 2**63:
+            raise ActivityError(where=where, field="labels", found=int(label), expected="class indices ≥ 0, below 2**63")
     return labels.astype(np.int64)

@@ -43,7 +43,8 @@ def record(
 
     Raises
     ------
-    ActivityError : wrong shape, NaN, events out of range, or another number of labels than of samples.
+    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, or a label
+        that is not the index of an output.
     """
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
@@ -53,7 +54,7 @@ def record(
             raise ActivityError(
                 field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
             )
-        labels = labels.astype(np.int64)
+        labels = _class_indices(labels, sum(p.size for p in network.outputs))
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
     parts = [
         _run(network, runner, {name: array[part] for name, array in levels.items()})
@@ -74,7 +75,8 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
     for population in network.inputs:
         values = _checked(population, given[population.name], network.timesteps)
         counts.add(len(values))
-        h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
+        with np.errstate(over="ignore"):  # beyond the largest number is beyond the code's range too: clipped, counted
+            h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
         coded: NDArray[Any] = population.coding.encode(h)
         if not isinstance(population.coding, Events):
             low = -population.coding.max_level if population.coding.signed else 0
@@ -86,6 +88,15 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
     if len(counts) != 1:
         raise ActivityError("inputs differ in their number of samples", field="inputs", found=sorted(counts))
     return levels, clipped
+
+
+def _class_indices(labels: NDArray[Any], outputs: int) -> NDArray[np.int64]:
+    """Return the labels as int64; raises ActivityError where one is no output's index."""
+    for label in (labels.min(), labels.max()):  # in the labels' own type: an unsigned one must not wrap
+        if not 0 <= int(label) < outputs:
+            expected = f"class indices from 0 to {outputs - 1}, one for each of the network's outputs"
+            raise ActivityError(field="labels", found=int(label), expected=expected)
+    return labels.astype(np.int64)
 
 
 def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:

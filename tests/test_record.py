@@ -224,3 +224,25 @@ def test_bad_labels_say_what_is_wrong():
 def test_clipped_inputs_are_counted():
     got = record(chain([3, 2]), np.array([[0.0, 255.4, 300.0], [-1.0, 0.0, 0.0]]))
     assert got.clipped_inputs == 2  # 255.4 rounds to 255; 300 and −1 are beyond
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (np.array([0, 2]), "2"),
+        (np.array([-1, 0]), "-1"),
+        (np.array([0, 2**64 - 1], np.uint64), "18446744073709551615"),
+    ],
+)
+def test_labels_are_indices_of_outputs(labels, found):
+    with pytest.raises(ActivityError, match=rf"labels: found {found}, expected class indices from 0 to 1, one for each"):
+        record(chain([3, 2]), np.zeros((2, 3)), labels=labels)
+
+
+@pytest.mark.filterwarnings("error")
+def test_inputs_near_the_largest_number_are_clipped_like_any_other():
+    network = chain([1, 1])
+    small = Network((Population("l0", (1,), Graded(8), 0.001, role="input"), network["l1"]), network.projections)
+    got = record(small, np.array([[1e308], [0.0]]))
+    assert got.activity.levels["l0"].ravel().tolist() == [255, 0]
+    assert got.clipped_inputs == 1
