@@ -8,14 +8,39 @@ def coverage(run: Run) -> dict[str, list[str]]:
     return {"counted": _counted(run), "not_counted": _not_counted(run)}
 
 
+def _operations(run: Run, kind: str) -> str:
+    """``conv2d 20, linear 1``: operations of the trained module that became this (`sfnhw.convert.coverage`), or ""."""
+    found: dict[str, int] = run.network.metadata.get("coverage", {}).get(kind, {})
+    total: dict[str, int] = {}
+    for operation, times in found.items():
+        name = operation.split(".")[1].strip("_")
+        total[name] = total.get(name, 0) + times
+    return ", ".join(f"{name} {times}" for name, times in total.items())
+
+
+def _of_the_module(run: Run) -> list[str]:
+    """Say what became of every operation of the trained module, where conversion recorded it."""
+    texts = (
+        ("synapses", "as synaptic operations"),
+        ("neuron", "in the update of neurons"),
+        ("folded", "in weights and biases, which they are folded into"),
+        ("no_work", "as no work, since they move no value"),
+    )
+    parts = [f"{text}: {names}" for kind, text in texts if (names := _operations(run, kind))]
+    return [f"Every operation of the trained module: {'; '.join(parts)}."] if parts else []
+
+
 def _counted(run: Run) -> list[str]:
     chip, T = run.chip, run.network.timesteps
     out = [
-        f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
+        *_of_the_module(run),
+        f"{run.samples} inferences; activity: {run.recording.sampled}."
+        if run.recording.sampled
+        else f"All {run.samples} inferences, each with the spikes that it really causes in integer arithmetic "
         f"({chip.core.weight_bits}-bit weights, {chip.core.accumulator_bits}-bit accumulators).",
         "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
         "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
-        "encodes, requantisation, packet assembly.",
+        "encodes, requantisation, decay of leaky membranes, packet assembly.",
         "On the network-on-chip: every flit through every router and over every link, of spike packets"
         + (
             "."
@@ -48,6 +73,13 @@ def _counted(run: Run) -> list[str]:
 def _not_counted(run: Run) -> list[str]:
     chip = run.chip
     out = []
+    if run.recording.sampled:
+        out.append(
+            "What real inputs do: spikes are drawn independently, so bursts, correlations between neurons and layers, and "
+            "differences between inputs are missing; latencies may be off either way, and their spread is too small."
+        )
+    if on_host := _operations(run, "on_host"):
+        out.append(f"What the host computes from the network's outputs: {on_host}.")
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
     else:
@@ -61,7 +93,7 @@ def _not_counted(run: Run) -> list[str]:
         "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
         "shares leakage among several inferences takes less.",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
-        "The area of decode tables, and what a wider flit would add to routers.",
+        "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
     out += [f"Not modelled of this chip: {text}." for text in chip.not_modelled]
     return out

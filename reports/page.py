@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from sfnhw.reports import text
+from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.view import CHIP_LAYER, RunView
 
 TITLES = {
@@ -35,7 +36,10 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         }
         for name in drawn
     ]
-    return _template().render(view=view, run=view.json, figures=figures, t=text)
+    rates = view.json.get("rates_comparison")
+    return _template().render(
+        view=view, run=view.json, figures=figures, t=text, rates_rows=rates_rows(rates) if rates else []
+    )
 
 
 def _draw(view: RunView) -> dict[str, str]:

@@ -60,6 +60,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
         "baselines_skipped": dict(run.skipped),
+        "activity": run.recording.sampled or f"recorded on {n:,} inputs",
+        "rates_comparison": run.rates_comparison,
         "coverage": coverage(run),
         "warnings": list(run.warnings),
         "chip": _chip(run),

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from sfnhw.reports.comparison import THIS
+from sfnhw.reports.rates_table import rates_lines
 from sfnhw.reports.text import band, count, elide, factor, percent, quantity, rate
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
@@ -23,6 +24,8 @@ def summary(run: "Run | RunView") -> str:
     lines += list(_shares("layer", _largest_layers(view.json), view.energy["value"]))
     lines += list(_shares("action", _largest_actions(view.json), view.energy["value"]))
     lines += ["", *_comparison(view.json)]
+    if view.json.get("rates_comparison"):
+        lines += ["", *map(_ascii, rates_lines(view.json["rates_comparison"]))]
     for text in view.json["warnings"]:
         lines += ["", *_wrapped(f"warning: {text}")]
     return "\n".join(line.rstrip() for line in lines)
@@ -77,7 +80,8 @@ def accuracy_text(data: Mapping[str, Any]) -> str:
     """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``."""
     chip, ann = data["accuracy"], data["ann_accuracy"]
     if chip is None:
-        return "unknown (no labels given)"
+        sampled = str(data.get("activity", "")).startswith("sampled")
+        return "unknown (spikes drawn from rates)" if sampled else "unknown (no labels given)"
     text = f"{100 * chip:.2f} % on the chip"
     if ann is None:
         return text

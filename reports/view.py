@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "synapse weights": ("weight_read",),
     "synapse arithmetic": ("accumulate", "multiply_bit", "shift_bit", "decode_read"),
     "neuron state": ("state_read", "state_write"),
-    "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise"),
+    "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak"),
     "packets": ("axon_lookup", "packet", "barrier"),
     "network and pins": ("router_flit", "link_flit", "io_bit"),
     "leakage and clock": STATIC_TERMS,

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from sfnhw.mapping import map_network as map_network
     from sfnhw.network import Network as Network
     from sfnhw.network import Population as Population
+    from sfnhw.nir import from_nir as from_nir
+    from sfnhw.nir import to_nir as to_nir
     from sfnhw.numerics import Numerics as Numerics
+    from sfnhw.numerics_sweep import numerics_sweep as numerics_sweep
+    from sfnhw.rates import Rates as Rates
     from sfnhw.recode import recode as recode
     from sfnhw.record import record as record
     from sfnhw.run import Run as Run
@@ -56,6 +60,8 @@ _PUBLIC = {
     # the verbs, in the order of the flow
     "convert": "sfnhw.convert",
     "recode": "sfnhw.recode",
+    "from_nir": "sfnhw.nir",
+    "to_nir": "sfnhw.nir",
     "record": "sfnhw.record",
     "load_chip": "sfnhw.chip",
     "map_network": "sfnhw.mapping",
@@ -68,6 +74,8 @@ _PUBLIC = {
     # the whole chain
     "estimate": "sfnhw.estimate",
     "explore": "sfnhw.explore",
+    "numerics_sweep": "sfnhw.numerics_sweep",
+    "Rates": "sfnhw.rates",
     "Run": "sfnhw.run",
 }
 

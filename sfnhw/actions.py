@@ -34,6 +34,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("gelu", "core", "one value through the function unit: GELU"),
     Action("softmax", "core", "one value through the function unit: softmax over its row"),
     Action("layer_norm", "core", "one value through the function unit: normalised over the channels of its position"),
+    Action("leak", "core", "one fixed-point multiply and shift that makes a membrane decay"),
     Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),

@@ -72,10 +72,13 @@ class Recording:
     Attributes
     ----------
     activity : what every population emitted.
-    outputs : (samples, output neurons) real values of the network's output (logits), in the trained network's units.
+    outputs : (samples, output neurons) real values of the network's output (logits), in the trained network's units;
+        of several output populations side by side, in their order.
     labels : (samples,) integers, or None.
     overflows : population → how many accumulators left their range (then saturated or wrapped).
     clipped_inputs : how many input values lay beyond the input coding's range.
+    sampled : None, or, where spikes were drawn from `sfnhw.Rates` and not computed, from which and with what seed; then
+        outputs has shape (samples, 0).
     """
 
     activity: Activity
@@ -83,6 +86,7 @@ class Recording:
     labels: NDArray[np.int64] | None = None
     overflows: dict[str, int] = field(default_factory=dict)
     clipped_inputs: int = 0
+    sampled: str | None = None
 
     @property
     def accuracy(self) -> float | None:

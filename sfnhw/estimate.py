@@ -4,10 +4,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,19 @@ from sfnhw.neurons import Stream
 from sfnhw.record import Inputs, record
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
+from sfnhw.timesteps import fitted
+
+if TYPE_CHECKING:
+    from sfnhw.rates import Rates
 
 # What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, and the
 # quantised network at 8 bits and at as many bits as N thresholds carry.
 BASELINES = ("if", "graded8", "graded")
 
 Progress = Callable[[str, int, int], None]
+
+# Inferences drawn from rates where nothing else says how many.
+SAMPLES = 16
 
 
 def estimate(
@@ -40,6 +48,9 @@ def estimate(
     baselines: Sequence[str] = BASELINES,
     calibration: Any = None,
     conversion: dict[str, Any] | None = None,
+    rates: "Rates | str | Path | None" = None,
+    samples: int | None = None,
+    seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
@@ -55,6 +66,10 @@ def estimate(
     labels : (samples,), if known.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
+    rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
+        there is no accuracy, and no baselines (they would spike otherwise). With inputs, the run is the one on the inputs,
+        and `Run.rates_comparison` says what the rates would have given instead.
+    samples : inferences drawn from rates (default: as many as there are inputs, or 16); seed : of the draw.
     progress : called as progress(stage, done, total).
     command : for the provenance record.
 
@@ -63,49 +78,68 @@ def estimate(
     SfnhwError : any input that cannot be used; the message says which and why.
     """
     started = time.monotonic()
-    if inputs is None:
-        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape)")
+    if inputs is None and rates is None:
+        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
+    if labels is not None and inputs is None:
+        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
+    if samples is not None and rates is None:
+        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
-    for name in baselines:
-        if name not in BASELINES:
-            raise InputError(
-                field="baselines", found=name, expected=f"{', '.join(BASELINES)}{nearest(name, BASELINES)}"
-            )
+    _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
+    if inputs is not None:
+        network = fitted(network, inputs)
+    drawn = _as_rates(rates, network)
 
-    def one(subject: Network, stage: str) -> Run:
+    def one(subject: Network, stage: str, recording: Recording | None = None) -> Run:
         tell = (lambda done, total: progress(stage, done, total)) if progress else None
         if progress:
             progress(f"{stage}: record", 0, 1)
-        recording = record(
-            subject, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=chip.core.threshold_unit.sharing
-        )
+        if recording is None:
+            assert inputs is not None
+            sharing = chip.core.threshold_unit.sharing
+            recording = record(subject, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
         mapping = map_network(subject, chip, placer=placer)
         result = simulate(mapping, recording.activity, fidelity=fidelity, threads=threads, progress=tell)
         cost = price(result)
         return Run(subject, chip, recording, mapping, result, cost, warnings=_warnings(recording))
 
-    main = one(network, _coding_name(network))
+    sampled = _sampled(drawn, network, inputs, samples, seed)
+    main = one(network, _coding_name(network), None if inputs is not None else sampled)
+    comparison = None
+    if drawn and sampled and inputs is not None:
+        from sfnhw.rates import compare_runs
+
+        comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
+    others, skipped = _others(one, network, baselines, inputs is not None)
+    provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
+    provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
+    return replace(main, baselines=others, skipped=skipped, provenance=provenance, rates_comparison=comparison)
+
+
+def _check_baselines(baselines: Sequence[str]) -> None:
+    for name in baselines:
+        if name not in BASELINES:
+            raise InputError(
+                field="baselines", found=name, expected=f"{', '.join(BASELINES)}{nearest(name, BASELINES)}"
+            )
+
+
+def _others(
+    one: Callable[[Network, str], Run], network: Network, baselines: Sequence[str], computed: bool
+) -> tuple[dict[str, Run], dict[str, str]]:
+    """Run the baselines; return (runs, reasons of those that were skipped)."""
     others: dict[str, Run] = {}
     skipped: dict[str, str] = {}
     for name in baselines:
+        if not computed:
+            skipped[name] = "spikes were drawn from rates of this coding; give inputs to compare with others"
+            continue
         try:
             others[name] = one(baseline(network, name), name)
         except (SfnhwError, MappingError) as error:
             skipped[name] = str(error)
-    provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
-    return Run(
-        main.network,
-        chip,
-        main.recording,
-        main.mapping,
-        main.result,
-        main.cost,
-        others,
-        skipped,
-        main.warnings,
-        provenance,
-    )
+    return others, skipped
 
 
 def baseline(network: Network, name: str) -> Network:
@@ -126,7 +160,9 @@ def baseline(network: Network, name: str) -> Network:
     return recode(network, coding="graded", bits=max(1, steps.bit_length()))
 
 
-def _as_network(network: Any, inputs: Inputs, labels: Any, calibration: Any, conversion: dict[str, Any]) -> Network:
+def _as_network(
+    network: Any, inputs: Inputs | None, labels: Any, calibration: Any, conversion: dict[str, Any]
+) -> Network:
     if isinstance(network, Network):
         return network
     if isinstance(network, str | Path):
@@ -134,6 +170,8 @@ def _as_network(network: Any, inputs: Inputs, labels: Any, calibration: Any, con
     if "torch" in sys.modules and isinstance(network, sys.modules["torch"].nn.Module):
         from sfnhw.convert import convert
 
+        if calibration is None and inputs is None:
+            raise InputError("a module is converted on calibration data", field="calibration", expected="an array")
         if calibration is None:
             calibration, conversion = inputs, {"labels": labels, **conversion}
         return convert(network, calibration, **conversion)
@@ -144,6 +182,33 @@ def _as_network(network: Any, inputs: Inputs, labels: Any, calibration: Any, con
     )
 
 
+def _as_rates(rates: "Rates | str | Path | None", network: Network) -> "Rates | None":
+    if rates is None:
+        return None
+    from sfnhw.rates import Rates
+
+    if not isinstance(rates, Rates | str | Path):
+        raise InputError(
+            field="rates", found=type(rates).__name__, expected="a sfnhw.Rates, or the path of a rates file"
+        )
+    return rates if isinstance(rates, Rates) else Rates.load(rates, network)
+
+
+def _sampled(
+    rates: "Rates | None", network: Network, inputs: Inputs | None, samples: int | None, seed: int
+) -> Recording | None:
+    """Spikes drawn from rates, as many inferences as there are inputs unless told otherwise."""
+    if rates is None:
+        return None
+    from sfnhw.rates import sampled_recording
+
+    if samples is None:
+        samples = SAMPLES
+        if inputs is not None:
+            samples = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+    return sampled_recording(rates, network, samples, seed)
+
+
 def _coding_name(network: Network) -> str:
     kinds = {p.coding.kind for p in network.populations if p.role == "hidden"}
     return "+".join(sorted(kinds)) or "readout"
@@ -151,6 +216,11 @@ def _coding_name(network: Network) -> str:
 
 def _warnings(recording: Recording) -> tuple[str, ...]:
     out = []
+    if recording.sampled:
+        out.append(
+            f"activity: {recording.sampled}; neurons, timesteps and samples are independent of each other, so bursts and "
+            "correlations are lost, the spread over samples is too small, and there is no accuracy"
+        )
     overflows = {name: n for name, n in recording.overflows.items() if n}
     if overflows:
         worst = max(overflows, key=overflows.__getitem__)

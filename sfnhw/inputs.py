@@ -31,7 +31,7 @@ def load_inputs(path: str | Path) -> LabelledInputs:
         are none, NaN, no samples, labels that are not one class index (≥ 0) a sample.
     """
     path = Path(path)
-    arrays = _read(path)
+    arrays = read_npz(path)
     where = Where(path)
     if "inputs" not in arrays:
         near = nearest("inputs", list(arrays))
@@ -50,8 +50,17 @@ def load_inputs(path: str | Path) -> LabelledInputs:
     return LabelledInputs(inputs, _checked_labels(arrays["labels"], len(inputs), where))
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    where, expected = Where(path), "an .npz file written by numpy.savez, with an array 'inputs'"
+INPUTS_FILE = "an .npz file written by numpy.savez, with an array 'inputs'"
+
+
+def read_npz(path: Path, expected: str = INPUTS_FILE) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an .npz file; nothing is unpickled.
+
+    Raises
+    ------
+    ActivityError : no such file, or not an .npz file, truncated or pickled; `expected` says what should be there.
+    """
+    where = Where(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise ActivityError(what, where=where, expected=expected)
@@ -104,5 +113,7 @@ def _checked_labels(labels: NDArray[Any], samples: int, where: Where) -> NDArray
         raise ActivityError(where=where, field="labels", found=found, expected=expected)
     for label in (labels.min(), labels.max()):
         if not 0 <= int(label) < 2**63:
-            raise ActivityError(where=where, field="labels", found=int(label), expected="class indices ≥ 0, below 2**63")
+            raise ActivityError(
+                where=where, field="labels", found=int(label), expected="class indices ≥ 0, below 2**63"
+            )
     return labels.astype(np.int64)

@@ -152,7 +152,8 @@ def _quantise(
     alpha = np.where(np.isfinite(alpha), alpha, 1.0)
     values = target.coding.values()
     if len(values) and not target.needs_function_unit:  # the largest threshold must stay well inside the accumulator
-        alpha = np.maximum(alpha, 2 * values[-1] / numerics.accumulator_max)
+        largest = max(values[-1], target.coding.threshold)
+        alpha = np.maximum(alpha, 2 * largest / numerics.accumulator_max)
     lowered = []
     for p, w, step in zip(projections, normalised, steps, strict=True):
         ratio = float((step / alpha).max())

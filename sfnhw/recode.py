@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import NetworkError, nearest
 from sfnhw.network import Network, Population
-from sfnhw.neurons import IF, MTN, SFN, Coding, Events, Graded, Readout, Stream
+from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Events, Graded, Readout, Relay, Stream
 
 CODINGS = ("if", "mtn", "graded")
 SCALINGS = ("step", "quantile", "max", "mse")
@@ -114,6 +114,8 @@ def _recoded(
                 expected="coding 'mtn' or 'graded'",
             )
         return population
+    if isinstance(population.coding, Relay):
+        raise NetworkError("passes sums of spikes on, and is no neuron", field=f"population {population.name!r}")
     new = _coding(population, coding, count, initial_potential)
     full = _full_scale(population, new, scaling)
     # One unit: θ of an IF neuron, one threshold step of an MTN, one quantisation step of a graded value.
@@ -166,8 +168,8 @@ def _full_scale(population: Population, new: Coding, scaling: str) -> Reals:
 def _step(population: Population, levels: int) -> Reals:
     """Full scale for `levels` levels at the population's own threshold step."""
     coding = population.coding
-    if isinstance(coding, IF):
-        return population.scale * levels / coding.steps
+    if isinstance(coding, IF | LIF):
+        return population.scale * coding.threshold * levels / coding.steps
     if isinstance(coding, Graded):
         return population.scale * coding.max_level
     if not isinstance(coding, SFN):

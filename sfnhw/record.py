@@ -6,6 +6,7 @@ result is bit for bit the integer one.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,17 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity, Recording
 from sfnhw.errors import ActivityError
+from sfnhw.files import replace_file
 from sfnhw.lowering import Lowered, Sharing, function_step, lower
-from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
+from sfnhw.network import FUNCTIONS, Network, Population, Product, Stationary
 from sfnhw.neurons import Events
 from sfnhw.numerics import Numerics
+from sfnhw.timesteps import fitted
 
 Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
-# Windows of a convolution are unrolled; this many values at a time keep that below about 256 MB.
-UNROLLED_VALUES = 2**26
+# Membranes of the widest population in one chunk of samples: 64 MiB of int64, a few of which live at a time; and as
+# many bytes for the levels (int16, a quarter of that) that all populations of the chunk emit.
+CHUNK_VALUES = 2**23
 
 
 def record(
@@ -36,16 +40,17 @@ def record(
     Parameters
     ----------
     inputs : (samples, *input shape) real values, or (samples, T, *input shape) integers where the input is coded as
-        events; for several input populations a mapping from their names.
+        events (a network read from NIR without a T takes theirs); for several input populations a mapping from their names.
     labels : (samples,) class indices, if known: gives `Recording.accuracy`.
     numerics : widths of the chip (``chip.numerics``); None computes in real numbers, for calibration only.
     threshold_sharing : see `sfnhw.lowering`.
 
     Raises
     ------
-    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, or a label
-        that is not the index of an output.
+    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, a label that is
+        not the index of an output, or labels for a network that does not give one vector of class scores.
     """
+    network = fitted(network, inputs)
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
     if labels is not None:
@@ -54,15 +59,47 @@ def record(
             raise ActivityError(
                 field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
             )
-        labels = _class_indices(labels, sum(p.size for p in network.outputs))
+        if len(network.outputs) > 1 or network.outputs[0].positions > 1:
+            shapes = " and ".join(str(p.shape) for p in network.outputs)
+            raise ActivityError(
+                "labels are class indices, but the network does not give one vector of class scores",
+                field="labels",
+                found=f"outputs of shape {shapes}",
+                expected="no labels",
+            )
+        labels = _class_indices(labels, network.outputs[0].size)
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
-    parts = [
-        _run(network, runner, {name: array[part] for name, array in levels.items()})
-        for part in _chunks(network, samples)
-    ]
-    activity = Activity({p.name: _join([part[0][p.name] for part in parts]) for p in network.populations})
-    outputs = np.concatenate([part[1] for part in parts])
-    return Recording(activity, outputs, labels, runner.overflows, clipped)
+    outputs = []
+    for part in _chunks(network, samples):
+        emitted, result = _run(network, runner, {p.name: levels[p.name][part] for p in network.inputs})
+        outputs.append(result)
+        for name, steps in emitted.items():
+            if name not in levels:
+                levels[name] = np.empty((samples, network.timesteps, network[name].size), steps[0].dtype)
+            for t, step in enumerate(steps):
+                levels[name][part, t] = step
+    activity = Activity({p.name: levels[p.name] for p in network.populations})
+    return Recording(activity, np.concatenate(outputs), labels, runner.overflows, clipped)
+
+
+def save_recording(recording: Recording, network: Network, path: str | Path) -> Path:
+    """Write an .npz file: ``levels/<population>`` (samples, T, *shape) integers, and ``outputs`` (samples, outputs).
+
+    network : the one that was recorded, over the recording's T. Populations whose values are no integers (a readout
+    recorded in real numbers) are left to ``outputs``.
+
+    Raises
+    ------
+    ActivityError : a recording of another network.
+    InputError : the file cannot be written.
+    """
+    recording.activity.check(network)
+    arrays: dict[str, NDArray[Any]] = {"outputs": recording.outputs}
+    for p in network.populations:
+        levels = recording.activity.levels[p.name]
+        if levels.dtype.kind in "iu":
+            arrays[f"levels/{p.name}"] = levels.reshape(*levels.shape[:2], *p.shape)
+    return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
 
 
 def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], int]:
@@ -105,6 +142,12 @@ def _checked(population: Population, values: NDArray[Any], timesteps: int) -> ND
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"
     if (
+        len(population.shape) == 3
+        and population.rows == 1
+        and array.shape[1:] == (*expected[:-3], *population.shape[::2])
+    ):
+        array = array.reshape(len(array), *expected)  # a sequence (channels, length) is an image of one row
+    if (
         array.dtype.kind not in "fiub"
         or array.ndim != len(expected) + 1
         or array.shape[1:] != expected
@@ -132,25 +175,28 @@ class _Integers:
         self.lowered = lowered
         network = lowered.network
         self.overflows = {p.name: 0 for p in network.populations if p.role != "input"}
-        self.weights = []
+        self.weights, self.tables = [], {}
+        for name, side in lowered.populations.items():
+            # Looked up with a negative level, NumPy counts from the end: there stand the negative words.
+            self.tables[name] = np.concatenate([side.words, -side.words[:0:-1]])
         for p, q in zip(network.projections, lowered.projections, strict=True):
             source, target = network[p.source], network[p.target]
             if isinstance(p, Product | Stationary):
                 self.weights.append(q.weight)
                 continue
             largest = int(lowered.populations[p.source].words.max())
-            ones = np.full((1, source.size), float(largest))
-            bound = float(np.abs(p.apply(ones, np.abs(q.weight).astype(float), source, target)).max(initial=0.0))
-            self.weights.append(q.weight.astype(np.float32 if bound < 2**24 else np.float64))
+            ones = np.full((1, source.size), largest, np.float32)
+            bound = float(p.apply(ones, np.abs(q.weight).astype(np.float32), source, target).max(initial=0.0))
+            # The bound itself is a float32 sum of positive numbers: good to 1 % for any fan-in below 2**17.
+            self.weights.append(q.weight.astype(np.float32 if 1.01 * bound < 2**24 else np.float64))
 
     def start(self, population: Population, samples: int) -> NDArray[Any]:
         initial = self.lowered.populations[population.name].table.initial
         shape = (samples, population.channels, population.positions)
         return np.broadcast_to(initial[:, None], shape).astype(np.int64)
 
-    def values(self, name: str, levels: NDArray[Any]) -> NDArray[Any]:
-        words = self.lowered.populations[name].words
-        return np.sign(levels) * words[np.abs(levels)]
+    def values(self, name: str, levels: NDArray[Any], dtype: Any) -> NDArray[Any]:
+        return self.tables[name].astype(dtype)[levels]
 
     def project(self, i: int, levels: NDArray[Any], operand: NDArray[Any] | None) -> NDArray[Any]:
         network = self.lowered.network
@@ -158,24 +204,24 @@ class _Integers:
         # A product of two operands: the stationary one, of this sample, stands where weights do.
         weight = self.weights[i]
         if operand is not None and isinstance(p, Product):
-            weight = self.values(p.operand, operand).astype(float)
-        values = self.values(p.source, levels).astype(weight.dtype)
-        sums = p.apply(values, weight, network[p.source], network[p.target])
-        return np.rint(sums).astype(np.int64) << shift
+            weight = self.values(p.operand, operand, np.float64)
+        values = self.values(p.source, levels, weight.dtype)
+        sums = p.apply(values, weight, network[p.source], network[p.target]).astype(np.int64)
+        return sums << shift if shift else sums
 
     def bias(self, population: Population) -> NDArray[Any]:
         return self.lowered.populations[population.name].bias
 
     def settle(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
         top = self.lowered.numerics.accumulator_max
+        if membrane.max() <= top and membrane.min() >= -top - 1:
+            return membrane
         beyond = (membrane > top) | (membrane < -top - 1)
-        if beyond.any():
-            self.overflows[population.name] += int(beyond.sum())
-            if self.lowered.numerics.overflow == "saturate":
-                return np.clip(membrane, -top - 1, top)
-            span = 2 * (top + 1)
-            return (membrane + top + 1) % span - top - 1
-        return membrane
+        self.overflows[population.name] += int(beyond.sum())
+        if self.lowered.numerics.overflow == "saturate":
+            return np.clip(membrane, -top - 1, top)
+        span = 2 * (top + 1)
+        return (membrane + top + 1) % span - top - 1
 
     def function(self, population: Population, membrane: NDArray[Any]) -> NDArray[Any]:
         lsb = self.lowered.populations[population.name].lsb
@@ -247,7 +293,7 @@ def _run(
     for t in range(network.timesteps):
         for r in hidden:
             if r.function == "max":
-                levels[r.name].append(_max_pool(network, r, levels, cumulative, t))
+                levels[r.name].append(_compact(r, _max_pool(network, r, levels, cumulative, t)))
                 continue
             shape = (samples, r.channels, r.positions)
             total = np.broadcast_to(runner.bias(r), shape)
@@ -268,12 +314,11 @@ def _run(
             keeps = r.coding.need().keeps_residual
             membrane = runner.settle(r, membranes[r.name] + total if keeps else np.array(total))
             value = runner.function(r, membrane) if r.needs_function_unit else membrane
-            levels[r.name].append(runner.fire(r, value).reshape(samples, r.size))
+            levels[r.name].append(_compact(r, runner.fire(r, value).reshape(samples, r.size)))
             if keeps:
                 membranes[r.name] = membrane
     outputs = [runner.output(p, levels[p.name][-1]) for p in network.outputs]
-    compact = {p.name: [_compact(p, a) for a in levels[p.name]] for p in network.populations}
-    return compact, np.concatenate(outputs, axis=1).astype(float)
+    return {p.name: levels[p.name] for p in hidden}, np.concatenate(outputs, axis=1).astype(float)
 
 
 def _function(population: Population, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -308,20 +353,9 @@ def _compact(population: Population, levels: NDArray[Any]) -> NDArray[Any]:
     return levels.astype(np.int16 if population.coding.max_level < 2**15 else np.int32)
 
 
-def _join(parts: list[list[NDArray[Any]]]) -> NDArray[Any]:
-    return np.concatenate([np.stack(part, axis=1) for part in parts])
-
-
 def _chunks(network: Network, samples: int) -> Iterator[slice]:
-    """Slices of samples small enough that unrolled windows stay in memory."""
-    widest = max((_unrolled(network, p) for p in network.projections), default=1)
-    step = max(1, UNROLLED_VALUES // max(widest, 1))
+    """Slices of samples small enough that membranes stay in memory."""
+    sizes = [p.size for p in network.populations]
+    step = max(1, CHUNK_VALUES // max(*sizes, sum(sizes) * network.timesteps // 4))
     for start in range(0, samples, step):
         yield slice(start, start + step)
-
-
-def _unrolled(network: Network, projection: Projection) -> int:
-    source, target = network[projection.source], network[projection.target]
-    if isinstance(projection, MaxPool) or projection.weight.ndim != 4:
-        return max(source.size, target.size)
-    return target.positions * int(np.prod(projection.weight.shape[1:])) * getattr(projection, "groups", 1)

@@ -25,6 +25,8 @@ class Run:
     ann_accuracy : of the trained network on the same inputs, as recorded at conversion, or None.
     warnings : sentences that a reader of the numbers must know.
     provenance : versions, seeds, fingerprints, command, times, peak memory.
+    rates_comparison : what spikes drawn from rates would have given (`sfnhw.rates.RatesComparison` as plain values), or
+        None.
     """
 
     network: Network
@@ -37,6 +39,7 @@ class Run:
     skipped: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    rates_comparison: dict[str, Any] | None = None
 
     @property
     def ann_accuracy(self) -> float | None:

@@ -161,6 +161,7 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("compare", s.index, updates * cost.compares)
         add("encode", s.index, updates * cost.encodes)
         add("requantise", s.index, updates * cost.requantises)
+        add("leak", s.index, updates * cost.leaks)
     if counts.steps:
         # Each used core takes part in each step; booked on the core's first slice, in the sample's timesteps evenly.
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)

@@ -18,6 +18,13 @@ def synapses_of(network):
         elif p.kind == "sparse":
             for i in range(source.size):
                 out += [(k, i, int(p.targets[j]), j) for j in range(p.offsets[i], p.offsets[i + 1])]
+        elif p.kind == "upsample":
+            for o in range(target.size):
+                c, y, x = o // target.positions, o // target.columns % target.rows, o % target.columns
+                i = (c * source.rows + y // p.factor[0]) * source.columns + x // p.factor[1]
+                out.append((k, i, o, None))
+        elif p.kind == "transposed_conv2d":
+            out += [(k, *synapse) for synapse in transposed_synapses(p, source, target)]
         elif p.kind in ("product", "stationary"):
             out += [(k, i, o, None) for i, o in product_pairs(p, network)]
         else:
@@ -41,6 +48,26 @@ def synapses_of(network):
                                         a = (c * source.rows + sy) * source.columns + sx
                                         b = (o * target.rows + y) * target.columns + x
                                         out.append((k, a, b, (o, local, ky, kx)))
+    return out
+
+
+def transposed_synapses(p, source, target):
+    """(source neuron, target neuron, index of the weight) of a transposed convolution, one by one."""
+    out = []
+    channels_in, width, kh, kw = p.weight.shape
+    for c in range(channels_in):
+        group = c // (channels_in // p.groups)
+        for j in range(width):
+            for y in range(source.rows):
+                for x in range(source.columns):
+                    for ky in range(kh):
+                        for kx in range(kw):
+                            ty = y * p.stride[0] - p.padding[0] + ky * p.dilation[0]
+                            tx = x * p.stride[1] - p.padding[1] + kx * p.dilation[1]
+                            if 0 <= ty < target.rows and 0 <= tx < target.columns:
+                                a = (c * source.rows + y) * source.columns + x
+                                b = ((group * width + j) * target.rows + ty) * target.columns + tx
+                                out.append((a, b, (c, j, ky, kx)))
     return out
 
 

@@ -15,6 +15,8 @@ from sfnhw.network import (
     Projection,
     Sparse,
     Stationary,
+    TransposedConv2d,
+    Upsample,
 )
 from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout, Stream
 
@@ -75,6 +77,7 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Ne
             projections.append(AveragePool(last.name, "pool", 2))
         populations.append(target)
         last = target
+    last = _upwards(rng, last, populations, projections, timesteps)
     features = Population("features", (int(rng.integers(3, 30)),), hidden_coding(rng, timesteps), 0.5, function="relu")
     populations.append(features)
     if rng.random() < 0.5:
@@ -86,7 +89,45 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Ne
     result = Population("result", (int(rng.integers(2, 6)),), Readout(timesteps), role="output", bias=None)
     populations.append(result)
     projections.append(Dense("features", "result", rng.normal(0, 0.3, (result.size, features.size))))
+    if rng.random() < 0.25:
+        populations.append(Population("other", (int(rng.integers(1, 4)),), Readout(timesteps), role="output"))
+        weight = rng.normal(0, 0.3, (populations[-1].size, last.size))
+        projections.append(Dense(last.name, "other", weight))
     return Network(tuple(populations), tuple(projections), f"random {seed}")
+
+
+def _upwards(
+    rng: np.random.Generator,
+    last: Population,
+    populations: list[Population],
+    projections: list[Projection],
+    timesteps: int,
+) -> Population:
+    """Perhaps an upsampling or a transposed convolution with random geometry; returns the last population."""
+    kind = int(rng.integers(4))
+    if kind == 1:
+        factor = tuple(int(f) for f in rng.integers(1, 3, 2))
+        shape = (last.channels, last.rows * factor[0], last.columns * factor[1])
+        up = Population("up", shape, hidden_coding(rng, timesteps), rng.uniform(0.3, 0.7, last.channels))
+        projections.append(Upsample(last.name, "up", factor))
+    elif kind == 2:
+        groups = last.channels if rng.random() < 0.4 else 1
+        per_group = int(rng.integers(1, 3))
+        kernel, stride, dilation = rng.integers(1, 4, 2), rng.integers(1, 3, 2), rng.integers(1, 3, 2)
+        extra = rng.integers(0, np.maximum(stride, dilation))
+        span = dilation * (kernel - 1) + 1
+        least = (np.array(last.shape[1:]) - 1) * stride + span + extra
+        padding = np.minimum(rng.integers(0, 3, 2), (least - 1) // 2)
+        weight = rng.normal(0, 0.6, (last.channels, per_group, *kernel))
+        up_shape = (per_group * groups, *(int(n) for n in least - 2 * padding))
+        up = Population("up", up_shape, hidden_coding(rng, timesteps), 0.5, function="relu")
+        projections.append(
+            TransposedConv2d(last.name, "up", weight, *(tuple(v) for v in (stride, padding, extra, dilation)), groups)
+        )
+    else:
+        return last
+    populations.append(up)
+    return up
 
 
 def random_inputs(network: Network, seed: int, samples: int = 2) -> np.ndarray:

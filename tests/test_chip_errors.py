@@ -10,7 +10,7 @@ from sfnhw.errors import ChipError
 REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encoding="utf-8")
 ACTIONS = (
     "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
-    "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, packet, barrier, "
+    "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, packet, barrier, "
     "router_flit, link_flit, io_bit"
 )
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
@@ -142,7 +142,7 @@ def test_prices_that_cannot_be_counted(message, content, expected):
 
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
-        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 25 more"
+        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 26 more"
     ):
         load_chip("reference").replace({"technology.voltage_v": 0.8})
 

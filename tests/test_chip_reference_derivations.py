@@ -102,6 +102,7 @@ ENERGY = {
     "compare": (75 * COMPARE_24 * VALUE, 0.015 * COMPARE_24 * NODE, (2113 - 722) / 7 * COMPARE_24 * FULL),
     "encode": (13 * PER_GATE * VALUE, 13 * PER_GATE * LOW, 38 * PER_GATE * FULL),
     "requantise": (674 / 56 * 24 * 15 * VALUE, 871 * (24 * 15) / (16 * 7) * LOW, 1248 / 56 * 24 * 15 * FULL),
+    "leak": (674 / 56 * 24 * 15 * VALUE, 871 * (24 * 15) / (16 * 7) * LOW, 1248 / 56 * 24 * 15 * FULL),
     "packet": PACKET_PRICE,
     "barrier": tuple(2 * sum(part) for part in zip(PACKET_PRICE, ROUTER_PRICE, LINK_PRICE, strict=True)),
     "router_flit": ROUTER_PRICE,

@@ -47,7 +47,7 @@ def test_torch_agrees_with_record(options):
     """Two implementations of the same network, in float64: outputs equal to rounding, spikes equal exactly."""
     module, x, _ = small()
     network = convert(module, x, **options)
-    plan, _ = trace(module, (1, 8, 8), signed=False)
+    plan = trace(module, (1, 8, 8), signed=False).plan
     codings = {p.name: p.coding for p in network.populations}
     scales = {p.name: p.scale for p in network.populations}
     outputs, rate = Evaluator(plan).coded(x, codings, scales)

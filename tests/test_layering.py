@@ -23,9 +23,11 @@ MODEL = {
     "lowering",
     "record",
     "inputs",
+    "timesteps",
+    "numerics_sweep",
 }
-EDGE = {"convert", "recode", "digits"}
-TOP = {"estimate", "explore", "run", "cli"}
+EDGE = {"convert", "recode", "digits", "nir"}
+TOP = {"estimate", "explore", "run", "cli", "rates"}
 # Room → rooms of sfnhw that it may import from. `reports` reads a Run, which is a record of everything below it.
 ALLOWED = {
     "model": {"model"},

@@ -11,14 +11,15 @@ N is the number of thresholds for each polarity, B = ⌈log2(N+1)⌉ the bits th
 | power-of-two | 0 | 0 | 0 | 1 | 1 | power of two |
 
 With N = 1 every kind is plain integrate-and-fire: 1 compare, 1 read, no encode, 1 cycle; a signed one compares with
-both signs (2 and 2, in 2 cycles unless the unit is parallel).
+both signs (2 and 2, in 2 cycles unless the unit is parallel). A leaky neuron takes one multiply (`leaks`) and one
+cycle more, since the reset decides what decays, and a register for each decay factor.
 
 Source: the microarchitectures were generated and synthesised for this project (yosys 0.23 + ABC, Nangate45, mapped
 netlists checked against a Python model, N = 1 .. 16, 16-bit state). A serial comparator was not synthesised: its gates
 are those of the binary search, which has the same parts and a different sequencer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfnhw.errors import ChipError, nearest
 from sfnhw.neurons import ThresholdNeed
@@ -55,6 +56,7 @@ class UpdateCost:
     threshold_reads: int = 0
     encodes: int = 0
     requantises: int = 0
+    leaks: int = 0
 
 
 def update_cost(kind: str, need: ThresholdNeed) -> UpdateCost:
@@ -65,6 +67,9 @@ def update_cost(kind: str, need: ThresholdNeed) -> UpdateCost:
     ChipError : an unknown kind, or a unit that cannot serve the spacing of the thresholds.
     """
     check_serves(kind, need)
+    if need.leaks:
+        plain = update_cost(kind, replace(need, leaks=0))
+        return replace(plain, cycles=plain.cycles + 1, leaks=1)
     if need.kind == "requantise":
         return UpdateCost(cycles=1, requantises=1)
     if need.kind == "none":
@@ -87,7 +92,8 @@ def registers(kind: str, need: ThresholdNeed, groups: int) -> int:
     """Return the threshold registers, in words, of `groups` tables (1, or one for each channel of a slice).
 
     A signed parallel or serial bank holds both signs (2N words); the binary search works on the magnitude (N). A
-    uniform unit holds one word, a power-of-two unit its base exponent. Requantising takes a multiplier word.
+    uniform unit holds one word, a power-of-two unit its base exponent. Requantising takes a multiplier word, a leak one
+    for each decay factor of the population.
 
     Raises
     ------
@@ -97,9 +103,9 @@ def registers(kind: str, need: ThresholdNeed, groups: int) -> int:
     if need.kind == "none":
         return 0
     if need.kind == "requantise" or kind in ("uniform", "power-of-two"):
-        return groups
+        return groups + need.leaks
     sides = 2 if need.signed and kind in ("parallel", "serial") else 1
-    return groups * sides * need.thresholds
+    return groups * sides * need.thresholds + need.leaks
 
 
 def comparators(kind: str, need: ThresholdNeed) -> int:

@@ -75,4 +75,5 @@ def _need_text(need: Any) -> str:
         text += f", {need.spacing}" if need.thresholds > 1 else ""
     else:
         text = {"requantise": "multiply, shift", "none": "none"}[need.kind]
+    text += ", leak multiply" if need.leaks else ""
     return text + (", keeps state" if need.keeps_residual else "")

@@ -10,16 +10,26 @@ from sfnhw.cli.options import (
     command_line,
     fidelity_option,
     folder_option,
-    inputs_option,
     network_argument,
+    optional_inputs_option,
 )
 from sfnhw.cli.output import Progress, print_json, say
+from sfnhw.errors import InputError
 
 
 @click.command("estimate")
 @network_argument
 @chip_option
-@inputs_option
+@optional_inputs_option
+@click.option(
+    "--rates",
+    "rates_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rates to draw spikes from (`sfnhw rates`, or numbers in YAML); beside --inputs: compare with them.",
+)
+@click.option("--samples", type=click.IntRange(1), help="Inferences to draw from --rates  [default: 16, or as inputs]")
+@click.option("--seed", type=click.IntRange(0), help="Of the draw from --rates  [default: 0]")
 @folder_option()
 @fidelity_option
 @click.option("--placer", default="hilbert", show_default=True, help="How slices are laid out over the cores.")
@@ -35,7 +45,10 @@ from sfnhw.cli.output import Progress, print_json, say
 def command(
     network_path: Path,
     chip: str,
-    inputs_path: Path,
+    inputs_path: Path | None,
+    rates_path: Path | None,
+    samples: int | None,
+    seed: int | None,
     folder: Path,
     fidelity: str,
     placer: str,
@@ -43,7 +56,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Estimate what NETWORK (a .sfn file) costs on a chip, on given inputs."""
+    """Estimate what NETWORK (a .sfn file) costs on a chip, on given inputs or on spikes drawn from rates."""
     from sfnhw.chip import load_chip
     from sfnhw.estimate import estimate
     from sfnhw.inputs import load_inputs
@@ -51,19 +64,27 @@ def command(
     from sfnhw.reports import check_output_folder
 
     check_output_folder(folder)
+    if inputs_path is None and rates_path is None:
+        raise InputError("neither is given", field="--inputs, --rates", expected="one of them, or both to compare")
+    for option, value in (("--samples", samples), ("--seed", seed)):
+        if rates_path is None and value is not None:
+            raise InputError("draws from rates", field=option, found=value, expected="--rates FILE with it")
     target = load_chip(chip)
-    given = load_inputs(inputs_path)
+    given = load_inputs(inputs_path) if inputs_path else None
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     progress = Progress()
     run = estimate(
         network,
         target,
-        given.inputs,
-        labels=given.labels,
+        given.inputs if given else None,
+        labels=given.labels if given else None,
         fidelity=fidelity,
         placer=placer,
         baselines=names,
+        rates=rates_path,
+        samples=samples,
+        seed=seed or 0,
         threads=threads,
         progress=progress,
         command=command_line(),

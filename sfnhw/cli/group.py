@@ -12,12 +12,16 @@ from sfnhw.errors import nearest
 COMMANDS = {
     "demo": "demo",
     "convert": "convert",
+    "export": "export",
+    "record": "record",
     "estimate": "estimate",
     "explore": "explore",
     "report": "report",
     "plot": "plot",
     "chips": "chips",
     "codings": "codings",
+    "rates": "rates",
+    "numerics": "numerics",
 }
 
 

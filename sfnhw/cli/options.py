@@ -28,6 +28,13 @@ inputs_option = click.option(
     metavar="FILE.npz",
     help="Arrays `inputs` (samples × input shape) and, if known, `labels`.",
 )
+optional_inputs_option = click.option(
+    "--inputs",
+    "inputs_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Arrays `inputs` (samples × input shape) and, if known, `labels`.",
+)
 fidelity_option = click.option(
     "--fidelity",
     default="packet",

@@ -12,7 +12,7 @@ from sfnhw.convert.options import Options
 from sfnhw.convert.plan import Plan, Planned
 from sfnhw.convert.samples import Sample
 from sfnhw.errors import ConversionError
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout, Stream
+from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Graded, Readout, Stream
 
 Reals = NDArray[np.float64]
 
@@ -127,6 +127,21 @@ def _if(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: f
     return IF(options.timesteps, options.initial_potential), _capped(lam * theta, 1.0, planned)
 
 
+def _lif(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
+    """λθ over T steps, as `if`; what leaks away is lost: nothing makes up for it but a smaller λ."""
+    if planned.signed:
+        raise ConversionError(
+            f"layer {planned.name!r} has values of both signs (no ReLU follows it), and a LIF neuron has one",
+            field="coding",
+            found="lif",
+            expected="'sfn', 'mtn' or 'graded', or a ReLU behind that layer",
+        )
+    assert options.timesteps is not None
+    assert options.beta is not None
+    coding = LIF(options.timesteps, options.beta, reset=options.reset, initial_potential=options.initial_potential)
+    return coding, _capped(lam * theta, 1.0, planned)
+
+
 def _graded(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
     """One step is λθ / M."""
     coding = Graded(options.bits, planned.signed)
@@ -139,4 +154,4 @@ def _capped(scale: Reals, top: float, planned: Planned) -> Reals:
 
 
 Rule = Callable[[Planned, Sample, Reals, Options, float], tuple[Coding, Reals]]
-RULES: dict[str, Rule] = {"sfn": _sfn, "mtn": _mtn, "if": _if, "graded": _graded}
+RULES: dict[str, Rule] = {"sfn": _sfn, "mtn": _mtn, "if": _if, "graded": _graded, "lif": _lif}

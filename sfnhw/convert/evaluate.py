@@ -13,8 +13,19 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from sfnhw.convert.plan import Plan, Planned
-from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool, Product, Projection, Stationary
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded
+from sfnhw.network import (
+    AveragePool,
+    Conv2d,
+    Dense,
+    Elementwise,
+    MaxPool,
+    Product,
+    Projection,
+    Stationary,
+    TransposedConv2d,
+    Upsample,
+)
+from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Graded
 
 BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
 
@@ -27,6 +38,10 @@ class Evaluator:
         self.into = {
             name: [(p, _weight(p, plan[p.source].shape, dtype)) for p in plan.into(name)] for name in plan.populations
         }
+        last = {p.source: p.target for name in plan.populations for p in plan.into(name)}
+        self.last_read: dict[str, list[str]] = {}
+        for source, target in last.items():
+            self.last_read.setdefault(target, []).append(source)
         self.bias = {p.name: None if p.bias is None else _bias(p, dtype) for p in plan.populations.values()}
 
     def batches(self, inputs: NDArray[Any]) -> Iterator[torch.Tensor]:
@@ -51,17 +66,27 @@ class Evaluator:
         assert isinstance(total, torch.Tensor)
         return _function(planned, total if bias is None else total + bias)
 
-    def ideal(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Real-valued activation of every population: what the trained network computes."""
+    def ideal(self, batch: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        """Name and real-valued activation of each population: what the trained network computes.
+
+        What no later population reads is let go: a large network's activations never lie in memory all at once.
+        """
         values: dict[str, torch.Tensor] = {}
         for planned in self.plan.populations.values():
             values[planned.name] = batch if planned.role == "input" else _rectified(planned, self.sums(planned, values))
-        return values
+            yield planned.name, values[planned.name]
+            self._let_go(planned, values)
+
+    def _let_go(self, planned: Planned, values: dict[str, torch.Tensor]) -> None:
+        for name in self.last_read.get(planned.name, ()):
+            del values[name]
 
     def ideal_outputs(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """(samples, outputs) of the trained network."""
-        name = list(self.plan.populations)[-1]
-        parts = [self.ideal(batch)[name].flatten(1) for batch in self.batches(inputs)]
+        parts = []
+        for batch in self.batches(inputs):
+            last = [values for name, values in self.ideal(batch) if self.plan[name].role == "output"]
+            parts.append(_side_by_side(last))
         return torch.cat(parts).double().numpy()
 
     def coded(
@@ -70,8 +95,8 @@ class Evaluator:
         """(samples, outputs), and spikes per hidden neuron and timestep: a share between 0 and 1."""
         steps = max(c.timesteps for c in codings.values())
         hidden = [p for p in self.plan.populations.values() if p.role == "hidden"]
+        results = [name for name, p in self.plan.populations.items() if p.role == "output"]
         outputs, spikes = [], 0
-        membrane = torch.zeros(())
         for batch in self.batches(inputs):
             neurons = _Neurons(codings, scales, self.dtype)
             total = torch.zeros(())
@@ -85,9 +110,11 @@ class Evaluator:
                     else:
                         membrane = self.sums(planned, values)
                         values[planned.name] = membrane if planned.role == "output" else neurons.fire(planned, membrane)
-                spikes += sum(int(torch.count_nonzero(values[p.name])) for p in hidden)
-                total = total + membrane
-            outputs.append(total.flatten(1) / steps)
+                    if planned.role == "hidden":
+                        spikes += int(torch.count_nonzero(values[planned.name]))
+                    self._let_go(planned, values)
+                total = total + _side_by_side([values[name] for name in results])
+            outputs.append(total / steps)
         updates = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
         return torch.cat(outputs).double().numpy(), spikes / max(1, updates)
 
@@ -99,6 +126,19 @@ class Evaluator:
         neurons.running[planned.name] = now
         gained = self.sums(planned, {source: now})
         return gained if before is None else gained - self.sums(planned, {source: before})
+
+
+def _side_by_side(outputs: list[torch.Tensor]) -> torch.Tensor:
+    """(samples, all outputs) of several output populations."""
+    return torch.cat([values.flatten(1) for values in outputs], dim=1)
+
+
+def work(plan: Plan) -> int:
+    """Multiply-accumulates of one sample, roughly: every weight at every position of its target."""
+    return sum(
+        int(p.weight.size) * (1 if isinstance(p, Dense) else int(np.prod(plan[p.target].shape[1:])))
+        for p in plan.projections
+    )
 
 
 class _Neurons:
@@ -119,7 +159,23 @@ class _Neurons:
             spikes = (h >= 1).to(self.dtype)
             self.membranes[planned.name] = h - spikes
             return spikes * scale
+        if isinstance(coding, LIF):
+            return self._leaky(planned.name, coding, h) * scale
         return _levels_to_values(coding, h) * scale
+
+    def _leaky(self, name: str, coding: LIF, h: torch.Tensor) -> torch.Tensor:
+        """Spikes 0 or 1; the membrane with its reset, decayed for the next timestep."""
+        h = h + self.membranes.get(name, torch.full_like(h, coding.initial_potential))
+        spikes = (h > coding.threshold if coding.strict else h >= coding.threshold).to(self.dtype)
+        shape = (-1, *[1] * (h.ndim - 2)) if isinstance(coding.beta, tuple) else ()
+        beta = torch.as_tensor(coding.beta, dtype=self.dtype).reshape(shape)
+        late = coding.delayed_reset and coding.reset == "subtract"
+        if coding.reset == "zero":
+            h = h * (1 - spikes)
+        elif coding.reset == "subtract" and not late:
+            h = h - coding.threshold * spikes
+        self.membranes[name] = h * beta - (coding.threshold * spikes if late else 0)
+        return spikes
 
 
 def _levels_to_values(coding: Coding, h: torch.Tensor) -> torch.Tensor:
@@ -195,6 +251,12 @@ def _project(p: Projection, weight: torch.Tensor, values: torch.Tensor, shape: t
         return functional.pad(tokens, (p.first_row, after)).unsqueeze(3)
     if isinstance(p, Elementwise):
         return values * weight
+    if isinstance(p, TransposedConv2d):
+        return functional.conv_transpose2d(
+            values, weight, None, p.stride, p.padding, p.output_padding, p.groups, p.dilation
+        )
+    if isinstance(p, Upsample):
+        return values.repeat_interleave(p.factor[0], dim=2).repeat_interleave(p.factor[1], dim=3)
     if isinstance(p, AveragePool | MaxPool):
         (ph, pw) = p.padding
         padded = functional.pad(

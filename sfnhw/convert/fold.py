@@ -7,7 +7,17 @@ import numpy as np
 
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
-from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Product, Projection, Stationary
+from sfnhw.network import (
+    AveragePool,
+    Conv2d,
+    Dense,
+    Elementwise,
+    Product,
+    Projection,
+    Stationary,
+    TransposedConv2d,
+    Upsample,
+)
 
 
 def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals, call: Call) -> Sum | Pooled:
@@ -25,7 +35,7 @@ def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals,
         inner = affine(plan, value.inner, gain, offset, call)
         assert isinstance(inner, Sum)
         return replace(value, inner=inner)
-    if isinstance(value, Sum) and any(isinstance(term, AveragePool) for term in value.terms):
+    if isinstance(value, Sum) and any(isinstance(term, AveragePool | Upsample) for term in value.terms):
         value = plan.spikes(value)  # a pool has no weights to take a factor
     if isinstance(value, Spikes):
         value = plan.as_sum(value, call.layer)
@@ -85,6 +95,10 @@ def _scaled(term: Projection, gain: Reals, value: Sum) -> Projection:
         return term if isinstance(term, Stationary) else replace(term, gain=term.gain * float(gain[0]))
     if isinstance(term, Dense):
         return replace(term, weight=term.weight * np.repeat(gain, len(term.weight) // gain.size)[:, None])
+    if isinstance(term, TransposedConv2d):
+        if gain.size != term.weight.shape[1] * term.groups:
+            raise UnsupportedError("a factor that differs from position to position", "use one for each channel")
+        return replace(term, weight=term.weight * gain[term.target_channels(len(term.weight))][:, :, None, None])
     if isinstance(term, Conv2d):
         if gain.size != len(term.weight):
             raise UnsupportedError("a factor that differs from position to position", "use one for each channel")

@@ -6,6 +6,7 @@ a slice, even one that mixes the sample axis with others for a while) moves the 
 token-major transformers and flattening all come to the same few questions, answered here from the map.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 from sfnhw.convert.values import EXAMPLE_SAMPLES, Index, Shape, UnsupportedError
 
 
+@lru_cache(maxsize=64)
 def plain(grid: Shape) -> Index:
-    """(samples, *grid) the map of a population seen as it is."""
-    return np.arange(EXAMPLE_SAMPLES * int(np.prod(grid)), dtype=np.int64).reshape(EXAMPLE_SAMPLES, *grid)
+    """(samples, *grid) the map of a population seen as it is; one read-only array for all populations of a shape."""
+    index = np.arange(EXAMPLE_SAMPLES * int(np.prod(grid)), dtype=np.int64).reshape(EXAMPLE_SAMPLES, *grid)
+    index.setflags(write=False)
+    return index
 
 
 def is_plain(index: Index, grid: Shape) -> bool:

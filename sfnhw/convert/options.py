@@ -6,7 +6,8 @@ from typing import Any
 from sfnhw.errors import ConversionError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "coding": ("sfn", "mtn", "if", "graded"),
+    "coding": ("sfn", "mtn", "if", "graded", "lif"),
+    "reset": ("subtract", "zero"),
     "decode": ("mean", "midpoint", "threshold"),
     "spacing": ("uniform", "power-of-two", "density", "lloyd-max"),
     "rounding": ("floor", "nearest"),
@@ -38,6 +39,8 @@ class Options:
     input_bits: int = 8
     stream_bits: int = 16
     seed: int = 0
+    beta: float | None = None
+    reset: str = "subtract"
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -58,10 +61,19 @@ class Options:
         self._check("spike_weight", True, 0, 1e9, "a number ≥ 0")
         if not 0 <= self.initial_potential < 1:
             raise ConversionError(field="initial_potential", found=self.initial_potential, expected="0 ≤ v(0) < 1")
-        if self.coding == "if" and (not isinstance(self.timesteps, int) or self.timesteps < 1):
-            raise ConversionError(field="timesteps", found=self.timesteps, expected="an integer ≥ 1 with coding='if'")
-        if self.coding != "if" and self.timesteps not in (None, 1):
+        in_time = self.coding in ("if", "lif")
+        if in_time and (not isinstance(self.timesteps, int) or self.timesteps < 1):
+            expected = f"an integer ≥ 1 with coding={self.coding!r}"
+            raise ConversionError(field="timesteps", found=self.timesteps, expected=expected)
+        if not in_time and self.timesteps not in (None, 1):
             raise ConversionError(field="timesteps", found=self.timesteps, expected=f"1 with coding={self.coding!r}")
+        if self.coding == "lif":
+            self._check("beta", True, 0, 1, "a decay factor of one timestep, above 0, at most 1", above=True)
+        elif self.beta is not None or self.reset != "subtract":
+            field = "beta" if self.beta is not None else "reset"
+            raise ConversionError(
+                "only a leaky neuron has it", field=field, found=getattr(self, field), expected="coding='lif'"
+            )
         if self.lam is not None:
             self._check("lam", True, 0, 1e6, "a number above 0", above=True)
         bounds = self.search_range
@@ -81,10 +93,10 @@ class Options:
 
     @property
     def levels(self) -> int:
-        """N of `sfn` and `mtn`, T of `if`, 2^b − 1 of `graded`."""
+        """N of `sfn` and `mtn`, T of `if` and `lif`, 2^b − 1 of `graded`."""
         if self.coding == "graded":
             return 2**self.bits - 1
-        return self.timesteps if self.coding == "if" and self.timesteps else self.thresholds
+        return self.timesteps if self.coding in ("if", "lif") and self.timesteps else self.thresholds
 
     @property
     def search_range(self) -> tuple[float, float]:

@@ -23,6 +23,7 @@ FAMILIES = (
     "arithmetic",
     "reshaping",
     "joining",
+    "upsampling",
 )
 
 _BUILDERS: dict[str, Builder] = {}
@@ -74,7 +75,8 @@ ADVICE = {
     "tanh": "use ReLU instead, and fine-tune",
     "group_norm": "use batch norm, which folds into the weights",
     "instance_norm": "use batch norm, which folds into the weights",
-    "conv_transpose2d": "use upsampling by a stride of the layers before, or a convolution",
+    "upsample_bilinear2d": "use nearest-neighbour upsampling by a whole factor, or a transposed convolution",
+    "upsample_bicubic2d": "use nearest-neighbour upsampling by a whole factor, or a transposed convolution",
     "conv3d": "networks of one or two spatial dimensions are supported",
     "lstm": "recurrent layers are not converted",
     "gru": "recurrent layers are not converted",

@@ -55,7 +55,7 @@ def collect(evaluator: "Evaluator", inputs: NDArray[Any], seed: int) -> dict[str
     largest: dict[str, NDArray[np.float64]] = {}
     for batch in evaluator.batches(inputs):
         share = len(batch) / len(inputs)
-        for name, values in evaluator.ideal(batch).items():
+        for name, values in evaluator.ideal(batch):
             shape = evaluator.plan[name].shape
             rows = values.abs().numpy().reshape(len(batch), shape[0], -1).transpose(1, 0, 2).reshape(shape[0], -1)
             largest[name] = np.maximum(largest.get(name, np.zeros(shape[0])), rows.max(axis=1))
@@ -67,7 +67,7 @@ def collect(evaluator: "Evaluator", inputs: NDArray[Any], seed: int) -> dict[str
 
 
 def calibration_inputs(given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-    """(samples, *input shape) float64, and labels where batches carry them; from an array, a tensor or batches.
+    """(samples, *input shape) float64, and class indices where batches carry them; from an array, a tensor or batches.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def calibration_inputs(given: Any) -> tuple[NDArray[np.float64], NDArray[np.int6
         batches = list(given)
         pairs = [b for b in batches if isinstance(b, list | tuple) and len(b) == 2]
         if batches and len(pairs) == len(batches):
-            labels = np.concatenate([_array(b[1]) for b in pairs]).astype(np.int64)
+            labels = _class_indices([b[1] for b in pairs])
             batches = [b[0] for b in pairs]
         given = np.concatenate([_array(b) for b in batches]) if batches else np.zeros((0, 1))
     array = _array(given)
@@ -93,6 +93,14 @@ def calibration_inputs(given: Any) -> tuple[NDArray[np.float64], NDArray[np.int6
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ConversionError(f"NaN or infinite at index {first}", field="calibration", expected="finite numbers")
     return array, labels
+
+
+def _class_indices(targets: list[Any]) -> NDArray[np.int64] | None:
+    """Targets that come with batches, where they are one integer a sample; boxes, masks and the like are passed over."""
+    arrays = [np.asarray(t.detach().cpu()) if hasattr(t, "detach") else np.asarray(t) for t in targets]
+    if any(a.ndim != 1 or not np.issubdtype(a.dtype, np.integer) for a in arrays):
+        return None
+    return np.concatenate(arrays).astype(np.int64)
 
 
 def _array(given: Any) -> NDArray[Any]:

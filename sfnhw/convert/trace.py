@@ -1,17 +1,21 @@
 """From a torch module to a plan: torch.export, then one builder for each operation."""
 
 import operator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
+from sfnhw.convert.coverage import Visited
 from sfnhw.convert.fold import is_affine
+from sfnhw.convert.joined import build, in_order, pieces
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
 from sfnhw.convert.values import (
     EXAMPLE_SAMPLES,
     Call,
+    Joined,
     OnHost,
     Pooled,
     Several,
@@ -32,10 +36,23 @@ if TYPE_CHECKING:
 _PARTS = ("select", "slice", "narrow", "unbind", "chunk", "split", "split_with_sizes")
 
 
-def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> tuple[Plan, str | None]:
-    """Trace `module` on inputs of `shape` (without the sample axis).
+class Traced(NamedTuple):
+    """A module as a plan.
 
-    Returns the plan, and the name of a last operation that is left to the host (softmax), or None.
+    Attributes
+    ----------
+    plan : populations and projections; its outputs come last, in the order of the module's.
+    on_host : for each tensor that the module returns, the last operation that is left to the host (softmax), or None.
+    visited : every operation on activations.
+    """
+
+    plan: Plan
+    on_host: tuple[str | None, ...]
+    visited: tuple[Visited, ...]
+
+
+def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> Traced:
+    """Trace `module` on inputs of `shape` (without the sample axis).
 
     Raises
     ------
@@ -50,7 +67,7 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> tuple[Plan, st
         walk.visit(node)
     if walk.failures:
         raise conversion_error(walk.failures)
-    return walk.plan, walk.on_host
+    return Traced(walk.plan, tuple(walk.on_host), tuple(walk.visited))
 
 
 def _export(module: torch.nn.Module, shape: Shape) -> Any:
@@ -75,7 +92,8 @@ class _Walk:
         self.plan, self.shape, self.signed = Plan(), shape, signed
         self.env: dict[Node, Any] = {}
         self.failures: list[tuple[Call, UnsupportedError]] = []
-        self.on_host: str | None = None
+        self.on_host: list[str | None] = []
+        self.visited: list[Visited] = []
         signature = program.graph_signature
         held = {**program.state_dict, **program.constants}
         names = {
@@ -119,7 +137,9 @@ class _Walk:
                 raise UnsupportedError("not supported", ADVICE.get(call.short, DEFAULT_ADVICE))
             if any(isinstance(v, Unknown) for v in inputs):
                 return
-            self.env[node] = self._settled(node, builder(self.plan, call))
+            result = build(builder, self.plan, call)
+            self.visited.append(Visited(call, result))
+            self.env[node] = self._settled(node, result)
         except UnsupportedError as error:
             self._fail(call, error)
         if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
@@ -130,27 +150,42 @@ class _Walk:
 
         Not where they use different parts of it, nor where it only scales and shifts another population's spikes.
         """
+        if isinstance(value, Joined) and len(node.users) > 1:
+            parts = tuple(p if is_affine(p) or isinstance(p, Pooled) else self.plan.spikes(p) for p in value.parts)
+            return replace(value, parts=parts)
         if not isinstance(value, Sum) or len(node.users) < 2 or is_affine(value):
             return value
         takes_apart = all(str(user.target).split(".")[1:2] in [[name] for name in _PARTS] for user in node.users)
         return value if takes_apart else self.plan.spikes(value)
 
     def _output(self, node: "Node") -> None:
-        outputs = [self.env.get(n) for n in node.all_input_nodes]
-        call = Call("output", "", False)
-        if any(isinstance(v, Unknown) for v in outputs):
+        """One readout for each tensor that the module returns, in order; for each part where it is a concatenation."""
+        returned = node.args[0] if isinstance(node.args[0], list | tuple) else [node.args[0]]
+        values = [self.env.get(n) if isinstance(n, torch.fx.Node) else n for n in returned]
+        if any(isinstance(v, Unknown) for v in values):
             return
         try:
-            if len(outputs) != 1 or not isinstance(outputs[0], Spikes | Sum | Pooled | OnHost):
-                raise UnsupportedError(f"{len(outputs)} outputs", "return one tensor that depends on the input")
-            value: Value = outputs[0]
-            if isinstance(value, OnHost):
-                self.on_host, value = value.function, value.inner
-            if not isinstance(value, Spikes | Sum | Pooled):
-                raise UnsupportedError("two functions in a row on the host", "return the logits")
-            self.plan.output(value)
+            for value in values:
+                self._readout(value)
         except UnsupportedError as error:
-            self._fail(call, error)
+            self._fail(Call("output", "", False), error)
+
+    def _readout(self, value: Any) -> None:
+        function = value.function if isinstance(value, OnHost) else None
+        value = value.inner if isinstance(value, OnHost) else value
+        if isinstance(value, OnHost):
+            raise UnsupportedError("two functions in a row on the host", "return the logits")
+        if not isinstance(value, Spikes | Sum | Pooled | Joined):
+            raise UnsupportedError("a result that does not depend on the input", "return activations only")
+        self.on_host.append(function)
+        if not isinstance(value, Joined):
+            self.plan.output(value)
+            return
+        cut = pieces(replace(value, index=value.index.reshape(len(value.index), -1)), 1)
+        if not in_order(cut):
+            raise UnsupportedError("a result whose parts are mixed", "return the parts themselves")
+        for piece in cut:
+            self.plan.output(piece.value)
 
     def _fail(self, call: Call, error: UnsupportedError) -> None:
         self.failures.append((call, error))

@@ -99,7 +99,27 @@ class Several:
     parts: tuple["Value", ...]
 
 
-Value = Spikes | Sum | Pooled | OnHost | Unknown | Several
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """A concatenation: values of several populations in one tensor.
+
+    Attributes
+    ----------
+    parts : the values.
+    index : which element of which part each element of the tensor is: the elements of the first part are numbered from
+        0 in memory order, those of the second follow, and so on.
+    """
+
+    parts: tuple["Spikes | Sum | Pooled", ...]
+    index: Index
+
+    @property
+    def shape(self) -> Shape:
+        """As the module sees it, with the sample axis."""
+        return self.index.shape
+
+
+Value = Spikes | Sum | Pooled | OnHost | Unknown | Several | Joined
 
 
 class UnsupportedError(Exception):
@@ -142,13 +162,22 @@ class Call:
         return self.path if self.path and self.leaf else ".".join(part for part in (self.path, self.short) if part)
 
     def value(self, name: str) -> "Spikes | Sum | Pooled":
+        """Argument of one population; raises UnsupportedError where it is something else."""
+        value = self.any_value(name)
+        if isinstance(value, Joined):
+            raise UnsupportedError(
+                f"works on a concatenation of {len(value.parts)} parts", "let a convolution or linear layer come first"
+            )
+        return value
+
+    def any_value(self, name: str) -> "Spikes | Sum | Pooled | Joined":
         """Argument that comes from the network's input; raises UnsupportedError where it is something else."""
         value = self.arguments.get(name)
         if isinstance(value, OnHost):
             raise UnsupportedError(
                 f"works on the result of {value.function}", f"{value.function} is converted only as the last operation"
             )
-        if not isinstance(value, Spikes | Sum | Pooled):
+        if not isinstance(value, Spikes | Sum | Pooled | Joined):
             raise UnsupportedError(
                 f"its argument {name!r} does not depend on the network's input", "fold it into the weights"
             )

@@ -16,6 +16,8 @@ from sfnhw.network.projections import (
     Projection,
     Sparse,
     Stationary,
+    TransposedConv2d,
+    Upsample,
 )
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "Projection",
     "Sparse",
     "Stationary",
+    "TransposedConv2d",
+    "Upsample",
     "load_network",
     "save_network",
 ]

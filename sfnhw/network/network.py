@@ -173,6 +173,15 @@ class Network:
         return sum(p.macs(self[p.source], self[p.target]) for p in self.projections if not isinstance(p, MaxPool))
 
     @property
+    def dense_macs(self) -> int:
+        """Multiply-accumulates of one dense inference as frameworks count them (`torch.utils.flop_counter` / 2).
+
+        Products with zero padding count; pooling, residuals, upsampling and biases do not. `macs` is the other way
+        round, since a chip does no work for padding, and adds what it pools.
+        """
+        return sum(p.dense_macs(self[p.source], self[p.target]) for p in self.projections)
+
+    @property
     def parameters(self) -> int:
         """Weights and biases of dense, convolutional, elementwise and sparse projections."""
         weights = sum(p.weight.size for p in self.projections if p.tensor_fields)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.errors import NetworkError, nearest
+from sfnhw.errors import InputError, NetworkError, nearest
 from sfnhw.network.block import Block
 from sfnhw.network.functions import FUNCTIONS
 from sfnhw.neurons import Coding, Events, Graded, Readout
@@ -82,6 +82,10 @@ class Population:
                 raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
             object.__setattr__(self, "bias", bias)
         self._check_role(where)
+        try:
+            self.coding.check_channels(self.channels)
+        except InputError as error:
+            raise NetworkError(str(error), field=f"{where}.coding") from None
 
     def _check_role(self, where: str) -> None:
         if self.role not in ("input", "hidden", "output"):

@@ -7,16 +7,19 @@ from sfnhw.neurons.base import Coding, FireTable, ThresholdNeed, registers, stai
 from sfnhw.neurons.events import Events
 from sfnhw.neurons.graded import Graded
 from sfnhw.neurons.integrate_fire import IF
+from sfnhw.neurons.leaky_integrate_fire import LIF
 from sfnhw.neurons.mtn import MTN
 from sfnhw.neurons.readout import Readout
+from sfnhw.neurons.relay import Relay
 from sfnhw.neurons.sfn import SFN
 from sfnhw.neurons.stream import Stream
 
-CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, Graded, Events, Stream, Readout)}
+CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, LIF, Graded, Events, Stream, Relay, Readout)}
 
 __all__ = [
     "CODINGS",
     "IF",
+    "LIF",
     "MTN",
     "SFN",
     "Coding",
@@ -24,6 +27,7 @@ __all__ = [
     "FireTable",
     "Graded",
     "Readout",
+    "Relay",
     "Stream",
     "ThresholdNeed",
     "coding_from_config",

@@ -29,6 +29,7 @@ class ThresholdNeed:
     signed : whether a negative bank exists.
     spacing : of the thresholds; `uniform` and `power-of-two` units serve only their own.
     keeps_residual : whether the membrane is written back for the next timestep (soft reset).
+    leaks : words of leak multipliers, one for each decay factor; 0 where the membrane does not decay.
     """
 
     kind: Literal["bank", "requantise", "none"]
@@ -36,6 +37,7 @@ class ThresholdNeed:
     signed: bool = False
     spacing: Literal["free", "uniform", "power-of-two"] = "free"
     keeps_residual: bool = False
+    leaks: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class FireTable:
     ----------
     thresholds : (groups, N) int64, ascending, in accumulator LSBs; groups is 1 (shared) or channels.
     initial : (groups,) int64, membrane before the first timestep, in accumulator LSBs.
-    multiplier, shift : level = (accumulator * multiplier + 2**(shift-1)) >> shift, for requantising codings.
+    multiplier, shift : level = (accumulator * multiplier + 2**(shift-1)) >> shift, for requantising codings; the
+        same product is the membrane's decay for leaky ones.
     """
 
     thresholds: Integers
@@ -108,6 +111,12 @@ class Coding(ABC):
 
     # Membrane before the first timestep, normalised; only codings that keep a residual have one.
     initial_potential: float = 0.0
+
+    # Largest normalised membrane that must fit the accumulator beside the values.
+    threshold: float = 1.0
+
+    def check_channels(self, channels: int) -> None:  # noqa: B027  most codings are the same for all channels
+        """Raise InputError where the coding holds one number for each channel, but not this many."""
 
     def fire_real(self, membrane: Reals) -> Integers:
         """One update in real numbers, for calibration: normalised membrane → levels; soft reset in place."""

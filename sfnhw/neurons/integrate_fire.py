@@ -12,13 +12,14 @@ from sfnhw.numerics import Numerics
 
 @dataclass(frozen=True)
 class IF(Coding):
-    """Integrate-and-fire with soft reset: v ← v + x(t); spike if v ≥ θ, then v ← v − θ. θ is the population's scale.
+    """Integrate-and-fire: v ← v + x(t); spike if v ≥ θ, then v ← v − θ (or 0). θ is the population's scale.
 
     Attributes
     ----------
     steps : T.
     initial_potential : v(0) in units of θ; 0.5 halves the expected conversion error ("optimised potential
         initialisation").
+    reset : "subtract" (soft reset), or "zero".
 
     The value of the train is θ/T times its number of spikes.
     Source: arXiv 2510.23383, IF equations; soft reset: Rueckauer et al. 2017.
@@ -31,6 +32,7 @@ class IF(Coding):
     steps: int
     initial_potential: float = 0.0
     signed: bool = False
+    reset: str = "subtract"
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or self.steps < 1:
@@ -39,6 +41,8 @@ class IF(Coding):
             raise InputError(
                 field="if.initial_potential", found=self.initial_potential, expected="0 ≤ v(0) < 1, in units of θ"
             )
+        if self.reset not in ("subtract", "zero"):
+            raise InputError(field="if.reset", found=self.reset, expected="'subtract' or 'zero'")
         if self.signed:
             raise InputError(field="if.signed", found=True, expected="False (a signed IF is not built yet)")
 
@@ -74,12 +78,15 @@ class IF(Coding):
         for t, x in enumerate(h):
             v = v + x
             out[t] = v >= 1
-            v = v - out[t]
+            v = v - out[t] if self.reset == "subtract" else v * (1 - out[t])
         return out
 
     def fire_real(self, membrane: Reals) -> Integers:
         """One timestep of `encode`."""
         spikes = (membrane >= 1).astype(np.int64)
+        if self.reset == "zero":
+            membrane *= 1 - spikes
+            return spikes
         membrane -= spikes
         return spikes
 
@@ -92,5 +99,8 @@ class IF(Coding):
         """Spike where the membrane reaches θ, and take θ off there."""
         theta = table.thresholds[:, :1]
         spikes = (membrane >= theta).astype(np.int64)
+        if self.reset == "zero":
+            membrane *= 1 - spikes
+            return spikes
         membrane -= spikes * theta
         return spikes

@@ -1,26 +1,34 @@
-"""Concatenation: class tokens in front of a sequence of patches."""
+"""Concatenation: along channels, and class tokens in front of a sequence of patches."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from sfnhw.convert.joined import join
 from sfnhw.convert.layout import plain, vectors
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Sum, UnsupportedError, Value
+from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, OnHost, Several, Sum, UnsupportedError, Value
 from sfnhw.network import Conv2d
 
 
 @register("aten.cat.default")
 def concatenate(plan: Plan, call: Call) -> Value:
-    """Constant tokens (a class token) and the tokens of one patch embedding: one population, the constants as biases."""
+    """Values of several populations side by side, along the channels; nothing happens until a layer works on them.
+
+    Constant tokens (a class token) and the tokens of one patch embedding: one population, the constants as biases.
+    """
     parts: list[Any] = call.plain("tensors")
     values = [part for part in parts if isinstance(part, Value)]
     axis = call.plain("dim", 0) % len(call.shape)
     if len(values) == 1 and len(call.shape) == 3 and axis == 1 and isinstance(values[0], Sum):
         return _with_tokens(call, parts, values[0])
-    raise UnsupportedError("concatenation", "add the branches instead, or sum a convolution of each")
+    if axis != 1:
+        raise UnsupportedError(f"concatenation along axis {axis}", "concatenate along the channels (axis 1)")
+    if len(values) != len(parts) or any(isinstance(v, OnHost | Several) for v in values):
+        raise UnsupportedError("concatenation with a constant", "give the next layer a bias instead")
+    return join(parts, 1)
 
 
 def _with_tokens(call: Call, parts: list[Any], value: Sum) -> Sum:

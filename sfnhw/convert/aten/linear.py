@@ -4,6 +4,7 @@ import numpy as np
 
 from sfnhw.convert.aten.attention import product
 from sfnhw.convert.fold import equally_long, through
+from sfnhw.convert.joined import added, pieces
 from sfnhw.convert.layout import merged, plain, vectors
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
@@ -41,7 +42,13 @@ def matmul(plan: Plan, call: Call) -> Sum:
 
 
 def _dense(plan: Plan, call: Call, argument: str, weight: Reals, bias: Reals | None) -> Sum:
-    value = call.value(argument)
+    cut = pieces(call.any_value(argument), -1)
+    shares = [_share(plan, call, p.value, weight[:, p.entries], None if i else bias) for i, p in enumerate(cut)]
+    return added(shares)
+
+
+def _share(plan: Plan, call: Call, value: Spikes | Sum | Pooled, weight: Reals, bias: Reals | None) -> Sum:
+    """What one part of a concatenation, or all of the input, gives to the result."""
     source, gain, offset = through(plan, value)
     grid, index = plan[source.population].shape, source.index
     bias = np.zeros(len(weight)) if bias is None else np.broadcast_to(bias, len(weight)).copy()

@@ -8,7 +8,7 @@ import numpy as np
 
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import Call, Index, OnHost, Pooled, Several, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import Call, Index, Joined, OnHost, Pooled, Several, Spikes, Sum, UnsupportedError
 
 
 @register(
@@ -22,13 +22,13 @@ from sfnhw.convert.values import Call, Index, OnHost, Pooled, Several, Spikes, S
     "aten.unflatten.int",
     "aten._unsafe_view.default",
 )
-def reshape(plan: Plan, call: Call) -> Spikes | Sum | Pooled:
+def reshape(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """Order in memory is kept."""
     return _moved(call, lambda index: index.reshape(call.shape))
 
 
 @register("aten.transpose.int", "aten.t.default", "aten.permute.default", "aten.movedim.int", "aten.swapaxes.default")
-def transpose(plan: Plan, call: Call) -> Spikes | Sum | Pooled:
+def transpose(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """Axes in another order."""
     if call.short == "permute":
         return _moved(call, lambda index: index.transpose(call.plain("dims")))
@@ -39,13 +39,13 @@ def transpose(plan: Plan, call: Call) -> Spikes | Sum | Pooled:
 
 
 @register("aten.select.int")
-def select(plan: Plan, call: Call) -> Spikes | Sum | Pooled:
+def select(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """One entry of an axis."""
     return _moved(call, lambda index: np.take(index, call.plain("index"), axis=call.plain("dim")))
 
 
 @register("aten.slice.Tensor", "aten.narrow.default")
-def part(plan: Plan, call: Call) -> Spikes | Sum | Pooled:
+def part(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """A range of an axis."""
     axis = call.plain("dim", 0)
     start, step = call.plain("start", 0) or 0, call.plain("step", 1)
@@ -90,13 +90,13 @@ def apart(plan: Plan, call: Call) -> Several:
     "aten.to.dtype",
     "aten.lift_fresh_copy.default",
 )
-def identity(plan: Plan, call: Call) -> Spikes | Sum | Pooled | OnHost:
+def identity(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined | OnHost:
     """Nothing happens at inference."""
     if call.plain("train", False):
         raise UnsupportedError("dropout that stays active", "call .eval(), and do not force training=True")
-    return call.value("input") if "input" in call.arguments else call.value("self")
+    return call.any_value("input" if "input" in call.arguments else "self")
 
 
-def _moved(call: Call, move: Callable[[Index], Index]) -> Spikes | Sum | Pooled:
-    value = call.value("input") if "input" in call.arguments else call.value("self")
+def _moved(call: Call, move: Callable[[Index], Index]) -> Spikes | Sum | Pooled | Joined:
+    value = call.any_value("input" if "input" in call.arguments else "self")
     return replace(value, index=move(value.index))

@@ -7,9 +7,23 @@ from sfnhw.network.projections.elementwise import Elementwise
 from sfnhw.network.projections.pool import AveragePool, MaxPool
 from sfnhw.network.projections.product import Product, Stationary
 from sfnhw.network.projections.sparse import Sparse
+from sfnhw.network.projections.transposed_conv2d import TransposedConv2d
+from sfnhw.network.projections.upsample import Upsample
 
 PROJECTIONS: dict[str, type[Projection]] = {
-    p.kind: p for p in (Dense, Conv2d, AveragePool, MaxPool, Elementwise, Sparse, Product, Stationary)
+    p.kind: p
+    for p in (
+        Dense,
+        Conv2d,
+        AveragePool,
+        MaxPool,
+        Elementwise,
+        Sparse,
+        Product,
+        Stationary,
+        Upsample,
+        TransposedConv2d,
+    )
 }
 
 __all__ = [
@@ -23,4 +37,6 @@ __all__ = [
     "Projection",
     "Sparse",
     "Stationary",
+    "TransposedConv2d",
+    "Upsample",
 ]

@@ -80,6 +80,13 @@ class Projection(ABC):
         """Multiply-accumulates of the dense (ANN) computation, padding excluded."""
         return int(self.fan(source, target, source.block, target.block).per_neuron(source.size).sum())
 
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Multiply-accumulates as frameworks count them: products with padding count, pooling and copies do not.
+
+        The rule is that of `torch.utils.flop_counter` (FLOPs / 2). Where nothing is padded or pooled this is `macs`.
+        """
+        return self.macs(source, target)
+
     def config(self) -> dict[str, Any]:
         """Return the JSON form, without the tensors."""
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name not in self.tensor_fields}
@@ -109,3 +116,9 @@ def pair(value: Any, name: str) -> tuple[int, int]:
     if len(both) != 2:
         raise NetworkError(field=name, found=value, expected="an integer or a pair of integers")
     return both
+
+
+def tap(image: Values, first: tuple[int, int], stride: tuple[int, int], size: tuple[int, int]) -> Values:
+    """View of the pixels that one kernel tap sees at every output position: (samples, channels, *size)."""
+    (y, x), (sh, sw), (rows, columns) = first, stride, size
+    return image[:, :, y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]

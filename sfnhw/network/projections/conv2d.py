@@ -1,5 +1,6 @@
 """Two-dimensional convolution, grouped and depthwise included."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +9,10 @@ import numpy as np
 from sfnhw.errors import NetworkError
 from sfnhw.network.block import NOTHING, Axis, Block, Fan, one, taps_2d
 from sfnhw.network.population import Population
-from sfnhw.network.projections.base import Projection, Values, Weights, pair
+from sfnhw.network.projections.base import Projection, Values, Weights, pair, tap
+
+# Windows are unrolled for this many values at a time: 4 MiB in float32, which caches hold and products like.
+UNROLLED_VALUES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,30 +83,37 @@ class Conv2d(Projection):
             )
 
     def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
-        """Windows as a matrix, one product for each group."""
-        samples = len(values)
+        """Windows as a matrix, a band of rows at a time, one product for each group."""
+        samples, g, out = len(values), self.groups, weight.shape[0]
         (sh, sw), (ph, pw), (dh, dw) = self.stride, self.padding, self.dilation
         kh, kw = weight.shape[2:]
         image = values.reshape(samples, *source.shape)
-        image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-        span = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
-        windows = np.lib.stride_tricks.sliding_window_view(image, span, axis=(2, 3))
-        windows = windows[:, :, ::sh, ::sw, ::dh, ::dw]  # samples, channels, rows, columns, kh, kw
-        g, out = self.groups, weight.shape[0]
-        rows, columns = windows.shape[2:4]
-        if g == source.channels and out == g:  # depthwise: no sum over channels
-            result = np.einsum("bcyxij,cij->bcyx", windows, weight[:, 0])
-            return self._placed(result.reshape(samples, out, -1), target)
-        windows = windows.reshape(samples, g, source.channels // g, rows, columns, kh * kw)
-        windows = windows.transpose(1, 0, 3, 4, 2, 5).reshape(g, samples * rows * columns, -1)
-        kernels = weight.reshape(g, out // g, -1).transpose(0, 2, 1)
-        result = (windows @ kernels).reshape(g, samples, rows, columns, out // g)
-        return self._placed(result.transpose(1, 0, 4, 2, 3).reshape(samples, out, -1), target)
+        if ph or pw:
+            image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        _, rows, columns = self.output_shape(source)
+        if g == source.channels and out == g:
+            return self._placed(_depthwise(image, weight[:, 0], (sh, sw), (dh, dw), (rows, columns)), target)
+        kernels = weight.reshape(g, out // g, -1)
+        if (kh, kw, sh, sw) == (1, 1, 1, 1):
+            pixels = image.reshape(samples, g, source.channels // g, rows * columns)
+            return self._placed(kernels @ pixels, target)
+        result = np.empty((samples, out, rows, columns), np.result_type(values, weight))
+        for some, band in _bands(samples, rows, source.channels * kh * kw * columns):
+            part = image[some, :, band.start * sh :]
+            high = band.stop - band.start
+            windows = np.empty((len(part), source.channels, kh, kw, high, columns), image.dtype)
+            for ky in range(kh):
+                for kx in range(kw):
+                    windows[:, :, ky, kx] = tap(part, (ky * dh, kx * dw), (sh, sw), (high, columns))
+            sums = kernels @ windows.reshape(len(part), g, -1, high * columns)
+            result[some, :, band] = sums.reshape(len(part), out, high, columns)
+        return self._placed(result, target)
 
     def _placed(self, result: Values, target: Population) -> Values:
-        """(samples, channels, positions) → (samples, target size): as it is, or among the target's tokens."""
+        """(samples, channels or groups, ..) → (samples, target size): as it is, or among the target's tokens."""
         if self.first_row is None:
             return result.reshape(len(result), -1)
+        result = result.reshape(len(result), target.channels, -1)
         tokens = np.zeros((*result.shape[:2], target.rows), result.dtype)
         tokens[:, :, self.first_row : self.first_row + result.shape[2]] = result
         return tokens.reshape(len(result), -1)
@@ -134,6 +145,10 @@ class Conv2d(Projection):
             high = np.minimum((group + 1) * per_out, target_block.c1)
             width = np.maximum(0, high - low).astype(np.int64)
         return Fan(width, taps, source_block.rows * source.columns)
+
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Output positions × kernel, products with padding included."""
+        return int(np.prod(self.output_shape(source)[1:])) * int(self.weight.size)
 
     def _axes(
         self, inputs: tuple[int, int], outputs: tuple[tuple[int, int], tuple[int, int]], source: Population
@@ -187,3 +202,25 @@ class Conv2d(Projection):
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the kernels of the block's channels, once for all positions."""
         return target_block.channels * int(np.prod(self.weight.shape[1:]))
+
+
+def _bands(samples: int, rows: int, row_values: int) -> Iterator[tuple[slice, slice]]:
+    """(samples, output rows) whose unrolled windows stay within `UNROLLED_VALUES`."""
+    high = max(1, min(rows, UNROLLED_VALUES // row_values))
+    many = max(1, UNROLLED_VALUES // (row_values * rows))
+    for s in range(0, samples, many):
+        for r in range(0, rows, high):
+            yield slice(s, s + many), slice(r, min(r + high, rows))
+
+
+def _depthwise(
+    image: Values, kernels: Values, stride: tuple[int, int], dilation: tuple[int, int], size: tuple[int, int]
+) -> Values:
+    """One kernel (channels, height, width) a channel: no sum over channels, so tap by tap."""
+    result = np.zeros((*image.shape[:2], *size), np.result_type(image, kernels))
+    for some in range(len(image)):
+        part = image[some : some + 1]
+        for ky, kx in np.ndindex(kernels.shape[1:]):
+            seen = tap(part, (ky * dilation[0], kx * dilation[1]), stride, size)
+            result[some : some + 1] += seen * kernels[:, ky, kx][:, None, None]
+    return result

@@ -60,3 +60,7 @@ class Elementwise(Projection):
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """One for each channel."""
         return target_block.channels
+
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Return 0: frameworks count no multiply-accumulates for scaling and adding."""
+        return 0

@@ -8,7 +8,7 @@ import numpy as np
 from sfnhw.errors import NetworkError
 from sfnhw.network.block import Axis, Block, Fan, overlap, taps_2d
 from sfnhw.network.population import Population
-from sfnhw.network.projections.base import Projection, Values, Weights, pair
+from sfnhw.network.projections.base import Projection, Values, Weights, pair, tap
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +47,21 @@ class _Pool(Projection):
         ]
         self._check_shape("target", target.shape, (source.channels, *size))
 
-    def windows(self, values: Values, source: Population, fill: float) -> Values:
-        """(samples, channels, rows, columns, kernel height, kernel width), padded with `fill`."""
+    def over_windows(self, rule: np.ufunc, values: Values, source: Population, target: Population) -> Values:
+        """(samples, channels, rows, columns) `rule` (add, maximum) over each window, padded with 0."""
         assert self.stride is not None
-        (sh, sw), (ph, pw) = self.stride, self.padding
+        (ph, pw), (kh, kw) = self.padding, self.kernel
         image = values.reshape(len(values), *source.shape)
-        image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=fill)
-        return np.lib.stride_tricks.sliding_window_view(image, self.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
+        if ph or pw:
+            image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        if target.positions == 1:
+            return np.asarray(rule.reduce(image[:, :, :kh, :kw], axis=(2, 3), keepdims=True))
+        size = target.rows, target.columns
+        result = tap(image, (0, 0), self.stride, size).copy()
+        for ky, kx in np.ndindex(kh, kw):
+            if ky or kx:
+                rule(result, tap(image, (ky, kx), self.stride, size), out=result)
+        return result
 
     def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
         """One weight for each channel."""
@@ -62,6 +70,10 @@ class _Pool(Projection):
     def by_target(self, factor: Values, weight: Values, target: Population) -> Values:
         """Return (channels,)."""
         return np.asarray(factor)
+
+    def dense_macs(self, source: Population, target: Population) -> int:
+        """Return 0: frameworks count no multiply-accumulates for pooling."""
+        return 0
 
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Windows that read the position, in the neuron's own channel."""
@@ -95,7 +107,7 @@ class AveragePool(_Pool):
 
     def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
         """Return the sum over the window × the channel's weight."""
-        sums = self.windows(values, source, 0).sum(axis=(4, 5))
+        sums = self.over_windows(np.add, values, source, target)
         return (sums * weight[None, :, None, None]).reshape(len(values), -1)
 
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
@@ -116,7 +128,7 @@ class MaxPool(_Pool):
 
     def apply(self, values: Values, weight: Values, source: Population, target: Population) -> Values:
         """Largest value of the window; levels are not negative, so padding with 0 adds nothing."""
-        return self.windows(values, source, 0).max(axis=(4, 5)).reshape(len(values), -1)
+        return self.over_windows(np.maximum, values, source, target).reshape(len(values), -1)
 
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """None."""

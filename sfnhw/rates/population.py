@@ -1,0 +1,121 @@
+"""The statistics of one population: how likely each level is, in each group of neurons at each timestep."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.errors import ActivityError
+from sfnhw.network import Population
+
+# How far the probabilities of one group may be from 1, in sum: rounding of up to some thousand doubles.
+SUM_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class PopulationRates:
+    """Distributions over levels; row t·groups + g of the table is group g at timestep t.
+
+    Attributes
+    ----------
+    by : what a group is (a name of `sfnhw.rates.GRANULARITIES`, or "groups").
+    group : (neurons,) int32 group of each neuron.
+    steps : T, or 1 where every timestep has the same distribution.
+    offsets : (steps·groups + 1,) int64; row j holds the entries offsets[j] .. offsets[j + 1].
+    levels : (entries,) int32; level 0 (no spike) is a level like the others, levels of probability 0 are left out.
+    probability : (entries,) in (0, 1]; each row sums to 1.
+
+    Raises
+    ------
+    ActivityError : arrays that do not belong together, a probability out of range, or a row that does not sum to 1.
+    """
+
+    by: str
+    group: NDArray[np.int32]
+    steps: int
+    offsets: NDArray[np.int64]
+    levels: NDArray[np.int32]
+    probability: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        kinds = {"group": np.int32, "offsets": np.int64, "levels": np.int32, "probability": np.float64}
+        for name, kind in kinds.items():
+            array = np.asarray(getattr(self, name))
+            if array.ndim != 1 or array.dtype.kind not in ("f" if name == "probability" else "iu"):
+                raise ActivityError(field=name, found=f"{array.dtype} of shape {array.shape}", expected="a flat array")
+            object.__setattr__(self, name, array.astype(kind))
+        rows, entries = len(self.offsets) - 1, len(self.levels)
+        if not isinstance(self.steps, int) or self.steps < 1 or rows < 1 or rows % self.steps:
+            raise ActivityError(field="steps", found=self.steps, expected=f"a divisor of {rows} rows")
+        if self.offsets[0] != 0 or self.offsets[-1] != entries or (np.diff(self.offsets) < 1).any():
+            raise ActivityError(field="offsets", expected=f"ascending from 0 to {entries}, one entry a row at least")
+        if not len(self.group) or self.group.min() < 0 or self.group.max() >= self.groups:
+            raise ActivityError(field="group", expected=f"a group from 0 to {self.groups - 1} for each neuron")
+        p = self.probability
+        if p.shape != self.levels.shape or not ((p > 0) & (p <= 1 + SUM_TOLERANCE)).all():
+            raise ActivityError(field="probability", expected="numbers above 0 and up to 1, one for each level")
+        sums = np.add.reduceat(p, self.offsets[:-1])
+        worst = int(np.abs(sums - 1).argmax())
+        if abs(sums[worst] - 1) > SUM_TOLERANCE:
+            raise ActivityError(field="probability", found=float(sums[worst]), expected="a sum of 1 in each row")
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return (len(self.offsets) - 1) // self.steps
+
+    @cached_property
+    def rate(self) -> NDArray[np.float64]:
+        """(steps, groups) probability of a spike: of any level but 0."""
+        spike = np.where(self.levels != 0, self.probability, 0.0)
+        return np.add.reduceat(spike, self.offsets[:-1]).reshape(self.steps, self.groups)
+
+    @property
+    def mean_rate(self) -> float:
+        """Expected spikes per neuron and timestep."""
+        sizes = np.bincount(self.group, minlength=self.groups)
+        return float(self.rate.mean(axis=0) @ sizes / sizes.sum())
+
+    def distribution(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return (levels (K,), probability (steps, groups, K)): the table written out."""
+        values, place = np.unique(self.levels, return_inverse=True)
+        table = np.zeros((len(self.offsets) - 1, len(values)))
+        table[np.repeat(np.arange(len(table)), np.diff(self.offsets)), place.reshape(-1)] = self.probability
+        return values.astype(np.int64), table.reshape(self.steps, self.groups, -1)
+
+    def check(self, population: Population, timesteps: int) -> None:
+        """Raise ActivityError where this does not fit a population of a network over `timesteps`."""
+        field = f"rates[{population.name!r}]"
+        if len(self.group) != population.size:
+            raise ActivityError(
+                "made for another network", field=field, found=len(self.group), expected=f"{population.size} neurons"
+            )
+        if self.steps not in (1, timesteps):
+            raise ActivityError(field=f"{field}.steps", found=self.steps, expected=f"1 or T = {timesteps}")
+        if is_static(population, timesteps) and self.steps != 1:
+            raise ActivityError(
+                "this input is the same at every timestep", field=f"{field}.steps", found=self.steps, expected="1"
+            )
+        check_levels(self.levels, population, field)
+
+
+def check_levels(levels: NDArray[Any], population: Population, field: str) -> None:
+    """Raise ActivityError where the population's coding has no such level."""
+    top = population.coding.max_level
+    low = -top if population.coding.signed else 0
+    beyond = levels[(levels < low) | (levels > top)]
+    if len(beyond):
+        sign = "signed" if population.coding.signed else "unsigned"
+        raise ActivityError(
+            f"a level that this {sign} {population.coding.kind} coding does not have",
+            field=field,
+            found=int(beyond[0]),
+            expected=f"levels from {low} to {top}",
+        )
+
+
+def is_static(population: Population, timesteps: int) -> bool:
+    """Whether an input is presented unchanged at each of several timesteps."""
+    return population.role == "input" and population.coding.timesteps < timesteps
