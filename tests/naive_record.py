@@ -59,7 +59,7 @@ def integers(lowered, inputs):
 
     def weight(k, o_channel, where):
         w = lowered.projections[k].weight
-        if network.projections[k].kind in ("dense", "conv2d", "sparse"):
+        if network.projections[k].kind in ("dense", "conv2d", "sparse", "transposed_conv2d"):
             return int(w[where])
         return int(w[o_channel if len(w) > 1 else 0])  # pools and elementwise: one for all, or one a channel
 
@@ -75,7 +75,7 @@ def integers(lowered, inputs):
                     sums = [[sum(levels[network.projections[k].source][s][i] for s in range(upto)) for k, i, _ in into[r.name, o]] for upto in (t, t + 1)]  # fmt: skip
                     now.append(max(sums[1]) - max(sums[0]))
                     continue
-                bias = side.bias[channel]  # (1,), or one for each position
+                bias = side.bias[channel]
                 total = int(bias[o % r.positions if len(bias) > 1 else 0])
                 for k, i, where in into[r.name, o]:
                     p = network.projections[k]
