@@ -125,7 +125,7 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     """Time of the naive twin over that of the kernel, for one sample."""
     one = activity.select(slice(0, 1))
     result = simulate(mapping, one, threads=1)
-    sent = sent_neurons(mapping, one)[0, 0]
+    sent = sent_neurons(mapping, one)[0]
     start = time.perf_counter()
     finish = PacketTwin(result.tables).run(sent)
     slow = time.perf_counter() - start
@@ -138,7 +138,7 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     for _ in range(5):
         tally = empty_tally(t, 1, 1)
         start = time.perf_counter()
-        check_finished(run_frames(sent[None], 1, t.slices, t.rows, t.nodes, t.fabric, tally))
+        check_finished(run_frames(sent, 1, t.slices, t.rows, t.nodes, t.fabric, tally))
         times.append(time.perf_counter() - start)
     return slow / statistics.median(times)
 

@@ -148,9 +148,11 @@ def demand(network: Network, population: Population, block: Block, axons: int, c
     weights += bias_bits(population, block, chip)
     states = neurons * core.accumulator_bits * state_banks(network, population, chip)
     for p in network.into(population.name):
-        if isinstance(p, MaxPool) and network.timesteps > 1:
-            # Running sums of the inputs of every window (see sfnhw.record): one counter up to T for each.
-            states += neurons * p.kernel[0] * p.kernel[1] * bits_for(network.timesteps + 1)
+        source = network[p.source].coding
+        spikes = source.max_level if source.burst else network.updates
+        if isinstance(p, MaxPool) and spikes > 1:
+            # Running sums of the inputs of every window (see sfnhw.record): one counter of unit spikes for each.
+            states += neurons * p.kernel[0] * p.kernel[1] * bits_for(spikes + 1)
     groups = block.channels if core.threshold_unit.sharing == "channel" else 1
     need = population.coding.need()
     words = 0 if population.function == "max" else registers(core.threshold_unit.kind, need, groups)

@@ -53,6 +53,11 @@ def _counted(run: Run) -> list[str]:
         + ("the cores that hold a part of the network" if chip.execution.gate_idle_cores else "all cores")
         + " and of all routers for the time of one inference, and the clock of cores and routers in cycles in which they work.",
     ]
+    if run.network.window > 1:
+        out.append(
+            f"Layers that work one after the other in windows of {T} timesteps, a comparison for each neuron and timestep, "
+            "and at the synapses a multiplication by the time that was left at the spike; the input comes in once."
+        )
     if chip.execution.mode == "barrier":
         out.append(
             f"One global synchronisation a step: {chip.execution.barrier_cycles} cycles, and one action on each used core."
@@ -100,4 +105,4 @@ def _not_counted(run: Run) -> list[str]:
 
 
 def _static_input(run: Run) -> bool:
-    return any(p.coding.timesteps < run.network.timesteps for p in run.network.inputs)
+    return any(p.coding.timesteps < run.network.updates for p in run.network.inputs)

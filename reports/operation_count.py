@@ -27,7 +27,8 @@ class OperationCount:
     ----------
     accumulates : Σ spikes × fan-out over layers fed by spikes, all timesteps.
     multiply_accumulates : dense MACs of layers fed by real values, once (of every layer, for a quantised ANN).
-    multilevel : the part of `accumulates` whose spike value is not in {0, ±1}: MACs by NeuroBench's rule.
+    multilevel : the part of `accumulates` whose spike value is not in {0, ±1}: MACs by NeuroBench's rule. A spike whose
+        time is its value (`ttfs`) is one of them: the synapse multiplies by it.
     """
 
     accumulates: float
@@ -66,6 +67,6 @@ def operation_count(run: Run) -> OperationCount:
             macs += p.macs(source, network[p.target])
             continue
         accumulates += operations / run.samples
-        if source.coding.max_level > 1:
+        if source.coding.max_level > 1 and not source.coding.burst:
             multilevel += operations / run.samples
     return OperationCount(accumulates, macs, multilevel)

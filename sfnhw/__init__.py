@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sfnhw.chip import Chip as Chip
     from sfnhw.chip import load_chip as load_chip
     from sfnhw.convert import convert as convert
+    from sfnhw.convert import size_of as size_of
     from sfnhw.errors import SfnhwError as SfnhwError
     from sfnhw.estimate import estimate as estimate
     from sfnhw.explore import explore as explore
@@ -59,6 +60,7 @@ _PUBLIC = {
     "SfnhwError": "sfnhw.errors",
     # the verbs, in the order of the flow
     "convert": "sfnhw.convert",
+    "size_of": "sfnhw.convert",
     "recode": "sfnhw.recode",
     "from_nir": "sfnhw.nir",
     "to_nir": "sfnhw.nir",

@@ -18,7 +18,8 @@ class Activity:
     Attributes
     ----------
     levels : population name → (samples, T, neurons) integers; an input that is presented unchanged at every
-        timestep is a broadcast view.
+        timestep is a broadcast view. A level is what a neuron says at a timestep: a threshold index, a value, ±1; the
+        length of a burst (`polarity`); what is left of the window, at the step of the spike (`ttfs`).
     """
 
     levels: Mapping[str, NDArray[Any]]
@@ -47,17 +48,22 @@ class Activity:
                     field=f"activity[{population.name!r}]", found=found, expected=f"(samples, T, neurons) = {expected}"
                 )
 
-    def sent(self, network: Network, name: str) -> NDArray[np.bool_]:
-        """(samples, T, neurons) which neurons send a packet: spikes, or all values of a readout after its last step."""
+    def sent(self, network: Network, name: str) -> NDArray[np.uint8]:
+        """(samples, T, neurons) how many packets each neuron sends: one a spike.
+
+        0 or 1, but for a burst, which is as many packets as unit spikes. A readout sends all its values once: after the
+        last step, or, where layers work in windows, in the first step of its own window.
+        """
         levels = self.levels[name]
         coding = network[name].coding
-        sent = np.ones(levels.shape, bool) if coding.sends_zero else levels != 0
+        sent = coding.packets(levels)
         if coding.only_last_timestep:
-            sent[:, :-1] = False
+            step = 0 if network.window > 1 else levels.shape[1] - 1
+            sent[:, np.arange(levels.shape[1]) != step] = 0
         return sent
 
     def spikes(self, network: Network) -> dict[str, int]:
-        """Spikes of each population, all samples and timesteps."""
+        """Spikes (packets) of each population, all samples and timesteps."""
         return {p.name: int(self.sent(network, p.name).sum()) for p in network.populations}
 
     def select(self, samples: slice) -> "Activity":

@@ -121,9 +121,10 @@ def decode_word_bits(network: Network, numerics: Numerics, name: str) -> int:
 
 
 def uses_decode_table(network: Network, numerics: Numerics, name: str) -> bool:
-    """Whether a receiver must look the level up: no where the level is its own value, or where there is one level."""
-    words = _words(network[name], numerics)[0]
-    return not np.array_equal(words, np.arange(len(words)))
+    """Whether a receiver must look the level up: no where it is its own value, or its exponent, or where there is one."""
+    words = _words(network[name], numerics)[0][1:]
+    steps = np.arange(len(words))
+    return not (np.array_equal(words, steps + 1) or np.array_equal(words, 2**steps))
 
 
 def _words(population: Population, numerics: Numerics) -> tuple[NDArray[np.int64], float]:

@@ -118,10 +118,14 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
         if not isinstance(population.coding, Events):
             low = -population.coding.max_level if population.coding.signed else 0
             clipped += int(((h > population.coding.max_level + 0.5) | (h < low - 0.5)).sum())
-            coded = coded[:, None]
+            coded = coded[:, None]  # presented at every timestep
         kind = np.int16 if population.coding.max_level < 2**15 else np.int32
         coded = coded.astype(kind).reshape(*coded.shape[:2], population.size)
-        levels[population.name] = np.broadcast_to(coded, (len(coded), network.timesteps, population.size))
+        if network.window > 1:  # sent once, in the first step of the window
+            levels[population.name] = np.zeros((len(coded), network.window, population.size), kind)
+            levels[population.name][:, :1] = coded
+        else:
+            levels[population.name] = np.broadcast_to(coded, (len(coded), network.timesteps, population.size))
     if len(counts) != 1:
         raise ActivityError("inputs differ in their number of samples", field="inputs", found=sorted(counts))
     return levels, clipped
@@ -233,7 +237,7 @@ class _Integers:
 
     def output(self, population: Population, levels: NDArray[Any]) -> NDArray[np.float64]:
         lsb = np.repeat(self.lowered.populations[population.name].lsb, population.positions)
-        return levels * lsb / population.coding.timesteps
+        return levels * lsb / self.lowered.network.updates
 
 
 class _Reals:
@@ -245,7 +249,7 @@ class _Reals:
         self.tables = {p.name: np.concatenate([[0.0], p.coding.values()]) for p in network.populations}
 
     def start(self, population: Population, samples: int) -> NDArray[Any]:
-        return np.full((samples, population.channels, population.positions), float(population.coding.initial_potential))
+        return np.full((samples, population.channels, population.positions), population.coding.start_potential)
 
     def values(self, name: str, levels: NDArray[Any]) -> NDArray[Any]:
         source = self.network[name]
@@ -276,13 +280,16 @@ class _Reals:
         return membrane.copy() if population.role == "output" else population.coding.fire_real(membrane)
 
     def output(self, population: Population, levels: NDArray[Any]) -> NDArray[np.float64]:
-        return levels * np.repeat(population.scale, population.positions) / population.coding.timesteps
+        return levels * np.repeat(population.scale, population.positions) / self.network.updates
 
 
 def _run(
     network: Network, runner: "_Integers | _Reals", inputs: dict[str, NDArray[Any]]
 ) -> tuple[dict[str, list[NDArray[Any]]], NDArray[np.float64]]:
-    """All timesteps of one chunk of samples: levels by population and timestep, and the outputs."""
+    """All timesteps of one chunk of samples: levels by population and timestep, and the outputs.
+
+    Where layers work in windows each takes in its complete input at once, and its levels are spread over time after.
+    """
     samples = len(next(iter(inputs.values())))
     levels: dict[str, list[NDArray[Any]]] = {name: list(array.transpose(1, 0, 2)) for name, array in inputs.items()}
     hidden = [p for p in network.order if p.role != "input"]
@@ -290,7 +297,7 @@ def _run(
     membranes = {p.name: runner.start(p, samples) for p in hidden}
     cumulative: dict[int, NDArray[Any]] = {}
     static: dict[int, NDArray[Any]] = {}
-    for t in range(network.timesteps):
+    for t in range(network.updates):
         for r in hidden:
             if r.function == "max":
                 levels[r.name].append(_compact(r, _max_pool(network, r, levels, cumulative, t)))
@@ -317,7 +324,12 @@ def _run(
             levels[r.name].append(_compact(r, runner.fire(r, value).reshape(samples, r.size)))
             if keeps:
                 membranes[r.name] = membrane
-    outputs = [runner.output(p, levels[p.name][-1]) for p in network.outputs]
+    outputs = [runner.output(p, levels[p.name][network.updates - 1]) for p in network.outputs]
+    if network.window > 1:
+        for r in hidden:
+            (once,) = levels[r.name]
+            spread = _after(once, network.window) if r.role == "output" else r.coding.in_time(once)
+            levels[r.name] = list(spread.transpose(1, 0, 2))
     return {p.name: levels[p.name] for p in hidden}, np.concatenate(outputs, axis=1).astype(float)
 
 
@@ -325,6 +337,13 @@ def _function(population: Population, values: NDArray[Any]) -> NDArray[np.float6
     """Apply the function of a population's function unit: real values (samples, channels, positions) → the same."""
     grid = (len(values), population.channels, population.rows, population.columns)
     return FUNCTIONS[population.function].apply(values.reshape(grid), population.epsilon).reshape(values.shape)
+
+
+def _after(accumulators: NDArray[Any], window: int) -> NDArray[Any]:
+    """(samples, neurons) → (samples, window, neurons): read out in the first step, when all inputs are in."""
+    out = np.zeros((len(accumulators), window, accumulators.shape[1]), accumulators.dtype)
+    out[:, 0] = accumulators
+    return out
 
 
 def _max_pool(

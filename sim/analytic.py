@@ -10,6 +10,8 @@ emission:
 (at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
 
 and with samples back to back  interval = max(busiest unit or link, (end_c + token − start_a) / banks over a → c).
+Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
+frames of a window follow one another.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
 
@@ -37,11 +39,11 @@ class _Work(NamedTuple):
 
 
 def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
-    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order)."""
+    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) packets."""
     s, f = tables.slices, tables.fabric
     samples, T, _ = sent.shape
     works = [_work(tables, sent[:, t]) for t in range(T)]
-    start = np.zeros((T, len(s.neurons), samples))
+    start = np.full((T, len(s.neurons), samples), np.inf)
     end = np.zeros_like(start)
     first = np.full_like(start, np.inf)
     if f.barrier:
@@ -133,33 +135,37 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
     into = [np.flatnonzero(r.target == j) for j in range(len(s.neurons))]
     consumers = [np.unique(r.target[r.source == j]) for j in range(len(s.neurons))]
     finish = np.zeros(start.shape[2])
-    for t, w in enumerate(works):
+    walk, way_of, tree = works[0].walk, works[0].way, works[0].tree_delay
+    for t0 in range(0, len(works), f.window):
+        service = np.sum([w.service for w in works[t0 : t0 + f.window]], axis=0)
         for j in range(len(s.neurons)):  # slices are in network order
             begin = np.zeros(start.shape[2])
             if len(into[j]):
                 a = r.source[into[j]]
-                way = w.way[into[j]][:, None]
-                head = start[t, a] + np.maximum(s.update_cycles[a], 1)[:, None] + way
-                first[t, j] = head.min(axis=0)
-                last = (end[t, a] + way + f.axon_cycles).max(axis=0)
-                begin = np.maximum(first[t, j] + f.axon_cycles + w.service[into[j]].sum(axis=0), last)
+                way = way_of[into[j]][:, None]
+                head = start[t0, a] + np.maximum(s.update_cycles[a], 1)[:, None] + way
+                first[t0, j] = head.min(axis=0)
+                last = (end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles).max(axis=0)
+                begin = np.maximum(first[t0, j] + f.axon_cycles + service[into[j]].sum(axis=0), last)
             if s.operands[j]:
                 # The stream's synapses begin when the last of the stationary operand is written.
                 held = r.stationary[into[j]]
                 a = r.source[into[j]]
-                written = first[t, j] + f.axon_cycles + w.service[into[j][held]].sum(axis=0)
-                complete = (end[t, a] + way + f.axon_cycles)[held].max(axis=0)
-                stream = w.service[into[j][~held]].sum(axis=0)
+                written = first[t0, j] + f.axon_cycles + service[into[j][held]].sum(axis=0)
+                complete = (end[t0, a] + way + f.axon_cycles)[held].max(axis=0)  # products are at T = 1
+                stream = service[into[j][~held]].sum(axis=0)
                 begin = np.maximum(begin, np.maximum(written, complete) + stream)
-            if t:
-                begin = np.maximum(begin, end[t - 1, j])
-            if t >= f.banks:
+            if t0:
+                begin = np.maximum(begin, end[t0 - f.window + s.frames[j] - 1, j])
+            if t0 >= f.banks * f.window:
                 for c in consumers[j]:
-                    begin = np.maximum(begin, start[t - f.banks, c] + w.walk[c] + w.tree_delay[j])
-            start[t, j] = begin
-            end[t, j] = begin + w.emission[j]
+                    read = start[t0 - f.banks * f.window + s.frames[c] - 1, c]
+                    begin = np.maximum(begin, read + walk[c] + tree[j])
+            for t in range(t0, t0 + int(s.frames[j])):
+                start[t, j], end[t, j] = begin, begin + works[t].emission[j]
+                begin = end[t, j]
             if s.is_output[j]:
-                finish = np.maximum(finish, end[t, j] + w.tree_delay[j])
+                finish = np.maximum(finish, begin + tree[j])
     return finish
 
 
@@ -167,14 +173,14 @@ def _barrier(tables: Tables, works: list[_Work], start: Reals, end: Reals, first
     """A step lasts until its slowest slice has sent, and its slowest receiver has worked everything off."""
     s, r, f = tables.slices, tables.rows, tables.fabric
     now = np.zeros(start.shape[2])
-    for step in range((len(works) - 1) * f.interval + int(s.depth.max()) + 1):
+    for step in range((len(works) // f.window - 1) * f.interval + f.last_due + 1):
         until = now.copy()
         receive = np.zeros((f.cores + 1, len(now)))
         for j in range(len(s.neurons)):
-            due = step - s.depth[j]
-            if due < 0 or due % f.interval or due // f.interval >= len(works):
+            window, within = divmod(step - int(s.depth[j]) * f.window, f.interval * f.window)
+            if window < 0 or within >= s.frames[j] or window * f.window >= len(works):
                 continue
-            t = due // f.interval
+            t = window * f.window + within
             w = works[t]
             start[t, j] = now
             end[t, j] = now + w.emission[j]
@@ -195,16 +201,17 @@ def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
     busy = np.zeros((f.cores + 1, 4))
     link = np.zeros(4 * f.routers)
     ports = _injection(tables)
-    for w in works:
-        samples = w.packets.shape[1]
-        control = 0 if f.barrier else samples
-        np.add.at(busy[:, 0], s.terminal[r.target], f.axon_cycles * (w.packets.sum(axis=1)[r.source] + control))
+    for t, w in enumerate(works):
+        samples = w.packets.shape[1] * (t % f.window < s.frames)
+        control = 0 * samples if f.barrier else samples
+        looked_up = w.packets.sum(axis=1)[r.source] + control[r.source]
+        np.add.at(busy[:, 0], s.terminal[r.target], f.axon_cycles * looked_up)
         np.add.at(busy[:, 1], s.terminal[r.target], w.service.sum(axis=1))
         np.add.at(busy[:, 2], s.terminal, w.walk * samples)
         np.add.at(busy[:, 3], s.terminal, w.packets.sum(axis=1) * ports + control)
         through = np.where(n.link >= 0)[0]
         own = np.where(through < n.packet_nodes, w.packets.sum(axis=1)[n.owner[through]] * s.flits[n.owner[through]], 0)
-        np.add.at(link, n.link[through], own + control)
+        np.add.at(link, n.link[through], own + control[n.owner[through]])
     return busy.astype(np.int64), link.astype(np.int64)
 
 
@@ -212,12 +219,14 @@ def _interval(tables: Tables, works: list[_Work], start: Reals, end: Reals, fini
     s, r, f = tables.slices, tables.rows, tables.fabric
     samples = start.shape[2]
     if f.barrier:
-        steps = (len(works) - 1) * f.interval + int(s.depth.max()) + 1
+        steps = (len(works) // f.window - 1) * f.interval + f.last_due + 1
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(finish.mean()) / steps * len(works) * f.interval
     busy, link = _busy(tables, works)
     bound = max(float(busy.max()), float(link.max(initial=0))) / samples
     for a, c in {(int(a), int(c)) for a, c in zip(r.source, r.target, strict=True)}:
-        done = start[-1, c] + works[-1].walk[c] + works[-1].tree_delay[a]
-        bound = max(bound, float((done - start[-1, a]).mean()) / f.banks + (len(works) - 1) * float(works[-1].walk[a]))
+        t0 = len(works) - f.window
+        done = start[t0 + s.frames[c] - 1, c] + works[-1].walk[c] + works[-1].tree_delay[a]
+        before = t0 * float(works[-1].walk[a])
+        bound = max(bound, float((done - start[t0, a]).mean()) / f.banks + before)
     return bound

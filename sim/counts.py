@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.threshold_unit import update_cost
-from sfnhw.lowering import lower
+from sfnhw.lowering import lower, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.tables import Tables, unit_weights
@@ -54,7 +54,10 @@ class Counts:
 
 
 def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
-    """Base counts of isolated samples from the activity alone; sent is (samples, T, neurons in slice-major order)."""
+    """Base counts of isolated samples from the activity alone.
+
+    sent : (samples, T, neurons in slice-major order) packets.
+    """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     samples, T, _ = sent.shape
     slices, rows = len(s.neurons), len(r.source)
@@ -62,9 +65,11 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     packets = np.stack(
         [per_neuron[:, a:b].sum(axis=1) for a, b in zip(s.first_neuron[:-1], s.first_neuron[1:], strict=True)]
     )
-    control = 0 if f.barrier else samples
-    frames = np.full((slices, T), samples, np.int64)
-    ends = np.full((slices, T), control, np.int64)
+    in_window = np.arange(T) % f.window
+    frames = np.where(in_window < s.frames[:, None], samples, 0)
+    ends = np.zeros_like(frames) if f.barrier else frames
+    # A bank is free again after the last timestep of the window.
+    readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     row = {k: np.zeros((rows, T), np.int64) for k in ("synapses", "words", "state")}
     for k in range(rows):
         a = r.source[k]
@@ -80,10 +85,9 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         np.int64
     )
     node_packets = np.where(is_packet[:, None], packets[n.owner], 0)
-    readies = np.where(s.is_input[:, None], 0, ends)
     node_control = np.where(is_packet[:, None], ends[n.owner], readies[n.owner])
-    # Each sample runs alone: a step for each timestep, and one for each further layer.
-    steps = samples * ((T - 1) * f.interval + int(s.depth.max()) + 1) if f.barrier else 0
+    # Each sample runs alone: a step for each timestep, and a window for each further layer.
+    steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
         sent=packets,
         ends=ends,
@@ -149,8 +153,9 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("state_read", s.index, times * words)
         add("state_write", s.index, times * words)
         if population.bias is not None:
+            first = np.arange(len(times)) % tables.fabric.window == 0  # a bias is added once a window
             words = ceil_div(bias_bits(population, s.block, chip), chip.core.weight_memory.word_bits)
-            add("weight_read", s.index, times * words)
+            add("weight_read", s.index, times * first * words)
         if population.function == "max":
             continue
         if population.needs_function_unit:
@@ -238,12 +243,12 @@ def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
         if isinstance(p, MaxPool):
             out.append(SynapseArithmetic(0, 0, 0, True, bits))
             continue
-        decodes = int(not np.array_equal(words, np.arange(1, len(words) + 1)))
+        decodes = int(uses_decode_table(network, chip.numerics, p.source))
         if isinstance(p, Stationary):
             out.append(SynapseArithmetic(decodes, 0, 0, False, bits, written=True))
             continue
         power_of_two = len(words) > 1 and bool((words & (words - 1) == 0).all())
-        if unit or len(words) <= 1:
+        if unit or len(words) <= 1 or network[p.source].coding.burst:
             out.append(SynapseArithmetic(decodes, 0, 0, False, bits))
         elif power_of_two:
             out.append(SynapseArithmetic(decodes, 0, bits_for(bits), False, bits))

@@ -55,7 +55,7 @@ def simulate_packets(
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
-    sent : (samples, T, neurons in slice-major order). progress(done, samples) is called now and then.
+    sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
     """
     samples, T, _ = sent.shape
     workers = max(1, min(samples, threads or os.cpu_count() or 1))
@@ -103,7 +103,7 @@ def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
     frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
     tally = empty_tally(tables, len(frames), T)
     check_finished(run_frames(frames, T, tables.slices, tables.rows, tables.nodes, tables.fabric, tally))
-    finish = tally.finish[T - 1 :: T]
+    finish = tally.finish.reshape(length, T).max(axis=1)
     first = length // 4
     return float(finish[-1] - finish[first - 1]) / (length - first)
 

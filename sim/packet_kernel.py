@@ -11,6 +11,11 @@ ejection (`ejection_cycles`); alone it takes H·router + (H−1)·link + injecti
 takes the next packet after max(flits, hold/V) cycles: an input VC serves one packet at a time through route, VC and
 switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
 
+A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
+starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
+of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
+works frame t of window n in global step (n·interval + d)·W + t.
+
 At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
 stationary operand have been worked off, which the lanes do after its writes.
 """
@@ -33,7 +38,7 @@ HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 END, READY = -1, -2
 WHEEL = 8192
 LATENCY_BINS = 4096
-FRAMES_IN_FLIGHT = 4  # frames of one slice that can be open at once: at most banks + 1 = 3
+WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
 
 
 class Tally(NamedTuple):
@@ -67,7 +72,7 @@ def run_frames(
 ) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
-    sent : (frames, neurons in slice-major order) 1 where a neuron sends a packet.
+    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames = sent.shape[0]
@@ -75,6 +80,7 @@ def run_frames(
     slices = s.neurons.shape[0]
     terminals = f.cores + 1
     V = f.virtual_channels
+    W = f.window
 
     # Servers: cycle (or 1/V tick) from which each is free.
     injection_free = np.zeros(terminals, np.int64)
@@ -87,16 +93,16 @@ def run_frames(
     # State of each slice.
     next_frame = np.zeros(slices, np.int64)
     emitting = np.zeros(slices, np.bool_)
-    cursor = np.zeros(slices, np.int64)
+    left = np.zeros(slices, np.int64)  # packets that the neuron at the port has still to send
     phase_start = np.zeros(slices, np.int64)
     phase_end = np.zeros(slices, np.int64)
-    fed = np.zeros((slices, FRAMES_IN_FLIGHT), np.int64)
-    operands_in = np.zeros((slices, FRAMES_IN_FLIGHT), np.int64)
+    fed = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
+    operands_in = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
     # Packets that wait for a stationary operand: a list for each slice, in order of arrival.
     waiting_head = np.full(slices, -1, np.int64)
     waiting_tail = np.full(slices, -1, np.int64)
     waiting = 0
-    tokens = np.zeros((slices, FRAMES_IN_FLIGHT), np.int64)
+    tokens = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
     outputs_done = np.zeros(frames, np.int64)
     outputs = 0
     for i in range(slices):
@@ -127,7 +133,7 @@ def run_frames(
 
     now = 0
     step = 0
-    last_step = ((frames // T - 1) * T + T - 1) * f.interval + s.depth.max() if frames else -1
+    last_step = (frames // W - 1) * f.interval * W + f.last_due if frames else -1
     last_event = 0
 
     if not f.barrier:
@@ -144,15 +150,16 @@ def run_frames(
                 now = last_event + f.barrier_cycles
                 done = step - 1
                 out.steps[0] += 1
-                for g in range(frames):
-                    # A frame is finished with the step in which its deepest population was updated.
-                    if g * f.interval + s.depth.max() == done:
+                for g in range(0, frames, W):
+                    # A window is finished with the step in which the last population was updated.
+                    if g * f.interval + f.last_due == done:
                         out.finish[g] = now
             if step > last_step:
                 break
             for i in range(slices):
-                due = step - s.depth[i]
-                if due >= 0 and due % f.interval == 0 and due // f.interval < frames:
+                due = step - s.depth[i] * W
+                within = due % (f.interval * W)
+                if due >= 0 and within < s.frames[i] and due // (f.interval * W) < frames // W:
                     look[looks] = i
                     looks += 1
             step += 1
@@ -163,19 +170,19 @@ def run_frames(
             g = next_frame[i]
             if emitting[i] or g >= frames:
                 continue
-            slot = g % FRAMES_IN_FLIGHT
-            if not f.barrier:
+            window = g // W
+            slot = window % WINDOWS_IN_FLIGHT
+            if not f.barrier and g % W == 0:
                 if not s.is_input[i] and fed[i, slot] < s.inputs[i]:
                     continue
-                if g >= f.banks:
-                    old = (g - f.banks) % FRAMES_IN_FLIGHT
+                if window >= f.banks:
+                    old = (window - f.banks) % WINDOWS_IN_FLIGHT
                     if tokens[i, old] < s.consumers[i]:
                         continue
                     tokens[i, old] = 0
                 fed[i, slot] = 0
                 operands_in[i, slot] = 0
             emitting[i] = True
-            cursor[i] = -1
             t0 = now
             if not s.is_input[i]:
                 core = s.terminal[i]
@@ -196,9 +203,9 @@ def run_frames(
             base = s.first_neuron[i]
             while j < s.neurons[i] and sent[g, base + j] == 0:
                 j += 1
-            cursor[i] = j
             when = phase_end[i]
             if j < s.neurons[i]:
+                left[i] = sent[g, base + j]
                 when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i]
             # push EMIT
             if free < 0:
@@ -252,13 +259,13 @@ def run_frames(
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            fed[where, g % FRAMES_IN_FLIGHT] += 1
+            fed[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
             look[looks] = where
             looks += 1
             if kind == FED:
                 continue
-            operands_in[where, g % FRAMES_IN_FLIGHT] += 1
-            if operands_in[where, g % FRAMES_IN_FLIGHT] < s.operands[where]:
+            operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+            if operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
             e = waiting_head[where]
@@ -281,7 +288,7 @@ def run_frames(
                 e = after
             continue
         if kind == TOKEN:
-            tokens[where, g % FRAMES_IN_FLIGHT] += 1
+            tokens[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
             look[looks] = where
             looks += 1
             continue
@@ -318,11 +325,11 @@ def run_frames(
                 flits = s.flits[i]
                 first, last = n.root_first[i], n.root_first[i + 1]
             else:
-                # The end of the frame: the bank is free again (token), and all spikes are out (end marker).
+                # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
                 flits = 1
                 first, last = n.root_first[i], n.root_first[i + 1]
                 if not f.barrier:
-                    if not s.is_input[i]:
+                    if not s.is_input[i] and g % W == s.frames[i] - 1:
                         out.readies[i, t] += 1
                         for k in range(n.ready_root_first[i], n.ready_root_first[i + 1]):
                             start = _inject(terminal, now, 1, f, injection_free, out.busy)
@@ -362,10 +369,15 @@ def run_frames(
                 pending += 1
             if index < s.neurons[i]:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                j = index + 1
-                base = s.first_neuron[i]
-                while j < s.neurons[i] and sent[g, base + j] == 0:
+                left[i] -= 1
+                j = index
+                if left[i] == 0:
                     j += 1
+                    base = s.first_neuron[i]
+                    while j < s.neurons[i] and sent[g, base + j] == 0:
+                        j += 1
+                    if j < s.neurons[i]:
+                        left[i] = sent[g, base + j]
                 ready = phase_end[i]
                 if j < s.neurons[i]:
                     ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i]
@@ -380,7 +392,7 @@ def run_frames(
                     out.layer_end[g, p] = when
             else:
                 emitting[i] = False
-                next_frame[i] = g + 1
+                next_frame[i] = g + 1 if g % W < s.frames[i] - 1 else (g // W + 1) * W
                 if not f.barrier:
                     look[looks] = i
                     looks += 1
@@ -472,7 +484,7 @@ def run_frames(
             for k in range(low, high):
                 row = n.rows[k]
                 target = r.target[row]
-                if r.streams[row] and operands_in[target, g % FRAMES_IN_FLIGHT] < s.operands[target]:
+                if r.streams[row] and operands_in[target, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[target]:
                     e = free
                     free = e_next[e]
                     e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = STREAM, row, index, g, born
@@ -506,7 +518,7 @@ def run_frames(
             unfinished += 1
     if not f.barrier:
         for g in range(frames):
-            if outputs_done[g] < outputs:
+            if g % W == 0 and outputs_done[g] < outputs:
                 unfinished += 1
     return unfinished
 

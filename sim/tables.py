@@ -29,7 +29,8 @@ class SliceTable(NamedTuple):
     first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
     flits: Ints  # flits of one spike packet
     update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
-    inputs: Ints  # connections into the slice: end markers to wait for in each frame
+    frames: Ints  # timesteps of each window in which it works: all of them, or the first (inputs and readouts of ttfs)
+    inputs: Ints  # end markers to wait for in each window: one for each connection and timestep of its source
     operands: Ints  # those of them that bring the stationary operand of a product: streams wait for them
     consumers: Ints  # target slices: ready tokens to wait for
     depth: Ints  # for barrier execution
@@ -99,6 +100,8 @@ class Fabric(NamedTuple):
     barrier: bool
     barrier_cycles: int
     interval: int  # global steps between timesteps (barrier)
+    window: int  # timesteps that a slice takes in before it works: 1, or T where the time of a spike is its value
+    last_due: int  # global step in which the last slice works for the first window (barrier)
 
 
 class Tables(NamedTuple):
@@ -158,6 +161,7 @@ def build_tables(mapping: Mapping) -> Tables:
 
     chip = mapping.chip
     noc, core = chip.noc, chip.core
+    slices = _slice_table(mapping)
     fabric = Fabric(
         cores=chip.cores,
         routers=chip.cores,
@@ -176,9 +180,11 @@ def build_tables(mapping: Mapping) -> Tables:
         barrier=chip.execution.mode == "barrier",
         barrier_cycles=chip.execution.barrier_cycles,
         interval=initiation_interval(mapping.network),
+        window=mapping.network.window,
+        last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
     )
     return Tables(
-        _slice_table(mapping),
+        slices,
         _row_table(mapping),
         _node_table(mapping),
         fabric,
@@ -192,10 +198,10 @@ def _order(mapping: Mapping) -> Ints:
 
 
 def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
-    """(samples, T, neurons in slice-major order) 1 where a neuron sends a packet."""
+    """(samples, T, neurons in slice-major order) how many packets a neuron sends: a burst has up to 255."""
     sent = {p.name: activity.sent(mapping.network, p.name) for p in mapping.network.populations}
     parts = [sent[s.population][:, :, mapping.network[s.population].indices(s.block)] for s in mapping.slices]
-    return np.concatenate(parts, axis=2).astype(np.uint8)
+    return np.concatenate(parts, axis=2)
 
 
 def _slice_table(mapping: Mapping) -> SliceTable:
@@ -203,6 +209,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     place = {p.name: i for i, p in enumerate(network.populations)}
     slices = mapping.slices
     connections = mapping.connections
+    frames = np.array([1 if network[s.population].coding.window == 1 else network.window for s in slices], np.int64)
     pairs = np.unique(np.stack([connections.source, connections.target]), axis=1)
     cycles = []
     for s in slices:
@@ -223,7 +230,10 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         first_neuron=np.concatenate([[0], np.cumsum(neurons)]).astype(np.int64),
         flits=np.array([packet_flits(mapping, s.index) for s in slices], np.int64),
         update_cycles=np.array(cycles, np.int64),
-        inputs=np.bincount(connections.target, minlength=len(slices)).astype(np.int64),
+        frames=frames,
+        inputs=np.bincount(connections.target, weights=frames[connections.source], minlength=len(slices)).astype(
+            np.int64
+        ),
         operands=np.bincount(connections.target, weights=operands, minlength=len(slices)).astype(np.int64),
         consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
         depth=np.array([network.depth[s.population] for s in slices], np.int64),

@@ -148,29 +148,29 @@ def count(mapping, activity):
         for sample in range(levels.shape[0]):
             for t in range(levels.shape[1]):
                 for i in range(p.size):
-                    is_output = p.role == "output"
-                    if is_output and t < levels.shape[1] - 1:
-                        continue
-                    if not is_output and levels[sample, t, i] == 0:
-                        continue
+                    level = abs(int(levels[sample, t, i]))
+                    times = level if p.coding.kind == "polarity" else int(level > 0)
+                    if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
+                        in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
+                        times = int(t == (0 if in_windows else levels.shape[1] - 1))
                     a = slice_of[p.name][i]
                     start = at(int(mapping.terminals[a]))
                     header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[a].neurons)))
                     bits = header + p.coding.payload_bits(chip.numerics)
                     flits = int(np.ceil(bits / chip.noc.flit_bits))
-                    packets += 1
-                    delivered += len(reach[a])
+                    packets += times
+                    delivered += times * len(reach[a])
                     # What is written as a stationary operand is no synaptic operation.
-                    operations += sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
-                    lookups += len(rows[a])
+                    operations += times * sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
+                    lookups += times * len(rows[a])
                     if chip.noc.cast == "multicast":
                         links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
-                        flit_hops += flits * len(links)
-                        flit_routers += flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
+                        flit_hops += times * flits * len(links)
+                        flit_routers += times * flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
                     else:
                         lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
-                        flit_hops += flits * sum(lengths)
-                        flit_routers += flits * sum(n + 1 for n in lengths)
+                        flit_hops += times * flits * sum(lengths)
+                        flit_routers += times * flits * sum(n + 1 for n in lengths)
     return {
         "packets": packets,
         "delivered": delivered,
@@ -182,9 +182,10 @@ def count(mapping, activity):
 
 
 class PacketTwin:
-    """The packet-level model of `sfnhw.sim.packet_kernel` for one frame in dataflow, with a heap and Python objects.
+    """The packet-level model of `sfnhw.sim.packet_kernel` for one window in dataflow, with a heap and Python objects.
 
-    Written from the model's description: servers in order of arrival, everything else a fixed delay.
+    Written from the model's description: servers in order of arrival, everything else a fixed delay. A window is one
+    frame, or T of them where layers work one window after the other.
     """
 
     def __init__(self, tables):
@@ -198,18 +199,32 @@ class PacketTwin:
         self.order += 1
 
     def run(self, sent):
-        s = self.t.slices
-        self.sent = [np.flatnonzero(sent[s.first_neuron[i] : s.first_neuron[i + 1]]) for i in range(len(s.neurons))]
+        """sent : (frames, neurons) packets of each neuron."""
+        s, r = self.t.slices, self.t.rows
+        slices = range(len(s.neurons))
+        self.frame = [0 for _ in slices]
+        self.sent = [
+            [self.queue_of(frame[s.first_neuron[i] : s.first_neuron[i + 1]]) for frame in sent] for i in slices
+        ]
         self.operands = [int(n) for n in s.operands]
         self.parked = defaultdict(list)
-        self.waiting = [0 if s.is_input[i] else int(s.inputs[i]) for i in range(len(s.neurons))]
-        for i in range(len(s.neurons)):
+        # Every connection brings an end marker for each frame in which its source works.
+        self.waiting = [0 for _ in slices]
+        for source, target in zip(r.source, r.target, strict=True):
+            self.waiting[target] += int(s.frames[source])
+        for i in slices:
             if self.waiting[i] == 0:
                 self.fire(0, i)
         while self.queue:
             now, _, what, args = heapq.heappop(self.queue)
             what(now, *args)
+        assert self.frame == [int(n) for n in s.frames], "a frame that was never worked"
         return self.finish
+
+    @staticmethod
+    def queue_of(packets):
+        """[2, 0, 1] → neurons [0, 0, 2]."""
+        return [j for j, times in enumerate(packets) for _ in range(int(times))]
 
     def fire(self, now, i):
         s, f = self.t.slices, self.t.fabric
@@ -218,7 +233,8 @@ class PacketTwin:
         end = start + rounds * int(s.update_cycles[i])
         if not s.is_input[i]:
             self.free["threshold", s.terminal[i]] = end
-        ready = [(start + (int(j) // f.threshold_lanes + 1) * int(s.update_cycles[i]), int(j)) for j in self.sent[i]]
+        neurons = self.sent[i][self.frame[i]]
+        ready = [(start + (j // f.threshold_lanes + 1) * int(s.update_cycles[i]), j) for j in neurons]
         self.emit_next(i, [*ready, (end, None)], 0)
 
     def emit_next(self, i, packets, not_before):
@@ -229,11 +245,15 @@ class PacketTwin:
         s, n = self.t.slices, self.t.nodes
         (_, neuron), rest = packets[0], packets[1:]
         if neuron is None:
-            if not s.is_input[i]:
+            self.frame[i] += 1
+            last = self.frame[i] == s.frames[i]
+            if not s.is_input[i] and last:
                 for root in n.ready_roots[n.ready_root_first[i] : n.ready_root_first[i + 1]]:
                     self.inject(now, i, root, "token", 1, now)
             for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
                 self.inject(now, i, root, None, 1, now)
+            if not last:
+                self.fire(now, i)
             return
         start = now
         for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:

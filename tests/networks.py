@@ -1,5 +1,7 @@
 """Small random networks and activities for property tests, drawn from a seed so that Hypothesis can shrink them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sfnhw.activity import Activity
@@ -18,22 +20,37 @@ from sfnhw.network import (
     TransposedConv2d,
     Upsample,
 )
-from sfnhw.neurons import IF, MTN, SFN, Coding, Graded, Readout, Stream
+from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout, Stream
 
 
-def hidden_coding(rng: np.random.Generator, timesteps: int) -> Coding:
-    """A random unsigned coding of T timesteps."""
+def hidden_coding(rng: np.random.Generator, timesteps: int, window: bool = False) -> Coding:
+    """A random unsigned coding of T timesteps; in windows (TTFS) or not."""
+    v0 = float(rng.choice([0.0, 0.5]))
+    if window:
+        return TTFS(timesteps, v0)
     if timesteps > 1:
-        return IF(timesteps, initial_potential=float(rng.choice([0.0, 0.5])))
-    kind = rng.integers(4)
+        return IF(timesteps, v0, threshold_scale=float(rng.choice([1.0, 0.7, 1.3])))
+    kind = rng.integers(7)
     if kind == 0:
         steps = np.cumsum(rng.uniform(0.2, 1.0, rng.integers(1, 9)))
         return SFN(tuple(steps), tuple(steps + 0.1))
     if kind == 1:
         return MTN(int(rng.integers(1, 9)), initial_potential=0.5)
     if kind == 2:
-        return Graded(int(rng.integers(1, 9)))
+        return Graded(int(rng.integers(2, 9)))
+    if kind == 3:
+        rounding = str(rng.choice(["floor", "nearest"]))
+        return MTN(int(rng.integers(1, 9)), spacing="power-of-two", rounding=rounding)
+    if kind == 4:
+        return MTN(tuple(np.cumsum(rng.uniform(0.2, 1.0, rng.integers(1, 9)))), spacing="free")
+    if kind == 5:
+        return Polarity(int(rng.integers(1, 9)), v0)
     return SFN.uniform(int(rng.integers(1, 17)))
+
+
+def with_sign(coding: Coding) -> Coding:
+    """The same coding with a negative branch."""
+    return replace(coding, signed=True, **({"initial_potential": 0.0} if isinstance(coding, IF) else {}))  # type: ignore[type-var]
 
 
 def sparse(rng: np.random.Generator, source: Population, target: Population, delay: int = 0) -> Sparse:
@@ -44,9 +61,14 @@ def sparse(rng: np.random.Generator, source: Population, target: Population, del
     return Sparse(source.name, target.name, rng.normal(size=offsets[-1]), offsets, targets, delay)
 
 
-def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Network:
-    """input → conv (maybe grouped) → pool or residual → dense or sparse → readout; every kind of projection occurs."""
+def random_network(seed: int, timesteps: int = 1, recurrent: bool = False, window: bool | None = None) -> Network:
+    """input → conv (maybe grouped) → pool or residual → dense or sparse → readout; every kind of projection occurs.
+
+    window : whether the hidden layers are TTFS; None: by the seed, where T > 1 and nothing is recurrent.
+    """
     rng = np.random.default_rng(seed)
+    if window is None:
+        window = timesteps > 1 and not recurrent and seed % 5 < 2
     channels, size = int(rng.integers(1, 4)), int(rng.integers(4, 9))
     image = Population("image", (channels, size, size + 1), Graded(int(rng.integers(2, 9))), 1 / 10, role="input")
     populations, projections = [image], []
@@ -55,13 +77,15 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Ne
     out = channels * int(rng.integers(1, 4))
     stride = int(rng.integers(1, 3))
     shape = (out, (size - 1) // stride + 1, size // stride + 1)
-    conv = Population("conv", shape, hidden_coding(rng, timesteps), 0.5, function="relu", bias=rng.normal(0, 0.2, out))
+    conv = Population(
+        "conv", shape, hidden_coding(rng, timesteps, window), 0.5, function="relu", bias=rng.normal(0, 0.2, out)
+    )
     weight = rng.normal(0, 0.6, (out, channels // groups, 3, 3))
     projections.append(Conv2d("image", "conv", weight, stride=stride, padding=1, groups=groups))
     populations.append(conv)
     last = conv
     if rng.random() < 0.5:
-        again = Population("residual", shape, hidden_coding(rng, timesteps), 0.7, function="relu")
+        again = Population("residual", shape, hidden_coding(rng, timesteps, window), 0.7, function="relu")
         projections.append(Conv2d("conv", "residual", rng.normal(0, 0.3, (out, out, 3, 3)), padding=1))
         projections.append(Elementwise("conv", "residual", np.ones(1)))
         populations.append(again)
@@ -73,12 +97,16 @@ def random_network(seed: int, timesteps: int = 1, recurrent: bool = False) -> Ne
             target = Population("pool", shape, last.coding, last.scale, function="max")
             projections.append(MaxPool(last.name, "pool", 2))
         else:
-            target = Population("pool", shape, hidden_coding(rng, timesteps), 0.5)
+            target = Population("pool", shape, hidden_coding(rng, timesteps, window), 0.5)
             projections.append(AveragePool(last.name, "pool", 2))
         populations.append(target)
         last = target
-    last = _upwards(rng, last, populations, projections, timesteps)
-    features = Population("features", (int(rng.integers(3, 30)),), hidden_coding(rng, timesteps), 0.5, function="relu")
+    last = _upwards(rng, last, populations, projections, timesteps, window)
+    features = Population(
+        "features", (int(rng.integers(3, 30)),), hidden_coding(rng, timesteps, window), 0.5, function="relu"
+    )
+    if seed % 3 == 0:
+        features = replace(features, coding=with_sign(features.coding), function="identity")
     populations.append(features)
     if rng.random() < 0.5:
         projections.append(sparse(rng, last, features))
@@ -102,13 +130,14 @@ def _upwards(
     populations: list[Population],
     projections: list[Projection],
     timesteps: int,
+    window: bool,
 ) -> Population:
     """Perhaps an upsampling or a transposed convolution with random geometry; returns the last population."""
     kind = int(rng.integers(4))
     if kind == 1:
         factor = tuple(int(f) for f in rng.integers(1, 3, 2))
         shape = (last.channels, last.rows * factor[0], last.columns * factor[1])
-        up = Population("up", shape, hidden_coding(rng, timesteps), rng.uniform(0.3, 0.7, last.channels))
+        up = Population("up", shape, hidden_coding(rng, timesteps, window), rng.uniform(0.3, 0.7, last.channels))
         projections.append(Upsample(last.name, "up", factor))
     elif kind == 2:
         groups = last.channels if rng.random() < 0.4 else 1
@@ -120,7 +149,7 @@ def _upwards(
         padding = np.minimum(rng.integers(0, 3, 2), (least - 1) // 2)
         weight = rng.normal(0, 0.6, (last.channels, per_group, *kernel))
         up_shape = (per_group * groups, *(int(n) for n in least - 2 * padding))
-        up = Population("up", up_shape, hidden_coding(rng, timesteps), 0.5, function="relu")
+        up = Population("up", up_shape, hidden_coding(rng, timesteps, window), 0.5, function="relu")
         projections.append(
             TransposedConv2d(last.name, "up", weight, *(tuple(v) for v in (stride, padding, extra, dilation)), groups)
         )
@@ -143,8 +172,14 @@ def random_activity(network: Network, seed: int, samples: int = 2, rate: float =
     levels = {}
     for p in network.populations:
         top = max(1, p.coding.max_level)
-        shape = (samples, network.timesteps, p.size)
-        levels[p.name] = (rng.integers(1, top + 1, shape) * (rng.random(shape) < rate)).astype(np.int32)
+        shape = (samples, network.updates, p.size)
+        sign = rng.choice([-1, 1], shape) if p.coding.signed and p.role != "output" else 1
+        drawn = (rng.integers(1, top + 1, shape) * (rng.random(shape) < rate) * sign).astype(np.int32)
+        if network.window > 1:  # each neuron speaks once: at its time, or (inputs and readouts) in the first step
+            once = drawn[:, 0]
+            drawn = np.concatenate([drawn, np.zeros((samples, network.window - 1, p.size), np.int32)], axis=1)
+            drawn = p.coding.in_time(once) if p.coding.window > 1 else drawn
+        levels[p.name] = drawn
     return Activity(levels)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sfnhw.network import Network
 from tests.networks import chain, random_inputs, random_network
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,3 +211,35 @@ def test_convert_runs_the_users_function(tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "m.sfn").exists()
+    options = ["--coding", "mtn", "--spacing", "free", "--thresholds", "0.2,0.5,1"]
+    done = sfnhw(
+        "convert", f"{tmp_path / 'model.py'}:build", "--calibration", tmp_path / "c.npz", *options,
+        "-o", tmp_path / "free.sfn",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Network.load(tmp_path / "free.sfn")["0"].coding.thresholds == (0.2, 0.5, 1.0)
+    for wrong, words in (
+        (["--coding", "mtn", "--thresholds", "0.2;1"], "expected a number, or numbers with commas"),
+        (["--coding", "ttfs"], "timesteps"),
+        (["--coding", "if", "--timesteps", "2", "--thresholds", "4"], "has no thresholds"),
+    ):
+        done = sfnhw(
+            "convert", f"{tmp_path / 'model.py'}:build", "--calibration", tmp_path / "c.npz", *wrong,
+            "-o", tmp_path / "m.sfn",
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert words in " ".join(done.stderr.split())
+        assert not (tmp_path / "m.sfn").exists()
+
+
+def test_codings_say_what_a_value_costs():
+    """For N = T = 8: an IF value is up to 8 packets without payload, a TTFS value one, a burst up to 8."""
+    rows = {row["name"]: row for row in json.loads(sfnhw("codings", "--json").stdout)["codings"]}
+    found = {name: (row["timesteps"], row["packets"], row["payload_bits"]) for name, row in rows.items()}
+    expected = {
+        "sfn": (1, "0-1", 3), "mtn": (1, "0-1", 3), "mtn 2^k": (1, "0-1", 3), "if": (8, "0-8", 0),
+        "polarity": (1, "0-8", 0), "ttfs": (8, "0-1", 0), "graded": (1, "0-1", 8),
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+    assert rows["mtn 2^k"]["need"]["spacing"] == "power-of-two"
+    assert all(row["stands_for"] and row["source"] for row in rows.values())

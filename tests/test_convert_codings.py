@@ -39,15 +39,31 @@ CODINGS = [
     {"coding": "mtn", "thresholds": 5},
     {"coding": "if", "timesteps": 6, "initial_potential": 0.25},
     {"coding": "graded", "bits": 5},
+    {"coding": "mtn", "thresholds": 4, "spacing": "power-of-two"},
+    {"coding": "mtn", "thresholds": 4, "spacing": "power-of-two", "rounding": "floor", "theta": "max"},
+    {"coding": "mtn", "thresholds": (0.1, 0.3, 0.45, 1.0), "spacing": "free"},
+    {"coding": "if", "timesteps": 3, "threshold_scale": "mse", "initial_potential": 0.0},
+    {"coding": "if", "timesteps": 3, "threshold_scale": 0.8, "theta": "mse"},
+    {"coding": "polarity", "thresholds": 6},
+    {"coding": "ttfs", "timesteps": 6},
 ]
 
 
+def signed() -> tuple[nn.Module, np.ndarray]:
+    """A layer without a ReLU behind it: its population has both signs."""
+    torch.manual_seed(5)
+    module = nn.Sequential(nn.Linear(6, 5), nn.Identity(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
+    return module, np.random.default_rng(6).normal(size=(50, 6))
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("options", CODINGS, ids=lambda o: f"{o['coding']}-{o.get('spacing', '')}")
-def test_torch_agrees_with_record(options):
+def test_torch_agrees_with_record(options, both):
     """Two implementations of the same network, in float64: outputs equal to rounding, spikes equal exactly."""
-    module, x, _ = small()
+    module, x = signed() if both else small()[:2]
     network = convert(module, x, **options)
-    plan = trace(module, (1, 8, 8), signed=False).plan
+    assert any(p.coding.signed for p in network.populations if p.role == "hidden") == both
+    plan = trace(module, x.shape[1:], signed=both).plan
     codings = {p.name: p.coding for p in network.populations}
     scales = {p.name: p.scale for p in network.populations}
     outputs, rate = Evaluator(plan).coded(x, codings, scales)
@@ -106,6 +122,16 @@ def test_network_file_keeps_all(tmp_path):
     assert np.array_equal(record(network, x).outputs, record(again, x).outputs)
 
 
+@pytest.mark.parametrize("options", CODINGS[6:], ids=lambda o: f"{o['coding']}-{o.get('spacing', '')}")
+def test_every_coding_survives_the_file(options, tmp_path):
+    module, x, _ = small()
+    network = convert(module, x, **options)
+    again = Network.load(network.save(tmp_path / "a.sfn"))
+    assert [p.coding for p in again.populations] == [p.coding for p in network.populations]
+    assert again.metadata == json.loads(json.dumps(network.metadata))
+    assert np.array_equal(record(again, x).outputs, record(network, x).outputs)
+
+
 def test_conversion_is_deterministic_and_leaves_the_module_alone():
     module, x, _ = small()
     before = {k: v.clone() for k, v in module.state_dict().items()}
@@ -135,6 +161,52 @@ def test_theta_rules_by_hand():
     assert convert(module, x, coding="graded", bits=3)["0"].scale == pytest.approx([1 / 7], rel=1e-6)
     assert convert(module, x, coding="mtn", thresholds=4, theta="max")["0"].scale == pytest.approx([1 / 4], rel=1e-6)
     assert convert(module, x, coding="if", timesteps=4, theta="max")["0"].scale == pytest.approx([1.0], rel=1e-6)
+
+
+def test_least_squares_theta_is_of_the_codings_own_staircase():
+    """Inputs 0, .01 .. 1 (uniform), N levels that round to the nearest, full scale c.
+
+    Uniform levels: c = N/(N + 1/2) puts the last interval's end at 1, so every step is as wide as every other; two
+    levels: 0.8. Powers of two, N = 2 (levels c/2, c, nothing below c/2): larger c is worse and smaller ones clip.
+    """
+    module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double().eval()
+    with torch.no_grad():
+        module[0].weight.fill_(1)
+        module[0].bias.zero_()
+    x = np.arange(101)[:, None] / 100
+
+    def full(**options):
+        population = convert(module, x, theta="mse", **options)["0"]
+        return float(population.scale[0] * population.coding.values()[-1])
+
+    for options in ({"coding": "mtn", "thresholds": 2}, {"coding": "ttfs", "timesteps": 2},
+                    {"coding": "polarity", "thresholds": 2}, {"coding": "if", "timesteps": 2}):  # fmt: skip
+        assert full(**options) == pytest.approx(0.8, rel=0.05), options
+    # Rounding down (v(0) = 0) gains by a top level further down: steps c/2, each half a step low on average.
+    assert full(coding="mtn", thresholds=2, initial_potential=0.0) < 0.8
+
+    def error(c):  # by brute force, on the same values
+        a = x.ravel()
+        level = np.where(a >= 0.75 * c, c, np.where(a >= 0.5 * c, 0.5 * c, 0.0))
+        return ((a - level) ** 2).sum()
+
+    best = min(np.geomspace(0.05, 1, 400), key=error)
+    assert full(coding="mtn", thresholds=2, spacing="power-of-two") == pytest.approx(best, rel=0.08)
+
+
+def test_fitted_threshold_scale_helps_few_steps_and_is_recorded():
+    module, x, _ = small()
+    with torch.no_grad():
+        reference = module(torch.from_numpy(x)).numpy()
+
+    def error(**options):
+        network = convert(module, x, coding="if", timesteps=2, initial_potential=0.0, **options)
+        return np.square(record(network, x).outputs - reference).mean(), network
+
+    (fitted, network), (plain, _) = error(threshold_scale="mse"), error()
+    assert fitted < plain
+    assert network.metadata["threshold_scale"] == "mse"
+    assert 0.25 <= network["0"].coding.threshold_scale < 1
 
 
 def test_dead_channels_get_a_usable_scale():

@@ -96,19 +96,6 @@ def test_a_module_that_is_not_a_function_of_its_input_is_caught():
         convert(Random().eval(), ROWS)
 
 
-def test_if_has_no_negative_branch():
-    class Bare(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.b(self.a(x))
-
-    with pytest.raises(ConversionError, match="layer 'a' has values of both signs"):
-        convert(Bare().eval(), ROWS, coding="if", timesteps=4)
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -124,7 +111,19 @@ def test_if_has_no_negative_branch():
         ({"lam": float("nan")}, "lam"),
         ({"lambda_range": (0.5, 0.1)}, "lambda_range"),
         ({"lambda_budget": 0}, "lambda_budget"),
-        ({"initial_potential": 1.0}, "initial_potential"),
+        ({"coding": "mtn", "initial_potential": 1.0}, "expected 0 ≤ v(0) < 1"),
+        ({"initial_potential": 0.5}, "does not apply to coding='sfn'"),
+        ({"coding": "mtn", "spacing": "power-of-two", "initial_potential": 0.5}, "does not apply to coding='mtn'"),
+        ({"coding": "mtn", "rounding": "nearest"}, "rounding: does not apply to coding='mtn' with uniform"),
+        ({"coding": "mtn", "spacing": "density"}, "expected uniform or power-of-two or free with coding='mtn'"),
+        ({"coding": "mtn", "spacing": "free"}, "expected a tuple of ascending thresholds"),
+        ({"coding": "mtn", "spacing": "free", "thresholds": (1.0, 0.5)}, "ascending positive"),
+        ({"coding": "mtn", "spacing": "free", "thresholds": (0.5, "1")}, "ascending positive"),
+        ({"coding": "mtn", "spacing": "power-of-two", "thresholds": 17}, "at most 16 powers of two"),
+        ({"coding": "mtn", "threshold_scale": 0.5}, "threshold_scale"),
+        ({"coding": "if", "timesteps": 4, "threshold_scale": 0}, "threshold_scale"),
+        ({"coding": "polarity", "thresholds": 300}, "from 1 to 255"),
+        ({"coding": "ttfs"}, "an integer ≥ 1 with coding='ttfs'"),
         ({"labels": np.zeros(3, int)}, "expected 6 integers"),
         ({"labels": np.zeros(6)}, "expected 6 integers"),
     ],

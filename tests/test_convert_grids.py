@@ -10,7 +10,7 @@ from sfnhw.convert.clipping import optimal_clip
 from sfnhw.convert.grids import make_grid
 from sfnhw.convert.samples import Sample
 from sfnhw.convert.search import judge, search
-from sfnhw.neurons import MTN, SFN
+from sfnhw.neurons import MTN, SFN, Graded
 
 SPACINGS = ("uniform", "power-of-two", "density", "lloyd-max")
 
@@ -111,11 +111,11 @@ def test_quantile_is_numpys_on_each_channel(magnitudes, p):
 
 def test_optimal_clip_gives_up_an_outlier():
     """999 values in [0, 1] and one of 10: with 3 levels clipping near 1 costs 81 and keeps a step of 1/3; no clipping
-    has a step of 10/3, so all the rest becomes 0 at a cost of 999/3 = 333. With 2**16 levels nothing need be cut."""
+    has a step of 10/3, so all the rest becomes 0 at a cost of 999/3 = 333. With 2**16 − 1 levels nothing need be cut."""
     row = np.append(np.linspace(0, 1, 999), 10.0).astype(np.float32)[None]
     largest = np.array([10.0])
-    assert optimal_clip(row, largest, 3)[0] < 5
-    assert optimal_clip(row, largest, 2**16)[0] == 10.0
+    assert optimal_clip(row, largest, Graded(2))[0] < 5
+    assert optimal_clip(row, largest, Graded(16))[0] == 10.0
 
 
 def test_search_finds_the_minimum_of_a_known_loss_within_budget():

@@ -11,7 +11,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from sfnhw.convert import convert
+from sfnhw.convert import convert, size_of
+from sfnhw.convert.trace import trace
 from sfnhw.errors import ActivityError, ConversionError
 from sfnhw.network import Conv2d, Dense, TransposedConv2d, Upsample
 from sfnhw.record import record
@@ -258,3 +259,35 @@ def test_concatenation_along_another_axis_is_refused():
         ConversionError, match=r"the module itself: aten\.cat\.default: concatenation along axis 2; concat"
     ):
         convert(Tall().eval(), images(6).float())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_size_from_shapes_is_that_of_the_network(name):
+    """Also from a module on the meta device, where there is not a single weight to look at."""
+    make, size = SMALL[name]
+    module = make()
+    network = convert(module, images(size).float(), lam=0.5)
+    for m in (module, module.to("meta")):
+        found = size_of(m, (3, size, size))
+        assert [(layer.name, layer.shape) for layer in found.layers] == [(p.name, p.shape) for p in network.populations]
+        assert (found.dense_macs, found.macs) == (network.dense_macs, network.macs)
+        assert found.neurons == sum(p.size for p in network.populations)
+        assert found.coverage == network.metadata["coverage"]
+        biases = sum(p.bias.size for p in network.populations if p.bias is not None)
+        assert found.weights >= sum(p.weight.size for p in network.projections if p.tensor_fields) + biases
+
+
+def test_size_keeps_no_weights():
+    """Every projection that is left holds one number, seen many times."""
+    with torch.device("meta"):
+        module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 4)).eval()
+    plan = trace(module, (1, 8, 8), signed=False, empty=True).plan
+    assert [p.weight.shape for p in plan.projections] == [(2, 1, 3, 3), (4, 72)]
+    assert not any(stride for p in plan.projections for stride in p.weight.strides)
+
+
+def test_bad_sizes_are_refused():
+    with pytest.raises(ConversionError, match=r"input_shape: found \(3, 0\), expected positive sizes"):
+        size_of(nn.Linear(3, 2), (3, 0))
+    with pytest.raises(ConversionError, match="module: found 'int', expected a torch"):
+        size_of(3, (3,))

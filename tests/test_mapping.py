@@ -37,7 +37,7 @@ def walk(routes, slice_index, columns):
     return sorted(cores), pins
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(64, 300), st.sampled_from(["multicast", "unicast"]))
 def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast):
     network = random_network(seed, T)

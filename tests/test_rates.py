@@ -49,7 +49,7 @@ def test_counts_are_right_in_the_mean(seed, T, by):
     """Expected spikes are the recorded ones exactly, and drawn ones lie within Hoeffding's bound of them."""
     network = random_network(seed % 50, T)
     activity = random_activity(network, seed, samples=3)
-    if T > 1:  # a static input is the same at every timestep
+    if network.window < T:  # a static input is the same at every timestep
         levels = activity.levels["image"]
         activity = Activity({**activity.levels, "image": np.broadcast_to(levels[:, :1], levels.shape)})
     rates = Rates.of(activity, network, by)
@@ -60,7 +60,8 @@ def test_counts_are_right_in_the_mean(seed, T, by):
         assert expected[p.name] * 3 == pytest.approx(recorded[p.name], rel=1e-9), p.name
         static = T > 1 and p.role == "input"
         draws = 40 * p.size * (1 if static else T)
-        bound = hoeffding(draws, spread=T if static else 1)
+        most = p.coding.max_level if p.coding.burst else 1
+        bound = hoeffding(draws, spread=network.updates if static else most)
         assert abs(drawn.spikes(network)[p.name] - 40 * expected[p.name]) <= bound, p.name
 
 

@@ -117,26 +117,95 @@ def test_missing_statistics_are_named():
     assert recode(bare, "if").timesteps == 8  # needs none
 
 
-def test_signed_population_under_if():
+def test_signed_populations_keep_their_sign_under_every_coding():
     torch.manual_seed(0)
-    network = convert(nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 2)).eval(), np.eye(4), lam=0.2)
+    module = nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 2)).eval()
+    x = np.random.default_rng(2).normal(size=(60, 4))
+    network = convert(module, x, lam=0.2)
     assert network["0"].coding.signed
-    assert recode(network, "graded", bits=4)["0"].coding == Graded(4, signed=True)
-    with pytest.raises(NetworkError, match="population '0': has values of both signs"):
-        recode(network, "if")
+    with torch.no_grad():
+        expected = module(torch.from_numpy(x).float()).numpy()
+    for coding, size in (
+        ("if", {"timesteps": 64}),
+        ("ttfs", {"timesteps": 64}),
+        ("mtn", {"thresholds": 64}),
+        ("polarity", {"thresholds": 64}),
+        ("graded", {"bits": 7}),
+    ):
+        again = recode(network, coding, scaling="max", **size)
+        assert again["0"].coding.signed
+        found = record(again, x)
+        assert (found.activity.levels["0"] < 0).any(), coding
+        assert np.abs(found.outputs - expected).max() < 0.05 * np.abs(expected).max(), coding
+    assert recode(network, "if")["0"].coding == IF(8, 0.0, signed=True)  # no offset that would favour one sign
     with pytest.raises(NetworkError, match="needs 2 bits"):
         recode(network, "graded", bits=1)
+
+
+def test_ttfs_and_polarity_compute_what_the_mtn_does():
+    """Same N, same step: in time, or as bursts, the outputs are the MTN's to the last bit."""
+    mtn, ttfs, polarity = (recode(sfn(), c) for c in ("mtn", "ttfs", "polarity"))
+    assert (ttfs.timesteps, polarity.timesteps) == (8, 1)
+    outputs = record(mtn, INPUTS).outputs
+    assert np.array_equal(record(ttfs, INPUTS).outputs, outputs)
+    assert np.array_equal(record(polarity, INPUTS).outputs, outputs)
+    # ... and back: T levels, not T·T.
+    assert recode(ttfs, "mtn")["0"].coding == MTN(8, 0.5)
+    assert np.allclose(recode(ttfs, "if")["0"].scale, recode(mtn, "if")["0"].scale)
+
+
+def test_spacings_of_the_mtn():
+    powers = recode(sfn(), "mtn", spacing="power-of-two", thresholds=4)
+    assert powers["0"].coding == MTN(4, spacing="power-of-two", rounding="nearest")
+    # The top level, 2**3 units, stands where the eight uniform ones ended.
+    assert np.allclose(powers["0"].scale, sfn()["0"].scale * 8 / 8)
+    free = recode(sfn(), "mtn", spacing="free", thresholds=(0.1, 0.25, 0.5, 1.0), scaling="max")
+    assert free["0"].coding.thresholds == (0.1, 0.25, 0.5, 1.0)
+    assert np.allclose(free["0"].scale, sfn()["0"].statistics["max"])
+    assert error(free) > error(recode(sfn(), "mtn", thresholds=64, scaling="max"))
+
+
+def test_least_squares_scaling_is_the_codings_own():
+    """No candidate clipping point has a smaller error on the kept quantiles than the one that is chosen."""
+    population = sfn()["0"]
+    sample, top = population.statistics["magnitudes"], population.statistics["max"]
+    for coding, size in (("mtn", {"thresholds": 3}), ("if", {"timesteps": 3}), ("ttfs", {"timesteps": 3})):
+        new = recode(sfn(), coding, scaling="mse", **size)["0"]
+
+        def loss(scale, new=new):
+            unit = scale[:, None]
+            return ((sample - unit * new.coding.represent(sample / unit)) ** 2).sum(axis=1)
+
+        levels = new.coding.values()[-1]
+        for share in (0.3, 0.5, 0.8, 1.0):
+            assert (loss(new.scale) <= loss(np.where(top > 0, share * top, 1.0) / levels) * 1.1 + 1e-12).all()
+
+
+def test_threshold_scale_is_fitted_or_given():
+    given = recode(sfn(), "if", timesteps=3, threshold_scale=0.8)
+    assert given["0"].coding == IF(3, 0.5, threshold_scale=0.8)
+    fitted = recode(sfn(), "if", timesteps=3, threshold_scale="mse", initial_potential=0.0, scaling="max")
+    # v(0) = 0 rounds down, on average by half a spike: a lower threshold makes up for it.
+    assert fitted["0"].coding.threshold_scale < 1
+    plain = recode(sfn(), "if", timesteps=3, initial_potential=0.0, scaling="max")
+    assert error(fitted) < error(plain)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"coding": "sfn"}, "expected one of if, mtn, graded"),
+        ({"coding": "sfn"}, "expected one of if, mtn, polarity, ttfs, graded"),
         ({"coding": "grade"}, "did you mean 'graded'"),
         ({"coding": "if", "bits": 4}, "does not apply to coding 'if'"),
         ({"coding": "graded", "bits": 17}, "from 1 to 16"),
         ({"coding": "if", "timesteps": 0}, "timesteps"),
-        ({"coding": "if", "scaling": "mse"}, "scaling"),
+        ({"coding": "if", "spacing": "power-of-two"}, "does not apply to coding 'if'"),
+        ({"coding": "mtn", "threshold_scale": 0.8}, "threshold_scale"),
+        ({"coding": "mtn", "rounding": "floor"}, "rounding: does not apply"),
+        ({"coding": "mtn", "spacing": "free", "thresholds": 4}, "a tuple of thresholds"),
+        ({"coding": "mtn", "spacing": "free", "thresholds": (2.0, 1.0)}, "ascending"),
+        ({"coding": "polarity", "thresholds": 256}, "from 1 to 255"),
+        ({"coding": "if", "threshold_scale": -1.0}, "above 0"),
         ({"coding": "mtn", "scaling": "steps"}, "did you mean 'step'"),
     ],
 )

@@ -6,13 +6,47 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfnhw.errors import ActivityError
+from sfnhw.errors import ActivityError, NetworkError
 from sfnhw.lowering import lower
 from sfnhw.network import Dense, Network, Population, Sparse
-from sfnhw.neurons import IF, SFN, Events, Graded, Readout
+from sfnhw.neurons import IF, MTN, SFN, TTFS, Events, Graded, Polarity, Readout
 from sfnhw.numerics import Numerics
 from sfnhw.record import record
 from tests.networks import chain, random_inputs, random_network
+
+
+def torch_sums(lowered, p, q, level):
+    """What one projection adds to its target, in accumulator LSBs; level (samples, *source shape)."""
+    source, target = lowered.network[p.source], lowered.network[p.target]
+    samples = len(level)
+    words = torch.tensor(lowered.populations[p.source].words, dtype=torch.float64)
+    x = level.sign() * words[level.abs().long()]
+    w = torch.tensor(q.weight, dtype=torch.float64)
+    if p.kind == "dense":
+        y = torch.nn.functional.linear(x.reshape(samples, -1), w).reshape(samples, *target.shape)
+    elif p.kind == "conv2d":
+        y = torch.nn.functional.conv2d(x, w, None, p.stride, p.padding, p.dilation, p.groups)
+    elif p.kind == "average_pool":
+        y = torch.nn.functional.avg_pool2d(x, p.kernel, p.stride, p.padding, divisor_override=1)
+        y = y * w.reshape(-1, 1, 1)
+    elif p.kind == "transposed_conv2d":
+        f = torch.nn.functional.conv_transpose2d
+        y = f(x, w, None, p.stride, p.padding, p.output_padding, p.groups, p.dilation)
+    elif p.kind == "upsample":
+        y = torch.nn.functional.interpolate(x, scale_factor=p.factor, mode="nearest")
+        y = y * w.reshape(-1, 1, 1)
+    elif p.kind == "elementwise":
+        y = x * w.reshape(-1, *[1] * (len(target.shape) - 1))
+    else:
+        matrix = torch.zeros(source.size, target.size, dtype=torch.float64)
+        neuron = np.repeat(np.arange(source.size), np.diff(p.offsets))
+        matrix.index_put_((torch.tensor(neuron), torch.tensor(p.targets)), w, accumulate=True)
+        y = (x.reshape(samples, -1) @ matrix).reshape(samples, *target.shape)
+    return y * 2.0**q.shift
+
+
+def per_channel(values, shape):
+    return torch.tensor(values).reshape(-1, *[1] * (len(shape) - 1))
 
 
 def torch_levels(lowered, inputs):
@@ -26,72 +60,88 @@ def torch_levels(lowered, inputs):
             if r.role == "input":
                 continue
             side = lowered.populations[r.name]
-            acc = torch.zeros(samples, *r.shape, dtype=torch.float64)
-            bias = torch.tensor(side.bias, dtype=torch.float64)
-            acc = acc + bias.reshape(-1, *[1] * (len(r.shape) - 1))
+            acc = torch.zeros(samples, *r.shape, dtype=torch.float64) + per_channel(side.bias, r.shape)
             pooled = None
             for p, q in zip(network.projections, lowered.projections, strict=True):
                 delay = getattr(p, "delay", 0)
                 if p.target != r.name or t < delay:
                     continue
-                source = network[p.source]
-                level = levels[p.source][t - delay].reshape(samples, *source.shape)
-                words = torch.tensor(lowered.populations[p.source].words, dtype=torch.float64)
-                x = level.sign() * words[level.abs().long()]
-                w = torch.tensor(q.weight, dtype=torch.float64)
-                if p.kind == "dense":
-                    y = torch.nn.functional.linear(x.reshape(samples, -1), w).reshape(samples, *r.shape)
-                elif p.kind == "conv2d":
-                    y = torch.nn.functional.conv2d(x, w, None, p.stride, p.padding, p.dilation, p.groups)
-                elif p.kind == "transposed_conv2d":
-                    f = torch.nn.functional.conv_transpose2d
-                    y = f(x, w, None, p.stride, p.padding, p.output_padding, p.groups, p.dilation)
-                elif p.kind == "upsample":
-                    y = torch.nn.functional.interpolate(x, scale_factor=p.factor, mode="nearest")
-                    y = y * w.reshape(-1, 1, 1)
-                elif p.kind == "average_pool":
-                    y = torch.nn.functional.avg_pool2d(x, p.kernel, p.stride, p.padding, divisor_override=1)
-                    y = y * w.reshape(-1, 1, 1)
-                elif p.kind == "max_pool":
+                level = levels[p.source][t - delay].reshape(samples, *network[p.source].shape)
+                if p.kind == "max_pool":
                     before = sums.get(p, torch.zeros_like(level))
                     sums[p] = before + level
                     f = torch.nn.functional.max_pool2d
                     pooled = f(sums[p].double(), p.kernel, p.stride) - f(before.double(), p.kernel, p.stride)
                     continue
-                elif p.kind == "elementwise":
-                    y = x * w.reshape(-1, *[1] * (len(r.shape) - 1))
-                else:
-                    matrix = torch.zeros(source.size, r.size, dtype=torch.float64)
-                    neuron = np.repeat(np.arange(source.size), np.diff(p.offsets))
-                    matrix.index_put_((torch.tensor(neuron), torch.tensor(p.targets)), w, accumulate=True)
-                    y = (x.reshape(samples, -1) @ matrix).reshape(samples, *r.shape)
-                acc = acc + y * 2.0**q.shift
+                acc = acc + torch_sums(lowered, p, q, level)
             if pooled is not None:
                 levels.setdefault(r.name, []).append(pooled.long())
                 continue
             if r.coding.need().keeps_residual:
-                start = torch.tensor(side.table.initial, dtype=torch.float64)
-                start = start.reshape(-1, *[1] * (len(r.shape) - 1))
-                acc = acc + membranes.get(r.name, start)
+                acc = acc + membranes.get(r.name, per_channel(side.table.initial, r.shape).double())
             acc = acc.clamp(-top - 1, top)
             thresholds = torch.tensor(side.table.thresholds)
             if r.coding.kind == "readout":
                 level = acc.long()
             elif r.coding.kind == "graded":
-                m = torch.tensor(side.table.multiplier).reshape(-1, *[1] * (len(r.shape) - 1))
-                level = ((acc.long() * m + 2 ** (side.table.shift - 1)) >> side.table.shift).clamp(
-                    0, r.coding.max_level
-                )
+                m = per_channel(side.table.multiplier, r.shape)
+                level = (acc.long() * m + 2 ** (side.table.shift - 1)) >> side.table.shift
+                level = level.clamp(-r.coding.max_level if r.coding.signed else 0, r.coding.max_level)
             else:
                 level = torch.zeros(acc.shape, dtype=torch.int64)
                 for k in range(thresholds.shape[1]):
-                    level += acc >= thresholds[:, k].reshape(-1, *[1] * (len(r.shape) - 1))
+                    step = per_channel(side.table.thresholds[:, k], r.shape)
+                    level += acc >= step
+                    if r.coding.signed:
+                        level -= (acc <= -step).long()
             if r.coding.need().keeps_residual:
                 if r.coding.kind == "if":
-                    acc = acc - level * thresholds[:, 0].reshape(-1, *[1] * (len(r.shape) - 1))
+                    acc = acc - level * per_channel(side.table.thresholds[:, 0], r.shape)
                 membranes[r.name] = acc
             levels.setdefault(r.name, []).append(level)
     return {name: torch.stack([x.reshape(samples, -1) for x in steps], 1).numpy() for name, steps in levels.items()}
+
+
+def torch_spike_times(lowered, inputs):
+    """A TTFS network by its mechanism: layer after layer, spike after spike in time, against a threshold that falls.
+
+    (samples, T, neurons) of each population: T − t where a neuron fires at step t, the accumulator of a readout.
+    """
+    network, top = lowered.network, lowered.numerics.accumulator_max
+    samples, T = len(inputs), network.timesteps
+    silent = torch.zeros(inputs.shape, dtype=torch.int64)
+    trains = {network.inputs[0].name: [torch.tensor(inputs), *[silent] * (T - 1)]}
+    for r in network.order:
+        if r.role == "input":
+            continue
+        side = lowered.populations[r.name]
+        acc = torch.zeros(samples, *r.shape, dtype=torch.float64) + per_channel(side.bias, r.shape)
+        earliest = torch.full((samples, *r.shape), T)
+        for t in range(T):  # the window of the layers before: a spike at step t is worth T − t
+            for p, q in zip(network.projections, lowered.projections, strict=True):
+                if p.target != r.name:
+                    continue
+                arrived = trains[p.source][t].reshape(samples, *network[p.source].shape)
+                if p.kind == "max_pool":
+                    hit = torch.nn.functional.max_pool2d((arrived != 0).double(), p.kernel, p.stride) > 0
+                    earliest = torch.where(hit & (earliest == T), t, earliest)
+                    continue
+                worth = arrived if network[p.source].role == "input" else arrived.sign() * (T - t)
+                acc = acc + torch_sums(lowered, p, q, worth)
+        acc = acc.clamp(-top - 1, top)
+        if r.role == "output":
+            trains[r.name] = [acc.long(), *[torch.zeros_like(acc).long()] * (T - 1)]
+            continue
+        fired = torch.zeros(acc.shape, dtype=torch.bool)
+        trains[r.name] = []
+        for t in range(T):  # its own window
+            falling = per_channel(side.table.thresholds[:, T - t - 1], r.shape)
+            up = (acc >= falling) if r.function != "max" else earliest == t
+            down = (acc <= -falling) & r.coding.signed & (r.function != "max")
+            spike = (up.long() - down.long()) * ~fired
+            fired = fired | (spike != 0)
+            trains[r.name].append(spike * (T - t))
+    return {name: torch.stack([x.reshape(samples, -1) for x in steps], 1).numpy() for name, steps in trains.items()}
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,7 +154,7 @@ def torch_levels(lowered, inputs):
     st.integers(4, 24),
 )
 def test_recording_equals_torch_exactly(seed, T, recurrent, sharing, weight_bits, threshold_bits):
-    network = random_network(seed, T, recurrent)
+    network = random_network(seed, T, recurrent, window=False)
     numerics = Numerics(weight_bits=weight_bits, threshold_bits=threshold_bits)
     inputs = random_inputs(network, seed)
     got = record(network, inputs, numerics=numerics, threshold_sharing=sharing)
@@ -115,6 +165,80 @@ def test_recording_equals_torch_exactly(seed, T, recurrent, sharing, weight_bits
     lowered = lower(network, numerics, sharing)
     outputs = [expected[p.name][:, -1] * lowered.populations[p.name].lsb / T for p in network.outputs]
     assert np.array_equal(got.outputs, np.concatenate(outputs, axis=1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 100_000),
+    st.integers(2, 9),
+    st.sampled_from(["population", "channel"]),
+    st.integers(3, 10),
+)
+def test_spike_times_equal_torch_exactly(seed, T, sharing, weight_bits):
+    """`record` takes each layer's level at once; torch lets time pass, spike by spike."""
+    network = random_network(seed, T, window=True)
+    numerics = Numerics(weight_bits=weight_bits)
+    got = record(network, random_inputs(network, seed), numerics=numerics, threshold_sharing=sharing)
+    image = got.activity.levels["image"].astype(np.int64)
+    assert not image[:, 1:].any(), "the input is sent once"
+    lowered = lower(network, numerics, sharing)
+    expected = torch_spike_times(lowered, image[:, 0])
+    for name, levels in expected.items():
+        assert np.array_equal(got.activity.levels[name], levels), name
+    outputs = [expected[p.name][:, 0] * lowered.populations[p.name].lsb for p in network.outputs]
+    assert np.array_equal(got.outputs, np.concatenate(outputs, axis=1))
+    hidden = [p.name for p in network.populations if p.role == "hidden"]
+    assert all((got.activity.sent(network, name).sum(axis=1) <= 1).all() for name in hidden), "one spike a neuron"
+
+
+def test_ttfs_network_is_the_mtn_network_in_time():
+    """Same weights, N = T: the level of the MTN is what is left of the window at the spike; outputs are equal."""
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(0, 0.4, (6, 5)), rng.normal(0, 0.4, (3, 6))]
+
+    def network(coding):
+        return Network(
+            (
+                Population("x", (5,), Graded(4), 1 / 4, role="input"),
+                Population("h", (6,), coding, 0.3, function="relu", bias=np.full(6, 0.1)),
+                Population("y", (3,), Readout(coding.timesteps), role="output", bias=np.full(3, 0.2)),
+            ),
+            (Dense("x", "h", weights[0]), Dense("h", "y", weights[1])),
+        )
+
+    x = rng.random((20, 5)) * 3
+    in_time, at_once = record(network(TTFS(6, 0.5)), x), record(network(MTN(6, 0.5)), x)
+    assert np.array_equal(in_time.outputs, at_once.outputs)
+    levels = at_once.activity.levels["h"][:, 0]
+    step = in_time.activity.levels["h"].argmax(axis=1)
+    assert np.array_equal(np.where(levels > 0, 6 - levels, 0), step)
+    burst = record(network(Polarity(6, 0.5)), x)
+    assert np.array_equal(burst.outputs, at_once.outputs)
+    assert burst.activity.spikes(network(Polarity(6)))["h"] == levels.sum()
+
+
+def test_ttfs_is_not_mixed():
+    def network(hidden, first=None, delay=0, T=4):
+        return Network(
+            (
+                Population("x", (2,), first or Graded(4), role="input"),
+                Population("a", (2,), TTFS(T)),
+                Population("h", (2,), hidden),
+                Population("y", (2,), Readout(T), role="output"),
+            ),
+            (Dense("x", "a", np.eye(2)), Dense("a", "h", np.eye(2), delay=delay), Dense("h", "y", np.eye(2))),
+        )
+
+    assert network(TTFS(4)).window == 4
+    assert network(SFN.uniform(3), T=1).window == 1  # one step: nothing to wait for
+    with pytest.raises(NetworkError, match=r"population 'h'\.coding: .* works in windows, .* found 'if'"):
+        network(IF(4))
+    with pytest.raises(NetworkError, match="is updated at one timestep only"):
+        network(SFN.uniform(3))
+    with pytest.raises(NetworkError, match=r"population 'x'\.coding: .* found 'events'"):
+        network(TTFS(4), Events(4))
+    with pytest.raises(NetworkError, match="work in windows have no delays"):
+        network(TTFS(4), delay=1)
 
 
 def test_integers_worked_by_hand():

@@ -1,5 +1,7 @@
 """Simulation: counts against a brute-force walk, times against hand arithmetic and a naive twin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +11,10 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.errors import ActivityError, SimulationError
 from sfnhw.mapping import map_network
-from sfnhw.network import Network, Population, Sparse
-from sfnhw.neurons import SFN, Graded, Readout
+from sfnhw.network import Dense, Network, Population, Sparse
+from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout
 from sfnhw.sim import simulate
+from sfnhw.sim.counts import projection_arithmetic
 from sfnhw.sim.packet_kernel import LATENCY_BINS
 from sfnhw.sim.tables import sent_neurons
 from tests.naive import PacketTwin, count
@@ -45,7 +48,8 @@ def chips(draw, modes=("dataflow", "barrier")):
 @given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.floats(0, 1))
 def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
     """Packets, deliveries, look-ups, synaptic operations, flits over links and through routers; analytic = packet."""
-    network = random_network(seed, T, recurrent=chip.execution.mode == "barrier")
+    # Layers that work in windows (some seeds, T = 3) have no delays, under barrier execution either.
+    network = random_network(seed, T, recurrent=chip.execution.mode == "barrier" and seed % 5 >= 2)
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, samples=2, rate=rate)
     result = simulate(mapping, activity, threads=1)
@@ -67,10 +71,13 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
         assert not counts.ends.any()
         assert not counts.readies.any()
     else:
-        # One end marker and one ready token for each slice and frame, whatever fired.
-        hidden = ~result.tables.slices.is_input
-        assert (counts.ends == 2).all()
-        assert (counts.readies[hidden] == 2).all()
+        # One end marker for each slice and frame in which it works, and one ready token a window, whatever fired.
+        slices = result.tables.slices
+        working = (
+            np.arange(T) < np.where(slices.frames > 1, T, 1)[:, None] if network.window > 1 else np.full((1, T), True)
+        )
+        assert (counts.ends == 2 * working).all()
+        assert (counts.readies[~slices.is_input].sum(axis=1) == 2 * network.updates).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -90,20 +97,20 @@ def test_attention_is_counted_as_a_brute_force_walk_says_and_timed_as_the_naive_
     assert result.counts.equals(analytic.counts)
     assert np.array_equal(result.actions.core, analytic.actions.core)
     twin = PacketTwin(result.tables)
-    assert twin.run(sent_neurons(mapping, activity)[0, 0]) == result.timing.latency[0]
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 100_000), chips(modes=("dataflow",)), st.floats(0, 1))
-def test_every_cycle_equals_the_naive_twin(seed, chip, rate):
+@given(st.integers(0, 100_000), st.sampled_from([1, 4]), chips(modes=("dataflow",)), st.floats(0, 1))
+def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate):
     """The kernel's wheel and arrays against a heap and dictionaries: latency of the sample and of every packet."""
-    network = random_network(seed)
+    network = random_network(seed, T, window=T > 1)
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, samples=1, rate=rate)
     result = simulate(mapping, activity, threads=1)
     twin = PacketTwin(result.tables)
-    assert twin.run(sent_neurons(mapping, activity)[0, 0]) == result.timing.latency[0]
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
     assert np.array_equal(histogram, result.timing.packet_latency)
     assert result.timing.packet_latency_sum == sum(twin.latencies)
@@ -120,13 +127,13 @@ def test_threads_change_nothing():
     assert one.timing.interval == four.timing.interval
 
 
-def lonely(columns: int):
+def lonely(columns: int, coding: Coding = SFN.uniform(4)):  # noqa: B008  frozen
     """One input neuron → one hidden neuron → one output, on a row of cores; returns the mapping with chosen cores."""
     network = Network(
         (
             Population("x", (1,), Graded(8), role="input"),
-            Population("h", (1,), SFN.uniform(4)),
-            Population("y", (1,), Readout(), role="output"),
+            Population("h", (1,), coding),
+            Population("y", (1,), Readout(coding.timesteps), role="output"),
         ),
         (Sparse("x", "h", [1.0], [0, 1], [0]), Sparse("h", "y", [1.0], [0, 1], [0])),
     )
@@ -229,15 +236,125 @@ def test_pipelined_interval_is_the_slowest_stage():
     assert two.latency[0] == one.latency[0], "an isolated sample does not care"
 
 
+def test_windows_of_different_inferences_overlap():
+    """TTFS, T = 4, a hidden core of 64 silent neurons: a window is 4 walks of 64 cycles, so a result every 256 or so.
+
+    The readout (1 neuron, 1 step) and the pins are faster. Alone an inference takes that window and the ways there.
+    """
+    network = chain([10, 64, 1], TTFS(4))
+    silent = Activity({p.name: np.zeros((1, 4, p.size), int) for p in network.populations})
+    timing = simulate(map_network(network, REFERENCE), silent).timing
+    assert 256 <= timing.interval <= 256 + 10
+    assert timing.latency[0] > 256
+    analytic = simulate(map_network(network, REFERENCE), silent, fidelity="analytic").timing
+    assert 256 <= analytic.interval <= 256 + 10
+    # With one bank the next window may come only when this one is read out and the token is back.
+    one = simulate(map_network(network, REFERENCE.replace({"core.state_banks": 1})), silent).timing
+    assert one.interval > timing.interval
+    assert one.latency[0] == timing.latency[0]
+
+
 def test_barrier_steps_are_timesteps_and_depth():
     """T = 3 and two layers behind the input: 3 + 2 global steps a sample, each at least `barrier_cycles` long."""
-    network = random_network(2, 3)
+    network = random_network(2, 3, window=False)
     chip = REFERENCE.replace({"execution.mode": "barrier", "execution.barrier_cycles": 50})
     result = simulate(map_network(network, chip), random_activity(network, 2, samples=2))
     steps = 3 - 1 + max(network.depth.values()) + 1
     assert result.counts.steps == 2 * steps
     assert (result.timing.latency >= 50 * steps).all()
     assert result.totals()["barrier"] == 2 * steps * result.mapping.cores_used
+
+
+def test_barrier_steps_of_layers_in_windows():
+    """TTFS, T = 3, layers of depth 1 and 2, readout of depth 3: windows start in steps 0, 3, 6 and 9.
+
+    The readout needs the first step of its window only: 3·3 + 1 = 10 steps a sample.
+    """
+    network = chain([5, 4, 3, 2], TTFS(3))
+    chip = REFERENCE.replace({"execution.mode": "barrier", "execution.barrier_cycles": 50})
+    result = simulate(map_network(network, chip), random_activity(network, 2, samples=2))
+    assert result.counts.steps == 2 * 10
+    slices, updates = result.tables.slices, result.counts.updates
+    for name, each in (("l0", [0, 0, 0]), ("l1", [8, 8, 8]), ("l2", [6, 6, 6]), ("l3", [4, 0, 0])):
+        i = [p.name for p in network.populations].index(name)
+        assert updates[slices.population == i].sum(axis=0).tolist() == each
+
+
+def test_a_burst_leaves_one_flit_after_the_other_worked_by_hand():
+    """`lonely` with a burst of 3: x comes in as before and h's walk ends in cycle 10 (see above).
+
+    The port takes the three spikes in cycles 10, 11, 12, then token 13 and end marker 14, which is at y's core in
+    14 + 12 = 26, looked up at 27. y: walk 1 → 28; readout of two flits in 28 and 29; token 30; end marker 31, back at
+    the pins in 31 + 12 = 43. Latencies from ready (10) to handed over: 12, 13, 14.
+    """
+    _, mapping = lonely(2, Polarity(5))
+    levels = {"x": 1, "h": 3, "y": 1}
+    activity = Activity({name: np.full((1, 1, 1), level) for name, level in levels.items()})
+    result = simulate(mapping, activity)
+    assert result.timing.latency.tolist() == [43]
+    latencies = np.repeat(np.arange(LATENCY_BINS), result.timing.packet_latency)
+    assert latencies.tolist() == [7, 12, 13, 13, 14]
+    totals = result.totals()
+    assert totals["accumulate"] == 1 + 3
+
+
+def test_ttfs_windows_worked_by_hand():
+    """`lonely` with TTFS over T = 3: x sends once; h works three steps, and fires in its second (level 2).
+
+    x's end marker is looked up at h in cycle 9 (see above), its only one. h: steps of one cycle each. Step 0: ready
+    at 10, nothing to send, end marker at port 10. Step 1 starts at 10: spike and end ready at 11: port 11 and 12. The
+    third step starts when that end marker was emitted: at 11 (the port is asked then). It ends in 12; its ready token
+    waits for the port: 13, end marker 14. At y's core in 14 + 12 = 26, looked up 27. From there as ever:
+    walk → 28, two flits 28 and 29, token 30, end marker 31, pins 43.
+    """
+    _, mapping = lonely(2, TTFS(3))
+    levels = {"x": [1, 0, 0], "h": [0, 2, 0], "y": [1, 0, 0]}
+    activity = Activity({name: np.array(v).reshape(1, 3, 1) for name, v in levels.items()})
+    result = simulate(mapping, activity)
+    assert result.timing.latency.tolist() == [43]
+    assert result.counts.ends.tolist() == [[1, 0, 0], [1, 1, 1], [1, 0, 0]]
+    assert result.counts.readies.tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert result.counts.updates.tolist() == [[0, 0, 0], [1, 1, 1], [1, 0, 0]]
+    totals = result.totals()
+    # One comparison and one threshold read a step.
+    assert (totals["compare"], totals["threshold_read"], totals["encode"]) == (3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("coding", "decodes", "multiply_bits", "shift_bits"),
+    [
+        (MTN(6), 0, 2, 0),  # values to 6: 3 bits, 2 partial products beside the first
+        (MTN(6, spacing="power-of-two"), 0, 0, 3),  # shift by 0 .. 5: 3 stages, the level is the exponent
+        (MTN((1.0, 1.7, 4.0), spacing="free"), 1, 7, 0),  # an 8-bit decode word
+        (IF(6), 0, 0, 0),  # unit spikes
+        (IF(6, signed=True, threshold_scale=0.7), 0, 0, 0),
+        (Polarity(6, signed=True), 0, 0, 0),  # ... however many
+        (TTFS(6), 0, 2, 0),  # the step counter, 6 .. 1
+        (TTFS(300), 0, 8, 0),  # 9 bits, beyond any decode table
+    ],
+    ids=str,
+)
+def test_synapses_compute_what_the_coding_asks(coding, decodes, multiply_bits, shift_bits):
+    rng = np.random.default_rng(0)
+    network = chain([3, 4, 2], coding)
+    weights = [Dense(p.source, p.target, rng.normal(size=p.weight.shape)) for p in network.projections]
+    how = projection_arithmetic(map_network(Network(network.populations, tuple(weights)), REFERENCE))[1]
+    assert (how.decodes, how.multiply_bits, how.shift_bits) == (decodes, multiply_bits, shift_bits)
+
+
+def test_ttfs_adds_its_bias_once_a_window():
+    """Weight words read for the bias: ⌈4 · accumulator bits / word bits⌉, at h in the first of three steps only."""
+    rng = np.random.default_rng(0)
+    network = chain([3, 4, 2], TTFS(3))
+    biased = tuple(replace(p, bias=rng.normal(size=p.channels)) if p.name == "l1" else p for p in network.populations)
+    silent = Activity({p.name: np.zeros((1, 3, p.size), int) for p in network.populations})
+
+    def words(populations):
+        result = simulate(map_network(Network(populations, network.projections), REFERENCE), silent)
+        return result.totals()["weight_read"]
+
+    bits = 4 * REFERENCE.core.accumulator_bits
+    assert words(biased) - words(network.populations) == -(-bits // REFERENCE.core.weight_memory.word_bits)
 
 
 @settings(max_examples=25, deadline=None)

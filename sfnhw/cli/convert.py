@@ -22,9 +22,17 @@ OF_NIR = ("dt", "library", "input", "input_max", "input_signed", "input_bits")
 @click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE.npz", help="Typical inputs of a module.")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE.safetensors", help="State for the module.")
 @click.option("--coding", default="sfn", show_default=True, help="Neuron coding (see `sfnhw codings`).")
-@click.option("--thresholds", default=8, show_default=True, type=click.IntRange(1), help="N, for sfn and mtn.")
+@click.option(
+    "--thresholds",
+    metavar="N",
+    help="For sfn, mtn and polarity (8); with --spacing free a list, e.g. 0.1,0.4,1.",
+)
+@click.option("--bits", type=click.IntRange(2, 16), help="For graded.")
+@click.option("--spacing", metavar="S", help="Of sfn's and mtn's thresholds, e.g. power-of-two.")
+@click.option("--theta", metavar="RULE", help="quantile, max or mse.")
+@click.option("--threshold-scale", metavar="A", help="Of if: a number, or mse to fit it.")
 @click.option("--beta", type=float, help="Decay of the membrane in one timestep, for lif.")
-@click.option("--timesteps", type=click.IntRange(1), help="T, for if and lif; a NIR network takes its inputs' T.")
+@click.option("--timesteps", type=click.IntRange(1), help="T, for if, lif and ttfs; a NIR network takes its inputs' T.")
 @click.option("--reset", metavar="subtract|zero", help="What a spike does to the membrane: NIR, and lif.")
 @click.option("--dt", type=float, metavar="SECONDS", help="NIR: one timestep; 1e-4 where the exporters chose it.")
 @click.option("--library", metavar="snntorch|spikingjelly", help="NIR: whose rule to follow; recognised if not given.")
@@ -77,6 +85,31 @@ def _from_module(source: str, options: dict[str, Any], given: dict[str, Any]) ->
 
     module = load_user_module(source, options["weights"])
     coding = options["coding"]
-    chosen: dict[str, Any] = {"thresholds": options["thresholds"]} if coding in ("sfn", "mtn") else {}
-    chosen |= {k: given[k] for k in ("timesteps", "beta", "reset") if k in given}
+    names = ("timesteps", "bits", "spacing", "theta", "beta", "reset")
+    chosen: dict[str, Any] = {k: given[k] for k in names if k in given}
+    if "threshold_scale" in given:
+        chosen["threshold_scale"] = _number(given["threshold_scale"])
+    if "thresholds" in given:
+        if coding not in ("sfn", "mtn", "polarity"):
+            raise ConversionError(f"coding {coding!r} has no thresholds", field="--thresholds")
+        chosen["thresholds"] = _thresholds(given["thresholds"])
     return convert(module, inputs.inputs, labels=inputs.labels, coding=coding, **chosen)
+
+
+def _thresholds(text: str) -> int | tuple[float, ...]:
+    """``8`` is N; ``0.1,0.4,1`` are the thresholds themselves."""
+    if "," not in text and text.strip().isdecimal():
+        return int(text)
+    parts = [_number(part) for part in text.split(",")]
+    numbers = tuple(part for part in parts if isinstance(part, float))
+    if len(numbers) < len(parts):
+        raise ConversionError(field="--thresholds", found=text, expected="a number, or numbers with commas")
+    return numbers
+
+
+def _number(text: str) -> float | str:
+    """The number that the text is, or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -2,5 +2,6 @@
 
 from sfnhw.convert.conversion import convert
 from sfnhw.convert.registry import register, registered
+from sfnhw.convert.size import NetworkSize, size_of
 
-__all__ = ["convert", "register", "registered"]
+__all__ = ["NetworkSize", "convert", "register", "registered", "size_of"]

@@ -1,18 +1,19 @@
-"""Give every planned population its coding and scale. A new coding is one function here and one line in `RULES`."""
+"""Give every planned population its coding and scale. A new coding is one function here and one line in
+`RULES`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.convert.clipping import optimal_clip
+from sfnhw.convert.clipping import optimal_clip, optimal_threshold_scale
 from sfnhw.convert.grids import make_grid
 from sfnhw.convert.options import Options
 from sfnhw.convert.plan import Plan, Planned
 from sfnhw.convert.samples import Sample
-from sfnhw.errors import ConversionError
-from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Graded, Readout, Stream
+from sfnhw.errors import ConversionError, InputError
+from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout, Stream
 
 Reals = NDArray[np.float64]
 
@@ -58,7 +59,8 @@ def assign(
         elif plan.is_stream(name):
             codings[name], scales[name] = _stream(planned, samples[name], options)
         else:
-            codings[name], scales[name] = RULES[options.coding](planned, samples[name], thetas[name], options, lam)
+            rule = _sfn if options.coding == "sfn" else _fixed
+            codings[name], scales[name] = rule(planned, samples[name], thetas[name], options, lam)
     return Assignment(codings, scales, thetas)
 
 
@@ -85,7 +87,7 @@ def _theta(planned: Planned, sample: Sample, options: Options, one_scale: bool) 
         if options.theta_rule == "max" or planned.function == "softmax":
             return some.largest
         if options.theta_rule == "mse":
-            return optimal_clip(some.magnitudes, some.largest, _levels(planned, options))
+            return optimal_clip(some.magnitudes, some.largest, _staircase(planned, options))
         return some.quantile(options.quantile)
 
     shared = float(rule(sample.pooled)[0])
@@ -95,57 +97,88 @@ def _theta(planned: Planned, sample: Sample, options: Options, one_scale: bool) 
     return np.maximum(own, LEAST_THETA * shared)
 
 
-def _levels(planned: Planned, options: Options) -> int:
-    return Graded(options.bits, planned.signed).max_level if options.coding == "graded" else options.levels
+def _staircase(planned: Planned, options: Options) -> Coding:
+    """Return the coding whose error "mse" minimises.
+
+    For `sfn` that of full scale θ (λ = 1/N). Thresholds and decode tables that are fitted to the activations
+    (`density`, `lloyd-max`, `mean`) depend on θ in turn; a uniform staircase, and midpoints, stand for them.
+    """
+    if options.coding != "sfn":
+        return _coding(planned, options)
+    spacing = options.spacing if options.spacing == "power-of-two" else "uniform"
+    decode = "midpoint" if options.decode == "mean" else options.decode
+    grid = make_grid(spacing, options.rounding_rule, decode, options.count, np.zeros(0))
+    return SFN(tuple(grid.boundaries.tolist()), tuple(grid.values.tolist()), planned.signed)
 
 
 def _sfn(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
     """Full scale λθN; scale = λθ, for power-of-two spacing λθN / 2^(N−1)."""
-    count, full = options.thresholds, lam * theta * options.thresholds
+    count, full = options.count, lam * theta * options.count
     shares: Reals = np.divide(sample.magnitudes, full[:, None], dtype=np.float64).ravel()
-    grid = make_grid(options.spacing, options.rounding, options.decode, count, shares)
+    grid = make_grid(options.spacing, options.rounding_rule, options.decode, count, shares)
     coding = SFN(tuple(grid.boundaries.tolist()), tuple(grid.values.tolist()), planned.signed)
     return coding, _capped(full / grid.full, max(grid.values[-1], grid.boundaries[-1]), planned)
 
 
-def _mtn(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
-    """θ_M = λθ / N (arXiv 2510.23383, Theorem 1)."""
-    count = options.thresholds
-    return MTN(count, options.initial_potential, planned.signed), _capped(lam * theta / count, count, planned)
+def _fixed(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
+    """Any coding whose levels do not depend on the activations: its top level stands for λθ.
+
+    So an IF neuron's θ is λθ over T steps, an MTN's θ_M = λθ / N (arXiv 2510.23383, Theorem 1), a graded step λθ / M.
+    """
+    coding = _coding(planned, options)
+    full = lam * theta
+    if isinstance(coding, IF) and options.threshold_scale == "mse":
+        coding = replace(coding, threshold_scale=optimal_threshold_scale(sample.magnitudes, full, coding))
+    top = float(coding.values()[-1])
+    return coding, _capped(full / top, top, planned)
 
 
-def _if(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
-    """λθ over T steps."""
-    if planned.signed:
-        raise ConversionError(
-            f"layer {planned.name!r} has values of both signs (no ReLU follows it), and an IF neuron has one",
-            field="coding",
-            found="if",
-            expected="'sfn', 'mtn' or 'graded', or a ReLU behind that layer",
-        )
-    assert options.timesteps is not None
-    return IF(options.timesteps, options.initial_potential), _capped(lam * theta, 1.0, planned)
-
-
-def _lif(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
-    """λθ over T steps, as `if`; what leaks away is lost: nothing makes up for it but a smaller λ."""
-    if planned.signed:
+def _coding(planned: Planned, options: Options) -> Coding:
+    """Return the coding of a population, but for what is fitted to its activations."""
+    if planned.signed and options.coding == "lif":
         raise ConversionError(
             f"layer {planned.name!r} has values of both signs (no ReLU follows it), and a LIF neuron has one",
             field="coding",
             found="lif",
-            expected="'sfn', 'mtn' or 'graded', or a ReLU behind that layer",
+            expected="another coding, or a ReLU behind that layer",
         )
+    try:
+        return RULES[options.coding](planned.signed, options)
+    except InputError as error:
+        raise ConversionError(str(error)) from None
+
+
+def _mtn(signed: bool, options: Options) -> Coding:
+    uniform = options.spacing == "uniform"
+    rounding = options.rounding_rule if options.spacing == "power-of-two" else "floor"
+    return MTN(options.thresholds, options.potential if uniform else 0.0, signed, options.spacing, rounding)
+
+
+def _if(signed: bool, options: Options) -> Coding:
+    """A signed neuron starts at 0: an offset would favour one sign."""
+    assert options.timesteps is not None
+    scale = options.threshold_scale if isinstance(options.threshold_scale, int | float) else 1.0
+    return IF(options.timesteps, 0.0 if signed else options.potential, signed, float(scale))
+
+
+def _polarity(signed: bool, options: Options) -> Coding:
+    return Polarity(options.count, options.potential, signed)
+
+
+def _ttfs(signed: bool, options: Options) -> Coding:
+    assert options.timesteps is not None
+    return TTFS(options.timesteps, options.potential, signed)
+
+
+def _lif(signed: bool, options: Options) -> Coding:
+    """As `if`; what leaks away is lost: nothing makes up for it but a smaller λ."""
     assert options.timesteps is not None
     assert options.beta is not None
-    coding = LIF(options.timesteps, options.beta, reset=options.reset, initial_potential=options.initial_potential)
-    return coding, _capped(lam * theta, 1.0, planned)
+    return LIF(options.timesteps, options.beta, reset=options.reset, initial_potential=options.potential, signed=signed)
 
 
-def _graded(planned: Planned, sample: Sample, theta: Reals, options: Options, lam: float) -> tuple[Coding, Reals]:
-    """One step is λθ / M."""
-    coding = Graded(options.bits, planned.signed)
-    return coding, _capped(lam * theta / coding.max_level, coding.max_level, planned)
+def _graded(signed: bool, options: Options) -> Coding:
+    return Graded(options.bits, signed)
 
 
 def _capped(scale: Reals, top: float, planned: Planned) -> Reals:
@@ -153,5 +186,11 @@ def _capped(scale: Reals, top: float, planned: Planned) -> Reals:
     return scale if planned.cap is None else np.minimum(scale, planned.cap / top)
 
 
-Rule = Callable[[Planned, Sample, Reals, Options, float], tuple[Coding, Reals]]
-RULES: dict[str, Rule] = {"sfn": _sfn, "mtn": _mtn, "if": _if, "graded": _graded, "lif": _lif}
+RULES: dict[str, Callable[[bool, Options], Coding]] = {
+    "mtn": _mtn,
+    "if": _if,
+    "lif": _lif,
+    "polarity": _polarity,
+    "ttfs": _ttfs,
+    "graded": _graded,
+}

@@ -1,33 +1,76 @@
-"""The clipping point of a uniform quantiser that leaves the least mean-square error."""
+"""Where a coding should saturate, and at what an IF neuron should fire, for the least mean-square error."""
+
+from dataclasses import replace
+from typing import Any
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.neurons import IF, Coding, Graded
+
 # Candidate clipping points, as shares of the largest magnitude. Log-spaced: the optimum moves down with fewer levels.
 CANDIDATES = np.geomspace(0.05, 1.0, 40)
+# Candidate threshold scales of an IF neuron, 1/4 to 2; 1 is one of them, so that a fit is never worse than none.
+SCALES = 2.0 ** (np.arange(-32, 17) / 16)
 # Magnitudes of each channel that the error is measured on.
 MEASURED = 1024
 # Magnitudes between two looks at whether a candidate is already worse than the best.
 LOOK = 64
 
 
-def optimal_clip(magnitudes: NDArray[np.float32], largest: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
-    """(channels,) c that minimises Σ (a − (c/M)·clip(round(a·M/c), 0, M))² over `CANDIDATES`; M = `levels`.
+def optimal_clip(magnitudes: NDArray[Any], largest: NDArray[np.float64], coding: Coding) -> NDArray[np.float64]:
+    """(channels,) c that minimises Σ (a − u·D(a/u))² over `CANDIDATES`, u = c / top level.
 
-    magnitudes (channels, kept), largest (channels,). The usual criterion of post-training quantisation (e.g. Banner et
-    al. 2019, "Post training 4-bit quantization"), here by enumeration rather than by an assumed distribution.
+    D is the staircase of the coding itself (`Coding.represent`): its own levels, rounding and number of steps.
+    magnitudes (channels, kept) of |a|, largest (channels,). The usual criterion of post-training quantisation (e.g.
+    Banner et al. 2019, "Post training 4-bit quantization"), here by enumeration rather than by an assumed distribution.
     """
-    sample = np.ascontiguousarray(magnitudes[:, :: max(1, -(-magnitudes.shape[1] // MEASURED))])
+    if isinstance(coding, Graded):
+        # The common case, and of large networks: the same in one pass, without the error of every candidate.
+        kept = np.ascontiguousarray(magnitudes[:, :: _stride(magnitudes)])
+        clip = np.asarray(largest, float).copy()
+        _enumerate(kept, clip, CANDIDATES[::-1], float(coding.max_level))
+        return clip
+    sample, top = _measured(magnitudes), float(coding.values()[-1])
+    best = np.full(len(largest), np.inf)
     clip = np.asarray(largest, float).copy()
-    _enumerate(sample, clip, CANDIDATES[::-1], float(levels))
+    for share in CANDIDATES[::-1]:
+        unit = np.where(largest > 0, share * largest / top, 1.0)[:, None]
+        error = ((sample - unit * coding.represent(sample / unit)) ** 2).sum(axis=1)
+        better = error < best
+        clip[better], best[better] = share * largest[better], error[better]
     return clip
 
 
+def optimal_threshold_scale(magnitudes: NDArray[Any], theta: NDArray[np.float64], coding: IF) -> float:
+    """α of one population's IF neurons: Σ over channels of (a − θ·D_α(a/θ))² is least, over `SCALES`.
+
+    D_α is the staircase of T steps with the threshold at αθ and the spike worth θ; inputs are taken to be constant over
+    the steps. magnitudes (channels, kept) of |a|, theta (channels,). After Datta & Beerel 2022, arXiv 2112.12133, who
+    fit threshold and spike to the distribution of the activations, for the number of steps at hand.
+    """
+    shares = _measured(magnitudes) / theta[:, None]
+    weight = theta[:, None] ** 2
+
+    def error(scale: float) -> float:
+        return float((weight * (shares - replace(coding, threshold_scale=scale).represent(shares)) ** 2).sum())
+
+    # From the middle outwards: of equal errors the scale nearest to 1 wins.
+    ordered = sorted(map(float, SCALES), key=lambda scale: abs(np.log(scale)))
+    return min(ordered, key=error)
+
+
+def _measured(magnitudes: NDArray[Any]) -> NDArray[np.float64]:
+    return magnitudes[:, :: _stride(magnitudes)].astype(np.float64)
+
+
+def _stride(magnitudes: NDArray[Any]) -> int:
+    return max(1, -(-magnitudes.shape[1] // MEASURED))
+
+
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _enumerate(
-    sample: NDArray[np.float32], clip: NDArray[np.float64], shares: NDArray[np.float64], levels: float
-) -> None:
+def _enumerate(sample: NDArray[Any], clip: NDArray[np.float64], shares: NDArray[np.float64], levels: float) -> None:
     """Replace each channel's largest magnitude in `clip` by the best share of it; the first of equals wins."""
     kept = sample.shape[1]
     for channel in range(len(sample)):

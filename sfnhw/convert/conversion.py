@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.convert.assign import Assignment, assign, thetas_of
-from sfnhw.convert.options import Options, options_from
+from sfnhw.convert.options import POTENTIAL, Options, options_from
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.samples import Sample, calibration_inputs, collect
 from sfnhw.convert.search import Trial, judge, search
@@ -43,17 +43,23 @@ def convert(
     calibration : (samples, *input shape) array or tensor, or batches (a DataLoader), with labels or without.
     labels : (samples,) class indices of the calibration samples, if known; the search for λ then weighs accuracy too.
     name : of the network; the module's class name if not given.
-    coding : "sfn" (default), "mtn", "if", "graded" or "lif".
-    thresholds : N of sfn and mtn (8).
-    timesteps : T of if and lif.
+    coding : "sfn" (default), "mtn", "if", "lif", "polarity", "ttfs" or "graded".
+    thresholds : N of sfn, mtn and polarity (8); for mtn with spacing "free" a tuple of ascending thresholds, of which
+        the largest lies at θ.
+    timesteps : T of if, lif and ttfs.
     beta, reset : of lif: decay factor of one timestep (1: none), and "subtract" or "zero".
     bits : of graded (8).
     quantile : p of the non-zero magnitudes that θ is (0.999); 1 is the maximum.
-    theta : "quantile", "max" or "mse" (the least-squares clipping point). Default: quantile; max for graded.
+    theta : "quantile", "max" or "mse" (the least-squares clipping point of the coding's own staircase). Default:
+        quantile; max for graded.
     theta_sharing : "channel" or "population".
     spacing, rounding, decode : the SFN's thresholds and decode table, see `sfnhw.convert.grids`
-        ("uniform", "floor", "mean").
-    initial_potential : v(0) of mtn, if and lif in units of their threshold (0.5: rounds to the nearest level).
+        ("uniform", "floor", "mean"). mtn has the spacings "uniform", "power-of-two" (rounding "nearest" by default, or
+        "floor") and "free".
+    initial_potential : v(0) of mtn (uniform), if, lif, polarity and ttfs in units of their threshold or level (0.5:
+        rounds to the nearest). Signed if neurons start at 0.
+    threshold_scale : of if: α, the share of θ at which it fires while its spike stays worth θ; "mse" fits one α for
+        each population to its activations and T (`sfnhw.convert.clipping`). Default 1.
     lam : λ; None searches it for sfn, and is 1 for the others.
     lambda_range, lambda_budget : of the search; the default range spans full scales λθN from θ/4 to 4θ, λ ≤ 1.
     spike_weight : what a spike per neuron costs beside the relative squared error of the outputs (0.01).
@@ -171,16 +177,19 @@ def _metadata(
     bounds = list(options.search_range) if trials else None
     return {
         "coding": options.coding,
-        "thresholds": options.thresholds if options.coding in ("sfn", "mtn") else None,
+        "thresholds": options.thresholds if options.coding in ("sfn", "mtn", "polarity") else None,
         "timesteps": options.timesteps or 1,
         "bits": options.bits if options.coding == "graded" else None,
         "theta": options.theta_rule,
         "theta_sharing": options.theta_sharing,
         "quantile": options.quantile,
         "spacing": options.spacing,
-        "rounding": options.rounding,
+        "rounding": options.rounding_rule,
         "decode": options.decode,
-        "initial_potential": options.initial_potential if options.coding in ("mtn", "if", "lif") else None,
+        "initial_potential": options.potential
+        if options.coding in POTENTIAL and options.spacing == "uniform"
+        else None,
+        "threshold_scale": (options.threshold_scale or 1.0) if options.coding == "if" else None,
         **({"beta": options.beta, "reset": options.reset} if options.coding == "lif" else {}),
         "lambda": lam,
         "lambda_search": {

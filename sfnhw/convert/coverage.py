@@ -14,10 +14,16 @@ KINDS = ("synapses", "neuron", "folded", "no_work", "on_host")
 
 
 class Visited(NamedTuple):
-    """One operation that was built, and what its result is."""
+    """One operation that was built; no arrays are held."""
 
-    call: Call
-    result: Value
+    operation: str
+    layer: str
+    kind: str
+
+
+def visit(call: Call, result: Value) -> Visited:
+    """What became of an operation, as far as can be said before the whole plan is known."""
+    return Visited(call.operation, call.layer, _kind(call, result))
 
 
 def coverage(plan: Plan, visited: Iterable[Visited]) -> dict[str, dict[str, int]]:
@@ -28,12 +34,13 @@ def coverage(plan: Plan, visited: Iterable[Visited]) -> dict[str, dict[str, int]
     ``no_work``: moves no value. ``on_host``: not on the chip, not counted.
     """
     kinds: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-    for call, result in visited:
-        kinds[_kind(plan, call, result)][call.operation] += 1
+    for operation, layer, kind in visited:
+        # A factor that could not be folded is a population of its own, with a synapse for each neuron.
+        kinds["synapses" if kind == "folded" and layer in plan.populations else kind][operation] += 1
     return {kind: dict(sorted(found.items())) for kind, found in kinds.items() if found}
 
 
-def _kind(plan: Plan, call: Call, result: Value) -> str:
+def _kind(call: Call, result: Value) -> str:
     if isinstance(result, OnHost):
         return "no_work" if any(isinstance(v, OnHost) for v in call.arguments.values()) else "on_host"
     builder = builder_of(call.operation)
@@ -43,6 +50,4 @@ def _kind(plan: Plan, call: Call, result: Value) -> str:
     if family == "arithmetic":
         active = sum(isinstance(v, Spikes | Sum | Pooled | Joined) for v in call.arguments.values())
         family = "synapses" if active > 1 else "normalisation"
-    kind = _BY_FAMILY.get(family, "synapses")
-    # A factor that could not be folded is a population of its own, with a synapse for each neuron.
-    return "synapses" if kind == "folded" and call.layer in plan.populations else kind
+    return _BY_FAMILY.get(family, "synapses")

@@ -25,7 +25,7 @@ from sfnhw.network import (
     TransposedConv2d,
     Upsample,
 )
-from sfnhw.neurons import IF, LIF, MTN, SFN, Coding, Graded
+from sfnhw.neurons import IF, LIF, SFN, Bank, Coding, Graded
 
 BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
 
@@ -92,15 +92,17 @@ class Evaluator:
     def coded(
         self, inputs: NDArray[Any], codings: dict[str, Coding], scales: dict[str, NDArray[np.float64]]
     ) -> tuple[NDArray[np.float64], float]:
-        """(samples, outputs), and spikes per hidden neuron and timestep: a share between 0 and 1."""
+        """(samples, outputs), and spikes (packets) per hidden neuron and timestep."""
         steps = max(c.timesteps for c in codings.values())
+        # Where layers work in windows one after the other, each is updated once.
+        updates = steps // max(c.window for c in codings.values())
         hidden = [p for p in self.plan.populations.values() if p.role == "hidden"]
         results = [name for name, p in self.plan.populations.items() if p.role == "output"]
         outputs, spikes = [], 0
         for batch in self.batches(inputs):
             neurons = _Neurons(codings, scales, self.dtype)
             total = torch.zeros(())
-            for _ in range(steps):
+            for _ in range(updates):
                 values: dict[str, torch.Tensor] = {}
                 for planned in self.plan.populations.values():
                     if planned.role == "input":
@@ -111,12 +113,12 @@ class Evaluator:
                         membrane = self.sums(planned, values)
                         values[planned.name] = membrane if planned.role == "output" else neurons.fire(planned, membrane)
                     if planned.role == "hidden":
-                        spikes += int(torch.count_nonzero(values[planned.name]))
+                        spikes += neurons.packets(planned, values[planned.name])
                     self._let_go(planned, values)
                 total = total + _side_by_side([values[name] for name in results])
-            outputs.append(total / steps)
-        updates = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
-        return torch.cat(outputs).double().numpy(), spikes / max(1, updates)
+            outputs.append(total / updates)
+        chances = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
+        return torch.cat(outputs).double().numpy(), spikes / max(1, chances)
 
     def _running_max(self, planned: Planned, values: dict[str, torch.Tensor], neurons: "_Neurons") -> torch.Tensor:
         """What the largest running sum of each window gained in this timestep; at T = 1 the largest value."""
@@ -155,13 +157,23 @@ class _Neurons:
         scale = _per_channel(self.scales[planned.name], planned.shape, self.dtype)
         h = values / scale
         if isinstance(coding, IF):
-            h = h + self.membranes.get(planned.name, torch.full_like(h, coding.initial_potential))
-            spikes = (h >= 1).to(self.dtype)
-            self.membranes[planned.name] = h - spikes
+            theta = coding.threshold_scale
+            h = h + self.membranes.get(planned.name, torch.full_like(h, coding.initial_potential * theta))
+            spikes = (h >= theta).to(self.dtype)
+            if coding.signed:
+                spikes = spikes - (h <= -theta).to(self.dtype)
+            self.membranes[planned.name] = h - spikes * theta
             return spikes * scale
         if isinstance(coding, LIF):
             return self._leaky(planned.name, coding, h) * scale
         return _levels_to_values(coding, h) * scale
+
+    def packets(self, planned: Planned, values: torch.Tensor) -> int:
+        """How many packets send these values: one each but for zeros, or as many as units in a burst."""
+        if not self.codings[planned.name].burst:
+            return int(torch.count_nonzero(values))
+        units = values / _per_channel(self.scales[planned.name], planned.shape, self.dtype)
+        return int(units.abs().round().sum())
 
     def _leaky(self, name: str, coding: LIF, h: torch.Tensor) -> torch.Tensor:
         """Spikes 0 or 1; the membrane with its reset, decayed for the next timestep."""
@@ -182,9 +194,9 @@ def _levels_to_values(coding: Coding, h: torch.Tensor) -> torch.Tensor:
     if isinstance(coding, Graded):
         low = -coding.max_level if coding.signed else 0
         return torch.clamp(torch.floor(h + 0.5), low, coding.max_level)
-    if not isinstance(coding, SFN | MTN):
+    if not isinstance(coding, SFN | Bank):
         raise TypeError(f"no torch rule for {coding.kind!r}")
-    edges = coding.boundaries() if isinstance(coding, MTN) else np.asarray(coding.boundaries)
+    edges = coding.boundaries() if isinstance(coding, Bank) else np.asarray(coding.boundaries)
     table = torch.tensor([0.0, *coding.values()], dtype=h.dtype)
     magnitude = h.abs() if coding.signed else h
     levels = torch.bucketize(magnitude.contiguous(), torch.tensor(edges, dtype=h.dtype), right=True)

@@ -5,15 +5,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.convert.layout import places
+from sfnhw.convert.layout import is_plain, places
 from sfnhw.convert.values import Shape, Sum, UnsupportedError
 from sfnhw.network import Conv2d, Dense, Projection
 
 
 def narrowed(value: Sum) -> Sum:
     """The same sum with only those channels that the tensor holds (of a fused query, key and value, say)."""
+    if is_plain(value.index, value.grid):
+        return value
     channel = places(value.index, value.grid).channel
-    used = np.unique(channel)
+    used = np.flatnonzero(np.bincount(channel.ravel(), minlength=value.grid[0]))
     if used.size == value.grid[0]:
         return value
     grid = (used.size, *value.grid[1:])

@@ -6,9 +6,12 @@ from numpy.typing import NDArray
 from sfnhw.convert.clipping import optimal_clip
 from sfnhw.convert.plan import Planned
 from sfnhw.convert.samples import Sample
+from sfnhw.neurons import Graded
 
 # Widths for which the least-squares clipping point is kept.
 CLIP_BITS = range(1, 9)
+# Quantiles of |a| kept of each channel: enough to fit any coding's clipping point within its candidates' spacing.
+QUANTILES = 64
 
 
 def statistics_of(
@@ -16,7 +19,8 @@ def statistics_of(
 ) -> dict[str, NDArray[np.float64]]:
     """Each (channels,): `max`; `quantile` (θ as used); `clip_<b>bit` (least squares, b bits); `cap` (of a ReLU6).
 
-    With `one_scale` they are those of all channels together, so that any coding chosen from them has one scale.
+    And `magnitudes` (channels, 64): |a| at the probabilities (i + 1/2)/64, zeros included. With `one_scale` all are those
+    of all channels together, so that any coding chosen from them has one scale.
     """
     channels = planned.shape[0]
     if one_scale:
@@ -25,10 +29,17 @@ def statistics_of(
     if theta is not None:
         statistics["quantile"] = theta
         for bits in CLIP_BITS:
-            levels = 2 ** (bits - planned.signed) - 1
-            if levels >= 1:
-                clip = optimal_clip(sample.magnitudes, sample.largest, levels)
+            if bits > planned.signed:
+                clip = optimal_clip(sample.magnitudes, sample.largest, Graded(bits, planned.signed))
                 statistics[f"clip_{bits}bit"] = np.broadcast_to(clip, channels).copy()
+        statistics["magnitudes"] = np.broadcast_to(_quantiles(sample), (channels, QUANTILES)).copy()
     if planned.cap is not None:
         statistics["cap"] = np.full(channels, planned.cap)
     return statistics
+
+
+def _quantiles(sample: Sample) -> NDArray[np.float64]:
+    """(channels, QUANTILES) of |a|; of the value that is nearest in rank."""
+    places = (np.arange(QUANTILES) + 0.5) / QUANTILES * (sample.magnitudes.shape[1] - 1)
+    ranks = np.rint(places).astype(int)
+    return np.sort(sample.magnitudes, axis=1)[:, ranks].astype(float)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from sfnhw.convert.coverage import Visited
+from sfnhw.convert.coverage import Visited, visit
 from sfnhw.convert.fold import is_affine
 from sfnhw.convert.joined import build, in_order, pieces
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
+from sfnhw.convert.size import emptied, hollow
 from sfnhw.convert.values import (
     EXAMPLE_SAMPLES,
     Call,
@@ -51,8 +52,8 @@ class Traced(NamedTuple):
     visited: tuple[Visited, ...]
 
 
-def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> Traced:
-    """Trace `module` on inputs of `shape` (without the sample axis).
+def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = False) -> Traced:
+    """Trace `module` on inputs of `shape` (without the sample axis); `empty` keeps the shapes of weights only.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool) -> Traced:
     if training:
         raise ConversionError("is in training mode; call .eval() first", field=training[0])
     program = _export(module, shape)
-    walk = _Walk(program, shape, signed)
+    walk = _Walk(program, shape, signed, empty)
     for node in program.graph.nodes:
         walk.visit(node)
     if walk.failures:
@@ -88,8 +89,8 @@ def _export(module: torch.nn.Module, shape: Shape) -> Any:
 class _Walk:
     """Visits the nodes in order; `env` holds what each one stands for: a value, a constant tensor, or a number."""
 
-    def __init__(self, program: Any, shape: Shape, signed: bool) -> None:
-        self.plan, self.shape, self.signed = Plan(), shape, signed
+    def __init__(self, program: Any, shape: Shape, signed: bool, empty: bool) -> None:
+        self.plan, self.shape, self.signed, self.empty = Plan(), shape, signed, empty
         self.env: dict[Node, Any] = {}
         self.failures: list[tuple[Call, UnsupportedError]] = []
         self.on_host: list[str | None] = []
@@ -102,6 +103,7 @@ class _Walk:
             **signature.inputs_to_lifted_tensor_constants,
         }
         self.constants = {placeholder: held[name] for placeholder, name in names.items()}
+        self.last_use = {used: node for node in program.graph.nodes for used in node.all_input_nodes}
 
     def visit(self, node: "Node") -> None:
         """Give `env` an entry for the node, or add to `failures`."""
@@ -115,6 +117,9 @@ class _Walk:
             self._function(node)
         elif node.op == "output":
             self._output(node)
+        for used in node.all_input_nodes:  # weights and index maps of a large module must not pile up
+            if self.last_use[used] is node:
+                self.env.pop(used, None)
 
     def _function(self, node: "Node") -> None:
         operation = str(node.target)
@@ -132,14 +137,18 @@ class _Walk:
         call = _call(node, self.env)
         builder = builder_of(operation)
         self.env[node] = Unknown()
+        before = len(self.plan.projections)
         try:
             if builder is None:
                 raise UnsupportedError("not supported", ADVICE.get(call.short, DEFAULT_ADVICE))
             if any(isinstance(v, Unknown) for v in inputs):
                 return
             result = build(builder, self.plan, call)
-            self.visited.append(Visited(call, result))
-            self.env[node] = self._settled(node, result)
+            self.visited.append(visit(call, result))
+            self.env[node] = self._settled(node, emptied(result) if self.empty else result)
+            if self.empty:
+                new = slice(before, None)
+                self.plan.projections[new] = [emptied(p) for p in self.plan.projections[new]]
         except UnsupportedError as error:
             self._fail(call, error)
         if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
@@ -219,6 +228,8 @@ def _last(node: "Node") -> bool:
 def _argument(value: Any, env: "dict[Node, Any]") -> Any:
     if isinstance(value, torch.fx.Node):
         value = env.get(value)
+    if isinstance(value, torch.Tensor) and value.is_meta:
+        return hollow(tuple(value.shape))
     if isinstance(value, torch.Tensor):
         array = value.detach().cpu()
         return np.asarray(array.double() if array.is_floating_point() else array.numpy())

@@ -66,6 +66,7 @@ class Network:
                     found=population.coding.kind,
                     expected=f"a coding with T = {self.timesteps}",
                 )
+        self._check_window()
         self.order  # noqa: B018  raises where a cycle has no delay
         check_products(self)
 
@@ -91,6 +92,31 @@ class Network:
             self[projection.operand]
         if pools and len(self.into(target.name)) > 1:
             raise NetworkError("a max population takes one projection", field=projection.label)
+
+    def _check_window(self) -> None:
+        """Where the time of a spike is its value, every layer waits for the whole window of the one before."""
+        if self.window == 1:
+            return
+        for population in self.populations:
+            coding = population.coding
+            allowed = coding.window == self.window or population.role == "output"
+            if population.role == "input":
+                allowed = coding.timesteps == 1
+            if not allowed:
+                raise NetworkError(
+                    f"a network of 'ttfs' neurons over {self.window} steps works in windows, and this does not",
+                    field=f"population {population.name!r}.coding",
+                    found=coding.kind,
+                    expected="'graded' for an input, 'ttfs' for every hidden population",
+                )
+        for projection in self.projections:
+            if _delay(projection):
+                raise NetworkError(
+                    "layers that work in windows have no delays",
+                    field=f"{projection.label}.delay",
+                    found=1,
+                    expected="0",
+                )
 
     @cached_property
     def _by_name(self) -> dict[str, Population]:
@@ -126,6 +152,16 @@ class Network:
     def timesteps(self) -> int:
         """T of one inference."""
         return max(p.coding.timesteps for p in self.populations)
+
+    @cached_property
+    def window(self) -> int:
+        """Timesteps that a layer must have seen before it may fire: 1; T where the time of a spike is its value."""
+        return max(p.coding.window for p in self.populations)
+
+    @property
+    def updates(self) -> int:
+        """Times that a neuron takes in new input in one inference: T, or 1 where layers work in windows."""
+        return self.timesteps // self.window
 
     @cached_property
     def has_products(self) -> bool:

@@ -3,18 +3,22 @@
 from typing import Any
 
 from sfnhw.errors import NetworkError, nearest
-from sfnhw.neurons.base import Coding, FireTable, ThresholdNeed, registers, staircase
+from sfnhw.neurons.base import Bank, Coding, FireTable, ThresholdNeed, registers, spacing_of, staircase
 from sfnhw.neurons.events import Events
 from sfnhw.neurons.graded import Graded
 from sfnhw.neurons.integrate_fire import IF
 from sfnhw.neurons.leaky_integrate_fire import LIF
 from sfnhw.neurons.mtn import MTN
+from sfnhw.neurons.polarity import Polarity
 from sfnhw.neurons.readout import Readout
 from sfnhw.neurons.relay import Relay
 from sfnhw.neurons.sfn import SFN
 from sfnhw.neurons.stream import Stream
+from sfnhw.neurons.ttfs import TTFS
 
-CODINGS: dict[str, type[Coding]] = {c.kind: c for c in (SFN, MTN, IF, LIF, Graded, Events, Stream, Relay, Readout)}
+CODINGS: dict[str, type[Coding]] = {
+    c.kind: c for c in (SFN, MTN, IF, LIF, Polarity, TTFS, Graded, Events, Stream, Relay, Readout)
+}
 
 __all__ = [
     "CODINGS",
@@ -22,16 +26,20 @@ __all__ = [
     "LIF",
     "MTN",
     "SFN",
+    "TTFS",
+    "Bank",
     "Coding",
     "Events",
     "FireTable",
     "Graded",
+    "Polarity",
     "Readout",
     "Relay",
     "Stream",
     "ThresholdNeed",
     "coding_from_config",
     "registers",
+    "spacing_of",
     "staircase",
 ]
 

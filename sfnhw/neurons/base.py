@@ -64,11 +64,15 @@ class Coding(ABC):
     kind: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    # The published systems that this coding stands for.
+    stands_for: ClassVar[str] = ""
 
     # Which spikes leave: all levels but zero, or every neuron's value whatever it is.
     sends_zero: ClassVar[bool] = False
-    # Where in time: every timestep, or once, after the last.
+    # Where in time: every timestep, or once, when all inputs are in.
     only_last_timestep: ClassVar[bool] = False
+    # Whether a level k leaves as k packets of one unit each, so that no synapse multiplies.
+    burst: ClassVar[bool] = False
 
     signed: bool
 
@@ -81,6 +85,21 @@ class Coding(ABC):
     @abstractmethod
     def max_level(self) -> int:
         """Largest magnitude of a level."""
+
+    @property
+    def window(self) -> int:
+        """Timesteps that a receiver must have seen before it may fire: 1, or T where the time is the value."""
+        return 1
+
+    @property
+    def resolution(self) -> int:
+        """How many magnitudes above zero a whole inference can tell apart."""
+        return self.max_level * self.timesteps
+
+    @property
+    def most_packets(self) -> int:
+        """The most packets that one neuron sends in one inference."""
+        return self.max_level if self.burst else self.timesteps // self.window
 
     @abstractmethod
     def payload_bits(self, numerics: Numerics) -> int:
@@ -109,8 +128,28 @@ class Coding(ABC):
         Codings that keep a residual change `membrane` in place (soft reset).
         """
 
-    # Membrane before the first timestep, normalised; only codings that keep a residual have one.
+    # v(0) in units of the threshold.
     initial_potential: float = 0.0
+
+    @property
+    def start_potential(self) -> float:
+        """Membrane before the first timestep, normalised; only codings that keep a residual over T have one."""
+        return float(self.initial_potential) if self.need().keeps_residual and self.window == 1 else 0.0
+
+    def packets(self, levels: NDArray[Any]) -> NDArray[np.uint8]:
+        """How many packets each level makes, of the same shape: one unless it is zero, or |level| of a burst (≤ 255)."""
+        if self.burst:
+            return np.abs(levels).astype(np.uint8)
+        return np.ones(levels.shape, np.uint8) if self.sends_zero else (levels != 0).astype(np.uint8)
+
+    def in_time(self, levels: Integers) -> Integers:
+        """Spread the levels of one update, (samples, neurons), over the window: (samples, window, neurons)."""
+        return levels[:, None]
+
+    def represent(self, h: Reals) -> Reals:
+        """Value that the receiver gets for an input that is h at every timestep: the coding's staircase."""
+        shares = np.asarray(h, float) / self.window
+        return self.decode(self.encode(np.repeat(shares[None], self.timesteps, axis=0)))
 
     # Largest normalised membrane that must fit the accumulator beside the values.
     threshold: float = 1.0
@@ -145,6 +184,37 @@ class Coding(ABC):
     def config(self) -> dict[str, Any]:
         """Return the JSON form; `coding_from_config` reads it back."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+
+class Bank(Coding):
+    """Base of codings that find a level by comparing once with ascending thresholds, without memory."""
+
+    @abstractmethod
+    def boundaries(self) -> Reals:
+        """(max_level,) ascending thresholds in normalised units."""
+
+    def encode(self, h: Reals) -> Integers:
+        """sign(h)·#{k : |h| ≥ boundary k}; negative h gives 0 where unsigned."""
+        h = np.asarray(h, float)
+        levels = np.searchsorted(self.boundaries(), np.abs(h) if self.signed else h, side="right")
+        return np.where(h < 0, -levels, levels) if self.signed else levels
+
+    def lower(self, lsb_per_unit: Reals, numerics: Numerics) -> FireTable:
+        """One register a boundary; an initial potential is in them."""
+        table = registers(self.boundaries(), lsb_per_unit, numerics.threshold_bits)
+        return FireTable(table, np.zeros(len(lsb_per_unit), np.int64))
+
+    def fire(self, membrane: Integers, table: FireTable) -> Integers:
+        """Compare with all thresholds."""
+        return staircase(membrane, table.thresholds, self.signed)
+
+
+def spacing_of(boundaries: Reals) -> Literal["free", "uniform", "power-of-two"]:
+    """Name the spacing of (N,) ascending boundaries: `uniform` i·y, `power-of-two` y·2^(i−1), else `free`."""
+    steps = np.asarray(boundaries, float)
+    if np.allclose(np.diff(steps, prepend=0.0), steps[0]):
+        return "uniform"
+    return "power-of-two" if np.allclose(steps[1:], 2 * steps[:-1]) else "free"
 
 
 def staircase(accumulator: Integers, thresholds: Integers, signed: bool) -> Integers:

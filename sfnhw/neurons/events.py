@@ -25,6 +25,7 @@ class Events(Coding):
     kind: ClassVar[str] = "events"
     title: ClassVar[str] = "input spikes in time, as given"
     source: ClassVar[str] = "address events, e.g. an event camera"
+    stands_for: ClassVar[str] = "event cameras and other spiking sensors (input only)"
 
     steps: int
     largest: int = 1

@@ -24,6 +24,7 @@ class Graded(Coding):
     kind: ClassVar[str] = "graded"
     title: ClassVar[str] = "the b-bit activation itself, T = 1"
     source: ClassVar[str] = "integer quantisation as in Jacob et al. 2018"
+    stands_for: ClassVar[str] = "the quantised network (int8, or the bits of N levels), graded spikes, hybrid SNN-ANN"
 
     bits: int = 8
     signed: bool = False

@@ -46,6 +46,9 @@ class LIF(Coding):
     kind: ClassVar[str] = "lif"
     title: ClassVar[str] = "unit spikes of a leaky membrane over T steps"
     source: ClassVar[str] = "snnTorch 1.0 Leaky; SpikingJelly LIFNode"
+    stands_for: ClassVar[str] = (
+        "hybrid conversion and spike-timing backpropagation, snnTorch and SpikingJelly networks, control policies"
+    )
 
     steps: int
     beta: float | tuple[float, ...] = 0.9

@@ -22,6 +22,7 @@ class Readout(Coding):
     kind: ClassVar[str] = "readout"
     title: ClassVar[str] = "the accumulator itself, once, after step T"
     source: ClassVar[str] = "usual in conversion: logits are membrane potentials"
+    stands_for: ClassVar[str] = "the output of every converted network (output only)"
     sends_zero: ClassVar[bool] = True
     only_last_timestep: ClassVar[bool] = True
     signed: ClassVar[bool] = True  # type: ignore[misc]

@@ -28,6 +28,7 @@ class Relay(Coding):
     kind: ClassVar[str] = "relay"
     title: ClassVar[str] = "the number of spikes in a window, at each step"
     source: ClassVar[str] = "linear pooling between spiking layers"
+    stands_for: ClassVar[str] = "pooling between the layers of a spiking network"
 
     steps: int
     largest: int = 4

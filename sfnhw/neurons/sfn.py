@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, ThresholdNeed, registers, staircase
+from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, ThresholdNeed, registers, spacing_of, staircase
 from sfnhw.numerics import Numerics
 from sfnhw.units import bits_for
 
@@ -32,6 +32,7 @@ class SFN(Coding):
     kind: ClassVar[str] = "sfn"
     title: ClassVar[str] = "scale-and-fire: level among N thresholds, T = 1"
     source: ClassVar[str] = "arXiv 2510.23383"
+    stands_for: ClassVar[str] = 'SFN and SFormer ("One-Timestep is Enough")'
 
     boundaries: tuple[float, ...]
     decode_values: tuple[float, ...]
@@ -69,12 +70,7 @@ class SFN(Coding):
 
     def need(self) -> ThresholdNeed:
         """N thresholds, uniform or power-of-two where they happen to be."""
-        steps = np.asarray(self.boundaries)
-        if np.allclose(np.diff(steps, prepend=0.0), steps[0]):
-            return ThresholdNeed("bank", self.max_level, self.signed, "uniform")
-        if np.allclose(steps[1:], 2 * steps[:-1]):
-            return ThresholdNeed("bank", self.max_level, self.signed, "power-of-two")
-        return ThresholdNeed("bank", self.max_level, self.signed, "free")
+        return ThresholdNeed("bank", self.max_level, self.signed, spacing_of(np.asarray(self.boundaries)))
 
     def values(self) -> Reals:
         """Return d_k."""

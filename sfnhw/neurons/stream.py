@@ -18,6 +18,7 @@ class Stream(Graded):
     kind: ClassVar[str] = "stream"
     title: ClassVar[str] = "the residual stream: values without a threshold"
     source: ClassVar[str] = "arXiv 2510.23383 (SFormer), fixed point: ours"
+    stands_for: ClassVar[str] = "the residual stream of a transformer (SFormer)"
 
     bits: int = 16
     signed: bool = True

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import ActivityError
 from sfnhw.network import Population
+from sfnhw.neurons import Coding
 
 # How far the probabilities of one group may be from 1, in sum: rounding of up to some thousand doubles.
 SUM_TOLERANCE = 1e-9
@@ -75,8 +76,17 @@ class PopulationRates:
     @property
     def mean_rate(self) -> float:
         """Expected spikes per neuron and timestep."""
+        return self._mean(self.rate)
+
+    def mean_packets(self, coding: Coding) -> float:
+        """Expected packets per neuron and timestep: spikes, or the length of bursts."""
+        packets = self.probability * coding.packets(self.levels)
+        return self._mean(np.add.reduceat(packets, self.offsets[:-1]).reshape(self.steps, self.groups))
+
+    def _mean(self, by_group: NDArray[np.float64]) -> float:
+        """(steps, groups) → over timesteps and neurons."""
         sizes = np.bincount(self.group, minlength=self.groups)
-        return float(self.rate.mean(axis=0) @ sizes / sizes.sum())
+        return float(by_group.mean(axis=0) @ sizes / sizes.sum())
 
     def distribution(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return (levels (K,), probability (steps, groups, K)): the table written out."""

@@ -102,17 +102,23 @@ class Rates:
             if p.role == "output":
                 levels[p.name] = np.broadcast_to(np.zeros((), np.int64), (samples, T, p.size))
             else:
-                levels[p.name] = sample_population(self.populations[p.name], p, T, int(samples), int(seed))
+                drawn = sample_population(self.populations[p.name], p, T, int(samples), int(seed))
+                if p.role == "input" and network.window > 1:  # sent once, in the first timestep of its window
+                    drawn = drawn * (np.arange(T) == 0)[:, None].astype(drawn.dtype)
+                levels[p.name] = drawn
         return Activity(levels)
 
     def expected_spikes(self, network: Network) -> dict[str, float]:
         """Population → expected spikes of one inference, over all timesteps (a readout: each neuron once)."""
-        return {
-            p.name: float(p.size)
-            if p.role == "output"
-            else self.populations[p.name].mean_rate * p.size * network.timesteps
-            for p in network.populations
-        }
+        out = {}
+        for p in network.populations:
+            if p.role == "output":
+                out[p.name] = float(p.size)
+                continue
+            # Where layers work in windows, an input speaks in the first timestep only.
+            steps = network.updates if p.role == "input" else network.timesteps
+            out[p.name] = self.populations[p.name].mean_packets(p.coding) * p.size * steps
+        return out
 
     def save(self, path: str | Path) -> Path:
         """Write one safe .npz file; see `sfnhw.rates.file`."""

@@ -1,6 +1,7 @@
 """Products of activations: attention, fused or written out."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ _ADVICE = "use query·keyᵀ per head, softmax over the keys, and attention·val
 @register("aten.scaled_dot_product_attention.default")
 def attention(plan: Plan, call: Call) -> Sum:
     """softmax(QKᵀ/√d) V for each head."""
-    if call.plain("attn_mask") is not None or call.plain("is_causal", False) or call.plain("enable_gqa", False):
-        raise UnsupportedError("a mask, or grouped queries", "attention without a mask is supported")
+    if _masks(call.plain("attn_mask")) or call.plain("is_causal", False) or call.plain("enable_gqa", False):
+        raise UnsupportedError("a mask, or grouped queries", "attention of every query to every key is supported")
     if call.plain("dropout_p", 0.0):
         raise UnsupportedError("dropout that stays active", "call .eval()")
     query, key, value = (_named(call.value(name), name, plan) for name in ("query", "key", "value"))
@@ -31,6 +32,13 @@ def attention(plan: Plan, call: Call) -> Sum:
     )
     weights = softmax_over(plan, replace(call, path=f"{path}.softmax", leaf=True), scores, len(scores.shape) - 1)
     return _mix(plan, replace(call, path=f"{path}.mix", leaf=True), weights, value)
+
+
+def _masks(mask: Any) -> bool:
+    """Whether a mask changes anything: a constant one that lets everything through does not."""
+    if not isinstance(mask, np.ndarray):
+        return mask is not None
+    return not (mask.all() if mask.dtype == bool else not mask.any())
 
 
 def _named(value: Spikes | Sum | Pooled, role: str, plan: Plan) -> Spikes | Sum | Pooled:
@@ -119,7 +127,7 @@ def _heads(index: Index, grid: Shape) -> tuple[int, Index]:
     if (
         grid[0] % features
         or index.size != EXAMPLE_SAMPLES * int(np.prod(grid))
-        or len(np.unique(index)) != index.size
+        or np.bincount(index.ravel(), minlength=index.size).max() > 1
         or index.shape[-2] != positions
         or (at.channel != at.channel[..., :1, :]).any()
         or (at.position != at.position[..., :1]).any()

@@ -43,7 +43,10 @@ def matmul(plan: Plan, call: Call) -> Sum:
 
 def _dense(plan: Plan, call: Call, argument: str, weight: Reals, bias: Reals | None) -> Sum:
     cut = pieces(call.any_value(argument), -1)
-    shares = [_share(plan, call, p.value, weight[:, p.entries], None if i else bias) for i, p in enumerate(cut)]
+    shares = [
+        _share(plan, call, p.value, weight[:, p.entries] if len(cut) > 1 else weight, None if i else bias)
+        for i, p in enumerate(cut)
+    ]
     return added(shares)
 
 
@@ -79,8 +82,10 @@ def _each_position(
             f"it sees {len(kept.channel)} of {grid[0]} channels, or a factor for each position",
             "give each part a layer of its own",
         )
-    matrix = np.empty_like(weight)
-    matrix[:, kept.channel] = weight
+    matrix = weight
+    if not np.array_equal(kept.channel, np.arange(grid[0])):
+        matrix = np.empty_like(weight)
+        matrix[:, kept.channel] = weight
     stride, target = (1, 1), (len(weight), *grid[1:])
     if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3 and grid[2] == 1:
         stride, target = (grid[1], 1), (len(weight), 1, 1)  # the first token of each sample, and no other
@@ -91,8 +96,10 @@ def _each_position(
             f"it sees {len(where) // EXAMPLE_SAMPLES} of {positions} positions",
             "take the first token, or all of them, or their mean",
         )
-    shift = matrix @ offset.reshape(grid[0], -1)
+    shift = matrix @ offset.reshape(grid[0], -1) if offset.any() else np.zeros((len(matrix), 1))
+    if (gain != 1).any():
+        matrix = matrix * gain
     total = (bias[:, None] + shift).ravel()
-    term = Conv2d(source.population, "", (matrix * gain)[:, :, None, None], stride=stride)
+    term = Conv2d(source.population, "", matrix[:, :, None, None], stride=stride)
     index = merged(target, kept).reshape(call.shape)
     return Sum((term,), total, target, index, call.layer)

@@ -102,7 +102,9 @@ class Projection(ABC):
             raise NetworkError(field=f"{self.label}.delay", found=delay, expected="0 or 1 timestep")
 
     def _check_finite(self) -> None:
-        if not np.isfinite(self.weight).all():
+        # An array without strides is one number seen many times (`sfnhw.convert.size_of`).
+        weight = self.weight if any(self.weight.strides) else self.weight.flat[:1]
+        if not np.isfinite(weight).all():
             raise NetworkError("NaN or infinite", field=f"{self.label}.weight", expected="finite numbers")
 
     def _check_shape(self, what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:

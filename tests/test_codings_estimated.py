@@ -1,0 +1,59 @@
+"""Every coding through the whole chain: recode, map, record, simulate, price, report."""
+
+import numpy as np
+import pytest
+
+import sfnhw
+from sfnhw.neurons import SFN
+from sfnhw.recode import recode
+from tests.networks import chain
+
+INPUTS = np.random.default_rng(0).integers(0, 40, (3, 6)).astype(float)
+WAYS = {
+    "if": ({"timesteps": 4}, "if, T = 4"),
+    "mtn": ({"thresholds": 4}, "mtn, N = 4"),
+    "mtn 2^k": ({"thresholds": 4, "spacing": "power-of-two"}, "mtn, N = 4"),
+    "polarity": ({"thresholds": 4}, "polarity, N = 4"),
+    "ttfs": ({"timesteps": 4}, "ttfs, T = 4"),
+    "graded": ({"bits": 4, "scaling": "step"}, "graded, 4 bit"),
+}
+
+
+@pytest.mark.parametrize("mode", ["dataflow", "barrier"])
+@pytest.mark.parametrize("name", list(WAYS))
+def test_parts_add_up_and_the_report_names_the_coding(name, mode):
+    options, label = WAYS[name]
+    network = recode(chain([6, 5, 4, 2], SFN.uniform(4), weight=0.05), name.split()[0], **options)
+    chip = sfnhw.load_chip("reference").replace({"execution.mode": mode})
+    run = sfnhw.estimate(network, chip, INPUTS, baselines=())
+    total = run.cost.total
+    for parts in (run.cost.by_layer(), run.cost.by_action(), run.cost.by_core(), run.cost.by_timestep()):
+        assert sum(e.value_aj for e in parts.values()) == total.value_aj
+    report = run.as_json()
+    layers = {row["name"]: row for row in report["layers"]}
+    assert layers["l1"]["coding"] == label
+    packets = run.recording.activity.spikes(network)
+    for layer, row in layers.items():
+        assert row["spikes"] * run.samples == pytest.approx(packets[layer])
+    assert layers["l1"]["spikes"] > 0
+    # The input comes in T times, or once: pixels that are not zero.
+    times = 4 if name == "if" else 1
+    assert packets["l0"] == times * np.count_nonzero(INPUTS)
+    text = " ".join(report["coverage"]["counted"])
+    assert ("at each of the 4 timesteps" in text) == (name == "if")
+    assert ("the input comes in once" in text) == (name == "ttfs")
+    assert name.split()[0] in run.summary()
+
+
+def test_papers_operation_count_takes_a_burst_for_unit_spikes():
+    """polarity: k accumulates a value, none multi-level; mtn and ttfs: one, and multi-level by NeuroBench's rule."""
+    from sfnhw.reports.operation_count import operation_count
+
+    base = chain([6, 5, 4, 2], SFN.uniform(4), weight=0.05)
+    counts = {
+        c: operation_count(sfnhw.estimate(recode(base, c), inputs=INPUTS, baselines=()))
+        for c in ("mtn", "polarity", "ttfs")
+    }
+    assert counts["polarity"].multilevel == 0
+    assert counts["mtn"].multilevel == counts["mtn"].accumulates == counts["ttfs"].accumulates
+    assert counts["polarity"].accumulates > counts["mtn"].accumulates
