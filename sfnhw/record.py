@@ -53,21 +53,7 @@ def record(
     network = fitted(network, inputs)
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
-            raise ActivityError(
-                field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
-            )
-        if len(network.outputs) > 1 or network.outputs[0].positions > 1:
-            shapes = " and ".join(str(p.shape) for p in network.outputs)
-            raise ActivityError(
-                "labels are class indices, but the network does not give one vector of class scores",
-                field="labels",
-                found=f"outputs of shape {shapes}",
-                expected="no labels",
-            )
-        labels = _class_indices(labels, network.outputs[0].size)
+    labels = _checked_labels(network, labels, samples)
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
     outputs = []
     for part in _chunks(network, samples):
@@ -131,8 +117,28 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
     return levels, clipped
 
 
-def _class_indices(labels: NDArray[Any], outputs: int) -> NDArray[np.int64]:
+def check_inputs(network: Network, inputs: Inputs, labels: NDArray[Any] | None = None) -> None:
+    """Raise ActivityError where `record` would, before any long work."""
+    levels, _ = encode_inputs(fitted(network, inputs), inputs)
+    _checked_labels(network, labels, len(next(iter(levels.values()))))
+
+
+def _checked_labels(network: Network, labels: Any, samples: int) -> NDArray[np.int64] | None:
     """Return the labels as int64; raises ActivityError where one is no output's index."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ActivityError(field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers")
+    if len(network.outputs) > 1 or network.outputs[0].positions > 1:
+        shapes = " and ".join(str(p.shape) for p in network.outputs)
+        raise ActivityError(
+            "labels are class indices, but the network does not give one vector of class scores",
+            field="labels",
+            found=f"outputs of shape {shapes}",
+            expected="no labels",
+        )
+    outputs = network.outputs[0].size
     for label in (labels.min(), labels.max()):  # in the labels' own type: an unsigned one must not wrap
         if not 0 <= int(label) < outputs:
             expected = f"class indices from 0 to {outputs - 1}, one for each of the network's outputs"
