@@ -223,7 +223,48 @@ def test_bad_files_say_what_is_wrong(tmp_path):
     broken = json.loads(json.dumps(header))
     del broken["populations"][0]["shape"]
     write(path, broken, tensors)
-    assert "the header is malformed (KeyError: 'shape')" in message()
+    assert "population 'l0'.shape: expected a list of whole numbers" in message()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h: h.update(metadata=None), "metadata: expected an object"),
+        (lambda h: h.update(metadata=[1]), "metadata: found [1], expected an object"),
+        (lambda h: h.update(metadata={"ann_accuracy": 10**400}), "metadata.ann_accuracy: found 1000"),
+        (lambda h: h.update(metadata={"ann_accuracy": "all"}), "metadata.ann_accuracy: found 'all', expected a number from 0 to 1"),
+        (lambda h: h.update(metadata={"a": float("inf")}), "metadata.a: found inf, expected a finite number"),
+        (lambda h: h.update(name=5), "name: found 5, expected a text"),
+        (lambda h: h.update(name="\ud800"), "name: half of a surrogate pair is not a character"),
+        (lambda h: h["populations"][1].update(name=["p"]), "populations[1].name: found ['p'], expected a text"),
+        (lambda h: h["populations"][0].update(shape=[float("inf")]), "population 'l0'.shape: found [inf], expected a list of whole numbers"),
+        (lambda h: h["populations"][0].update(shape=[True]), "population 'l0'.shape: found [True]"),
+        (lambda h: h.update(populations={}), "populations: found {}, expected a list of objects"),
+        (lambda h: h["populations"][0]["coding"].update(signed=2), "population 'l0'.coding.signed: found 2, expected true or false"),
+        (lambda h: h["populations"][0]["coding"].update(signed=1.5), "coding.signed: found 1.5"),
+        (lambda h: h["populations"][0]["coding"].update(bits=True), "coding.bits: found True, expected a whole number"),
+        (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": 10**10}), "coding.thresholds: found 10000000000, expected a whole number up to 1,048,576"),
+        (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": True}), "mtn.thresholds: found True, expected an integer"),
+        (lambda h: h["projections"][0].update(delay="late"), "delay: found 'late', expected 0 or 1 timestep"),
+    ],
+)  # fmt: skip
+def test_values_of_the_wrong_kind_in_a_header_are_one_sentence(tmp_path, change, message):
+    header, tensors = saved(tmp_path)
+    change(header)
+    write(tmp_path / "bad.sfn", header, tensors)
+    with pytest.raises(NetworkError) as error:
+        Network.load(tmp_path / "bad.sfn")
+    assert str(error.value).startswith(f"{tmp_path / 'bad.sfn'}: ")
+    assert message in str(error.value)
+
+
+def test_a_header_that_is_nested_too_deeply_is_one_sentence(tmp_path):
+    header, tensors = saved(tmp_path)
+    text = json.dumps({**header, "metadata": {"a": "DEEP"}})
+    for depth in (100, 100_000):
+        write(tmp_path / "bad.sfn", text.replace('"DEEP"', "[" * depth + "]" * depth), tensors)
+        with pytest.raises(NetworkError, match="the header is nested too deeply"):
+            Network.load(tmp_path / "bad.sfn")
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path):
