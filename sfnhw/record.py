@@ -92,8 +92,8 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
     """(samples, T, neurons) levels of each input population, and how many values were clipped to the coding's range."""
     given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
     names = [p.name for p in network.inputs]
-    if sorted(given) != sorted(names):
-        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
+    if set(given) != set(names):
+        raise ActivityError(field="inputs", found=list(given), expected=f"arrays for {sorted(names)}")
     levels, clipped, counts = {}, 0, set()
     for population in network.inputs:
         values = _checked(population, given[population.name], network.timesteps)
@@ -147,7 +147,10 @@ def _checked_labels(network: Network, labels: Any, samples: int) -> NDArray[np.i
 
 
 def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # a ragged list
+        array = np.empty(0, object)
     in_time = isinstance(population.coding, Events)
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"

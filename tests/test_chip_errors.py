@@ -193,15 +193,15 @@ def test_names_and_paths_that_are_not_there(tmp_path):
         load_chip(tmp_path / "none.yaml")
 
 
-def test_replace_names_the_nearest_field_and_all_there_are():
+def test_replace_names_the_nearest_fields():
     chip = load_chip("reference")
     with pytest.raises(ChipError) as error:
         chip.replace({"noc.colums": 4})
     text = str(error.value)
     assert text.startswith(
-        "replace: no such field of a chip (did you mean 'noc.columns'?), found 'noc.colums', expected "
+        "no such field of a chip (did you mean 'noc.columns'?), found 'noc.colums', expected a field"
     )
-    assert all(name in text for name in chip.fields() if "." in name)
+    assert len(text) < 300
     with pytest.raises(ChipError, match=r"did you mean 'core.synapse_lanes'\?"):
         chip.replace({"synapse_lanes": 4})
     with pytest.raises(ChipError, match="no such field of a chip, found 'energy'"):
@@ -221,3 +221,8 @@ def test_prices_that_are_not_there():
         chip.area_of("rooter")
     with pytest.raises(ChipError, match="found 'prices', expected 'energy', 'static' or 'area'"):
         chip.price_rows("prices")
+
+
+def test_another_node_in_a_derived_file_points_at_its_own_line(message):
+    text = message("base: reference\ntechnology:\n  node_nm: 22\n")
+    assert text.startswith("c.yaml:3:12: energy.axon_lookup.node_nm: a price of another node or supply than the chip's")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfnhw.errors import ActivityError, InputError
+from sfnhw.errors import ActivityError, InputError, SfnhwError
+from sfnhw.estimate import estimate
 from sfnhw.explore import explore
 from sfnhw.explore_rows import append_row, read_rows
 from tests.networks import chain, random_inputs
@@ -159,3 +160,22 @@ def test_signals_end_the_workers_and_finished_points_are_kept(tmp_path, number, 
     assert kept >= 3
     if number != "SIGKILL":
         assert f"sfnhw: interrupted: {kept} of 200 points are kept in {tmp_path / 'grid'}" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": "a"}, "threads: found 'a', expected a whole number"),
+        ({"threads": -3}, "threads: found -3, expected a whole number"),
+        ({"fidelity": 3}, "fidelity: found 3, expected one of packet, analytic"),
+        ({"placer": [1]}, r"placer: found \[1\], expected one of hilbert"),
+        ({"baselines": None}, "baselines: expected a list of names"),
+        ({"baselines": "if"}, "baselines: found 'if', expected a list of names"),
+        ({"inputs": [[1, 2, 3], [4]]}, "inputs of 'l0': found .*expected numbers of shape"),
+        ({"inputs": {"l0": np.zeros((1, 3)), 5: 1}}, "inputs: found .*expected arrays for"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_one_sentence(options, message):
+    given = {"inputs": np.zeros((1, 3)), "baselines": ()} | options
+    with pytest.raises(SfnhwError, match=message):
+        estimate(chain([3, 2]), "reference", **given)

@@ -77,7 +77,11 @@ def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row
         of_row = getattr(row, key, None)
         if of_row is not None and of_row != of_chip:
             message = "a price of another node or supply than the chip's is not mixed in"
-            found.append(Problem((*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}"))
+            found.append(
+                Problem(
+                    (*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}", cause=("technology", key)
+                )
+            )
     found += _follows(row, fields, path)
     if not found and not all(isfinite(number) for number in row.scaled(lambda name: fields[name])):
         found.append(Problem(path, "the price is not finite at this configuration"))

@@ -77,7 +77,7 @@ class Chip(Part):
 
         Raises
         ------
-        ChipError : an unknown field (with the nearest name and all fields there are), or a value that does not fit.
+        ChipError : an unknown field (with the nearest names), or a value that does not fit.
         """
         return replaced(self, changes)
 
