@@ -69,6 +69,9 @@ def read_npz(path: Path, expected: str = INPUTS_FILE) -> dict[str, NDArray[Any]]
         with np.load(path, allow_pickle=False) as body:
             if not isinstance(body, np.lib.npyio.NpzFile):
                 raise ActivityError("a single array, not an .npz file", where=where, expected=expected)
+            twice = [key for key in body.files if body.files.count(key) > 1]
+            if twice:
+                raise ActivityError("an array of this name stands in it twice", where=where, found=twice[0])
             for key in body.files:
                 array = body[key]
                 if isinstance(array, np.ndarray):

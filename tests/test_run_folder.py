@@ -60,3 +60,11 @@ def test_what_a_killed_process_left_is_cleared_and_what_it_moved_is_put_back(run
     run.save(tmp_path / "out")
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
     assert hidden(tmp_path) == [f".out.{os.getppid()}.new"]
+
+
+def test_folders_around_a_file_are_made(tmp_path):
+    chain([3, 2]).save(tmp_path / "a" / "b" / "net.sfn")
+    assert [p.name for p in (tmp_path / "a" / "b").iterdir()] == ["net.sfn"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        chain([3, 2]).save(tmp_path / "file" / "net.sfn")
