@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.mapping.cuts import cut_of
 from sfnhw.mapping.slices import Slice
 from sfnhw.network import Network
 
@@ -80,12 +81,15 @@ def connect(network: Network, slices: tuple[Slice, ...]) -> Connections:
     of: dict[str, list[Slice]] = {}
     for s in slices:
         of.setdefault(s.population, []).append(s)
+    cuts = {name: cut_of(s.block for s in mine) for name, mine in of.items()}
     width, taps = _Pool(), _Pool()
     rows: list[tuple[int, ...]] = []
     for k, p in enumerate(network.projections):
         source, target = network[p.source], network[p.target]
-        for a in of[p.source]:
-            for b in of[p.target]:
+        sources, cut = of[p.source], cuts[p.source]
+        for b in of[p.target]:
+            for place in cut.meeting(p.reach(source, target, b.block)):
+                a = sources[place]
                 fan = p.fan(source, target, a.block, b.block)
                 if fan.any:
                     rows.append((a.index, b.index, k, *width.add(fan.width), *taps.add(fan.taps), fan.positions))

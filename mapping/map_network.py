@@ -27,10 +27,9 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
     InputError : unknown placer; dataflow execution of a network with delays; another one of a network with products.
     """
-    if placer not in PLACERS:
-        raise InputError(
-            field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{nearest(placer, list(PLACERS))}"
-        )
+    if not isinstance(placer, str) or placer not in PLACERS:
+        hint = nearest(str(placer), list(PLACERS))
+        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
     if network.has_delays and chip.execution.mode == "dataflow":
         delayed = next(p for p in network.projections if getattr(p, "delay", 0))
         raise InputError(

@@ -63,71 +63,75 @@ def route(
     def at(terminal: int) -> int:
         return io_router if terminal == cores else terminal
 
-    owner: list[int] = []
-    router: list[int] = []
-    parent: list[int] = []
-    link: list[int] = []
-    core_exit: list[bool] = []
-    io_exit: list[bool] = []
-    roots: list[int] = []
+    forest = _Forest(columns)
     root_first = [0]
     for index, targets in enumerate(destinations):
         groups = [sorted(set(targets))] if multicast else [[t] for t in sorted(set(targets))]
         for group in groups:
-            if not group:
-                continue
-            node_of: dict[int, int] = {}
-
-            def visit(r: int, before: int, through: int, index: int = index, node_of: dict[int, int] = node_of) -> int:
-                if r not in node_of:
-                    node_of[r] = len(router)
-                    owner.append(index)
-                    router.append(r)
-                    parent.append(before)
-                    link.append(through)
-                    core_exit.append(False)
-                    io_exit.append(False)
-                return node_of[r]
-
-            start = at(int(sources[index]))
-            roots.append(visit(start, -1, -1))
-            for terminal in group:
-                node, here = node_of[start], start
-                for direction, there in _xy_path(start, at(terminal), columns):
-                    node = visit(there, node, 4 * here + direction)
-                    here = there
-                if terminal == cores:
-                    io_exit[node] = True
-                else:
-                    core_exit[node] = True
-        root_first.append(len(roots))
-    parents = np.array(parent, np.int32)
+            if group:
+                forest.grow(index, at(int(sources[index])), [(at(t), t == cores) for t in group])
+        root_first.append(len(forest.roots))
+    parents = np.array(forest.parent, np.int32)
     order = np.argsort(parents, kind="stable")
     inner = order[np.searchsorted(parents[order], 0) :]
-    counts = np.bincount(parents[inner], minlength=len(router)) if len(router) else np.zeros(0, np.int64)
+    counts = np.bincount(parents[inner], minlength=len(parents)) if len(parents) else np.zeros(0, np.int64)
     return Routes(
-        np.array(owner, np.int32),
-        np.array(router, np.int32),
+        np.array(forest.owner, np.int32),
+        np.array(forest.router, np.int32),
         parents,
-        np.array(link, np.int32),
+        np.array(forest.link, np.int32),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         inner.astype(np.int32),
-        np.array(core_exit, bool),
-        np.array(io_exit, bool),
+        np.array(forest.core_exit, bool),
+        np.array(forest.io_exit, bool),
         np.array(root_first, np.int64),
-        np.array(roots, np.int32),
+        np.array(forest.roots, np.int32),
     )
 
 
-def _xy_path(start: int, end: int, columns: int) -> list[tuple[int, int]]:
-    """(direction, router) of each hop, x before y."""
-    (x, y), (gx, gy) = (start % columns, start // columns), (end % columns, end // columns)
-    hops = []
-    while (x, y) != (gx, gy):
-        if x != gx:
-            direction = 0 if gx > x else 1
+class _Forest:
+    """Trees as lists, a node at a time."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.owner: list[int] = []
+        self.router: list[int] = []
+        self.parent: list[int] = []
+        self.link: list[int] = []
+        self.core_exit: list[bool] = []
+        self.io_exit: list[bool] = []
+        self.roots: list[int] = []
+
+    def grow(self, owner: int, start: int, ends: list[tuple[int, bool]]) -> None:
+        """Add one tree from router `start` to routers, each with whether its packets leave at the pins or the core."""
+        node_of = {start: self._add(owner, start, -1, -1)}
+        self.roots.append(node_of[start])
+        for end, pins in ends:
+            # Back from the end to where the tree already goes, then forwards: each node is made once.
+            missing, here = [], end
+            while here not in node_of:
+                before, direction = self._before(start, here)
+                missing.append((before, here, 4 * before + direction))
+                here = before
+            for before, here, link in reversed(missing):
+                node_of[here] = self._add(owner, here, node_of[before], link)
+            (self.io_exit if pins else self.core_exit)[node_of[end]] = True
+
+    def _before(self, start: int, here: int) -> tuple[int, int]:
+        """Return the router before `here` on the XY path from `start` (x first, then y), and the direction of the hop."""
+        row, start_row = here // self.columns, start // self.columns
+        if row != start_row:
+            direction = 2 if row > start_row else 3
         else:
-            direction = 2 if gy > y else 3
-        x, y = x + STEP[direction][0], y + STEP[direction][1]
-        hops.append((direction, x + columns * y))
-    return hops
+            direction = 0 if here > start else 1
+        x, y = STEP[direction]
+        return here - x - self.columns * y, direction
+
+    def _add(self, owner: int, router: int, parent: int, link: int) -> int:
+        self.owner.append(owner)
+        self.router.append(router)
+        self.parent.append(parent)
+        self.link.append(link)
+        self.core_exit.append(False)
+        self.io_exit.append(False)
+        return len(self.router) - 1

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
+from sfnhw.mapping.cuts import Cut, cut_of
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, demand, weight_bits
 from sfnhw.network import FUNCTIONS, Block, Network, Population
 from sfnhw.units import ceil_div
@@ -33,30 +34,31 @@ def slice_network(network: Network, chip: Chip) -> tuple[list[Slice], list[Deman
     """
     slices: list[Slice] = []
     demands: list[Demand] = []
-    blocks: dict[str, list[Block]] = {}
+    cuts: dict[str, Cut] = {}
     for population in network.order:
         if population.role == "input":
             chosen, asked = [population.block], [Demand()]
         else:
-            chosen, asked = _cut_population(network, population, blocks, chip)
-        blocks[population.name] = chosen
+            chosen, asked = _cut_population(network, population, cuts, chip)
+        cuts[population.name] = cut_of(chosen)
         for block, ask in zip(chosen, asked, strict=True):
             slices.append(Slice(len(slices), population.name, block, population.block_size(block)))
             demands.append(ask)
-    return slices, _with_delayed_axons(network, slices, demands, blocks, chip)
+    return slices, _with_delayed_axons(network, slices, demands, cuts, chip)
 
 
-def axon_entries(
-    network: Network, population: Population, block: Block, sources: dict[str, list[Block]], chip: Chip
-) -> int:
+def axon_entries(network: Network, population: Population, block: Block, sources: dict[str, Cut], chip: Chip) -> int:
     """Axon-table entries of a block: one for each source slice, or for each source neuron, that reaches it.
 
     Sources that are not cut yet (behind a delayed projection) count nothing here.
     """
     entries = 0
     for p in network.into(population.name):
-        source = network[p.source]
-        for source_block in sources.get(p.source, []):
+        if p.source not in sources:
+            continue
+        source, cut = network[p.source], sources[p.source]
+        for place in cut.meeting(p.reach(source, population, block)):
+            source_block = cut.blocks[place]
             fan = p.fan(source, population, source_block, block)
             if not fan.any:
                 continue
@@ -68,7 +70,7 @@ def axon_entries(
 
 
 def _with_delayed_axons(
-    network: Network, slices: list[Slice], demands: list[Demand], blocks: dict[str, list[Block]], chip: Chip
+    network: Network, slices: list[Slice], demands: list[Demand], cuts: dict[str, Cut], chip: Chip
 ) -> list[Demand]:
     """Recount the axons where a delayed projection comes from a population that was cut later."""
     if not network.has_delays:
@@ -77,7 +79,7 @@ def _with_delayed_axons(
     for s, d in zip(slices, demands, strict=True):
         population = network[s.population]
         if population.role != "input":
-            entries = axon_entries(network, population, s.block, blocks, chip)
+            entries = axon_entries(network, population, s.block, cuts, chip)
             d = Demand(d.neurons, d.weight_bits, d.state_bits, entries, d.registers)
             if not d.fits(capacity(chip)):
                 raise does_not_fit(network, population, s.block, d, chip)
@@ -86,7 +88,7 @@ def _with_delayed_axons(
 
 
 def _cut_population(
-    network: Network, population: Population, blocks: dict[str, list[Block]], chip: Chip
+    network: Network, population: Population, cuts: dict[str, Cut], chip: Chip
 ) -> tuple[list[Block], list[Demand]]:
     limit = capacity(chip)
     best: tuple[tuple[int, int], list[Block], list[Demand]] | None = None
@@ -94,13 +96,13 @@ def _cut_population(
         if best is not None and (parts_c * parts_r, parts_r) >= best[0]:
             continue
         tried = cut(population, parts_c, parts_r)
-        asked = _demands_if_fit(network, population, tried, blocks, chip, limit)
+        asked = _demands_if_fit(network, population, tried, cuts, chip, limit)
         if asked is not None:
             best = ((parts_c * parts_r, parts_r), tried, asked)
     if best is not None:
         return best[1], best[2]
     smallest = Block(0, population.channels if _keeps_channels(population) else 1, 0, 1)
-    ask = demand(network, population, smallest, axon_entries(network, population, smallest, blocks, chip), chip)
+    ask = demand(network, population, smallest, axon_entries(network, population, smallest, cuts, chip), chip)
     raise does_not_fit(network, population, smallest, ask, chip)
 
 
@@ -129,7 +131,7 @@ def _demands_if_fit(
     network: Network,
     population: Population,
     tried: list[Block],
-    blocks: dict[str, list[Block]],
+    cuts: dict[str, Cut],
     chip: Chip,
     limit: Demand,
 ) -> list[Demand] | None:
@@ -139,7 +141,7 @@ def _demands_if_fit(
         # The cheap limits first: axons need the geometry of every source slice.
         if not demand(network, population, block, 0, chip).fits(limit):
             return None
-        asked.append(demand(network, population, block, axon_entries(network, population, block, blocks, chip), chip))
+        asked.append(demand(network, population, block, axon_entries(network, population, block, cuts, chip), chip))
         if not asked[-1].fits(limit):
             return None
     return asked

@@ -55,6 +55,14 @@ def check_output_folder(folder: str | Path) -> Path:
     InputError : it is a file, cannot be written, or holds files but no run.json (it is not ours to replace).
     """
     folder = Path(folder)
+    try:
+        return _checked_folder(folder)
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise InputError(f"cannot be written ({error.strerror or error})", where=Where(folder)) from None
+
+
+def _checked_folder(folder: Path) -> Path:
+    _beside(folder.resolve(), "new").exists()  # raises where the name is too long
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file", where=Where(folder), expected="a folder, new, empty or of an earlier run")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN_JSON).is_file():
@@ -79,9 +87,11 @@ def save_run(run: "Run | RunView", folder: str | Path) -> Path:
     ------
     InputError : see `check_output_folder`; or the disk is full.
     """
-    folder = check_output_folder(folder)
+    _clear_crashes(Path(folder))
+    named = check_output_folder(folder)
+    folder = named.resolve()  # `.` has no name of its own, and a link stays a link
     view = as_view(run)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    beside = _beside(folder, "new")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
@@ -91,7 +101,39 @@ def save_run(run: "Run | RunView", folder: str | Path) -> Path:
         raise InputError(f"cannot be written ({error.strerror or error})", where=Where(folder)) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return folder
+    return named
+
+
+def _beside(folder: Path, what: str) -> Path:
+    """Return the name of what this process puts beside `folder` for a while."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}.{what}")
+
+
+def _clear_crashes(folder: Path) -> None:
+    """Remove what processes that were killed while saving left beside `folder`; put back what they had moved away."""
+    try:
+        folder = folder.resolve()
+        left = [p for p in folder.parent.iterdir() if p.name.startswith(f".{folder.name}.")]
+    except OSError:
+        return
+    for path in left:
+        pid, _, what = path.name.removeprefix(f".{folder.name}.").partition(".")
+        if what not in ("new", "old") or not pid.isdecimal() or _is_alive(int(pid)):
+            continue
+        if what == "old" and not folder.exists():
+            path.rename(folder)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
 
 
 def load_run_json(folder: str | Path) -> dict[str, Any]:
@@ -222,15 +264,21 @@ def _write(view: RunView, folder: Path) -> None:
 
 
 def _swap(new: Path, folder: Path) -> None:
-    """Put `new` in the place of `folder`; at every moment one of the two is whole."""
+    """Put `new` in the place of `folder`; at every moment one of the two is whole.
+
+    A folder that somebody stands in (`-o .`), or that is empty, stays where it is and is filled, run.json last.
+    """
     if not folder.is_dir():
         new.rename(folder)
+        return
+    if folder == Path.cwd() or folder in Path.cwd().parents or not any(folder.iterdir()):
+        _fill(new, folder)
         return
     for entry in folder.iterdir():
         if entry.name not in OWN:
             copy = shutil.copytree if entry.is_dir() else shutil.copy2
             copy(entry, new / entry.name)
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    old = _beside(folder, "old")
     folder.rename(old)
     try:
         new.rename(folder)
@@ -238,3 +286,15 @@ def _swap(new: Path, folder: Path) -> None:
         old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(new: Path, folder: Path) -> None:
+    """Move everything from `new` into `folder`. Until run.json is there it is no run folder."""
+    for name in (RUN_JSON, *sorted(OWN - {RUN_JSON})):
+        there = folder / name
+        if there.is_dir():
+            shutil.rmtree(there)
+        else:
+            there.unlink(missing_ok=True)
+    for entry in sorted(new.iterdir(), key=lambda entry: entry.name == RUN_JSON):
+        entry.rename(folder / entry.name)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import STATIC_TERMS
+from sfnhw.network.population import CHIP_NAME
 from sfnhw.run import Run
 
 Table = Mapping[str, NDArray[Any]]
@@ -23,7 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "network and pins": ("router_flit", "link_flit", "io_bit"),
     "leakage and clock": STATIC_TERMS,
 }
-CHIP_LAYER = "(chip)"
+CHIP_LAYER = CHIP_NAME
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,10 @@ class SfnhwError(Exception):
     exit_code = 2
 
 
+class Interruption(KeyboardInterrupt):
+    """The user's interrupt, with what was kept."""
+
+
 @dataclass(frozen=True)
 class Where:
     """A place in a user's file. Lines and columns count from 1."""

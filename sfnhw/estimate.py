@@ -127,6 +127,8 @@ def estimate(
 
 
 def _check_baselines(baselines: Sequence[str]) -> None:
+    if isinstance(baselines, str) or not isinstance(baselines, Sequence):
+        raise InputError(field="baselines", found=baselines, expected=f"a list of names from {', '.join(BASELINES)}")
     for name in baselines:
         if name not in BASELINES:
             raise InputError(

@@ -7,8 +7,9 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip import Chip, load_chip
-from sfnhw.errors import InputError, SfnhwError, Where
+from sfnhw.errors import InputError, Interruption, SfnhwError, SimulationError
+from sfnhw.explore_rows import Row, append_row, check_explore_folder, read_rows, rewrite_rows
 from sfnhw.files import replace_file, write_text
 from sfnhw.network import Network
+from sfnhw.record import check_inputs
 from sfnhw.reports.explore_table import setting_text
 from sfnhw.reports.explore_table import table_text as table_text
 from sfnhw.reports.pareto import pareto_figure, pareto_front
 from sfnhw.reports.text import shortest_ends
+from sfnhw.workers import workers as worker_processes
 
-ROWS, TABLE, RESULT = "rows.jsonl", "table.csv", "explore.json"
-Row = dict[str, Any]
+TABLE, RESULT = "table.csv", "explore.json"
+MOST_POINTS = 100_000
 Progress = Callable[[str, int, int], None]
 
 
@@ -47,7 +51,8 @@ def explore(
     ----------
     grid : dotted chip field → values, e.g. ``{"noc.columns": [4, 8]}``; texts are read as YAML scalars.
     folder : gets rows.jsonl (a line as each point finishes), table.csv, explore.json, pareto.svg and pareto.png. Points
-        that are already there (same network, inputs, chip and fidelity) are kept, so an interrupted run resumes.
+        that are already there (same network, inputs, chip, fidelity and version of sfnhw) are kept, so an interrupted
+        run goes on.
     workers : processes (default: the machine's cores).
 
     Returns one row a point, in the order of the grid: the fields set, `energy_j`, `energy_low_j`, `energy_high_j` (per
@@ -56,46 +61,76 @@ def explore(
 
     Raises
     ------
-    InputError : an empty grid, an unknown fidelity, or a folder that cannot be written.
+    InputError : an empty grid or one of more than 100,000 points, an unknown fidelity, a folder that cannot be written
+        or is not an exploration's, or no point at all that can be estimated (its reasons are in the table).
+    ActivityError : inputs or labels that do not fit the network.
+    Interruption : on an interrupt: what is finished is kept.
     ChipError : an unknown field, or a value that it cannot take.
     """
     from sfnhw.sim import FIDELITIES
 
     if not grid or not all(len(values) for values in grid.values()):
         raise InputError(field="grid", found=dict(grid), expected="at least one chip field with at least one value")
+    points_asked = prod(len(values) for values in grid.values())
+    if points_asked > MOST_POINTS:
+        raise InputError(field="grid", found=points_asked, expected=f"at most {MOST_POINTS:,} points")
     if fidelity not in FIDELITIES:
         raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
     network = network if isinstance(network, Network) else Network.load(network)
     base = chip if isinstance(chip, Chip) else load_chip(chip)
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     chips = [base.replace(point) for point in points]
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=Where(folder)) from None
+    # Texts were read as YAML; from here on a value is what the chip holds.
+    points = [{name: _plain(c.field(name)) for name in point} for point, c in zip(points, chips, strict=True)]
+    check_inputs(network, inputs, labels)
+    folder = check_explore_folder(Path(folder))
     identity = _identity(network, inputs, labels, fidelity)
     keys = [f"{identity}:{c.fingerprint()}" for c in chips]
-    done = _read_rows(folder / ROWS)
+    done = read_rows(folder)
     todo = [i for i, key in enumerate(keys) if key not in done]
     if progress:
         progress("explore", len(points) - len(todo), len(points))
-    for key, row in _estimates(
-        network, inputs, labels, fidelity, [(keys[i], points[i], chips[i]) for i in todo], workers
-    ):
-        _append_row(folder / ROWS, {"key": key, **row})
-        done[key] = row
-        if progress:
-            progress("explore", sum(k in done for k in keys), len(points))
+    finished = _estimates(network, inputs, labels, fidelity, [(keys[i], points[i], chips[i]) for i in todo], workers)
+    try:
+        for key, row in finished:
+            append_row(folder, {"key": key, **row})
+            done[key] = row
+            if progress:
+                progress("explore", sum(k in done for k in keys), len(points))
+    except KeyboardInterrupt:
+        kept = sum(k in done for k in keys)
+        raise Interruption(
+            f"{kept} of {len(points)} points are kept in {folder}; the same command again goes on from there"
+        ) from None
+    except BrokenProcessPool:
+        raise SimulationError(
+            "a worker process was ended from outside (out of memory?); what is finished is kept",
+            field="workers",
+            expected="fewer workers",
+        ) from None
+    finally:
+        finished.close()
+    rewrite_rows(folder, done)
     rows = [{**points[i], **{k: v for k, v in done[key].items() if k != "key"}} for i, key in enumerate(keys)]
     _mark_front(rows)
     _write_results(folder, rows, list(grid))
+    if all(row["error"] is not None for row in rows):
+        raise InputError(
+            f"none of {len(rows)} points could be estimated ({rows[0]['error']}); all reasons are in {folder / TABLE}",
+            field="grid",
+        )
     return rows
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _identity(network: Network, inputs: NDArray[Any], labels: NDArray[Any] | None, fidelity: str) -> str:
     """Hash of everything but the chip that a row depends on."""
-    digest = hashlib.sha256(fidelity.encode())
+    from sfnhw import __version__
+
+    digest = hashlib.sha256(f"{__version__} {fidelity}".encode())
     for p in network.populations:
         digest.update(json.dumps(p.config(), sort_keys=True).encode())
         for array in (p.scale, p.bias):
@@ -125,16 +160,12 @@ def _estimates(
         yield key, estimate_point(network, inputs, labels, fidelity, chip)
     if count == 1:
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with worker_processes(count) as pool:
         waiting = {
             pool.submit(estimate_point, network, inputs, labels, fidelity, chip, 1): key for key, _, chip in todo[1:]
         }
-        try:
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
 
 
 def estimate_point(
@@ -167,33 +198,6 @@ def estimate_point(
     }
 
 
-def _read_rows(path: Path) -> dict[str, Row]:
-    """Return finished rows by key; a line that was torn by a crash is left out, and estimated again."""
-    rows: dict[str, Row] = {}
-    if not path.is_file():
-        return rows
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get("key"), str) and "error" in row:
-            rows[row["key"]] = row
-    return rows
-
-
-def _append_row(path: Path, row: Row) -> None:
-    """Append one whole line and see it on the disk. A torn line before it is closed first."""
-    with path.open("a+b") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _mark_front(rows: list[Row]) -> None:
     numbers = [i for i, row in enumerate(rows) if row.get("error") is None]
     front = {numbers[k] for k in pareto_front([(rows[i]["latency_s"], rows[i]["energy_j"]) for i in numbers])}
@@ -212,8 +216,13 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / RESULT, json.dumps({"fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n")
     labelled = [{**row, "label": setting_text(row, shortest_ends(fields), fields)} for row in rows]
+    images = ("svg", "png")
+    if all(row["error"] is not None for row in rows):  # nothing to draw, and an earlier figure would be wrong
+        for suffix in images:
+            (folder / f"pareto.{suffix}").unlink(missing_ok=True)
+        return
     figure = pareto_figure(labelled)
-    for suffix in ("svg", "png"):
+    for suffix in images:
 
         def draw(beside: Path, suffix: str = suffix) -> None:
             write_image(figure, beside, suffix)

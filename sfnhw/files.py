@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sfnhw.errors import InputError, Where
@@ -10,19 +11,23 @@ from sfnhw.errors import InputError, Where
 def replace_file(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call `write` on a path beside `path`, then rename over `path`; on any failure nothing is left.
 
+    Folders around it are made where they are missing, as for a run's folder.
+
     Raises
     ------
-    InputError : the folder does not exist or cannot be written.
+    InputError : the folder cannot be made or written.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(beside)
         os.replace(beside, path)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror or error})", where=Where(path)) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return path
 
 

@@ -69,6 +69,9 @@ def read_npz(path: Path, expected: str = INPUTS_FILE) -> dict[str, NDArray[Any]]
         with np.load(path, allow_pickle=False) as body:
             if not isinstance(body, np.lib.npyio.NpzFile):
                 raise ActivityError("a single array, not an .npz file", where=where, expected=expected)
+            twice = [key for key in body.files if body.files.count(key) > 1]
+            if twice:
+                raise ActivityError("an array of this name stands in it twice", where=where, found=twice[0])
             for key in body.files:
                 array = body[key]
                 if isinstance(array, np.ndarray):
@@ -111,6 +114,9 @@ def _checked_labels(labels: NDArray[Any], samples: int, where: Where) -> NDArray
         found = f"{labels.dtype} of shape {labels.shape}"
         expected = f"integers of shape ({samples},), one class index a sample"
         raise ActivityError(where=where, field="labels", found=found, expected=expected)
-    if (labels < 0).any():
-        raise ActivityError(where=where, field="labels", found=int(labels.min()), expected="class indices ≥ 0")
+    for label in (labels.min(), labels.max()):
+        if not 0 <= int(label) < 2**63:
+            raise ActivityError(
+                where=where, field="labels", found=int(label), expected="class indices ≥ 0, below 2**63"
+            )
     return labels.astype(np.int64)

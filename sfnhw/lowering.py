@@ -19,11 +19,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.errors import InputError, NetworkError
 from sfnhw.network import MaxPool, Network, Population, Product, Projection
 from sfnhw.neurons import FireTable, Readout
 from sfnhw.numerics import Numerics
 
 Sharing = Literal["population", "channel"]
+# Accumulator LSBs: beyond every accumulator (48 bits), and small enough that sums stay inside 64 bits.
+FAR_BEYOND = 2**60
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,12 @@ class Lowered:
 
 
 def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "population") -> Lowered:
-    """Fold scales into integer weights, biases and thresholds (module docstring has the equations)."""
+    """Fold scales into integer weights, biases and thresholds (module docstring has the equations).
+
+    Raises
+    ------
+    NetworkError : weights, scales or thresholds of a population lie so far apart that no integers stand for them.
+    """
     words = {p.name: _words(p, numerics) for p in network.populations}
     lowered: dict[int, LoweredProjection] = {}
     populations = {}
@@ -82,19 +90,53 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
             lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, _ in into})
         elif weighted:
             shared = threshold_sharing == "population" or isinstance(r.coding, Readout)
-            normalised = [
-                p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)
-                for _, p in weighted
-            ]
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # checked below
+                normalised = [
+                    p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)
+                    for _, p in weighted
+                ]
+            _check_span(r, [float(np.abs(w).max(initial=0.0)) for w in normalised])
             alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
             lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
         per_channel = np.broadcast_to(alpha, r.channels)
-        lsb = unit * per_channel
+        with np.errstate(over="ignore", divide="ignore"):  # checked below
+            lsb = unit * per_channel
+            _check_span(r, [*lsb, *(1 / lsb), *(1 / np.atleast_1d(alpha))])
         bias = np.zeros((r.channels, 1)) if r.bias is None else r.bias.reshape(r.channels, -1)
-        table = r.coding.lower(np.array([function_step(r, numerics)]) if r.needs_function_unit else 1 / alpha, numerics)
-        steps = np.rint(bias / lsb[:, None]).astype(np.int64)
+        steps = _bias_steps(r, bias, lsb, numerics)
+        try:
+            table = r.coding.lower(
+                np.array([function_step(r, numerics)]) if r.needs_function_unit else 1 / alpha, numerics
+            )
+        except InputError as error:
+            raise NetworkError(str(error), field=f"population {r.name!r}") from None
         populations[r.name] = LoweredPopulation(table, steps, lsb, *words[r.name])
     return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
+
+
+def _check_span(population: Population, numbers: list[float]) -> None:
+    """Refuse what left the range of floating-point numbers on the way."""
+    if not np.isfinite(numbers).all():
+        raise NetworkError(
+            "its weights, its sources' scales and its own scale lie further apart than floating-point numbers reach",
+            field=f"population {population.name!r}",
+        )
+
+
+def _bias_steps(
+    population: Population, bias: NDArray[np.float64], lsb: NDArray[np.float64], numerics: Numerics
+) -> NDArray[np.int64]:
+    """Biases in accumulator LSBs. One far beyond every accumulator stays so far beyond: recording sees it overflow."""
+    with np.errstate(over="ignore"):
+        steps = np.rint(bias / lsb[:, None])
+    if numerics.overflow == "wrap" and np.abs(steps).max(initial=0.0) >= FAR_BEYOND:
+        raise NetworkError(
+            "a bias is so many accumulator steps that nothing of it is left when the accumulator wraps",
+            field=f"population {population.name!r}.bias",
+            found=float(np.abs(steps).max()),
+            expected=f"below {FAR_BEYOND:g} steps, or overflow: saturate",
+        )
+    return np.clip(steps, -FAR_BEYOND, FAR_BEYOND).astype(np.int64)
 
 
 def function_step(population: Population, numerics: Numerics) -> float:

@@ -47,27 +47,13 @@ def record(
 
     Raises
     ------
-    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, or labels for a
-        network that does not give one vector of class scores.
+    ActivityError : wrong shape, NaN, events out of range, another number of labels than of samples, a label that is
+        not the index of an output, or labels for a network that does not give one vector of class scores.
     """
     network = fitted(network, inputs)
     levels, clipped = encode_inputs(network, inputs)
     samples = len(next(iter(levels.values())))
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
-            raise ActivityError(
-                field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers"
-            )
-        if len(network.outputs) > 1 or network.outputs[0].positions > 1:
-            shapes = " and ".join(str(p.shape) for p in network.outputs)
-            raise ActivityError(
-                "labels are class indices, but the network does not give one vector of class scores",
-                field="labels",
-                found=f"outputs of shape {shapes}",
-                expected="no labels",
-            )
-        labels = labels.astype(np.int64)
+    labels = _checked_labels(network, labels, samples)
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
     outputs = []
     for part in chunks(network, samples):
@@ -107,7 +93,8 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
     levels, clipped = {}, 0
     for name, values in given_inputs(network, inputs).items():
         population = network[name]
-        h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
+        with np.errstate(over="ignore"):  # beyond the largest number is beyond the code's range too: clipped, counted
+            h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
         coded: NDArray[Any] = population.coding.encode(h)
         if not isinstance(population.coding, Events):
             low = -population.coding.max_level if population.coding.signed else 0
@@ -127,8 +114,8 @@ def given_inputs(network: Network, inputs: Inputs) -> dict[str, NDArray[np.float
     """Return input population → (samples, *shape), checked; raises ActivityError as `record` does."""
     given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
     names = [p.name for p in network.inputs]
-    if sorted(given) != sorted(names):
-        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
+    if set(given) != set(names):
+        raise ActivityError(field="inputs", found=list(given), expected=f"arrays for {sorted(names)}")
     checked = {p.name: _checked(p, given[p.name], network.timesteps) for p in network.inputs}
     counts = {len(values) for values in checked.values()}
     if len(counts) != 1:
@@ -136,8 +123,40 @@ def given_inputs(network: Network, inputs: Inputs) -> dict[str, NDArray[np.float
     return checked
 
 
+def check_inputs(network: Network, inputs: Inputs, labels: NDArray[Any] | None = None) -> None:
+    """Raise ActivityError where `record` would, before any long work."""
+    levels, _ = encode_inputs(fitted(network, inputs), inputs)
+    _checked_labels(network, labels, len(next(iter(levels.values()))))
+
+
+def _checked_labels(network: Network, labels: Any, samples: int) -> NDArray[np.int64] | None:
+    """Return the labels as int64; raises ActivityError where one is no output's index."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (samples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ActivityError(field="labels", found=f"{labels.dtype} {labels.shape}", expected=f"({samples},) integers")
+    if len(network.outputs) > 1 or network.outputs[0].positions > 1:
+        shapes = " and ".join(str(p.shape) for p in network.outputs)
+        raise ActivityError(
+            "labels are class indices, but the network does not give one vector of class scores",
+            field="labels",
+            found=f"outputs of shape {shapes}",
+            expected="no labels",
+        )
+    outputs = network.outputs[0].size
+    for label in (labels.min(), labels.max()):  # in the labels' own type: an unsigned one must not wrap
+        if not 0 <= int(label) < outputs:
+            expected = f"class indices from 0 to {outputs - 1}, one for each of the network's outputs"
+            raise ActivityError(field="labels", found=int(label), expected=expected)
+    return labels.astype(np.int64)
+
+
 def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # a ragged list
+        array = np.empty(0, object)
     in_time = isinstance(population.coding, Events)
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"

@@ -10,7 +10,7 @@ BITS_PER_KIB = 8 * 1024
 
 
 def attojoules(picojoules: float) -> int:
-    """Convert a price in pJ to integer aJ (rounded to the nearest; a price below 0.5 aJ would vanish)."""
+    """Convert a price in pJ to integer aJ (rounded to the nearest; a chip with a price that this makes 0 is refused)."""
     return round(picojoules * ATTOJOULES_PER_PICOJOULE)
 
 

@@ -111,7 +111,7 @@ def parse_scalar(text: str) -> Any:
         return text[0] in "tT"
     if _INTEGER.fullmatch(text) and len(text) < 100:
         return int(text)
-    if _BASED.fullmatch(text):
+    if _BASED.fullmatch(text) and len(text) < 100:
         return int(text, 0)
     if _FLOAT.fullmatch(text):
         return float(text)

@@ -70,12 +70,24 @@ def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
     )
 
 
-def _injection(tables: Tables) -> Reals:
-    """(slices,) cycles that one packet takes the injection port, all copies of a unicast included."""
-    s, f = tables.slices, tables.fabric
-    pins = np.maximum(s.flits, -(-s.flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-    copies = np.diff(tables.nodes.root_first)
-    return np.where(s.is_input, pins, s.flits) * copies.astype(float)
+def _over_pins(tables: Tables, flits: Ints) -> Reals:
+    """Cycles that packets of so many flits take over the pins, each way."""
+    f = tables.fabric
+    return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
+
+
+def _injection(tables: Tables, flits: Ints) -> Reals:
+    """(slices,) cycles that one packet of so many flits takes the injection port, all copies of a unicast included."""
+    return np.where(tables.slices.is_input, _over_pins(tables, flits), flits) * np.diff(tables.nodes.root_first)
+
+
+def _out_of_pins(tables: Tables, packets: Reals, control: Ints) -> Reals:
+    """(samples,) cycles in which packets (slices, samples), end markers and ready tokens leave over the pins."""
+    s, n = tables.slices, tables.nodes
+    leaving = np.flatnonzero(n.io_exit)
+    owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
+    own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
+    return own @ packets[owner] + float((control[owner] * _over_pins(tables, np.ones_like(owner))).sum())
 
 
 def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
@@ -99,7 +111,9 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
     for node in inner:
         owner = n.owner[node]
         load[s.depth[owner], n.link[node]] += packets[owner] * hold[owner]
-    emission = np.maximum(walk[:, None], packets * _injection(tables)[:, None])
+    emission = np.maximum(walk[:, None], packets * _injection(tables, s.flits)[:, None])
+    out = _out_of_pins(tables, packets, np.zeros_like(s.flits))
+    emission[s.is_output] = np.maximum(emission[s.is_output], out)
     for node in inner:
         owner = n.owner[node]
         emission[owner] = np.maximum(emission[owner], load[s.depth[owner], n.link[node]])
@@ -107,13 +121,18 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
 
 
 def _ways(tables: Tables) -> tuple[Reals, Reals]:
-    """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice."""
+    """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
+
+    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out.
+    """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
+    entry = np.where(s.is_input, _over_pins(tables, s.flits) - s.flits, 0.0)
+    leave = 0.0 if f.barrier else float(_over_pins(tables, np.ones(1, np.int64))[0] - 1)
     hops = np.zeros(len(n.owner), np.int64)
     for node in range(len(n.owner)):  # parents come before children
         hops[n.children[n.child_first[node] : n.child_first[node + 1]]] = hops[node] + 1
     alone = (
-        0.0
+        entry[n.owner]
         + (hops + 1) * f.router_cycles
         + hops * f.link_cycles
         + f.injection_cycles
@@ -125,7 +144,7 @@ def _ways(tables: Tables) -> tuple[Reals, Reals]:
     way = np.zeros(len(r.source))
     for node in range(n.packet_nodes):
         if n.core_exit[node] or n.io_exit[node]:
-            tree[n.owner[node]] = max(tree[n.owner[node]], alone[node])
+            tree[n.owner[node]] = max(tree[n.owner[node]], alone[node] + leave * n.io_exit[node])
         way[n.rows[n.row_first[node] : n.row_first[node + 1]]] = alone[node]
     return tree, way
 
@@ -200,15 +219,17 @@ def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     busy = np.zeros((f.cores + 1, 4))
     link = np.zeros(4 * f.routers)
-    ports = _injection(tables)
+    ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
+    token = np.where(s.is_input, 0, np.diff(n.ready_root_first))
     for t, w in enumerate(works):
         samples = w.packets.shape[1] * (t % f.window < s.frames)
         control = 0 * samples if f.barrier else samples
+        ends = t % f.window == s.frames - 1
         looked_up = w.packets.sum(axis=1)[r.source] + control[r.source]
         np.add.at(busy[:, 0], s.terminal[r.target], f.axon_cycles * looked_up)
         np.add.at(busy[:, 1], s.terminal[r.target], w.service.sum(axis=1))
         np.add.at(busy[:, 2], s.terminal, w.walk * samples)
-        np.add.at(busy[:, 3], s.terminal, w.packets.sum(axis=1) * ports + control)
+        np.add.at(busy[:, 3], s.terminal, w.packets.sum(axis=1) * ports + control * (marker + ends * token))
         through = np.where(n.link >= 0)[0]
         own = np.where(through < n.packet_nodes, w.packets.sum(axis=1)[n.owner[through]] * s.flits[n.owner[through]], 0)
         np.add.at(link, n.link[through], own + control[n.owner[through]])
@@ -223,7 +244,9 @@ def _interval(tables: Tables, works: list[_Work], start: Reals, end: Reals, fini
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(finish.mean()) / steps * len(works) * f.interval
     busy, link = _busy(tables, works)
-    bound = max(float(busy.max()), float(link.max(initial=0))) / samples
+    control = [(t % f.window < s.frames) * samples for t in range(len(works))]
+    out = sum(float(_out_of_pins(tables, w.packets, c).sum()) for w, c in zip(works, control, strict=True))
+    bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
     for a, c in {(int(a), int(c)) for a, c in zip(r.source, r.target, strict=True)}:
         t0 = len(works) - f.window
         done = start[t0 + s.frames[c] - 1, c] + works[-1].walk[c] + works[-1].tree_delay[a]

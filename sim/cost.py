@@ -1,5 +1,6 @@
 """Joules: what the counts of a result cost, in integer attojoules, so that parts add up to the whole exactly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_NAMES, STATIC_TERMS
+from sfnhw.network.population import CHIP_NAME
 from sfnhw.units import joules
 
 Ints = NDArray[np.int64]
@@ -14,7 +16,6 @@ Ints = NDArray[np.int64]
 TERMS: tuple[str, ...] = (*ACTION_NAMES, *STATIC_TERMS)
 # Where a cost belongs to no layer (idle time of shared hardware) or to no timestep.
 CHIP, NO_TIMESTEP = -1, -1
-CHIP_NAME = "(chip)"
 PINS_NAME = "pins"
 
 
@@ -71,52 +72,62 @@ class Cost:
     @cached_property
     def total(self) -> Energy:
         """Return the sum of all cells."""
-        return self._sum(np.ones(len(self.term), bool))
+        return self._grouped(np.zeros(len(self.term), np.int64), ["total"])["total"]
 
     def by_action(self) -> dict[str, Energy]:
         """Action or static term → energy."""
-        return {name: self._sum(self.term == i) for i, name in enumerate(TERMS)}
+        return self._grouped(self.term, TERMS)
 
     def by_core(self) -> dict[str, Energy]:
         """Core number (as text) or "pins" → energy."""
-        names = [*map(str, range(self.cores)), PINS_NAME]
-        return {name: self._sum(self.core == i) for i, name in enumerate(names)}
+        return self._grouped(self.core, [*map(str, range(self.cores)), PINS_NAME])
 
     def by_layer(self) -> dict[str, Energy]:
-        """Population → energy; what belongs to none is under "(chip)"."""
-        names = [(i, name) for i, name in enumerate(self.populations)] + [(CHIP, CHIP_NAME)]
-        return {name: self._sum(self.population == i) for i, name in names}
+        """Population → energy; what belongs to none is under "(chip)", a name that no population can have."""
+        return self._grouped(self._layer(), [*self.populations, CHIP_NAME])
 
     def by_timestep(self) -> dict[str, Energy]:
         """Timestep (as text) or "static" → energy."""
-        steps = range(int(self.timestep.max(initial=0)) + 1)
-        names = [(t, str(t)) for t in steps] + [(NO_TIMESTEP, "static")]
-        return {name: self._sum(self.timestep == t) for t, name in names}
+        steps = int(self.timestep.max(initial=0)) + 1
+        key = np.where(self.timestep == NO_TIMESTEP, steps, self.timestep)
+        return self._grouped(key, [*map(str, range(steps)), "static"])
 
     def layer_by_action(self) -> dict[str, dict[str, int]]:
         """Population → term → attojoules (non-zero ones)."""
-        out: dict[str, dict[str, int]] = {}
-        for i, name in [*enumerate(self.populations), (CHIP, CHIP_NAME)]:
-            mine = self.population == i
-            sums = {term: exact_sum(self.value_aj[mine & (self.term == k)]) for k, term in enumerate(TERMS)}
-            out[name] = {term: value for term, value in sums.items() if value}
-        return out
+        layers = [*self.populations, CHIP_NAME]
+        sums = exact_sums(self.value_aj, self._layer() * len(TERMS) + self.term, len(layers) * len(TERMS))
+        return {
+            name: {term: v for term, v in zip(TERMS, sums[i * len(TERMS) : (i + 1) * len(TERMS)], strict=True) if v}
+            for i, name in enumerate(layers)
+        }
 
     @property
     def static(self) -> Energy:
         """Leakage and clock."""
-        return self._sum(self.term >= len(ACTION_NAMES))
+        return self._grouped((self.term >= len(ACTION_NAMES)).astype(np.int64), ["events", "static"])["static"]
 
     def core_energy_aj(self) -> list[int]:
         """(cores,) attojoules at each core, its router and the links out of it included."""
         return [e.value_aj for name, e in self.by_core().items() if name != PINS_NAME]
 
-    def _sum(self, chosen: NDArray[np.bool_]) -> Energy:
-        return Energy(*(exact_sum(a[chosen]) for a in (self.value_aj, self.low_aj, self.high_aj)))
+    def _layer(self) -> Ints:
+        """(cells,) index of the population; one beyond the last where a cell belongs to the chip."""
+        return np.where(self.population == CHIP, len(self.populations), self.population)
+
+    def _grouped(self, key: Ints, names: Sequence[str]) -> dict[str, Energy]:
+        """Return for each name the energy of the cells whose key is its place; every cell is looked at once."""
+        sums = [exact_sums(a, key, len(names)) for a in (self.value_aj, self.low_aj, self.high_aj)]
+        return {name: Energy(*three) for name, *three in zip(names, *sums, strict=True)}
 
 
 def exact_sum(values: Ints) -> int:
-    """Sum without overflow: in 64 bits where that is safe (below 4 J), else in Python integers."""
-    if float(np.abs(values.astype(float)).sum()) < 4e18:
-        return int(values.sum())
-    return sum(map(int, values))
+    """Sum of all values without overflow."""
+    return exact_sums(values, np.zeros(len(values), np.int64), 1)[0]
+
+
+def exact_sums(values: Ints, key: Ints, groups: int) -> list[int]:
+    """Sums of the values of each key 0 .. groups − 1: in 64 bits where that is safe (below 4 J), else in Python's."""
+    safe = float(np.abs(values.astype(float)).sum()) < 4e18
+    sums = np.zeros(groups, np.int64 if safe else object)
+    np.add.at(sums, key, values if safe else values.astype(object))
+    return [int(v) for v in sums]

@@ -7,7 +7,8 @@ Time is in integer cycles. Servers (injection, links, ejection, axon look-up, sy
 order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles`), then
-ejection (`ejection_cycles`); alone it takes H·router + (H−1)·link + injection + ejection + flits − 1 cycles. A channel
+ejection (`ejection_cycles`); alone it takes H·router + (H−1)·link + injection + ejection + flits − 1 cycles, and where it
+crosses narrow pins as many more as these take beyond one a flit: it has come, or left, with its last bit. A channel
 takes the next packet after max(flits, hold/V) cycles: an input VC serves one packet at a time through route, VC and
 switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
 
@@ -441,15 +442,17 @@ def run_frames(
                 terminal = router
                 low, high = n.row_first[node], n.row_first[node + 1]
                 hold = ticks
+                over_pins = flits
             else:
                 if not n.io_exit[node]:
                     continue
                 terminal = f.cores
                 low, high = n.io_row_first[node], n.io_row_first[node + 1]
-                hold = max(ticks, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+                over_pins = _over_pins(flits, f)
+                hold = max(ticks, V * over_pins)
             begin = max(ejection_free[terminal], leave * V)
             ejection_free[terminal] = begin + hold
-            arrive = -(-begin // V) + f.ejection_cycles + flits - 1
+            arrive = -(-begin // V) + f.ejection_cycles + over_pins - 1
             if index == READY:
                 for k in range(low, high):
                     e = free
@@ -577,14 +580,23 @@ def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
 
 @nb.njit(nogil=True)
 def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
-    """Take the injection port (or the pins) for one packet; returns the cycle in which it starts."""
+    """Take the injection port (or the pins) for one packet; returns the cycle in which its head goes on.
+
+    Flits go on back to back, the last of them with the packet's last bit: over narrow pins the head waits.
+    """
     cycles = flits
     if terminal == f.cores:
-        cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+        cycles = _over_pins(flits, f)
     start = max(now, injection_free[terminal])
     injection_free[terminal] = start + cycles
     busy[terminal, 3] += cycles
-    return start
+    return start + cycles - flits
+
+
+@nb.njit(nogil=True)
+def _over_pins(flits: int, f: Fabric) -> int:
+    """Cycles that a packet takes over the pins: at least one a flit."""
+    return max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
 
 
 @nb.njit(nogil=True)

@@ -14,6 +14,7 @@ from sfnhw.sim.result import Result
 from sfnhw.units import attojoules
 
 Ints = NDArray[np.int64]
+MOST_AJ = 2**63 - 1
 
 
 def price(result: Result, chip: Chip | None = None) -> Cost:
@@ -26,7 +27,8 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
 
     Raises
     ------
-    SimulationError : the chip differs from the simulated one in more than its prices.
+    SimulationError : the chip differs from the simulated one in more than its prices, or one cell costs more than 64-bit
+        attojoules hold.
     """
     mapping = result.mapping
     chip = chip or mapping.chip
@@ -69,11 +71,10 @@ class _Cells:
 
     def counts(self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints) -> None:
         """Price (rows, T) counts with the chip's row for an action."""
-        p = chip.energy_price(term)
+        prices = astuple(chip.energy_price(term))
         rows, steps = np.nonzero(counts)
-        amount = counts[rows, steps]
-        prices = astuple(p)
-        self._add(term, core[rows], population[rows], steps, [amount * attojoules(v) for v in prices])
+        energies = _energies(f"energy.{term}", counts[rows, steps], prices)
+        self._add(term, core[rows], population[rows], steps, energies)
 
     def energies(self, term: str, core: Ints, population: Ints, energies: list[Ints]) -> None:
         """Add static energies."""
@@ -89,43 +90,60 @@ class _Cells:
         return [np.concatenate(column) for column in self.columns]
 
 
+def _energies(field: str, amounts: Ints, prices_pj: tuple[float, ...]) -> list[Ints]:
+    """Amounts × each price in attojoules; raises SimulationError where a product does not fit 64 bits."""
+    most = int(amounts.max(initial=0))
+    for price_pj in prices_pj:
+        if most * attojoules(price_pj) > MOST_AJ:
+            raise SimulationError(
+                f"{most:,} times {price_pj:g} pJ in one place and timestep is more than 64-bit attojoules hold (9.2 J)",
+                field=field,
+                expected="a lower price, or fewer samples in one run",
+            )
+    return [amounts * attojoules(price_pj) for price_pj in prices_pj]
+
+
 def _static(cells: _Cells, result: Result, chip: Chip) -> None:
-    """Leakage for the time that the inferences take, one at a time; clocks for the cycles in which something moves."""
+    """Leakage for the time that the inferences take, one at a time; clocks for the cycles in which units work.
+
+    A core's clock runs while its synapse lanes or its threshold unit work (axon look-ups go on beside the synapses of the
+    packet before), a router's for each flit that it passes on.
+    """
     mapping, timing = result.mapping, result.timing
     cycles = int(timing.latency.sum())
     cores = np.arange(chip.cores)
     powered = np.isin(cores, mapping.terminals) if chip.execution.gate_idle_cores else np.ones(chip.cores, bool)
-    leak = chip.static_price("core_leakage_uw")
-    # 1 µW for one cycle of f MHz is 1/f pJ.
-    per_cycle = [attojoules(v / chip.clock_mhz) for v in astuple(leak)]
-    _shared(cells, "core_leakage", result, cores[powered], [np.full(powered.sum(), cycles * v) for v in per_cycle])
+
+    def energies(term: str, amounts: Ints) -> list[Ints]:
+        # 1 µW for one cycle of f MHz is 1/f pJ.
+        per_cycle = chip.clock_mhz if term.endswith("_uw") else 1.0
+        prices = tuple(v / per_cycle for v in astuple(chip.static_price(term)))
+        return _energies(f"static.{term}", amounts, prices)
+
+    leaked = np.full(chip.cores, cycles)
+    _shared(cells, "core_leakage", result, cores[powered], energies("core_leakage_uw", leaked[powered]))
     active = np.minimum(timing.busy[:-1, 1] + timing.busy[:-1, 2], cycles)
-    clock = chip.static_price("core_clock_pj")
-    prices = astuple(clock)
-    _shared(cells, "core_clock", result, cores, [active * attojoules(v) for v in prices])
-    leak = chip.static_price("router_leakage_uw")
+    _shared(cells, "core_clock", result, cores, energies("core_clock_pj", active))
     # Routers pass other cores' packets: they are never gated.
-    per_cycle = [attojoules(v / chip.clock_mhz) for v in astuple(leak)]
     nobody = np.full(chip.cores, CHIP)
-    cells.energies("router_leakage", cores, nobody, [np.full(chip.cores, cycles * v) for v in per_cycle])
+    cells.energies("router_leakage", cores, nobody, energies("router_leakage_uw", leaked))
     through = np.zeros(chip.cores, np.int64)
     np.add.at(through, result.tables.nodes.router, result.actions.node_flits.sum(axis=1))
-    clock = chip.static_price("router_clock_pj")
-    prices = astuple(clock)
-    cells.energies("router_clock", cores, nobody, [through * attojoules(v) for v in prices])
+    cells.energies("router_clock", cores, nobody, energies("router_clock_pj", through))
 
 
 def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: list[Ints]) -> None:
     """Book a core's energy on the layers it holds, by neurons, without losing an attojoule; idle cores on the chip."""
     s = result.tables.slices
-    for k, core in enumerate(cores):
-        held = np.flatnonzero(s.terminal == core)
-        if len(held) == 0:
-            cells.energies(term, np.array([core]), np.array([CHIP]), [e[k : k + 1] for e in energies])
-            continue
+    order = np.argsort(s.terminal, kind="stable")
+    first, end = (np.searchsorted(s.terminal[order], cores, side) for side in ("left", "right"))
+    idle = first == end
+    cells.energies(term, cores[idle], np.full(idle.sum(), CHIP), [e[idle] for e in energies])
+    for k in np.flatnonzero(~idle):
+        held = order[first[k] : end[k]]
         upto = np.cumsum(s.neurons[held])
         parts: list[Ints] = []
         for e in energies:
             edges = [int(e[k]) * int(u) // int(upto[-1]) for u in (0, *upto)]
             parts.append(np.array([b - a for a, b in pairwise(edges)], np.int64))
-        cells.energies(term, np.full(len(held), core), s.population[held], parts)
+        cells.energies(term, np.full(len(held), cores[k]), s.population[held], parts)

@@ -32,13 +32,14 @@ def simulate(
 
     Raises
     ------
-    SimulationError : unknown fidelity.
+    SimulationError : unknown fidelity, or a number of threads that is none.
     ActivityError : the activity does not fit the mapping's network.
     """
     if fidelity not in FIDELITIES:
-        raise SimulationError(
-            field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}{nearest(fidelity, FIDELITIES)}"
-        )
+        hint = nearest(str(fidelity), FIDELITIES)
+        raise SimulationError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}{hint}")
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise SimulationError(field="threads", found=threads, expected="a whole number ≥ 1, or None for all cores")
     activity.check(mapping.network)
     tables = build_tables(mapping)
     sent = sent_neurons(mapping, activity)

@@ -268,8 +268,10 @@ class PacketTwin:
             cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
         start = max(now, self.free["inject", terminal])
         self.free["inject", terminal] = start + cycles
-        self.at(start + f.injection_cycles, self.hop, int(root), what, flits, born)
-        return start
+        # The last flit goes with the last bit, and the flits go back to back.
+        head = start + cycles - flits
+        self.at(head + f.injection_cycles, self.hop, int(root), what, flits, born)
+        return head
 
     def channel(self, name, at, hold):
         """Cycle in which a channel lets a packet go that is ready at `at`; `hold` in 1/V cycles."""
@@ -299,8 +301,8 @@ class PacketTwin:
                 else:
                     self.work_off(arrive, k, what)
         if n.io_exit[node] and what != "token":
-            hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-            arrive = self.channel(("eject", f.cores), leave, hold) + f.ejection_cycles + flits - 1
+            bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+            arrive = self.channel(("eject", f.cores), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
             if what is not None:
                 self.latencies.append(arrive - born)
             else:

@@ -149,7 +149,15 @@ def test_a_base_gives_what_a_file_leaves_out(tmp_path):
     (tmp_path / "smaller.yaml").write_text("base: small.yaml\nnoc:\n  rows: 1\ncore:\n  weight_bits: 4\n")
     chip = load_chip(tmp_path / "smaller.yaml")
     assert (chip.name, chip.noc.columns, chip.noc.rows, chip.core.weight_bits) == ("smaller", 2, 1, 4)
-    expected = REFERENCE.replace({"name": "smaller", "noc.columns": 2, "noc.rows": 1, "core.weight_bits": 4})
+    expected = REFERENCE.replace(
+        {
+            "name": "smaller",
+            "description": "based on small.yaml",
+            "noc.columns": 2,
+            "noc.rows": 1,
+            "core.weight_bits": 4,
+        }
+    )
     assert chip == expected
 
 
@@ -232,3 +240,10 @@ def test_loading_a_chip_imports_neither_torch_nor_numba():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_derived_chip_does_not_carry_its_bases_description(tmp_path):
+    (tmp_path / "small.yaml").write_text("base: reference\nnoc: {columns: 4, rows: 4}\n")
+    (tmp_path / "told.yaml").write_text("base: small.yaml\ndescription: four by four\n")
+    assert load_chip(tmp_path / "small.yaml").description == "based on reference"
+    assert load_chip(tmp_path / "told.yaml").description == "four by four"

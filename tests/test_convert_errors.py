@@ -151,3 +151,12 @@ def test_empty_or_shapeless_calibration(rows):
 def test_not_a_module():
     with pytest.raises(ConversionError, match=r"expected a torch\.nn\.Module"):
         convert("model.pt", ROWS)
+
+
+def test_inputs_that_forward_does_not_take_are_told_by_their_shape_alone(capfd):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
+    with pytest.raises(
+        ConversionError, match=r"Sequential fails on inputs of shape \(samples, 5, 8, 8\) \(RuntimeError: "
+    ):
+        convert(module, np.ones((4, 5, 8, 8), np.float32))
+    assert capfd.readouterr() == ("", "")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sfnhw.chip import load_chip
 from sfnhw.errors import ChipError, InputError, MappingError
 from sfnhw.mapping import PLACERS, map_network
-from sfnhw.network import Dense, Network, Population
+from sfnhw.network import Block, Dense, Network, Population
 from sfnhw.neurons import SFN, Graded, Readout
 from tests.naive import core_of_neuron, synapses_of
 from tests.networks import chain, random_network
@@ -163,3 +163,15 @@ def test_axons_by_neuron_are_counted_and_limited():
     assert map_network(network, by_neuron).demands[1].axons == 300
     with pytest.raises(MappingError, match=r"needs 300 axon-table entries .* core.axons gives 200"):
         map_network(network, by_neuron.replace({"core.axons": 200}))
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5), st.data())
+def test_indices_of_a_block_own_their_memory(channels, rows, columns, data):
+    """Channel by channel, row by row; nothing larger stays alive behind them."""
+    population = Population("p", (channels, rows, columns), SFN.uniform(2))
+    c0, r0 = data.draw(st.integers(0, channels - 1)), data.draw(st.integers(0, rows - 1))
+    block = Block(c0, data.draw(st.integers(c0 + 1, channels)), r0, data.draw(st.integers(r0 + 1, rows)))
+    indices = population.indices(block)
+    grid = np.arange(population.size).reshape(channels, rows, columns)
+    assert np.array_equal(indices, grid[block.c0 : block.c1, block.r0 : block.r1].ravel())
+    assert indices.base is None or indices.base.nbytes == indices.nbytes

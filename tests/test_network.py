@@ -12,7 +12,7 @@ from sfnhw.errors import NetworkError
 from sfnhw.network import AveragePool, Block, Conv2d, Dense, MaxPool, Network, Population, Sparse
 from sfnhw.neurons import SFN, Graded, Readout
 from tests.naive import synapses_of
-from tests.networks import chain, random_network
+from tests.networks import chain, random_attention, random_network
 
 IN = Population("in", (2, 4, 4), Graded(8), role="input")
 HIDDEN = Population("hidden", (3, 4, 4), SFN.uniform(4))
@@ -67,6 +67,34 @@ def test_fan_out_equals_a_walk_over_every_synapse(seed, data):
         fan = p.fan(source, target, a, b).per_neuron(source.block_size(a))
         assert fan.tolist() == list(counted.values()), p.label
         assert p.macs(source, target) == len(mine)
+        reach = set(source.indices(p.reach(source, target, b)).tolist())
+        assert {i for i, o in mine if o in inside} <= reach, p.label
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.data())
+def test_no_synapse_of_a_product_comes_from_outside_its_reach(seed, data):
+    network = random_attention(seed)
+    every = synapses_of(network)
+    for k, p in enumerate(network.projections):
+        source, target = network[p.source], network[p.target]
+        c0, r0 = data.draw(st.integers(0, target.channels - 1)), data.draw(st.integers(0, target.rows - 1))
+        b = Block(c0, data.draw(st.integers(c0 + 1, target.channels)), r0, data.draw(st.integers(r0 + 1, target.rows)))
+        inside, reach = (
+            set(q.indices(block).tolist()) for q, block in ((target, b), (source, p.reach(source, target, b)))
+        )
+        assert {i for kk, i, o, _ in every if kk == k and o in inside} <= reach, p.label
+
+
+def test_reach_of_a_kernel_worked_by_hand():
+    """Output rows 2 and 3 with stride 2, padding 1 and 3 rows of kernel read rows 2·2−1 = 3 to 3·2−1+2 = 7.
+
+    Two groups: target channel 2 of 4 is in the second group, which reads source channels 2 and 3 of 4.
+    """
+    source = Population("a", (4, 9, 9), Graded(8), role="input")
+    target = Population("b", (4, 5, 5), SFN.uniform(2))
+    conv = Conv2d("a", "b", np.ones((4, 2, 3, 3)), stride=2, padding=1, groups=2)
+    assert conv.reach(source, target, Block(2, 3, 2, 4)) == Block(2, 4, 3, 8)
 
 
 def test_macs_worked_by_hand():
@@ -105,6 +133,8 @@ def test_cycles_need_a_delay():
         (lambda: small(projections=(Dense("in", "hidden", np.ones((48, 31))), small().projections[1])), "expected shape (48, 32)"),
         (lambda: small(projections=(Conv2d("in", "hidden", np.ones((3, 2, 3, 3))), small().projections[1])), "target: found (3, 4, 4), expected shape (3, 2, 2)"),
         (lambda: Population("p", (0,), SFN.uniform(2)), "expected (features,) or (channels, height, width)"),
+        (lambda: Population("(chip)", (2,), SFN.uniform(2)), "population.name: this name stands for what the chip's layers share"),
+        (lambda: Population(["p"], (2,), SFN.uniform(2)), "population.name: found ['p'], expected a name"),
         (lambda: Population("p", (2,), SFN.uniform(2), scale=np.array([1.0, -1.0])), "expected 2 positive finite numbers"),
         (lambda: Population("p", (2,), SFN.uniform(2, signed=True), function="relu"), "relu needs an unsigned coding"),
         (lambda: Population("p", (2,), Graded(8), role="output"), "an output population is a readout"),
@@ -193,7 +223,48 @@ def test_bad_files_say_what_is_wrong(tmp_path):
     broken = json.loads(json.dumps(header))
     del broken["populations"][0]["shape"]
     write(path, broken, tensors)
-    assert "the header is malformed (KeyError: 'shape')" in message()
+    assert "population 'l0'.shape: expected a list of whole numbers" in message()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h: h.update(metadata=None), "metadata: expected an object"),
+        (lambda h: h.update(metadata=[1]), "metadata: found [1], expected an object"),
+        (lambda h: h.update(metadata={"ann_accuracy": 10**400}), "metadata.ann_accuracy: found 1000"),
+        (lambda h: h.update(metadata={"ann_accuracy": "all"}), "metadata.ann_accuracy: found 'all', expected a number from 0 to 1"),
+        (lambda h: h.update(metadata={"a": float("inf")}), "metadata.a: found inf, expected a finite number"),
+        (lambda h: h.update(name=5), "name: found 5, expected a text"),
+        (lambda h: h.update(name="\ud800"), "name: half of a surrogate pair is not a character"),
+        (lambda h: h["populations"][1].update(name=["p"]), "populations[1].name: found ['p'], expected a text"),
+        (lambda h: h["populations"][0].update(shape=[float("inf")]), "population 'l0'.shape: found [inf], expected a list of whole numbers"),
+        (lambda h: h["populations"][0].update(shape=[True]), "population 'l0'.shape: found [True]"),
+        (lambda h: h.update(populations={}), "populations: found {}, expected a list of objects"),
+        (lambda h: h["populations"][0]["coding"].update(signed=2), "population 'l0'.coding.signed: found 2, expected true or false"),
+        (lambda h: h["populations"][0]["coding"].update(signed=1.5), "coding.signed: found 1.5"),
+        (lambda h: h["populations"][0]["coding"].update(bits=True), "coding.bits: found True, expected a whole number"),
+        (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": 10**10}), "coding.thresholds: found 10000000000, expected a whole number up to 1,048,576"),
+        (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": True}), "mtn.thresholds: found True, expected an integer"),
+        (lambda h: h["projections"][0].update(delay="late"), "delay: found 'late', expected 0 or 1 timestep"),
+    ],
+)  # fmt: skip
+def test_values_of_the_wrong_kind_in_a_header_are_one_sentence(tmp_path, change, message):
+    header, tensors = saved(tmp_path)
+    change(header)
+    write(tmp_path / "bad.sfn", header, tensors)
+    with pytest.raises(NetworkError) as error:
+        Network.load(tmp_path / "bad.sfn")
+    assert str(error.value).startswith(f"{tmp_path / 'bad.sfn'}: ")
+    assert message in str(error.value)
+
+
+def test_a_header_that_is_nested_too_deeply_is_one_sentence(tmp_path):
+    header, tensors = saved(tmp_path)
+    text = json.dumps({**header, "metadata": {"a": "DEEP"}})
+    for depth in (100, 100_000):
+        write(tmp_path / "bad.sfn", text.replace('"DEEP"', "[" * depth + "]" * depth), tensors)
+        with pytest.raises(NetworkError, match="the header is nested too deeply"):
+            Network.load(tmp_path / "bad.sfn")
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path):

@@ -10,6 +10,7 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import price, simulate
+from sfnhw.sim.cost import exact_sums
 from sfnhw.units import attojoules
 from tests.networks import chain, random_activity, random_network
 
@@ -66,3 +67,31 @@ def test_another_configuration_is_refused_but_another_table_is_not():
     result = simulate(map_network(network, REFERENCE), random_activity(network, 1))
     with pytest.raises(SimulationError, match=r"core.synapse_lanes: .*only prices may differ, found 16, expected 8"):
         price(result, REFERENCE.replace({"core.synapse_lanes": 16}))
+
+
+def dear(**rows):
+    """The reference with other prices for some actions: pJ, the same for value, low and high."""
+    data = REFERENCE.model_dump()
+    for action, pj in rows.items():
+        data["energy"][action] |= {"energy_pj": pj, "low_pj": pj, "high_pj": pj}
+    return type(REFERENCE).model_validate(data)
+
+
+def test_a_product_that_does_not_fit_64_bits_is_an_error_that_names_the_row():
+    """2 × 10⁷ × 10⁶ pJ = 20 J in one cell; 2**63 aJ are 9.2 J. At half a million accumulations it is 0.5 J and exact."""
+    network = chain([100, 100, 2])
+    result = simulate(map_network(network, REFERENCE), random_activity(network, 1, samples=50, rate=1.1))
+    assert result.totals()["accumulate"] == 50 * (100 * 100 + 100 * 2)
+    cost = price(result, dear(accumulate=1e6))
+    assert cost.by_action()["accumulate"].value_aj == 50 * (100 * 100 + 100 * 2) * 10**12
+    result.actions.core[:] *= 40  # as if there were 40 times the samples
+    with pytest.raises(SimulationError, match=r"energy.accumulate: 20,000,000 times 1e\+06 pJ in one place"):
+        price(result, dear(accumulate=1e6))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**63 - 1)), max_size=40))
+def test_grouped_sums_are_those_of_whole_numbers_of_any_size(cells):
+    """Also where a sum needs more than 64 bits."""
+    key = np.array([k for k, _ in cells], np.int64)
+    values = np.array([v for _, v in cells], np.int64)
+    assert exact_sums(values, key, 4) == [sum(v for k, v in cells if k == group) for group in range(4)]

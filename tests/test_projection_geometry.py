@@ -45,6 +45,8 @@ def check_geometry(p, source, target, rng):
         a, b = block(source), block(target)
         expected = counts[target.indices(b)][:, source.indices(a)].sum(axis=0)
         assert np.array_equal(p.fan(source, target, a, b).per_neuron(source.block_size(a)), expected)
+        beyond = np.setdiff1d(np.arange(source.size), source.indices(p.reach(source, target, b)))
+        assert not counts[target.indices(b)][:, beyond].any()
 
 
 @settings(max_examples=60, deadline=None)

@@ -355,3 +355,79 @@ def test_bad_labels_say_what_is_wrong():
 def test_clipped_inputs_are_counted():
     got = record(chain([3, 2]), np.array([[0.0, 255.4, 300.0], [-1.0, 0.0, 0.0]]))
     assert got.clipped_inputs == 2  # 255.4 rounds to 255; 300 and −1 are beyond
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (np.array([0, 2]), "2"),
+        (np.array([-1, 0]), "-1"),
+        (np.array([0, 2**64 - 1], np.uint64), "18446744073709551615"),
+    ],
+)
+def test_labels_are_indices_of_outputs(labels, found):
+    with pytest.raises(
+        ActivityError, match=rf"labels: found {found}, expected class indices from 0 to 1, one for each"
+    ):
+        record(chain([3, 2]), np.zeros((2, 3)), labels=labels)
+
+
+@pytest.mark.filterwarnings("error")
+def test_inputs_near_the_largest_number_are_clipped_like_any_other():
+    network = chain([1, 1])
+    small = Network((Population("l0", (1,), Graded(8), 0.001, role="input"), network["l1"]), network.projections)
+    got = record(small, np.array([[1e308], [0.0]]))
+    assert got.activity.levels["l0"].ravel().tolist() == [255, 0]
+    assert got.clipped_inputs == 1
+
+
+def two_layers(weight, coding, bias=0.0, out=1.0):
+    return Network(
+        (
+            Population("x", (1,), Graded(8), role="input"),
+            Population("h", (1,), coding, function="relu"),
+            Population("y", (1,), Readout(), role="output", bias=np.array([bias])),
+        ),
+        (Dense("x", "h", [[weight]]), Dense("h", "y", [[out]])),
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bits", [1, 8, 16])
+@pytest.mark.parametrize("accumulator_bits", [24, 48])
+def test_a_weight_far_above_the_scale_saturates_the_level(bits, accumulator_bits):
+    """One input step is 10³⁰ levels: every input that is not zero gives the largest."""
+    got = record(
+        two_layers(1e30, Graded(bits)), [[0.0], [1.0], [255.0]], numerics=Numerics(accumulator_bits=accumulator_bits)
+    )
+    assert got.activity.levels["h"].ravel().tolist() == [0, 2**bits - 1, 2**bits - 1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_threshold_that_no_accumulator_reaches_is_refused_by_name():
+    with pytest.raises(NetworkError, match=r"population 'h': thresholds: .*the largest is 1e\+300 units of the scale"):
+        record(two_layers(1.0, SFN((1.0, 1e300), (1.0, 2.0))), [[1.0]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bias_far_beyond_the_accumulator_saturates_and_is_counted_or_refused():
+    """10¹⁰ over steps of about 10⁻¹⁴: a readout of 24 bits stands at its largest value, 2**23 − 1 steps."""
+    network = two_layers(1.0, SFN.uniform(4), bias=1e10, out=1e-12)
+    got = record(network, [[1.0]])
+    assert got.activity.levels["y"].ravel().tolist() == [2**23 - 1]
+    assert got.overflows["y"] == 1
+    with pytest.raises(NetworkError, match=r"population 'y'.bias: .*or overflow: saturate"):
+        record(network, [[1.0]], numerics=Numerics(overflow="wrap"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_span_more_than_floats_are_refused_by_name():
+    far = Network(
+        (
+            Population("x", (1,), Graded(8), 1e200, role="input"),
+            Population("y", (1,), Readout(), role="output"),
+        ),
+        (Dense("x", "y", [[1e200]]),),
+    )
+    with pytest.raises(NetworkError, match="population 'y': its weights, its sources' scales and its own scale lie"):
+        record(far, [[1.0]])

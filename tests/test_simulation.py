@@ -163,6 +163,41 @@ def test_latency_of_one_spike_through_the_chip_worked_by_hand():
     assert result.timing.packet_latency_sum == 7 + 12 + 13
 
 
+def test_narrow_pins_hold_a_packet_until_its_last_bit_worked_by_hand():
+    """The chip above with pins of one bit a cycle: a flit of 32 bits takes 32 cycles, the readout's two flits 64.
+
+    x: the packet has its last bit over the pins in cycle 31, the end marker in 63; h's core has them at 38 and 70, the
+    marker is looked up at 71, the walk ends at 72: spike 72, ready token 73, end marker 74, at y's core in 74 + 12 = 86,
+    looked up at 87, walk → 88: readout 88 and 89, token 90, end marker 91.
+    Out: the token of h is at the pins after 2 + 4 cycles, in 79, and takes them for 79 .. 110. The readout is there in
+    88 + 2 + 4 + 1 + 4 = 99, waits until 111, holds them to 174 and has left, one cycle of ejection later, in 175. Its
+    end marker holds them in 175 .. 206 and has left in 207.
+    """
+    network, mapping = lonely(2)
+    narrow = map_network(network, mapping.chip.replace({"io.bits_per_cycle": 1}), placer="sequential")
+    activity = Activity({p.name: np.ones((1, 1, 1), int) for p in network.populations})
+    result = simulate(narrow, activity)
+    assert result.timing.latency.tolist() == [207]
+    assert np.flatnonzero(result.timing.packet_latency).tolist() == [12, 38, 175 - 88]
+
+
+@pytest.mark.parametrize("mode", ["dataflow", "barrier"])
+@pytest.mark.parametrize("bits", [1, 8])
+def test_where_pins_are_all_that_counts_the_closed_form_is_near_the_packets(mode, bits):
+    """100 packets in and 50 readouts of two flits out, each way at 32 / bits cycles a flit."""
+    network = chain([100, 20, 50])
+    activity = Activity({p.name: np.ones((1, 1, p.size), int) for p in network.populations})
+    chip = REFERENCE.replace({"io.bits_per_cycle": bits, "execution.mode": mode, "core.synapse_lanes": 1024})
+    mapping = map_network(network, chip)
+    packet, analytic = (simulate(mapping, activity, fidelity=f).timing for f in ("packet", "analytic"))
+    over_pins = (100 + 50 * 2) * 32 // bits
+    assert packet.latency[0] > over_pins
+    assert analytic.latency[0] == pytest.approx(packet.latency[0], rel=0.05)
+    if mode == "dataflow":
+        assert analytic.interval == pytest.approx(packet.interval, rel=0.1)
+        assert analytic.busy[-1].tolist() == packet.busy[-1].tolist()
+
+
 @pytest.mark.parametrize("hops", [0, 1, 5])
 @pytest.mark.parametrize(
     ("stages", "link", "interface"), [((1, 1, 1, 1), 1, 3), ((2, 1, 3, 1), 2, 3), ((0, 1, 0, 1), 1, 1)]

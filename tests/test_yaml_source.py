@@ -123,3 +123,8 @@ def test_too_large_and_not_text(tmp_path):
         read_yaml(binary)
     with pytest.raises(ChipError, match="cannot be read"):
         read_yaml(tmp_path)
+
+
+def test_a_based_number_of_any_length_is_read_or_left_as_text():
+    assert parse_scalar("0xff") == 255
+    assert parse_scalar("0x" + "f" * 5000) == "0x" + "f" * 5000

@@ -17,7 +17,7 @@ def energy(view: RunView) -> Figure:
         [[sum(table.get(n, {}).get(a, 0.0) for a in actions) for actions in GROUPS.values()] for n in order]
     )
     shown = largest(values.sum(axis=1).tolist())
-    names = ["routers (shared)" if order[i] == CHIP_LAYER else order[i] for i in shown]
+    names = [order[i] for i in shown]
     bars = values[shown]
     rest = np.setdiff1d(np.arange(len(order)), shown)
     if len(rest):

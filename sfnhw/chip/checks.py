@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from sfnhw.actions import ACTION_NAMES
 from sfnhw.chip.fields import flatten
-from sfnhw.chip.prices import AREA_TERMS, Row
+from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
 from sfnhw.chip.validation import Problem
 from sfnhw.errors import nearest
+from sfnhw.units import ATTOJOULES_PER_PICOJOULE, attojoules
 
 if TYPE_CHECKING:
     from sfnhw.chip.chip import Chip
@@ -76,11 +77,29 @@ def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row
         of_row = getattr(row, key, None)
         if of_row is not None and of_row != of_chip:
             message = "a price of another node or supply than the chip's is not mixed in"
-            found.append(Problem((*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}"))
+            found.append(
+                Problem(
+                    (*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}", cause=("technology", key)
+                )
+            )
     found += _follows(row, fields, path)
     if not found and not all(isfinite(number) for number in row.scaled(lambda name: fields[name])):
         found.append(Problem(path, "the price is not finite at this configuration"))
-    return found
+    return found or _vanishing(chip, fields, path, row)
+
+
+def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
+    """Energies are counted in whole attojoules: a price below half of one would silently cost nothing."""
+    if isinstance(row, AreaRow):
+        return []
+    # 1 µW for one cycle of f MHz is 1/f pJ.
+    cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
+    for number in row.scaled(lambda name: fields[name]):
+        if number > 0 and attojoules(number / cycles) == 0:
+            least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
+            message = "rounds to nothing, since energies are counted in whole attojoules"
+            return [Problem(path, message, number, f"0, or more than {least:g} {unit}")]
+    return []
 
 
 def _follows(row: Row, fields: dict[str, Any], path: tuple[str, str]) -> list[Problem]:

@@ -37,7 +37,7 @@ class Chip(Part):
     )
     schema_version: int = entry("", "version of this file format", ge=1, le=1)
     technology: Technology = entry("", "node and supply")
-    clock_mhz: float = entry("MHz", "clock of cores and routers", gt=0, le=10_000)
+    clock_mhz: float = entry("MHz", "clock of cores and routers", ge=0.001, le=10_000)
     core: Core = entry("", "one core")
     noc: Noc = entry("", "network-on-chip")
     packet: Packet = entry("", "spike packets")
@@ -77,7 +77,7 @@ class Chip(Part):
 
         Raises
         ------
-        ChipError : an unknown field (with the nearest name and all fields there are), or a value that does not fit.
+        ChipError : an unknown field (with the nearest names), or a value that does not fit.
         """
         return replaced(self, changes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -64,13 +65,16 @@ def lookup(chip: Chip, name: str) -> Any:
 
 
 def unknown_field(name: str, model: type[BaseModel]) -> ChipError:
-    """Return the error for a dotted name that is no field, with the nearest and all that there are."""
-    known = names_of(model)
+    """Return the error for a dotted name that is no field, with the nearest ones."""
+    known = sweepable(model)
     # People type the last part alone: 'columns' is as near to noc.columns as can be.
     ends = [field for field in known if field.endswith(f".{name}")]
     hint = f" (did you mean {ends[0]!r}?)" if len(ends) == 1 else nearest(name, known)
+    near = get_close_matches(name, known, 5, 0.3) or ["core.synapse_lanes", "noc.columns"]
     return ChipError(
-        f"no such field of a chip{hint}", field="replace", found=name, expected="one of " + ", ".join(sweepable(model))
+        f"no such field of a chip{hint}",
+        found=name,
+        expected="a field such as " + ", ".join(near) + " (`sfnhw chips reference` lists them all)",
     )
 
 

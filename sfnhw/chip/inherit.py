@@ -17,10 +17,12 @@ def merge(base: YamlSource, over: YamlSource, default_name: str) -> YamlSource:
 
     A price row that gives a number of its own is a new row: of the base's it keeps the node and the supply, but neither
     the source nor what the price follows, which were the base's number's. A file without a name of its own gets
-    `default_name`, so that a report never calls it by its base's name.
+    `default_name`, and one without a description of its own says what it is based on, so that a report never calls it
+    by its base's name nor by what the base is.
     """
     changes = {key: value for key, value in over.value.items() if key != "base"}
     changes.setdefault("name", default_name)
+    changes.setdefault("description", f"based on {over.value.get('base', 'another chip')}")
     replaced: list[Location] = []
     value = _overlay(base.value, changes, (), replaced)
 

@@ -25,9 +25,13 @@ AREA_TERMS: dict[str, str] = {
 STATIC_UNITS: dict[str, str] = {
     "core_leakage_uw": "leakage of one powered core",
     "router_leakage_uw": "leakage of one powered router",
-    "core_clock_pj": "clock of one core in a cycle in which it works",
+    "core_clock_pj": "clock of one core in a cycle in which its synapse lanes or its threshold unit work",
     "router_clock_pj": "clock of one router in a cycle in which it moves a flit",
 }
+
+# No single action costs more than 1 µJ, no core or router leaks more than 100 W, no component is larger than 1000 mm² (a
+# lithography field is 858): what lies beyond is a slip of units, and would leave the integers that energies are counted in.
+MAX_PJ, MAX_UW, MAX_UM2 = 10**6, 10**8, 10**9
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,9 @@ class Row(Part):
 class EnergyRow(Row):
     """The energy of one action, or of the clock in one active cycle."""
 
-    energy_pj: float = entry("pJ", "best estimate", ge=0)
-    low_pj: float = entry("pJ", "lower bound", ge=0)
-    high_pj: float = entry("pJ", "upper bound", ge=0)
+    energy_pj: float = entry("pJ", "best estimate", ge=0, le=MAX_PJ)
+    low_pj: float = entry("pJ", "lower bound", ge=0, le=MAX_PJ)
+    high_pj: float = entry("pJ", "upper bound", ge=0, le=MAX_PJ)
     node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
     voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
 
@@ -109,9 +113,9 @@ class EnergyRow(Row):
 class LeakageRow(Row):
     """Leakage power of one powered core or router."""
 
-    power_uw: float = entry("uW", "best estimate", ge=0)
-    low_uw: float = entry("uW", "lower bound", ge=0)
-    high_uw: float = entry("uW", "upper bound", ge=0)
+    power_uw: float = entry("uW", "best estimate", ge=0, le=MAX_UW)
+    low_uw: float = entry("uW", "lower bound", ge=0, le=MAX_UW)
+    high_uw: float = entry("uW", "upper bound", ge=0, le=MAX_UW)
     node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
     voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
 
@@ -123,9 +127,9 @@ class LeakageRow(Row):
 class AreaRow(Row):
     """The area of one component."""
 
-    area_um2: float = entry("um2", "best estimate", ge=0)
-    low_um2: float = entry("um2", "lower bound", ge=0)
-    high_um2: float = entry("um2", "upper bound", ge=0)
+    area_um2: float = entry("um2", "best estimate", ge=0, le=MAX_UM2)
+    low_um2: float = entry("um2", "lower bound", ge=0, le=MAX_UM2)
+    high_um2: float = entry("um2", "upper bound", ge=0, le=MAX_UM2)
     node_nm: float = entry("nm", "node that the area holds for; must be the chip's", gt=0)
 
     def bounds(self) -> tuple[float, float, float]:

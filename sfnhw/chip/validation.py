@@ -15,13 +15,14 @@ Locate = Callable[[Location, bool], Where | None]
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: where in the chip, and the parts of its sentence."""
+    """One thing that is wrong: where in the chip, and the parts of its sentence; `cause` is the other end of a conflict."""
 
     path: Location
     message: str = ""
     found: Any = None
     expected: str | None = None
     at_key: bool = False
+    cause: Location | None = None
 
 
 def nowhere(path: Location, key: bool) -> Where | None:
@@ -33,7 +34,7 @@ def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
     """Raise the first problem in the order of the file, saying how many more there are; return if there is none."""
     if not problems:
         return
-    places = [locate(p.path, p.at_key) for p in problems]
+    places = [_place(p, locate) for p in problems]
     order = sorted(range(len(problems)), key=lambda i: _line(places[i]))
     first, where = problems[order[0]], places[order[0]]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -44,6 +45,15 @@ def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
         message += more
     field = dotted(first.path) or None
     raise ChipError(message, where=where, field=field, found=first.found, expected=expected)
+
+
+def _place(problem: Problem, locate: Locate) -> Where | None:
+    """Return where the problem is; of a conflict between a file and its base, the end in the file itself."""
+    where, top = locate(problem.path, problem.at_key), locate((), False)
+    cause = locate(problem.cause, False) if problem.cause else None
+    if where and top and cause and where.file != top.file == cause.file:
+        return cause
+    return where
 
 
 def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

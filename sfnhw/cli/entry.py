@@ -1,21 +1,44 @@
 """The door of the command line: exit codes, and errors as one line."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from sfnhw.cli.group import sfnhw
 from sfnhw.errors import SfnhwError
 
-USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # 128 + the signal's number for the last two, as shells report it
+# 128 + the signal's number for all but the first, as shells report it.
+USAGE, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 130, 141, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 (bad input), 130 (interrupted) or 141 (reader went away)."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the command line and return its exit code.
+
+    0, 2 (bad input), 130 (interrupted), 141 (the reader of its output went away) or 143 (terminated).
+    """
+    if arguments is not None:
+        return _run(list(arguments))
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _run(sys.argv[1:])
+    finally:
+        # The outcome stands: an interrupt while the interpreter ends would only change the exit code.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: handled as an interrupt, with an exit code of its own."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+def _run(given: list[str]) -> int:
     try:
         with sfnhw.make_context("sfnhw", given) as context:
             sfnhw.invoke(context)
@@ -27,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, error.exit_code)
     except click.ClickException as error:
         return _fail(error.format_message(), USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        print("sfnhw: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stop:
+        print("sfnhw: interrupted" + (f": {stop}" if str(stop) else ""), file=sys.stderr)
+        return TERMINATED if isinstance(stop.__context__ or stop, _Terminated) else INTERRUPTED
     except BrokenPipeError:
         # The interpreter flushes stdout at exit and would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,7 @@ from sfnhw.errors import InputError
     multiple=True,
     required=True,
     metavar="FIELD=V1,V2,..",
-    help="Values of a chip field, e.g. noc.columns=4,8; may be given several times, all combinations are estimated.",
+    help="Values of a chip field, e.g. noc.columns=4,8; may be given several times, all combinations are estimated. A list stands in brackets: io.router=[0,0],[7,7].",
 )
 @folder_option()
 @fidelity_option

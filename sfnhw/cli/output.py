@@ -51,15 +51,19 @@ def check_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
 
     Raises
     ------
-    InputError : a folder of that name, no such folder around it, another suffix, or no permission to write.
+    InputError : a folder of that name, another suffix, a name that is too long, or no permission to write.
     """
     where = Where(path)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror or error})", where=where) from None
     if path.is_dir():
         raise InputError("is a folder", where=where, expected="the name of a file")
     if suffixes and path.suffix not in suffixes:
         raise InputError(field="output", found=path.name, expected=f"a name that ends in {' or '.join(suffixes)}")
-    if not path.parent.is_dir():
-        raise InputError("its folder does not exist", where=where)
     _check_writable(path.parent, where)
 
 

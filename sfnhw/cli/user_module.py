@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from sfnhw.cli.output import say
 from sfnhw.errors import ConversionError, Where, nearest
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def split_spec(spec: str) -> tuple[Path, str]:
 
 
 def load_user_module(spec: str, weights: Path | None = None) -> "torch.nn.Module":
-    """Run the user's file, call the function, load the weights, and return the module in eval mode.
+    """Run the user's file, call the function, load the weights, and return the module in eval mode, saying so where it was not.
 
     Raises
     ------
@@ -53,6 +54,8 @@ def load_user_module(spec: str, weights: Path | None = None) -> "torch.nn.Module
         )
     if weights is not None:
         _load_weights(module, weights)
+    if module.training:
+        say(f"{path}: {name}() returned a module in training mode; it is converted in eval mode")
     return module.eval()
 
 

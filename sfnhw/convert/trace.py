@@ -1,6 +1,9 @@
 """From a torch module to a plan: torch.export, then one builder for each operation."""
 
+import logging
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,16 +77,37 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = Fal
 def _export(module: torch.nn.Module, shape: Shape) -> Any:
     like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(1))
     example = torch.rand((EXAMPLE_SAMPLES, *shape), dtype=like.dtype, device=like.device)
+    sizes = ", ".join(map(str, shape))
     try:
         with torch.no_grad():
+            module(example)
+    except Exception as error:  # the user's own code, or a layer that meets a shape it does not take
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConversionError(
+            f"{type(module).__name__} fails on inputs of shape (samples, {sizes}) ({type(error).__name__}: {reason[0]});"
+            " the calibration inputs must have the shape that forward takes"
+        ) from error
+    try:
+        with torch.no_grad(), _quiet():
             return torch.export.export(module, (example,))
     except Exception as error:  # torch.export raises many kinds
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        sizes = ", ".join(map(str, shape))
         raise ConversionError(
             f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
             f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging the graph and the stack of an error that is raised all the same."""
+    logger = logging.getLogger("torch")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class _Walk:

@@ -1,5 +1,6 @@
 """A block: the part of a population that one slice holds, and the fan-out between two blocks."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +57,13 @@ class Fan(NamedTuple):
         return (w * t) * np.ones(neurons, np.int64)
 
 
+NOTHING = Block(0, 0, 0, 0)
+
+
+@lru_cache(maxsize=1024)
 def one(value: int) -> NDArray[np.int64]:
-    """Return a length-1 array."""
-    return np.array([value], np.int64)
+    """Return a length-1 array, read-only."""
+    return _shared(np.array([value], np.int64))
 
 
 def overlap(a0: int, a1: int, b0: int, b1: int) -> NDArray[np.int64]:
@@ -79,3 +84,42 @@ def taps_1d(
     read = (o[:, None] * stride - padding + k[None, :] * dilation).ravel()
     read = read[(read >= inputs[0]) & (read < inputs[1])] - inputs[0]
     return np.bincount(read, minlength=inputs[1] - inputs[0]).astype(np.int64)
+
+
+class Axis(NamedTuple):
+    """One axis of a window operation between two ranges of positions; arguments as of `taps_1d`."""
+
+    inputs: tuple[int, int]
+    outputs: tuple[int, int]
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+    def moved(self) -> "Axis":
+        """Return the same taps with outputs from 0: pairs of slices that lie alike to each other are equal then."""
+        first = self.outputs[0]
+        (a, b), shift = self.inputs, first * self.stride
+        return self._replace(inputs=(a - shift, b - shift), outputs=(0, self.outputs[1] - first))
+
+    def reach(self, size: int) -> tuple[int, int]:
+        """Return the range of input positions, of `size` there are, that any of the outputs can read."""
+        low = self.outputs[0] * self.stride - self.padding
+        high = (self.outputs[1] - 1) * self.stride - self.padding + (self.kernel - 1) * self.dilation + 1
+        return min(max(low, 0), size), min(max(high, 0), size)
+
+
+def taps_2d(down: Axis, across: Axis) -> NDArray[np.int64]:
+    """(rows·columns,) how many (output, kernel tap) pairs read each input position; read-only."""
+    return _taps_2d(down.moved(), across)
+
+
+# Most pairs of slices lie to each other as some other pair does.
+@lru_cache(maxsize=64)
+def _taps_2d(down: Axis, across: Axis) -> NDArray[np.int64]:
+    return _shared(np.outer(taps_1d(*down), taps_1d(*across)).ravel())
+
+
+def _shared(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    array.flags.writeable = False
+    return array

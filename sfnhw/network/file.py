@@ -6,13 +6,14 @@ and ``projections`` (each as its `config()`). Tensors are named ``population/<i>
 """
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.errors import NetworkError, Where, nearest
+from sfnhw.errors import InputError, NetworkError, Where, nearest
 from sfnhw.files import replace_file
 from sfnhw.network.network import Network
 from sfnhw.network.population import Population
@@ -20,6 +21,7 @@ from sfnhw.network.projections import PROJECTIONS, Projection
 from sfnhw.neurons import coding_from_config
 
 FORMAT, VERSION = "sfnhw.network", 1
+MOST_DEPTH, MOST_NEURONS = 50, 2**40
 
 
 def save_network(network: Network, path: str | Path) -> Path:
@@ -74,7 +76,11 @@ def load_network(path: str | Path) -> Network:
         return _build(_header(metadata), tensors)
     except NetworkError as error:
         raise NetworkError(str(error), where=Where(path)) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except InputError as error:
+        raise NetworkError(str(error), where=Where(path)) from None
+    except MemoryError:
+        raise NetworkError("it describes more than this machine's memory holds", where=Where(path)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise NetworkError(f"the header is malformed ({type(error).__name__}: {error})", where=Where(path)) from None
 
 
@@ -85,7 +91,9 @@ def _header(metadata: dict[str, str]) -> dict[str, Any]:
         )
     try:
         header = json.loads(metadata["sfnhw"])
-    except json.JSONDecodeError as error:
+    except RecursionError:
+        raise NetworkError("the header is nested too deeply") from None
+    except ValueError as error:
         raise NetworkError(f"the header is not JSON ({error})") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise NetworkError(
@@ -93,7 +101,42 @@ def _header(metadata: dict[str, str]) -> dict[str, Any]:
         )
     if header.get("version") != VERSION:
         raise NetworkError("unknown version", field="version", found=header.get("version"), expected=str(VERSION))
+    _check_header(header)
     return header
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    """Raise NetworkError where the header's values are not of their kind, or are no text that can be written again."""
+    for key, kind, what in (("name", str, "a text"), ("metadata", dict, "an object")):
+        if not isinstance(header.get(key), kind):
+            raise NetworkError(field=key, found=header.get(key), expected=what)
+    for key in ("populations", "projections"):
+        if not isinstance(header.get(key), list) or not all(isinstance(item, dict) for item in header[key]):
+            raise NetworkError(field=key, found=header.get(key), expected="a list of objects")
+    for i, config in enumerate(header["populations"]):
+        shape, name = config.get("shape"), config.get("name")
+        if not isinstance(name, str):
+            raise NetworkError(field=f"populations[{i}].name", found=name, expected="a text")
+        if not isinstance(shape, list) or not all(type(n) is int and 0 < n <= MOST_NEURONS for n in shape):
+            raise NetworkError(field=f"population {name!r}.shape", found=shape, expected="a list of whole numbers ≥ 1")
+    accuracy = header["metadata"].get("ann_accuracy")
+    if accuracy is not None and (type(accuracy) not in (int, float) or not 0 <= accuracy <= 1):
+        raise NetworkError(field="metadata.ann_accuracy", found=accuracy, expected="a number from 0 to 1, or null")
+    _check_values(header, "header", 0)
+
+
+def _check_values(value: Any, where: str, depth: int) -> None:
+    """Text without halves of surrogate pairs, finite numbers, no deep nesting: what JSON and UTF-8 hold again."""
+    if depth > MOST_DEPTH:
+        raise NetworkError("the header is nested too deeply", expected=f"at most {MOST_DEPTH} levels")
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise NetworkError("half of a surrogate pair is not a character", field=where, found=value)
+    if isinstance(value, float) and not isfinite(value):
+        raise NetworkError(field=where, found=value, expected="a finite number")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        _check_values(key, where, depth)
+        _check_values(item, f"{where}.{key}" if where != "header" else str(key), depth + 1)
 
 
 def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Network:

@@ -11,6 +11,9 @@ from sfnhw.network.block import Block
 from sfnhw.network.functions import FUNCTIONS
 from sfnhw.neurons import Coding, Events, Graded, Readout
 
+# What stands for the chip itself wherever costs are listed by population; no population may be called so.
+CHIP_NAME = "(chip)"
+
 
 @dataclass(frozen=True, eq=False)
 class Population:
@@ -46,8 +49,15 @@ class Population:
 
     def __post_init__(self) -> None:
         where = f"population {self.name!r}"
-        if not self.name or not isinstance(self.name, str):
+        if not isinstance(self.name, str) or not self.name:
             raise NetworkError(field="population.name", found=self.name, expected="a name")
+        if self.name == CHIP_NAME:
+            raise NetworkError(
+                "this name stands for what the chip's layers share",
+                field="population.name",
+                found=self.name,
+                expected="another name",
+            )
         shape = tuple(int(n) for n in self.shape)
         if len(shape) not in (1, 3) or min(shape) < 1:
             raise NetworkError(
@@ -146,8 +156,10 @@ class Population:
 
     def indices(self, block: Block) -> NDArray[np.int64]:
         """(block size,) global neuron indices of a block, channel-major."""
-        grid = np.arange(self.size).reshape(self.channels, self.rows, self.columns)
-        return grid[block.c0 : block.c1, block.r0 : block.r1].ravel()
+        # Made from the block alone: a slice of a grid over the whole population would keep that grid alive.
+        channels = np.arange(block.c0, block.c1) * self.positions
+        positions = np.arange(block.r0 * self.columns, block.r1 * self.columns)
+        return np.add.outer(channels, positions).ravel()
 
     def config(self) -> dict[str, Any]:
         """Return the JSON form, without the tensors."""

@@ -1,5 +1,6 @@
 """Neuron codings: how a value becomes spikes. A new coding is one file here and one line in `CODINGS`."""
 
+from dataclasses import fields
 from typing import Any
 
 from sfnhw.errors import NetworkError, nearest
@@ -19,6 +20,8 @@ from sfnhw.neurons.ttfs import TTFS
 CODINGS: dict[str, type[Coding]] = {
     c.kind: c for c in (SFN, MTN, IF, LIF, Polarity, TTFS, Graded, Events, Stream, Relay, Readout)
 }
+# Levels or timesteps that a file may ask for; a million is beyond every table.
+MOST = 2**20
 
 __all__ = [
     "CODINGS",
@@ -58,8 +61,23 @@ def coding_from_config(config: Any, field: str = "coding") -> Coding:
         raise NetworkError(
             field=f"{field}.kind", found=kind, expected=f"one of {', '.join(CODINGS)}{nearest(kind, list(CODINGS))}"
         )
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k != "kind"}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k != "kind"}
+    _check_types(CODINGS[kind], values, field)
     try:
-        return CODINGS[kind](**fields)
+        return CODINGS[kind](**values)
     except TypeError as error:
         raise NetworkError(f"cannot read a {kind!r} coding ({error})", field=field) from None
+
+
+def _check_types(cls: type[Coding], given: dict[str, Any], where: str) -> None:
+    """Raise NetworkError where a plain field holds another kind of value: JSON's true is no number, 2 no truth."""
+    words = {bool: "true or false", int: f"a whole number up to {MOST:,}", float: "a number", str: "a text"}
+    for f in fields(cls):  # type: ignore[arg-type]
+        if f.name not in given or f.type not in words:
+            continue
+        value = given[f.name]
+        ok = isinstance(value, f.type) or (f.type is float and isinstance(value, int))
+        if isinstance(value, bool) != (f.type is bool) or not ok or (isinstance(value, int) and abs(value) > MOST):
+            raise NetworkError(field=f"{where}.{f.name}", found=value, expected=words[f.type])
+    if type(given.get("thresholds")) is int and given["thresholds"] > MOST:  # of mtn: a number, or a tuple
+        raise NetworkError(field=f"{where}.thresholds", found=given["thresholds"], expected=words[int])

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.errors import InputError
 from sfnhw.numerics import Numerics
 
 Integers = NDArray[np.int64]
@@ -239,9 +240,22 @@ def registers(boundaries: Reals, lsb_per_unit: Reals, bits: int) -> Integers:
     boundaries (N,) in normalised units → (groups, N) in accumulator LSBs. acc ≥ y·u ⟺ acc ≥ ⌈y·u⌉, so the
     ceiling is exact; where the largest threshold needs more than `bits` bits, the low bits of the comparison are
     dropped: (acc >> s) ≥ register, which is the same as a threshold that is a multiple of 2**s.
+
+    Raises
+    ------
+    InputError : a threshold beyond every accumulator.
     """
     # 1e-9: a boundary that is an integer up to float rounding must not be pushed to the next one.
-    exact = np.ceil(np.outer(lsb_per_unit, boundaries) - 1e-9).astype(np.int64)
+    with np.errstate(over="ignore"):
+        steps = np.ceil(np.outer(lsb_per_unit, boundaries) - 1e-9)
+    if not steps.max() < 2.0**53:
+        raise InputError(
+            "a threshold is so many accumulator steps that no accumulator reaches it",
+            field="thresholds",
+            found=float(steps.max()),
+            expected=f"below {2**53:,} steps; the largest is {float(np.max(boundaries)):g} units of the scale",
+        )
+    exact = steps.astype(np.int64)
     shift = max(0, int(exact.max()).bit_length() - bits)
     if shift:
         # Rounding up may carry into one bit more, and then there is one bit less to keep.

@@ -66,7 +66,8 @@ class Graded(Coding):
 
     def lower(self, lsb_per_unit: Reals, numerics: Numerics) -> FireTable:
         """Fixed-point reciprocal of `lsb_per_unit` in `MULTIPLIER_BITS` bits, one common shift."""
-        reciprocal = 1.0 / lsb_per_unit
+        # Where one LSB is worth more than all levels, any more is the same: the result saturates.
+        reciprocal = np.minimum(1.0 / lsb_per_unit, self.max_level + 1.0)
         shift = max(1, MULTIPLIER_BITS - 1 - int(np.floor(np.log2(reciprocal.max()))))
         # acc·m must stay inside 64 bits in this reference: 48-bit accumulators leave 15.
         multiplier = np.maximum(1, np.rint(reciprocal * 2.0**shift)).astype(np.int64)
@@ -77,5 +78,8 @@ class Graded(Coding):
         """(acc·m + 2**(s−1)) >> s, clipped."""
         assert table.multiplier is not None
         low = -self.max_level if self.signed else 0
+        # Beyond this the level is clipped in any case, and the product stays inside 64 bits.
+        enough = ((self.max_level + 1) << table.shift) // table.multiplier[:, None] + 1
+        membrane = np.clip(membrane, -enough, enough)
         levels = (membrane * table.multiplier[:, None] + (1 << (table.shift - 1))) >> table.shift
         return np.clip(levels, low, self.max_level)

@@ -68,6 +68,10 @@ class Projection(ABC):
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Fan-out of each neuron of `source_block` into `target_block`."""
 
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Return a block of the source outside which no neuron has a synapse in `target_block`: where to look."""
+        return source.block
+
     @abstractmethod
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Weights that a slice with `target_block` must hold: shared ones once."""

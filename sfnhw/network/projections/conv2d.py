@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import NetworkError
-from sfnhw.network.block import Block, Fan, one, taps_1d
+from sfnhw.network.block import NOTHING, Axis, Block, Fan, one, taps_2d
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Projection, Values, Weights, pair, tap
 
@@ -131,13 +131,11 @@ class Conv2d(Projection):
 
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Kernel taps whose output row lies in the block × the block's channels of the neuron's own group."""
-        (sh, sw), (ph, pw), (dh, dw) = self.stride, self.padding, self.dilation
-        kh, kw = self.weight.shape[2:]
-        taps = np.zeros(source_block.rows * source.columns, np.int64)
-        for (y0, y1), columns in self._outputs(source, target_block):
-            down = taps_1d((source_block.r0, source_block.r1), (y0, y1), kh, sh, ph, dh)
-            across = taps_1d((0, source.columns), columns, kw, sw, pw, dw)
-            taps += np.outer(down, across).ravel()
+        inputs = (source_block.r0, source_block.r1)
+        parts = [
+            taps_2d(*self._axes(inputs, rectangle, source)) for rectangle in self._outputs(source, target, target_block)
+        ]
+        taps = parts[0] if len(parts) == 1 else sum(parts, np.zeros(source_block.rows * source.columns, np.int64))
         if self.groups == 1:
             width = one(target_block.channels)
         else:
@@ -152,11 +150,41 @@ class Conv2d(Projection):
         """Output positions × kernel, products with padding included."""
         return int(np.prod(self.output_shape(source)[1:])) * int(self.weight.size)
 
-    def _outputs(self, source: Population, block: Block) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    def _axes(
+        self, inputs: tuple[int, int], outputs: tuple[tuple[int, int], tuple[int, int]], source: Population
+    ) -> tuple[Axis, Axis]:
+        """Rows and columns of the window operation from rows of the source to a rectangle of output positions."""
+        both = zip(
+            (inputs, (0, source.columns)),
+            outputs,
+            self.weight.shape[2:],
+            self.stride,
+            self.padding,
+            self.dilation,
+            strict=True,
+        )
+        down, across = (Axis(*axis) for axis in both)
+        return down, across
+
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Rows under the kernel, channels of the block's groups."""
+        rows = [
+            self._axes((0, source.rows), part, source)[0].reach(source.rows)
+            for part in self._outputs(source, target, target_block)
+        ]
+        if not rows:
+            return NOTHING
+        into, out = source.channels // self.groups, target.channels // self.groups
+        c0, c1 = target_block.c0 // out * into, -(-target_block.c1 // out) * into
+        return Block(c0, c1, min(low for low, _ in rows), max(high for _, high in rows))
+
+    def _outputs(
+        self, source: Population, target: Population, block: Block
+    ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Rectangles (rows, columns) of output positions that a target block holds."""
-        _, rows, columns = self.output_shape(source)
         if self.first_row is None:
-            return [((block.r0, block.r1), (0, columns))]
+            return [((block.r0, block.r1), (0, target.columns))]
+        _, rows, columns = self.output_shape(source)
         # Tokens a .. b of a grid read line by line: the end of a line, whole lines, the start of a line.
         a, b = (min(max(r - self.first_row, 0), rows * columns) for r in (block.r0, block.r1))
         first, last = -(-a // columns), b // columns

@@ -53,6 +53,10 @@ class Elementwise(Projection):
         width = overlap(source_block.c0, source_block.c1, target_block.c0, target_block.c1)
         return Fan(width, np.repeat(rows, source.columns), source_block.rows * source.columns)
 
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Return the same block."""
+        return target_block
+
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """One for each channel."""
         return target_block.channels

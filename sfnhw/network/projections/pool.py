@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import NetworkError
-from sfnhw.network.block import Block, Fan, overlap, taps_1d
+from sfnhw.network.block import Axis, Block, Fan, overlap, taps_2d
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Projection, Values, Weights, pair, tap
 
@@ -78,11 +78,20 @@ class _Pool(Projection):
     def fan(self, source: Population, target: Population, source_block: Block, target_block: Block) -> Fan:
         """Windows that read the position, in the neuron's own channel."""
         assert self.stride is not None
-        (sh, sw), (ph, pw), (kh, kw) = self.stride, self.padding, self.kernel
-        down = taps_1d((source_block.r0, source_block.r1), (target_block.r0, target_block.r1), kh, sh, ph, 1)
-        across = taps_1d((0, source.columns), (0, target.columns), kw, sw, pw, 1)
+        down = self._down((source_block.r0, source_block.r1), target_block)
+        across = Axis((0, source.columns), (0, target.columns), self.kernel[1], self.stride[1], self.padding[1], 1)
         width = overlap(source_block.c0, source_block.c1, target_block.c0, target_block.c1)
-        return Fan(width, np.outer(down, across).ravel(), source_block.rows * source.columns)
+        return Fan(width, taps_2d(down, across), source_block.rows * source.columns)
+
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Rows under the windows, the same channels."""
+        rows = self._down((0, source.rows), target_block).reach(source.rows)
+        return Block(target_block.c0, target_block.c1, *rows)
+
+    def _down(self, inputs: tuple[int, int], target_block: Block) -> Axis:
+        assert self.stride is not None
+        outputs = (target_block.r0, target_block.r1)
+        return Axis(inputs, outputs, self.kernel[0], self.stride[0], self.padding[0], 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,6 +81,18 @@ class _Operand(Projection):
         """Return (target channels,)."""
         return np.asarray(factor)
 
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Channels of the block's heads; rows of its positions, for the left operand."""
+        c0, c1, r0, r1 = target_block
+        if self.form == "scores":
+            size, span = source.channels // self.heads, source.columns
+            rows = (r0 // span, -(-r1 // span)) if self.side == "left" else (0, source.rows)
+            return Block(c0 * size, c1 * size, *rows)
+        if self.side == "right":
+            return Block(c0, c1, 0, source.rows)
+        size = target.channels // self.heads
+        return Block(c0 // size, -(-c1 // size), r0 * target.columns, r1 * target.columns)
+
     def _reaches(
         self, source: Population, target: Population, source_block: Block, target_block: Block
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

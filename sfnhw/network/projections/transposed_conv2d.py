@@ -135,6 +135,16 @@ class TransposedConv2d(Projection):
             width = np.maximum(0, high - low).astype(np.int64)
         return Fan(width, np.outer(down, across).ravel(), source_block.rows * source.columns)
 
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Rows whose kernel lands in the block, channels of the block's groups."""
+        stride, padding = self.stride[0], self.padding[0]
+        span = self.dilation[0] * (self.weight.shape[2] - 1)
+        low = -(-(target_block.r0 + padding - span) // stride)
+        high = (target_block.r1 - 1 + padding) // stride + 1
+        into, out = source.channels // self.groups, self.weight.shape[1]
+        rows = (min(max(edge, 0), source.rows) for edge in (low, high))
+        return Block(target_block.c0 // out * into, -(-target_block.c1 // out) * into, *rows)
+
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the kernels that lead to the block's channels, once for all positions."""
         return target_block.channels * (source.channels // self.groups) * int(np.prod(self.weight.shape[2:]))

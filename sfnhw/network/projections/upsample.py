@@ -69,6 +69,11 @@ class Upsample(Projection):
         width = overlap(source_block.c0, source_block.c1, target_block.c0, target_block.c1)
         return Fan(width, np.repeat(taps, source.columns), source_block.rows * source.columns)
 
+    def reach(self, source: Population, target: Population, target_block: Block) -> Block:
+        """Return the rows that are repeated in the block."""
+        down = self.factor[0]
+        return Block(target_block.c0, target_block.c1, target_block.r0 // down, -(-target_block.r1 // down))
+
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """One for each channel."""
         return target_block.channels
