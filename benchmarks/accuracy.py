@@ -11,13 +11,14 @@ network. Spikes and packets are means for one inference, from the recorded activ
 Calibration and the search for λ see training images only. A coding over T steps that a network refuses has no row; the
 reason stands below the table (and under "refused" in the JSON).
 
-    python benchmarks/accuracy.py [--json] [--quick] [--seed 0]
+    python benchmarks/accuracy.py [--json] [--quick] [--network cnn] [--seed 0]
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,17 @@ QUANTILES = (0.9, 0.999)
 BETA = 0.9  # of lif: what is left of the membrane after a step
 # Of the search for λ: half of the library's, for a table of this size in minutes.
 SEARCH: dict[str, Any] = {"lambda_budget": 12, "search_samples": 256}
+QUICK_SEARCH: dict[str, Any] = {"lambda_budget": 6, "search_samples": 64}
+CALIBRATION, QUICK_CALIBRATION = 512, 128  # training images that conversion sees
+NETWORKS: dict[str, tuple[Callable[..., Any], int]] = {  # how to train each, and epochs of the quick form
+    "cnn": (train_digits_cnn, 6),
+    "vit": (train_digits_vit, 2),
+}
 SFN: dict[str, dict[str, Any]] = {
     "uniform, floor, mean": {"spacing": "uniform", "rounding": "floor", "decode": "mean"},
     "density, nearest, mean": {"spacing": "density", "rounding": "nearest", "decode": "mean"},
     "lloyd-max, nearest, mean": {"spacing": "lloyd-max", "rounding": "nearest", "decode": "mean"},
+    "lloyd-max, theta = max": {"spacing": "lloyd-max", "rounding": "nearest", "decode": "mean", "theta": "max"},
 }
 
 
@@ -79,10 +87,10 @@ class Task:
 
 def settings(quick: bool) -> Iterator[Setting]:
     """Every row of the table, in its order; T ascending within a coding."""
-    counts, steps = ((8, 16), (2, 8)) if quick else (COUNTS, TIMESTEPS)
+    counts, steps, search = ((16,), (8,), QUICK_SEARCH) if quick else (COUNTS, TIMESTEPS, SEARCH)
     for variant, options in SFN.items():
         for N in counts:
-            yield Setting("sfn", variant, options | SEARCH, thresholds=N)
+            yield Setting("sfn", variant, options | search, thresholds=N)
     for variant in ("uniform", "power-of-two"):
         for N in counts:
             yield Setting("mtn", variant, {"spacing": variant}, thresholds=N)
@@ -151,23 +159,31 @@ def lambda_rows(task: Task, quick: bool, progress: Progress) -> list[dict[str, A
     return rows
 
 
-def tasks(quick: bool, seed: int, progress: Progress) -> Iterator[Task]:
-    """Train both networks, one after the other."""
+def tasks(names: Sequence[str], quick: bool, seed: int, progress: Progress) -> Iterator[Task]:
+    """Train the networks, one after the other."""
     import torch
 
     digits = load_digits_split(seed)
-    for name, train, epochs in (("cnn", train_digits_cnn, 8), ("vit", train_digits_vit, 2)):
+    for name in names:
         progress(f"{name}: training")
+        train, epochs = NETWORKS[name]
         module = train(seed, epochs=epochs) if quick else train(seed)
         with torch.no_grad():
             found = module(torch.from_numpy(digits.test_images)).argmax(1).numpy()
-        yield Task(name, module, digits, float(np.mean(found == digits.test_labels)), 128 if quick else 512)
+        accuracy = float(np.mean(found == digits.test_labels))
+        yield Task(name, module, digits, accuracy, QUICK_CALIBRATION if quick else CALIBRATION)
 
 
-def measure(quick: bool = False, seed: int = 0, progress: Progress = lambda text: None) -> dict[str, Any]:
+def measure(
+    names: Sequence[str] = tuple(NETWORKS),
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
     """Everything, as plain values: rows, lambda_table, refused, and the seed of split and training."""
     rows, table, refused = [], [], []
-    for task in tasks(quick, seed, progress):
+    for task in tasks(names, quick, seed, progress):
         found, gone = coding_rows(task, quick, progress)
         rows += found
         refused += gone
@@ -188,7 +204,8 @@ def show(result: dict[str, Any]) -> None:
                 f"{row['packets_per_inference']:>11,.0f}"
             )
         for gone in (r for r in result["refused"] if r["network"] == network):
-            print(f"  {gone['coding']}: refused: {gone['reason']}")
+            text = f"  {gone['coding']}: refused: {gone['reason']}"
+            print(textwrap.fill(text, 80, subsequent_indent="    ", break_on_hyphens=False))
         table = [row for row in result["lambda_table"] if row["network"] == network]
         counts = sorted({row["thresholds"] for row in table})
         for quantile in dict.fromkeys(row["quantile"] for row in table):
@@ -206,6 +223,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, and nothing else")
     parser.add_argument("--quick", action="store_true", help="a few epochs, fewer settings: under a minute, no result")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training (default 0)")
+    parser.add_argument("--network", choices=tuple(NETWORKS), help="only this one (default: both)")
     options = parser.parse_args()
     shown = sys.stderr.isatty()
 
@@ -213,7 +231,8 @@ def main() -> int:
         if shown:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
-    result = measure(options.quick, options.seed, progress)
+    names = (options.network,) if options.network else tuple(NETWORKS)
+    result = measure(names, quick=options.quick, seed=options.seed, progress=progress)
     progress("")
     if options.json:
         print(json.dumps(result))
