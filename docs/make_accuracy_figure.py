@@ -1,4 +1,4 @@
-"""Draw docs/images/accuracy.png from what `python benchmarks/accuracy.py --json` wrote.
+"""Draw docs/images/accuracy.png from what `python benchmarks/accuracy.py --json` wrote, and print its tables.
 
 python docs/make_accuracy_figure.py accuracy.json [more.json]
 """
@@ -31,9 +31,34 @@ def size(row: dict[str, Any]) -> int:
     return int(row["thresholds"] or row["timesteps"])
 
 
+def print_tables(rows: list[dict[str, Any]], table: list[dict[str, Any]]) -> None:
+    """Print the Markdown of docs/accuracy.md: one row a variant, one column a size; then λ × N."""
+    sizes = (2, 4, 8, 16, 32)
+    for network in dict.fromkeys(row["network"] for row in rows):
+        print(f"\n{network}\n\n| coding | " + " | ".join(map(str, sizes)) + " |\n|" + " --- |" * 6)
+        some = [row for row in rows if row["network"] == network]
+        for coding, variant in dict.fromkeys((row["coding"], row["variant"]) for row in some):
+            these = {size(r): r for r in some if (r["coding"], r["variant"]) == (coding, variant)}
+            cells = [cell(these[n]) if n in these else "" for n in (sizes if coding != "graded" else (1,))]
+            print(f"| {coding}, {variant} | " + " | ".join(cells) + " |")
+        lambdas = [row for row in table if row["network"] == network]
+        for quantile in dict.fromkeys(row["quantile"] for row in lambdas):
+            print(f"\nquantile {quantile:g}\n\n| λ | 4 | 8 | 16 | 32 |\n|" + " --- |" * 5)
+            for lam in dict.fromkeys(row["lam"] for row in lambdas):
+                found = [r["accuracy"] for r in lambdas if (r["quantile"], r["lam"]) == (quantile, lam)]
+                print(f"| {lam:g} | " + " | ".join(f"{100 * a:.1f}" for a in found) + " |")
+
+
+def cell(row: dict[str, Any]) -> str:
+    """Accuracy; spikes and packets for one inference."""
+    return f"{100 * row['accuracy']:.1f}; {row['spikes_per_inference']:,.0f}; {row['packets_per_inference']:,.0f}"
+
+
 def main() -> None:
-    """Read and draw."""
-    rows = [row for path in sys.argv[1:] for row in json.loads(Path(path).read_text())["rows"]]
+    """Read, print and draw."""
+    results = [json.loads(Path(path).read_text()) for path in sys.argv[1:]]
+    rows = [row for result in results for row in result["rows"]]
+    print_tables(rows, [row for result in results for row in result["lambda_table"]])
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharex=True)
     for axis, (network, title) in zip(axes, TITLES.items(), strict=True):
         some = [row for row in rows if row["network"] == network]
