@@ -47,8 +47,9 @@ test: lint types ## lint, types and the fast tests
 test-all: lint types ## the same with the slow tests
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
-bench: $(STAMP) ## synaptic operations, packets and flit-hops simulated per second; peak memory
+bench: $(STAMP) ## what is simulated per second, peak memory; a quick look at every coding's accuracy
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.accuracy --quick
 
 docs: $(STAMP) ## check that the pages' links lead somewhere and their Python runs
 	@$(BIN)/python -m pytest -q tests/test_docs.py
