@@ -129,7 +129,7 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
         unit="cores",
         terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
         levers=(
-            f"a mesh of {chip.noc.columns} × {needed}",
+            f"a mesh of {chip.noc.columns} columns × {needed} rows",
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
         ),
     )

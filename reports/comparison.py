@@ -3,6 +3,7 @@
 from typing import Any
 
 from sfnhw.actions import ACTION_INDEX
+from sfnhw.neurons import Stream
 from sfnhw.reports.operation_count import operation_count
 from sfnhw.reports.overhead import levels_of, needed_unit_area
 from sfnhw.reports.ratio import ratio_band
@@ -59,8 +60,10 @@ def _requantises(run: Run) -> bool:
 
 def network_coding(run: Run) -> str:
     """Return the coding of the hidden layers in words, e.g. ``sfn, N = 8, T = 1`` or ``graded, 8 bit``."""
-    hidden = [p.coding for p in run.network.populations if p.role == "hidden"]
-    if not hidden:
+    codings = [p.coding for p in run.network.populations if p.role == "hidden"]
+    streams = [c for c in codings if isinstance(c, Stream)]
+    hidden = [c for c in codings if not isinstance(c, Stream)]
+    if not codings:
         return "no hidden layer"
     kinds = "/".join(dict.fromkeys(c.kind for c in hidden))
     parts = [kinds]
@@ -72,4 +75,6 @@ def network_coding(run: Run) -> str:
         parts.append(f"{widths[0]} bit" if len(widths) == 1 else f"{widths[0]} to {widths[-1]} bit" if widths else "")
     else:
         parts.append(f"T = {run.network.timesteps}")
+    if streams:
+        parts.append(f"stream of {max(c.bits for c in streams)} bit")
     return ", ".join(p for p in parts if p)

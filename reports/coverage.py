@@ -1,5 +1,7 @@
 """What a run's numbers count and what they do not, in sentences that hold for this run."""
 
+from sfnhw.network import Product, Stationary
+from sfnhw.reports.overhead import is_multilevel
 from sfnhw.run import Run
 
 
@@ -41,6 +43,7 @@ def _counted(run: Run) -> list[str]:
         "In cores: axon look-ups, decode-table reads, weight, index and bias reads by the memory word, additions, "
         "partial products and shifts, accumulator reads and writes, neuron updates, threshold reads, compares, "
         "encodes, requantisation, decay of leaky membranes, packet assembly.",
+        *_functions(run),
         "On the network-on-chip: every flit through every router and over every link, of spike packets"
         + (
             "."
@@ -75,6 +78,24 @@ def _counted(run: Run) -> list[str]:
     return out
 
 
+def _functions(run: Run) -> list[str]:
+    """What function units and products of activations do, where the network has them."""
+    network = run.network
+    out = []
+    functions = dict.fromkeys(p.function for p in network.populations if p.needs_function_unit)
+    if functions:
+        out.append(
+            f"In function units ({', '.join(functions)}): one action and its cycles for each value; softmax and layer_norm "
+            "include the pass that finds the maximum, mean or sum."
+        )
+    if any(isinstance(p, Stationary) for p in network.projections):
+        out.append(
+            "Products of activations: the stationary operand is written into weight memory and cleared again in each "
+            "inference; the other streams past it when it is complete."
+        )
+    return out
+
+
 def _not_counted(run: Run) -> list[str]:
     chip = run.chip
     out = []
@@ -95,11 +116,16 @@ def _not_counted(run: Run) -> list[str]:
         "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
         "Wires inside a core, layout, pads, power grid and process variation; prices hold at "
         f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only.",
-        "Overlap of inferences in the static energy: it is booked for one inference at a time, so a busy pipeline that "
-        "shares leakage among several inferences takes less.",
+        "Overlap of inferences, in the energy of layers, actions and baselines: static energy is booked for one inference at "
+        "a time, and a busy pipeline shares it (the total back to back is given beside the throughput).",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
         "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
+    if any(is_multilevel(p) for p in run.network.populations):
+        beyond = "In what many thresholds add: the time that a level's extra flits take (their energy is counted)"
+        if any(isinstance(p, Product) for p in run.network.projections):
+            beyond += ", and the wider words of a stationary operand in weight memory"
+        out.append(beyond + ".")
     out += [f"Not modelled of this chip: {text}." for text in chip.not_modelled]
     return out
 

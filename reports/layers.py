@@ -13,7 +13,7 @@ from sfnhw.units import joules, seconds
 
 
 def coding_label(population: Population) -> str:
-    """Return the coding in a few words, e.g. ``sfn, N = 8``, ``if, T = 8``, ``graded, 8 bit``."""
+    """Return the coding in a few words, e.g. ``sfn, N = 8``, ``if, T = 8``, ``graded, 8 bit``, ``softmax, then sfn, N = 8``."""
     coding = population.coding
     kind = coding.kind
     need = coding.need()
@@ -25,6 +25,8 @@ def coding_label(population: Population) -> str:
         kind = f"{kind}, {coding.bits} bit"
     if need.signed and need.kind != "none":
         kind += ", signed"
+    if population.needs_function_unit:
+        return f"{population.function}, then {kind}"
     return f"max of {kind}" if population.function == "max" else kind
 
 

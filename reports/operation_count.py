@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sfnhw.network import MaxPool
-from sfnhw.neurons import Graded
+from sfnhw.neurons import Graded, Stream
 from sfnhw.run import Run
 
 # Horowitz, ISSCC 2014, 45 nm, 0.9 V: 32-bit floating-point add, and multiply + add. The convention's own constants,
@@ -14,7 +14,8 @@ ACCUMULATE_PJ = 0.9
 MULTIPLY_ACCUMULATE_PJ = 4.6
 
 LEFT_OUT = (
-    "Operation counts leave out memory accesses, spike routing, neuron updates, thresholds, bits on wires and leakage, "
+    "Operation counts leave out memory accesses, spike routing, neuron updates, thresholds, functions such as softmax, "
+    "bits on wires and leakage, "
     "and price a spike that carries one of many levels like a unit spike."
 )
 
@@ -47,7 +48,9 @@ class OperationCount:
 
 
 def operation_count(run: Run) -> OperationCount:
-    """Count one inference by the convention; max pooling is not counted.
+    """Count one inference by the convention; max pooling and function units are not counted.
+
+    A residual stream feeds sums and function units only, so its values are added and never multiplied: accumulates.
 
     Source: the accounting of the ANN-to-SNN conversion literature (e.g. arXiv 2510.23383): ANN 4.6 pJ × MACs, SNN
     0.9 pJ × spikes × fan-out, a first layer with real-valued input as MACs.
@@ -62,6 +65,9 @@ def operation_count(run: Run) -> OperationCount:
     for p, operations in zip(network.projections, per_projection, strict=True):
         source = network[p.source]
         if isinstance(p, MaxPool):
+            continue
+        if isinstance(source.coding, Stream):
+            accumulates += operations / run.samples
             continue
         if isinstance(source.coding, Graded):
             macs += p.macs(source, network[p.target])

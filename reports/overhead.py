@@ -6,6 +6,8 @@ same place for the same spikes*: one compare, one threshold read, no encode, one
 not say what IF over T steps would cost as a whole; that is simulated (`sfnhw.reports.comparison`).
 """
 
+from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, registers, update_cost
@@ -14,7 +16,7 @@ from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
 from sfnhw.run import Run
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.tables import packet_bits
+from sfnhw.sim.tables import function_cycles, packet_bits
 from sfnhw.units import ceil_div, joules, seconds
 
 ONE = ThresholdNeed("bank", 1, False, "uniform")
@@ -33,6 +35,8 @@ def overhead(run: Run) -> dict[str, Any]:
 
     Keys: ``thresholds`` (N by layer), ``registers``, ``area``, ``threshold_unit`` (actions), ``time``, ``payload``,
     ``synapse``, ``total`` (shares of the run's energy, time and area). Each energy is ``{value, low, high}`` in J.
+    In ``total``, work is what extra actions take, static what leakage and clock of the extra cycles take; leakage is an
+    upper bound (``at_most``), as extra cycles may overlap with other work.
     """
     layers = {p.name: p.coding.need() for p in run.network.populations if _has_bank(p)}
     unit = _threshold_actions(run)
@@ -44,7 +48,9 @@ def overhead(run: Run) -> dict[str, Any]:
         *(row["excess_energy_j"] for row in unit.values()),
         *(row["energy_j"] for row in synapse["by_action"].values()),
     ]
-    energy = _sum_bands([*parts, payload["extra_flits_energy_j"]])
+    work = _sum_bands([*parts, payload["extra_flits_energy_j"]])
+    static = _sum_bands([time["leakage_at_most_energy_j"], time["clock_energy_j"]])
+    energy = _sum_bands([work, static])
     total_j = joules(run.cost.total.value_aj) / run.samples
     return {
         "thresholds_by_layer": {name: need.thresholds for name, need in layers.items()},
@@ -55,8 +61,11 @@ def overhead(run: Run) -> dict[str, Any]:
         "payload": payload,
         "synapse": synapse,
         "total": {
-            "energy_j": energy,
-            "share_of_energy": energy["value"] / total_j if total_j else 0.0,
+            "work_energy_j": work,
+            "static_at_most_energy_j": static,
+            "energy_at_most_j": energy,
+            "share_of_energy_work": work["value"] / total_j if total_j else 0.0,
+            "share_of_energy_at_most": energy["value"] / total_j if total_j else 0.0,
             "share_of_latency_at_most": time["share_of_latency_at_most"],
             "share_of_area": area["share_of_used_cores"],
         },
@@ -71,9 +80,7 @@ def needed_unit_area(run: Run) -> SquareMillimetres:
 
 def energy_j(run: Run, action: str, amount: int) -> dict[str, float]:
     """Return ``{value, low, high}`` in J per inference of `amount` actions in the whole run."""
-    p = run.chip.energy_price(action)
-    pj = {"value": p.value_pj, "low": p.low_pj, "high": p.high_pj}
-    return {key: amount * value * 1e-12 / run.samples for key, value in pj.items()}
+    return _per_inference(run, astuple(run.chip.energy_price(action)), amount)
 
 
 def _has_bank(population: Population) -> bool:
@@ -180,30 +187,56 @@ def _no_energy() -> dict[str, float]:
 
 
 def _time(run: Run) -> dict[str, Any]:
-    """Cycles of the threshold unit beyond one for each neuron, and the most that they can add to the latency."""
-    unit, slices = run.chip.core.threshold_unit, run.result.tables.slices
+    """Cycles of the threshold unit beyond one threshold's, the most that they add to the latency, and its static energy.
+
+    A core leaks while a layer waits for its thresholds. Layers follow one another and slices of one layer work side by
+    side, so the sum over layers of the longest extra walk of any core bounds the extra latency from above: walks that
+    overlap with other work add less. The clock is for the extra cycles in which a unit really works.
+    """
+    unit, tables = run.chip.core.threshold_unit, run.result.tables.slices
     updates = run.result.counts.updates.sum(axis=1)
-    one = update_cost(unit.kind, ONE).cycles
     extra = walked = 0
-    longest: dict[str, int] = {}
+    walks: dict[str, dict[int, int]] = {}
     for s in run.mapping.slices:
         p = run.network[s.population]
         frames = int(updates[s.index]) // max(1, s.neurons)
         groups = ceil_div(s.neurons, unit.lanes)
-        walked += frames * groups * int(slices.update_cycles[s.index])
+        walked += frames * groups * int(tables.update_cycles[s.index])
         if _has_bank(p):
-            beyond = groups * (update_cost(unit.kind, p.coding.need()).cycles - one)
-            extra += frames * beyond
-            # Slices of one layer walk at the same time, so a layer waits for its longest; layers follow one another.
-            longest[p.name] = max(longest.get(p.name, 0), beyond * frames // run.samples)
-    clock = run.chip.clock_mhz
-    bound = seconds(sum(longest.values()), clock)
+            # Where a function unit takes longer than the thresholds, one threshold would not have been faster.
+            floor = function_cycles(run.chip, p)
+            single = max(update_cost(unit.kind, ONE).cycles, floor)
+            beyond = frames * groups * (max(update_cost(unit.kind, p.coding.need()).cycles, floor) - single)
+            extra += beyond
+            cores = walks.setdefault(p.name, {})
+            core = int(run.mapping.terminals[s.index])
+            cores[core] = cores.get(core, 0) + beyond
+    # One threshold takes time too, so the extra is never all of the latency.
+    total = int(run.result.timing.latency.sum())
+    cycles = min(sum(max(cores.values()) for cores in walks.values()), total)
     return {
         "extra_unit_cycles": extra / run.samples,
         "share_of_unit_cycles": extra / walked if walked else 0.0,
-        "latency_at_most_s": bound,
-        "share_of_latency_at_most": bound / run.result.latency_s if run.result.latency_s else 0.0,
+        "latency_at_most_s": seconds(cycles / run.samples, run.chip.clock_mhz),
+        "share_of_latency_at_most": cycles / total if total else 0.0,
+        "leakage_at_most_energy_j": _leakage_j(run, cycles),
+        "clock_energy_j": _per_inference(run, astuple(run.chip.static_price("core_clock")), extra),
     }
+
+
+def _leakage_j(run: Run, cycles: int) -> dict[str, float]:
+    """Leakage of `cycles` cycles in the whole run: of powered cores, and of all routers."""
+    chip = run.chip
+    powered = run.mapping.cores_used if chip.execution.gate_idle_cores else chip.cores
+    cores, routers = astuple(chip.static_price("core_leakage")), astuple(chip.static_price("router_leakage"))
+    # 1 µW for one cycle of f MHz is 1/f pJ.
+    pj = [(powered * c + chip.cores * r) / chip.clock_mhz for c, r in zip(cores, routers, strict=True)]
+    return _per_inference(run, pj, cycles)
+
+
+def _per_inference(run: Run, pj: Sequence[float], amount: int) -> dict[str, float]:
+    """`amount` times (value, low, high) pJ in the whole run, as J per inference."""
+    return {key: amount * price * 1e-12 / run.samples for key, price in zip(("value", "low", "high"), pj, strict=True)}
 
 
 def _groups(run: Run, channels: int) -> int:

@@ -1,14 +1,18 @@
 """The report: one self-contained HTML page. Everything a user's file says passes through Jinja2's autoescape."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 
-from sfnhw.reports import text
+from sfnhw.reports import summary, text
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.view import CHIP_LAYER, RunView
 
+# The space between a number and its unit.
+UNIT = re.compile(r"(?<=\d) (?=(?:%|×|[fpnµmkMG]?(?:J|W|s|bits?)\b))")
 TITLES = {
     "energy": "Where the energy goes",
     "timeline": "When each layer works",
@@ -37,9 +41,14 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         for name in drawn
     ]
     rates = view.json.get("rates_comparison")
-    return _template().render(
-        view=view, run=view.json, figures=figures, t=text, rates_rows=rates_rows(rates) if rates else []
+    html = _template().render(
+        view=view,
+        run=view.json,
+        figures=figures,
+        t=_kept_together(),
+        rates_rows=rates_rows(rates) if rates else [],
     )
+    return str(html)
 
 
 def _draw(view: RunView) -> dict[str, str]:
@@ -54,9 +63,29 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     source = files("sfnhw.reports").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-        source
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_printable
     )
+    environment.filters["capitalize_first"] = lambda sentence: sentence[:1].upper() + sentence[1:]
+    return environment.from_string(source)
+
+
+def _kept_together() -> SimpleNamespace:
+    """The functions that write numbers, with no line break between a number and its unit."""
+
+    def kept(function: Callable[..., str]) -> Callable[..., str]:
+        return lambda *given: UNIT.sub("\u00a0", function(*given))
+
+    written = (
+        text.quantity, text.percent, text.count, text.factor, text.rate, text.spread_text,
+        summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
+    )  # fmt: skip
+    return SimpleNamespace(**{function.__name__: kept(function) for function in written})
+
+
+def _printable(value: Any) -> Any:
+    """No control character of a user's name reaches the page; what is escaped already (figures, JSON) stays."""
+    return text.printable(value) if type(value) is str else value
 
 
 def _inline(svg: str) -> str:
@@ -92,7 +121,7 @@ def _caption(name: str, view: RunView) -> str:
         )
     if name == "utilisation":
         return (
-            f"{run['cores_used']} of {run['cores_available']} cores hold a part of the network; the busiest unit of "
+            f"{run['cores_used']:,} of {run['cores_available']:,} cores hold a part of the network; the busiest unit of "
             f"any core works {text.percent(float(view.busiest().max(initial=0.0)))} of an inference's time."
         )
     if name == "links":

@@ -12,6 +12,7 @@ from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
 from sfnhw.reports.overhead import overhead
+from sfnhw.reports.pace import pace
 from sfnhw.reports.tables import LIMITS, exact_energy_aj, layer_action_energy_j
 from sfnhw.run import Run
 from sfnhw.units import joules, seconds
@@ -38,8 +39,10 @@ def run_json(run: Run) -> dict[str, Any]:
         "latency_min_s": seconds(int(latency.min()), run.chip.clock_mhz),
         "latency_max_s": seconds(int(latency.max()), run.chip.clock_mhz),
         "throughput_inferences_per_s": result.throughput_inferences_per_s,
+        **pace(run),
         "accuracy": run.recording.accuracy,
         "ann_accuracy": run.ann_accuracy,
+        "ann_accuracy_on_calibration": run.ann_accuracy_on_calibration,
         "cores_used": mapping.cores_used,
         "cores_available": run.chip.cores,
         "area_mm2": area.total.value_mm2,
@@ -75,7 +78,7 @@ def run_json(run: Run) -> dict[str, Any]:
 def strict(value: Any) -> Any:
     """Return `value` as JSON values: NumPy scalars and arrays unwrapped, NaN and infinities None, keys as text."""
     if isinstance(value, dict):
-        return {str(key): strict(item) for key, item in value.items()}
+        return {strict(str(key)): strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [strict(item) for item in value]
     if isinstance(value, np.ndarray):
@@ -84,9 +87,10 @@ def strict(value: Any) -> Any:
         return strict(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
         return value
-    return str(value)
+    # A lone surrogate, which a name in a hostile file may hold, cannot be written as UTF-8.
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def action_rows(run: Run) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ BLUE, ORANGE, GREEN, RED, SKY, PURPLE, YELLOW, GREY = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#999999",
 )  # fmt: skip
 # One colour for each group of sfnhw.reports.view.GROUPS, in its order.
-GROUP_COLOURS = (BLUE, SKY, GREEN, ORANGE, PURPLE, RED, GREY)
+GROUP_COLOURS = (BLUE, SKY, GREEN, ORANGE, YELLOW, PURPLE, RED, GREY)
 # Perceptually uniform, monotonic in lightness, readable in grey.
 SEQUENTIAL = "cividis_r"
 
@@ -66,20 +66,3 @@ def ink_on(rgba: Any) -> str:
     """Return black or white, whichever reads better on a colour (relative luminance, ITU-R BT.709)."""
     red, green, blue = rgba[:3]
     return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else PAPER
-
-
-def scaled_unit(largest: float, unit: str) -> tuple[float, str]:
-    """Return (factor, label) that brings values up to `largest` to a readable size, e.g. (1e6, "µJ")."""
-    for size, prefix in (
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1, ""),
-        (1e-3, "m"),
-        (1e-6, "µ"),
-        (1e-9, "n"),
-        (1e-12, "p"),
-    ):
-        if largest >= size:
-            return 1 / size, prefix + unit
-    return 1e15, "f" + unit

@@ -5,29 +5,34 @@ from html import escape
 from typing import Any
 
 from sfnhw.reports.comparison import THIS
+from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
-from sfnhw.reports.text import band, count, elide, factor, percent, quantity, rate
+from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
+from sfnhw.reports.text import band, count, elide, factor, percent, quantity, rate, spread_text
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
 
-WIDTH = 80
 LABEL = 12
 TOP = 3
 
 
 def summary(run: "Run | RunView") -> str:
-    """Return the answer as plain text, no line wider than 80 columns; ASCII but for µ."""
+    """Return the answer as plain text, no line wider than 80 columns; ASCII but for µ.
+
+    Texts wrap; names may be elided in their middle; numbers are never cut.
+    """
     view = as_view(run)
-    lines = [_ascii(elide(view.title, WIDTH, "..")), _ascii(elide(_subtitle(view.json), WIDTH, "..")), ""]
-    lines += [_line(label, text) for label, text in _answers(view.json)]
+    lines = [*wrapped(view.title), *wrapped(_subtitle(view.json)), ""]
+    for label, text in _answers(view.json):
+        lines += _line(label, text)
     lines += ["", "most energy"]
     lines += list(_shares("layer", _largest_layers(view.json), view.energy["value"]))
     lines += list(_shares("action", _largest_actions(view.json), view.energy["value"]))
     lines += ["", *_comparison(view.json)]
     if view.json.get("rates_comparison"):
-        lines += ["", *map(_ascii, rates_lines(view.json["rates_comparison"]))]
+        lines += ["", *map(plain, rates_lines(view.json["rates_comparison"]))]
     for text in view.json["warnings"]:
-        lines += ["", *_wrapped(f"warning: {text}")]
+        lines += ["", *wrapped(f"warning: {text}")]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -55,37 +60,62 @@ def _subtitle(data: Mapping[str, Any]) -> str:
 
 
 def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    static = data["static_energy_per_inference_j"]
-    energy = data["energy_per_inference_j"]
+    static, energy = data["static_energy_per_inference_j"], data["energy_per_inference_j"]
+    together = data["back_to_back"]
     yield "energy", f"{band(energy)} an inference"
     share = static / energy["value"] if energy["value"] else 0.0
     yield "", f"of it {quantity(static, 'J')} ({percent(share)}) leakage and clock"
     spread = f"{quantity(data['latency_min_s'], 's')} to {quantity(data['latency_max_s'], 's')}"
     yield "latency", f"{quantity(data['latency_s'], 's')} ({spread} over samples)"
-    yield "throughput", rate(data["throughput_inferences_per_s"])
+    product = quantity(data["energy_delay_product_js"]["value"], "J s")
+    yield "", f"energy-delay product {product}; power {quantity(data['power_w']['value'], 'W')} meanwhile"
+    yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back"
+    yield (
+        "",
+        f"then {quantity(together['energy_per_inference_j']['value'], 'J')} an inference, "
+        f"{quantity(together['static_energy_per_inference_j'], 'J')} of it static, "
+        f"and {quantity(together['power_w']['value'], 'W')}",
+    )
+    yield "", bottleneck_text(data["bottleneck"])
     yield "accuracy", accuracy_text(data)
     used, available = data["cores_used"], data["cores_available"]
     yield "cores", f"{used:,} of {available:,} ({percent(used / available)})"
     low, high = data["area_low_mm2"], data["area_high_mm2"]
     yield "area", f"{data['area_mm2']:.3g} mm2 ({low:.3g} to {high:.3g}), all {available:,} cores"
-    total = data["overhead"]["total"]
     if data["overhead"]["thresholds_by_layer"]:
-        yield (
-            "thresholds",
-            f"beyond one: {percent(total['share_of_energy'])} of energy, {percent(total['share_of_area'])} of core area",
-        )
+        total = data["overhead"]["total"]
+        yield "thresholds", f"beyond one: {thresholds_text(total)}"
+        yield "", f"{percent(total['share_of_area'])} of the area of the cores in use"
+
+
+def thresholds_text(total: Mapping[str, Any]) -> str:
+    """Return what share of the energy thresholds beyond one take, e.g. ``at most 14.8 % of energy (12.6 % waiting)``."""
+    whole, work = total["share_of_energy_at_most"], total["share_of_energy_work"]
+    if total["static_at_most_energy_j"]["value"]:
+        return f"at most {percent(whole)} of energy ({percent(whole - work)} leakage and clock meanwhile)"
+    return f"{percent(work)} of energy"
+
+
+def bottleneck_text(found: Mapping[str, Any]) -> str:
+    """Return which unit works most, e.g. ``busiest then: threshold unit of core 12 (conv2), 93.0 %``."""
+    unit, layers = UNIT_NAMES[found["unit"]], found["layers"]
+    place = found["place"] if found["unit"] == "link" else f"of {found['place']}"
+    what = f" ({elide(layers[0], 24, '..')}{f' +{len(layers) - 1}' if len(layers) > 1 else ''})" if layers else ""
+    return f"busiest then: {unit} {place}{what}, {percent(found['busy_share'])}"
 
 
 def accuracy_text(data: Mapping[str, Any]) -> str:
-    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``."""
-    chip, ann = data["accuracy"], data["ann_accuracy"]
-    if chip is None:
-        sampled = str(data.get("activity", "")).startswith("sampled")
-        return "unknown (spikes drawn from rates)" if sampled else "unknown (no labels given)"
-    text = f"{100 * chip:.2f} % on the chip"
-    if ann is None:
-        return text
-    return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
+    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``; both on the same inputs."""
+    chip, ann, calibration = data["accuracy"], data["ann_accuracy"], data["ann_accuracy_on_calibration"]
+    if str(data.get("activity", "")).startswith("sampled"):
+        return "unknown (spikes drawn from rates)"
+    text = "unknown (no labels given)" if chip is None else f"{100 * chip:.2f} % on the chip"
+    if chip is not None and ann is not None:
+        return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
+    if calibration is not None:
+        # Other inputs: no difference is taken.
+        return f"{text}; trained network {100 * calibration:.2f} % on its calibration set"
+    return text
 
 
 def _largest_layers(data: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -100,37 +130,36 @@ def _shares(kind: str, rows: list[tuple[str, float]], total: float) -> Iterator[
     for i, (name, energy) in enumerate(rows):
         label = f"  {kind}" if i == 0 else ""
         share = percent(energy / total if total else 0.0)
-        yield f"{label:<{LABEL}}{_ascii(elide(name, 36, '..')):<38}{quantity(energy, 'J'):>12}{share:>12}"
+        yield f"{label:<{LABEL}}{plain(elide(name, 36, '..')):<38}{quantity(energy, 'J'):>12}{share:>12}"
 
 
 def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
     rows = data["comparison"]
     if len(rows) < 2 and not data["baselines_skipped"]:
         return
-    yield f"{'same network, same chip':<32}{'energy':>9}{'ratio':>8}{'':>11}{'latency':>9}{'accuracy':>11}"
+    cells = []
     for row in rows:
-        this = row["name"] == THIS
-        label = _ascii(elide(f"this: {row['coding']}" if this else f"{row['coding']}", 31, ".."))
-        ratio = row["energy_ratio"]
-        spread = "" if this else f" {ratio['low']:.3g}..{ratio['high']:.3g}"
+        this, ratio = row["name"] == THIS, row["energy_ratio"]
         accuracy = "unknown" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f} %"
-        energy, latency = quantity(row["energy_j"]["value"], "J"), quantity(row["latency_s"], "s")
-        line = f"{label:<32}{energy:>9}{factor(ratio['value']).replace(' ×', 'x'):>8}{spread:<11}{latency:>9}{accuracy:>11}"
-        yield line if len(line) <= WIDTH else line[:WIDTH]
+        cells.append(
+            [
+                f"this: {row['coding']}" if this else row["coding"],
+                quantity(row["energy_j"]["value"], "J"),
+                factor(ratio["value"]).replace(" ", ""),
+                "" if this else spread_text(ratio["low"], ratio["high"]),
+                quantity(row["latency_s"], "s"),
+                accuracy,
+            ]
+        )
+    yield from table(["same network, same chip", "energy", "ratio", "band", "latency", "accuracy"], cells)
+    if len(rows) > 1:
+        yield from wrapped("band: of the ratio, for every combination of prices within their own bands")
     for name, reason in data["baselines_skipped"].items():
-        yield from _wrapped(f"{name} was skipped: {reason}")
+        yield from wrapped(f"{name} was skipped: {reason}")
 
 
-def _line(label: str, text: str) -> str:
-    return f"{label:<{LABEL}}" + _ascii(elide(text, WIDTH - LABEL, ".."))
-
-
-def _wrapped(text: str) -> list[str]:
+def _line(label: str, text: str) -> list[str]:
     from textwrap import wrap
 
-    return wrap(_ascii(elide(text, 2000, "..")), WIDTH, subsequent_indent="  ")
-
-
-def _ascii(text: str) -> str:
-    """Keep what every terminal shows, one column a character."""
-    return "".join(c if c.isascii() or c == "µ" else "?" for c in text)
+    lines = wrap(plain(text), WIDTH - LABEL) or [""]
+    return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]

@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from sfnhw.units import engineering
@@ -17,6 +18,11 @@ def clean(text: Any) -> str:
     return " ".join(out.split())
 
 
+def printable(text: str) -> str:
+    """Return `text` with its line breaks, but without other control characters and what UTF-8 cannot hold."""
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\ufffd" for c in text)
+
+
 def elide(text: Any, limit: int, mark: str = "…") -> str:
     """Return `text` cleaned and cut to `limit` characters in its middle: the ends of a module path tell layers apart."""
     line = clean(text)
@@ -26,11 +32,25 @@ def elide(text: Any, limit: int, mark: str = "…") -> str:
     return line[: max(0, limit - len(mark) - tail)] + mark + line[-tail:]
 
 
+def shortest_ends(names: Sequence[str]) -> list[str]:
+    """Return the shortest dotted end of each name that tells it from the others: ``lanes``, ``threshold_unit.lanes``."""
+    ends: dict[str, int] = {}
+    for name in set(names):
+        for end in _ends(name):
+            ends[end] = ends.get(end, 0) + 1
+    return [next((end for end in _ends(name) if ends[end] == 1), name) for name in names]
+
+
+def _ends(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[-k:]) for k in range(1, len(parts) + 1)]
+
+
 def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Return e.g. ``1.23 µJ``, or ``unknown``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    if value and not 1e-15 <= abs(value) < 1e12:
+    if value and not 1e-18 <= abs(value) < 1e12:
         return f"{value:.{digits}g} {unit}"
     return engineering(value, unit, digits)
 
@@ -65,15 +85,54 @@ def count(value: float | None) -> str:
 
 def factor(ratio: float | None) -> str:
     """Return a ratio as e.g. ``6.8 ×``."""
-    return UNKNOWN if ratio is None or not math.isfinite(ratio) else f"{ratio:.3g} ×"
+    if ratio is None or not math.isfinite(ratio):
+        return UNKNOWN
+    return f"{ratio:,.0f} ×" if ratio >= 1000 else f"{ratio:.3g} ×"
+
+
+def spread_text(low: float, high: float) -> str:
+    """Return a band as e.g. ``1.19 to 1.25``, both ends to the digits that tell them apart (three at least)."""
+    digits = 3
+    if max(low, high) >= 1000:
+        return f"{short_number(low)} to {short_number(high)}"
+    while digits < 6 and low != high and f"{low:.{digits}g}" == f"{high:.{digits}g}":
+        digits += 1
+    return f"{low:.{digits}g} to {high:.{digits}g}"
 
 
 def rate(per_second: float | None) -> str:
     """Return a throughput, e.g. ``76,400 inferences/s``."""
     if per_second is None or not math.isfinite(per_second):
         return UNKNOWN
-    if per_second >= 1e7 or per_second < 0.1:
+    if per_second >= 1e7:
+        return f"{quantity(per_second, 'inferences/s')}"
+    if per_second < 0.1:
         return f"{per_second:.3g} inferences/s"
     digits = max(0, 2 - math.floor(math.log10(per_second)))
     rounded = round(per_second, 2 - math.floor(math.log10(per_second)))
     return f"{rounded:,.{digits}f} inferences/s"
+
+
+def scaled_unit(largest: float, unit: str) -> tuple[float, str]:
+    """Return (factor, label) that brings values up to `largest` to a readable size, e.g. (1e6, "µJ")."""
+    for size, prefix in (
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1, ""),
+        (1e-3, "m"),
+        (1e-6, "µ"),
+        (1e-9, "n"),
+        (1e-12, "p"),
+    ):
+        if largest >= size:
+            return 1 / size, prefix + unit
+    return 1e15, "f" + unit
+
+
+def short_number(value: float) -> str:
+    """Return a number to three significant digits without an exponent, e.g. ``1,230`` or ``0.0123``."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else UNKNOWN
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return f"{round(value, digits):,.{max(0, digits)}f}"

@@ -14,10 +14,11 @@ Table = Mapping[str, NDArray[Any]]
 
 # What the figures stack: few groups that a reader can name, each a set of actions.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "synapse weights": ("weight_read",),
+    "synapse weights": ("weight_read", "weight_write"),
     "synapse arithmetic": ("accumulate", "multiply_bit", "shift_bit", "decode_read"),
     "neuron state": ("state_read", "state_write"),
     "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak"),
+    "function unit": ("gelu", "softmax", "layer_norm"),
     "packets": ("axon_lookup", "packet", "barrier"),
     "network and pins": ("router_flit", "link_flit", "io_bit"),
     "leakage and clock": STATIC_TERMS,
@@ -76,9 +77,18 @@ class RunView:
 
     def fullest(self) -> NDArray[np.float64]:
         """(cores,) share of the limit that is fullest on each core."""
-        cores, limits = self.tables["cores"], self.json["occupancy"]
-        fill: NDArray[np.float64] = np.max([cores[k] / max(1, limits[k]["core_capacity"]) for k in limits], axis=0)
+        fill: NDArray[np.float64] = np.max(self._fill(), axis=0)
         return fill
+
+    def fullest_limit(self) -> list[str]:
+        """(cores,) name of the limit that is fullest on each core."""
+        names = list(self.json["occupancy"])
+        return [names[i] for i in np.argmax(self._fill(), axis=0)]
+
+    def _fill(self) -> NDArray[np.float64]:
+        """(limits, cores) share of each limit that each core uses."""
+        cores, limits = self.tables["cores"], self.json["occupancy"]
+        return np.array([cores[k] / max(1, limits[k]["core_capacity"]) for k in limits])
 
 
 def as_view(run: "Run | RunView") -> RunView:

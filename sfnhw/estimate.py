@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.neurons import Stream
@@ -114,7 +115,15 @@ def estimate(
     others, skipped = _others(one, network, baselines, inputs is not None)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
-    return replace(main, baselines=others, skipped=skipped, provenance=provenance, rates_comparison=comparison)
+    trained = None if inputs is None else ideal_accuracy(network, inputs, main.recording.labels)
+    return replace(
+        main,
+        baselines=others,
+        skipped=skipped,
+        provenance=provenance,
+        rates_comparison=comparison,
+        ann_accuracy=trained,
+    )
 
 
 def _check_baselines(baselines: Sequence[str]) -> None:

@@ -19,7 +19,10 @@ from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, SfnhwError, Where
 from sfnhw.files import replace_file, write_text
 from sfnhw.network import Network
+from sfnhw.reports.explore_table import setting_text
+from sfnhw.reports.explore_table import table_text as table_text
 from sfnhw.reports.pareto import pareto_figure, pareto_front
+from sfnhw.reports.text import shortest_ends
 
 ROWS, TABLE, RESULT = "rows.jsonl", "table.csv", "explore.json"
 Row = dict[str, Any]
@@ -208,7 +211,7 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
     table.writerows(rows)
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / RESULT, json.dumps({"fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n")
-    labelled = [{**row, "label": ", ".join(f"{f.rpartition('.')[2]} {row[f]}" for f in fields)} for row in rows]
+    labelled = [{**row, "label": setting_text(row, shortest_ends(fields), fields)} for row in rows]
     figure = pareto_figure(labelled)
     for suffix in ("svg", "png"):
 
@@ -216,25 +219,3 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
             write_image(figure, beside, suffix)
 
         replace_file(folder / f"pareto.{suffix}", draw)
-
-
-def table_text(rows: list[Row], fields: list[str]) -> str:
-    """Rows by energy in at most 80 columns; what did not fit comes last, with its reason."""
-    from sfnhw.reports.text import elide, quantity
-
-    good = sorted((r for r in rows if r.get("error") is None), key=lambda r: r["energy_j"])
-    names = [f.rpartition(".")[2] for f in fields]
-    width = max(5, min(16, (80 - 42) // max(1, len(fields)) - 1))
-    head = " ".join(elide(n, width).rjust(width) for n in names)
-    lines = [f"  {head} {'energy':>10} {'latency':>10} {'cores':>6} {'mm2':>7}"]
-    for row in good:
-        values = " ".join(elide(row[f], width).rjust(width) for f in fields)
-        mark = "*" if row["on_pareto"] else " "
-        energy, latency = quantity(row["energy_j"], "J"), quantity(row["latency_s"], "s")
-        lines.append(f"{mark} {values} {energy:>10} {latency:>10} {row['cores_used']:>6} {row['area_mm2']:>7.3g}")
-    for row in rows:
-        if row.get("error") is not None:
-            setting = ", ".join(f"{n} {row[f]}" for n, f in zip(names, fields, strict=True))
-            lines.append(elide(f"  {setting}: {row['error']}", 80))
-    lines.append("* no other point has both less energy and less latency")
-    return "\n".join(line[:80].rstrip() for line in lines)

@@ -70,7 +70,7 @@ def record(
         labels = labels.astype(np.int64)
     runner = _Integers(lower(network, numerics, threshold_sharing)) if numerics else _Reals(network)
     outputs = []
-    for part in _chunks(network, samples):
+    for part in chunks(network, samples):
         emitted, result = _run(network, runner, {p.name: levels[p.name][part] for p in network.inputs})
         outputs.append(result)
         for name, steps in emitted.items():
@@ -104,14 +104,9 @@ def save_recording(recording: Recording, network: Network, path: str | Path) -> 
 
 def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], int]:
     """(samples, T, neurons) levels of each input population, and how many values were clipped to the coding's range."""
-    given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
-    names = [p.name for p in network.inputs]
-    if sorted(given) != sorted(names):
-        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
-    levels, clipped, counts = {}, 0, set()
-    for population in network.inputs:
-        values = _checked(population, given[population.name], network.timesteps)
-        counts.add(len(values))
+    levels, clipped = {}, 0
+    for name, values in given_inputs(network, inputs).items():
+        population = network[name]
         h = values / population.scale.reshape(-1, *[1] * (len(population.shape) - 1))
         coded: NDArray[Any] = population.coding.encode(h)
         if not isinstance(population.coding, Events):
@@ -125,9 +120,20 @@ def encode_inputs(network: Network, inputs: Inputs) -> tuple[dict[str, NDArray[A
             levels[population.name][:, :1] = coded
         else:
             levels[population.name] = np.broadcast_to(coded, (len(coded), network.timesteps, population.size))
+    return levels, clipped
+
+
+def given_inputs(network: Network, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+    """Return input population → (samples, *shape), checked; raises ActivityError as `record` does."""
+    given = dict(inputs) if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    names = [p.name for p in network.inputs]
+    if sorted(given) != sorted(names):
+        raise ActivityError(field="inputs", found=sorted(given), expected=f"arrays for {sorted(names)}")
+    checked = {p.name: _checked(p, given[p.name], network.timesteps) for p in network.inputs}
+    counts = {len(values) for values in checked.values()}
     if len(counts) != 1:
         raise ActivityError("inputs differ in their number of samples", field="inputs", found=sorted(counts))
-    return levels, clipped
+    return checked
 
 
 def _checked(population: Population, values: NDArray[Any], timesteps: int) -> NDArray[np.float64]:
@@ -362,8 +368,8 @@ def _compact(population: Population, levels: NDArray[Any]) -> NDArray[Any]:
     return levels.astype(np.int16 if population.coding.max_level < 2**15 else np.int32)
 
 
-def _chunks(network: Network, samples: int) -> Iterator[slice]:
-    """Slices of samples small enough that membranes stay in memory."""
+def chunks(network: Network, samples: int) -> Iterator[slice]:
+    """Yield slices of samples small enough that membranes stay in memory."""
     sizes = [p.size for p in network.populations]
     step = max(1, CHUNK_VALUES // max(*sizes, sum(sizes) * network.timesteps // 4))
     for start in range(0, samples, step):

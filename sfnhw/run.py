@@ -22,7 +22,8 @@ class Run:
     mapping, result, cost : the stages of the flow.
     baselines : the same network under other codings on the same chip, by name (e.g. "if", "graded8"); a baseline that
         could not be estimated is in `skipped` with its reason.
-    ann_accuracy : of the trained network on the same inputs, as recorded at conversion, or None.
+    ann_accuracy : of the trained network on the same inputs (`sfnhw.ideal`); None without labels, or where no trained
+        network is behind this one.
     warnings : sentences that a reader of the numbers must know.
     provenance : versions, seeds, fingerprints, command, times, peak memory.
     rates_comparison : what spikes drawn from rates would have given (`sfnhw.rates.RatesComparison` as plain values), or
@@ -40,10 +41,11 @@ class Run:
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     rates_comparison: dict[str, Any] | None = None
+    ann_accuracy: float | None = None
 
     @property
-    def ann_accuracy(self) -> float | None:
-        """Accuracy of the trained network, as its conversion recorded it."""
+    def ann_accuracy_on_calibration(self) -> float | None:
+        """Accuracy of the trained network on the calibration set, as its conversion recorded it; other inputs!"""
         value = self.network.metadata.get("ann_accuracy")
         return float(value) if isinstance(value, int | float) else None
 

@@ -47,7 +47,8 @@ def engineering(value: float, unit: str, digits: int = 3) -> str:
         (1e-6, "µ"),
         (1e-9, "n"),
         (1e-12, "p"),
+        (1e-15, "f"),
     ):
         if abs(value) >= factor * 0.9995:
             return f"{value / factor:.{digits}g} {prefix}{unit}"
-    return f"{value / 1e-15:.{digits}g} f{unit}"
+    return f"{value / 1e-18:.{digits}g} a{unit}"

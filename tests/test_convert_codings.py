@@ -66,7 +66,7 @@ def test_torch_agrees_with_record(options, both):
     plan = trace(module, x.shape[1:], signed=both).plan
     codings = {p.name: p.coding for p in network.populations}
     scales = {p.name: p.scale for p in network.populations}
-    outputs, rate = Evaluator(plan).coded(x, codings, scales)
+    outputs, rate, _ = Evaluator(plan).coded(x, codings, scales)
     recording = record(network, x, numerics=None)
     assert np.allclose(outputs, recording.outputs, rtol=1e-9, atol=1e-9)
     hidden = [p for p in network.populations if p.role == "hidden"]

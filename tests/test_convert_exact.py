@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sfnhw.convert import convert
+from sfnhw.ideal import ideal_outputs
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, MaxPool
 from sfnhw.record import record
 
@@ -26,6 +27,9 @@ def agree(module: nn.Module, shape: tuple[int, ...], seed: int = 0, signed: bool
     # 16 bits leave a relative step of 2**-16 = 1.5e-5 for each population; errors add over a few layers and fan-ins.
     scale = max(np.abs(expected).max(), np.abs(expected - expected.mean(axis=0)).max())
     assert np.abs(found - expected).max() <= 2e-3 * scale
+    # Without any code the same file holds the trained network itself, to rounding in double precision.
+    ideal = ideal_outputs(network, x.numpy().reshape(samples, *network.inputs[0].shape))
+    assert np.abs(ideal - expected).max() <= 1e-9 * scale
     return network
 
 

@@ -22,6 +22,7 @@ MODEL = {
     "activity",
     "lowering",
     "record",
+    "ideal",
     "inputs",
     "timesteps",
     "numerics_sweep",

@@ -110,7 +110,7 @@ def test_too_many_cores_says_how_many_and_which_layer():
     # 3,000 neurons at 256 a core are 12 slices; the readout needs 3,000 × 10 × 8 bits = 240,000 and fits one core more.
     assert "needs 13 cores, noc.columns × noc.rows gives 4 (9 short)" in text
     assert "12 slices of layer 'l1'" in text
-    assert "a mesh of 2 × 7" in text
+    assert "a mesh of 2 columns × 7 rows" in text
     assert error.value.demand == 13
 
 

@@ -1,6 +1,12 @@
 """Which layers a figure shows when there are too many to read."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from sfnhw.reports.text import elide
 
@@ -20,6 +26,21 @@ def name_rows(axes: Axes, names: list[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
+
+
+def room_for_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation]) -> None:
+    """Widen the x axis, which starts at 0, until every label to the right of its point ends inside the axes."""
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()
+    # The layout moves the axes a little when the limits change, so twice.
+    for _ in range(2):
+        figure.draw_without_rendering()
+        width = axes.bbox.width
+        limit = 0.0
+        for label in labels:
+            across = label.get_window_extent(renderer).width + 8 * figure.dpi / 72
+            limit = max(limit, float(label.xy[0]) / max(0.2, 1 - across / width))
+        if limit > 0:
+            axes.set_xlim(0, limit)
 
 
 def rows_height_in(rows: int) -> float:

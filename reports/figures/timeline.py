@@ -1,11 +1,15 @@
 """When each layer works, over the time of one inference."""
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sfnhw.reports.figures.rows import largest, name_rows, rows_height_in
-from sfnhw.reports.style import BLUE, FAINT, GREY, WIDTH_IN, scaled_unit
-from sfnhw.reports.text import quantity
+from sfnhw.reports.style import BLUE, FAINT, GREY, PAPER, WIDTH_IN
+from sfnhw.reports.text import quantity, scaled_unit
 from sfnhw.reports.view import RunView
+
+# What a label such as "1.35 µs" takes of the axis, with room to spare.
+LABEL_SHARE = 0.09
 
 
 def timeline(view: RunView) -> Figure:
@@ -19,16 +23,21 @@ def timeline(view: RunView) -> Figure:
     for i, row in enumerate(shown):
         start, length = row["start_s"], row["end_s"] - row["start_s"]
         axes.barh(i, length * scale, left=start * scale, color=GREY if row["role"] == "input" else BLUE, height=0.66)
-        axes.annotate(
-            quantity(length, "s"), (row["end_s"] * scale, i), (4, 0),
-            textcoords="offset points", va="center", fontsize=8, color=FAINT,
-        )  # fmt: skip
+        _length(axes, i, row["start_s"] * scale, row["end_s"] * scale, latency * scale, quantity(length, "s"))
     axes.axvline(latency * scale, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     name_rows(axes, [row["name"] for row in shown])
-    axes.set_xlim(0, latency * scale * 1.1)
+    axes.set_xlim(0, latency * scale * 1.02)
     axes.set_xlabel(f"time since the first input arrived at the pins ({unit}); dashed: the last result has left")
     axes.grid(axis="x")
     hidden = f", the {len(shown)} longest of {len(layers)} layers" if len(shown) < len(layers) else ""
     axes.set_title(f"Time: one inference takes {quantity(latency, 's')}{hidden}")
     figure.set_layout_engine("constrained")
     return figure
+
+
+def _length(axes: Axes, row: int, start: float, end: float, latency: float, text: str) -> None:
+    """Write how long a bar is beside it, or in it where it leaves no room: never across the line at the end."""
+    after, before = end < (1 - LABEL_SHARE) * latency, start > LABEL_SHARE * latency
+    x, dx, align = (end, 4, "left") if after else (start, -4, "right") if before else ((start + end) / 2, 0, "center")
+    colour = FAINT if after or before else PAPER
+    axes.annotate(text, (x, row), (dx, 0), textcoords="offset points", ha=align, va="center", fontsize=8, color=colour)

@@ -1,19 +1,11 @@
 """`sfnhw demo`: the whole chain on handwritten digits."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sfnhw.cli.options import as_json, command_line, folder_option
 from sfnhw.cli.output import Progress, print_json, say
-
-if TYPE_CHECKING:
-    import torch
-
-    from sfnhw.digits import DigitsSplit
-    from sfnhw.network import Network
 
 THRESHOLDS = 8
 
@@ -45,7 +37,6 @@ def command(folder: Path, as_json: bool) -> None:
         thresholds=THRESHOLDS,
         name="digits CNN",
     )
-    network = _with_test_accuracy(network, module, split)
     say("mapping it on the reference chip and simulating 360 test images, beside three baselines")
     from sfnhw.estimate import estimate
 
@@ -61,16 +52,3 @@ def command(folder: Path, as_json: bool) -> None:
     else:
         click.echo(run.summary())
     say(f"\nnetwork: {folder / 'digits.sfn'}\nopen:    {folder / 'report.html'}")
-
-
-def _with_test_accuracy(network: "Network", module: "torch.nn.Module", split: "DigitsSplit") -> "Network":
-    """Put the trained network's accuracy on the test images beside what conversion recorded on its calibration set."""
-    import torch
-
-    with torch.no_grad():
-        guesses = module(torch.as_tensor(split.test_images)).argmax(dim=1).numpy()
-    accuracy = float((guesses == split.test_labels).mean())
-    calibration = network.metadata.get("ann_accuracy")
-    return replace(
-        network, metadata={**network.metadata, "ann_accuracy": accuracy, "ann_accuracy_on_calibration": calibration}
-    )

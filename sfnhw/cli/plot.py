@@ -21,9 +21,10 @@ from sfnhw.cli.output import check_file, say
 def command(folder: Path, name: str, output: Path) -> None:
     """Draw one figure of a saved run.
 
-    NAME is energy, timeline, utilisation, links, overhead or packet_latency.
+    NAME is energy, timeline, utilisation, links or overhead, or packet_latency for a run at packet fidelity.
     """
-    from sfnhw.reports import plot
+    from sfnhw.reports import load_run_json, plot
 
+    load_run_json(folder)
     check_file(output)
     say(f"wrote {plot(folder, name, output)}")

@@ -1,12 +1,14 @@
 """`convert`: torch module and calibration inputs in, network out."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.convert.assign import Assignment, assign, thetas_of
+from sfnhw.convert.operands import with_cheaper_operands
 from sfnhw.convert.options import POTENTIAL, Options, options_from
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.samples import Sample, calibration_inputs, collect
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from sfnhw.convert.evaluate import Evaluator
 
 CHECKED_SAMPLES = 8
+# Samples on which the operands of products are compared.
+OPERAND_SAMPLES = 16
+# Evaluations of the search for λ, and fewer where a sample takes this many multiply-accumulates.
+USUAL_BUDGET, LARGE_BUDGET, LARGE_MACS = 20, 8, 10**9
 # Multiply-accumulates a sample up to which calibration runs in double precision, so that a search for λ ends the same
 # everywhere. Above (ImageNet's size) in single precision where the module is: several times as fast on a CPU.
 DOUBLE_PRECISION_MACS = 10**8
@@ -61,7 +67,8 @@ def convert(
     threshold_scale : of if: α, the share of θ at which it fires while its spike stays worth θ; "mse" fits one α for
         each population to its activations and T (`sfnhw.convert.clipping`). Default 1.
     lam : λ; None searches it for sfn, and is 1 for the others.
-    lambda_range, lambda_budget : of the search; the default range spans full scales λθN from θ/4 to 4θ, λ ≤ 1.
+    lambda_range, lambda_budget : of the search; the default range spans full scales λθN from θ/4 to 4θ, λ ≤ 1. The
+        default budget is 20 evaluations, and 8 where one sample takes more than 10⁹ multiply-accumulates.
     spike_weight : what a spike per neuron costs beside the relative squared error of the outputs (0.01).
     search_samples : calibration samples that the search uses (512).
     input_bits : of the graded input (8).
@@ -107,7 +114,12 @@ def convert(
     metadata |= {"outputs": results, "coverage": coverage(plan, traced.visited)}
     if classes is not None:
         metadata["ann_accuracy"] = float((evaluator.ideal_outputs(inputs).argmax(axis=1) == classes).mean())
-    return _network(plan, samples, assignment, chosen, name or type(module).__name__, metadata)
+    network = _network(plan, samples, assignment, chosen, name or type(module).__name__, metadata)
+    if not network.has_products:
+        return network
+    spikes = evaluator.coded(inputs[:OPERAND_SAMPLES], assignment.codings, assignment.scales).packets
+    network, operands = with_cheaper_operands(network, spikes)
+    return replace(network, metadata=metadata | {"operands": operands})
 
 
 def _choose(
@@ -127,13 +139,17 @@ def _choose(
     some = inputs[np.sort(order)]
     known = None if labels is None else labels[np.sort(order)]
     reference = evaluator.ideal_outputs(some)
+    from sfnhw.convert.evaluate import work
 
     def tried(lam: float) -> Trial:
         a = assign(plan, samples, options, lam, thetas)
-        outputs, rate = evaluator.coded(some, a.codings, a.scales)
-        return judge(lam, outputs, rate, reference, known, options.spike_weight)
+        found = evaluator.coded(some, a.codings, a.scales)
+        return judge(lam, found.outputs, found.rate, reference, known, options.spike_weight)
 
-    best, trials = search(tried, options.search_range, options.lambda_budget)
+    budget = options.lambda_budget
+    if budget is None:
+        budget = LARGE_BUDGET if work(plan) > LARGE_MACS else USUAL_BUDGET
+    best, trials = search(tried, options.search_range, budget)
     return assign(plan, samples, options, best.lam, thetas), best.lam, trials
 
 
@@ -194,7 +210,7 @@ def _metadata(
         "lambda": lam,
         "lambda_search": {
             "range": bounds,
-            "budget": options.lambda_budget if trials else 0,
+            "evaluations": len(trials),
             "samples": min(options.search_samples, len(inputs)) if trials else 0,
             "spike_weight": options.spike_weight,
             "trials": [trial.as_dict() for trial in trials],

@@ -5,7 +5,7 @@ level for level.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,21 @@ from sfnhw.network import (
 from sfnhw.neurons import IF, LIF, SFN, Bank, Coding, Graded
 
 BATCH_VALUES = 2**23  # values of the widest population in one batch: 64 MiB of float64
+
+
+class Coded(NamedTuple):
+    """What came of a run through codings.
+
+    Attributes
+    ----------
+    outputs : (samples, outputs).
+    rate : spikes (packets) per hidden neuron and timestep.
+    packets : hidden population → mean packets in one inference.
+    """
+
+    outputs: NDArray[np.float64]
+    rate: float
+    packets: dict[str, float]
 
 
 class Evaluator:
@@ -91,14 +106,15 @@ class Evaluator:
 
     def coded(
         self, inputs: NDArray[Any], codings: dict[str, Coding], scales: dict[str, NDArray[np.float64]]
-    ) -> tuple[NDArray[np.float64], float]:
-        """(samples, outputs), and spikes (packets) per hidden neuron and timestep."""
+    ) -> "Coded":
+        """Run the network through its codings."""
         steps = max(c.timesteps for c in codings.values())
         # Where layers work in windows one after the other, each is updated once.
         updates = steps // max(c.window for c in codings.values())
         hidden = [p for p in self.plan.populations.values() if p.role == "hidden"]
         results = [name for name, p in self.plan.populations.items() if p.role == "output"]
-        outputs, spikes = [], 0
+        outputs: list[torch.Tensor] = []
+        packets = {p.name: 0 for p in hidden}
         for batch in self.batches(inputs):
             neurons = _Neurons(codings, scales, self.dtype)
             total = torch.zeros(())
@@ -113,12 +129,14 @@ class Evaluator:
                         membrane = self.sums(planned, values)
                         values[planned.name] = membrane if planned.role == "output" else neurons.fire(planned, membrane)
                     if planned.role == "hidden":
-                        spikes += neurons.packets(planned, values[planned.name])
+                        packets[planned.name] += neurons.packets(planned, values[planned.name])
                     self._let_go(planned, values)
                 total = total + _side_by_side([values[name] for name in results])
             outputs.append(total / updates)
         chances = sum(int(np.prod(p.shape)) for p in hidden) * steps * len(inputs)
-        return torch.cat(outputs).double().numpy(), spikes / max(1, chances)
+        rate = sum(packets.values()) / max(1, chances)
+        each = {name: count / len(inputs) for name, count in packets.items()}
+        return Coded(torch.cat(outputs).double().numpy(), rate, each)
 
     def _running_max(self, planned: Planned, values: dict[str, torch.Tensor], neurons: "_Neurons") -> torch.Tensor:
         """What the largest running sum of each window gained in this timestep; at T = 1 the largest value."""
@@ -197,10 +215,13 @@ def _levels_to_values(coding: Coding, h: torch.Tensor) -> torch.Tensor:
     if not isinstance(coding, SFN | Bank):
         raise TypeError(f"no torch rule for {coding.kind!r}")
     edges = coding.boundaries() if isinstance(coding, Bank) else np.asarray(coding.boundaries)
-    table = torch.tensor([0.0, *coding.values()], dtype=h.dtype)
-    magnitude = h.abs() if coding.signed else h
-    levels = torch.bucketize(magnitude.contiguous(), torch.tensor(edges, dtype=h.dtype), right=True)
-    return torch.sign(h) * table[levels] if coding.signed else table[levels]
+    steps, table = torch.tensor(edges, dtype=h.dtype), torch.tensor([0.0, *coding.values()], dtype=h.dtype)
+    if coding.signed:
+        # One table for both signs. −h reaches a threshold that h equals: the negative ones stand one float higher.
+        below = torch.nextafter(-steps.flip(0), torch.zeros((), dtype=h.dtype))
+        steps, table = torch.cat([below, steps]), torch.cat([-table[1:].flip(0), table])
+    levels = torch.bucketize(h.contiguous(), steps, right=True, out_int32=True)
+    return table.index_select(0, levels.flatten()).reshape(h.shape)
 
 
 def _rectified(planned: Planned, total: torch.Tensor) -> torch.Tensor:

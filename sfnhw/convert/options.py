@@ -44,7 +44,7 @@ class Options:
     threshold_scale: float | str | None = None
     lam: float | None = None
     lambda_range: tuple[float, float] | None = None
-    lambda_budget: int = 20
+    lambda_budget: int | None = None
     spike_weight: float = 0.01
     search_samples: int = 512
     input_bits: int = 8
@@ -61,13 +61,15 @@ class Options:
                 raise ConversionError(field=name, found=value, expected=f"one of {', '.join(known)}{hint}")
         for name, low, high in (
             ("bits", 2, 16),
-            ("lambda_budget", 1, 10_000),
             ("search_samples", 1, 10**9),
             ("input_bits", 2, 16),
             ("stream_bits", 4, 16),
         ):
             self._check(name, isinstance(getattr(self, name), int), low, high, f"an integer from {low} to {high}")
         self._check("quantile", True, 0, 1, "a share above 0, at most 1", above=True)
+        if self.lambda_budget is not None:
+            number = isinstance(self.lambda_budget, int)
+            self._check("lambda_budget", number, 1, 10_000, "an integer from 1 to 10000")
         self._check("spike_weight", True, 0, 1e9, "a number ≥ 0")
         self._check_thresholds()
         self._check_neuron()

@@ -13,8 +13,8 @@ Shape = tuple[int, ...]
 Reals = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# Samples of the example that is traced: an axis that is not the sample axis rarely has this size by chance.
-EXAMPLE_SAMPLES = 3
+# Samples of the example that is traced: more than one, so that what mixes samples shows.
+EXAMPLE_SAMPLES = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,18 @@ if TYPE_CHECKING:
 
 
 def train(
-    build: "Callable[[], torch.nn.Module]", seed: int, *, epochs: int, batch: int, rate: float, decay: float
+    build: "Callable[[], torch.nn.Module]",
+    seed: int,
+    *,
+    epochs: int,
+    batch: int,
+    rate: float,
+    decay: float,
+    clip: float | None = None,
 ) -> "torch.nn.Module":
     """Train what `build` returns on the split of the same seed and return it in eval mode.
 
-    AdamW on a one-cycle schedule that peaks at `rate`, weight decay `decay`, labels
+    AdamW on a one-cycle schedule that peaks at `rate`, weight decay `decay`, gradients of a norm up to `clip`, labels
     smoothed by 0.05, images shifted by up to one pixel. Deterministic for one seed and torch version: one thread (sums
     come in one order), a generator of its own; torch's global state is put back as it was.
 
@@ -51,6 +58,8 @@ def train(
                 loss = loss_of(module(_shift(images[index])), labels[index])
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
+                if clip is not None:
+                    nn.utils.clip_grad_norm_(module.parameters(), clip)
                 optimiser.step()
                 schedule.step()
     return module.eval()

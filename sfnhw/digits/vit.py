@@ -59,9 +59,11 @@ def digits_vit(width: int = 48, *, heads: int = 4, depth: int = 2) -> "torch.nn.
 
 
 def train_digits_vit(
-    seed: int = 0, *, width: int = 48, heads: int = 4, depth: int = 2, epochs: int = 60, batch: int = 64
+    seed: int = 0, *, width: int = 48, heads: int = 4, depth: int = 2, epochs: int = 100, batch: int = 64
 ) -> "torch.nn.Module":
     """Train the transformer on the split of the same seed and return it in eval mode; see `sfnhw.digits.training`."""
-    return train(
-        lambda: digits_vit(width, heads=heads, depth=depth), seed, epochs=epochs, batch=batch, rate=3e-3, decay=0.05
-    )
+
+    def build() -> "torch.nn.Module":
+        return digits_vit(width, heads=heads, depth=depth)
+
+    return train(build, seed, epochs=epochs, batch=batch, rate=3e-3, decay=0.05, clip=1.0)

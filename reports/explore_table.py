@@ -1,0 +1,92 @@
+"""The points of an exploration in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
+from sfnhw.reports.text import clean, scaled_unit, short_number, shortest_ends
+
+Row = Mapping[str, Any]
+
+
+def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
+    """Return rows by energy in at most 80 columns, then what could not be estimated, each with its whole reason.
+
+    Nothing is cut: a table that is too wide for a column for each field has the settings as one text that wraps.
+    """
+    good = sorted((row for row in rows if row.get("error") is None), key=lambda row: row["energy_j"])
+    names = shortest_ends(fields)
+    lines: list[str] = []
+    if good:
+        head, cells = _columns(good, names, fields)
+        if not fits(head, cells):
+            head, cells = _folded(good, names, fields)
+        lines += table(head, cells)
+        lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("error") is not None:
+            reasons.setdefault(clean(row["error"]), []).append(setting_text(row, names, fields))
+    if reasons:
+        failed = sum(len(settings) for settings in reasons.values())
+        lines += [""] * bool(lines) + wrapped(f"{failed} of {len(rows)} could not be estimated:")
+        for reason, settings in reasons.items():
+            for i, setting in enumerate(settings):
+                lines += wrapped(setting + (":" if i == len(settings) - 1 else ","))
+            lines += [f"  {line}" for line in wrapped(reason, "", WIDTH - 2)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def setting_text(row: Row, names: Sequence[str], fields: Sequence[str]) -> str:
+    """Return e.g. ``columns 4, synapse_lanes 8``."""
+    return ", ".join(f"{name} {clean(row[field])}" for name, field in zip(names, fields, strict=True))
+
+
+def _measures(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Heads and cells of what was estimated; one unit a column, so that numbers can be compared at a glance."""
+    with_accuracy = any(row.get("accuracy") is not None for row in rows)
+    per_joule, joule = scaled_unit(max(row["energy_j"] for row in rows), "J")
+    per_second, second = scaled_unit(max(row["latency_s"] for row in rows), "s")
+    head = [f"energy\n{joule}", f"band\n{joule}", f"latency\n{second}"]
+    head += [*(["accuracy\n%"] if with_accuracy else []), "cores\n", "area\nmm2"]
+    cells = []
+    for row in rows:
+        low, value, high = (short_number(per_joule * row[key]) for key in ("energy_low_j", "energy_j", "energy_high_j"))
+        accuracy = row.get("accuracy")
+        right = [f"{100 * accuracy:.2f}" if accuracy is not None else "unknown"] if with_accuracy else []
+        latency = short_number(per_second * row["latency_s"])
+        area = short_number(row["area_mm2"])
+        cells.append([value, f"{low} to {high}", latency, *right, f"{row['cores_used']:,}", area])
+    return head, cells
+
+
+def _mark(row: Row) -> str:
+    return "*" if row["on_pareto"] else " "
+
+
+def _columns(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """One column a field; the first holds the mark too."""
+    head, measures = _measures(rows)
+    heads = [_broken(name) for name in names]
+    settings = [[clean(row[field]) for field in fields] for row in rows]
+    width = max(len(text) for text in [*heads[0].split("\n"), *(s[0] for s in settings)])
+    first = [f"{_mark(row)} {s[0]:>{width}}" for row, s in zip(rows, settings, strict=True)]
+    cells = [[f, *s[1:], *m] for f, s, m in zip(first, settings, measures, strict=True)]
+    top = "\n".join(f"  {line:>{width}}" for line in heads[0].split("\n"))
+    return [top, *heads[1:], *head], cells
+
+
+def _broken(name: str) -> str:
+    """Break a field's name after the dot or underscore nearest to its middle, if it is long."""
+    places = [i + 1 for i, c in enumerate(name) if c in "._" and i + 1 < len(name)]
+    if len(name) <= 8 or not places:
+        return f"{name}\n"
+    at = min(places, key=lambda i: abs(2 * i - len(name)))
+    return f"{name[:at]}\n{name[at:]}"
+
+
+def _folded(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """All fields as one text."""
+    head, measures = _measures(rows)
+    texts = [f"{_mark(row)} {setting_text(row, names, fields)}" for row in rows]
+    return ["  setting\n", *head], [[text, *m] for text, m in zip(texts, measures, strict=True)]

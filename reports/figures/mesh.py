@@ -1,0 +1,87 @@
+"""What maps of the mesh share: which part of it is shown, its axes, and where the pins are."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from sfnhw.reports.style import INK, PAPER
+from sfnhw.reports.view import RunView
+
+# A mesh is shown whole unless what is used, with a margin, is at most this share of it.
+CROPPED_SHARE = 0.6
+
+
+class Region(NamedTuple):
+    """Columns x0 .. x1 − 1 and rows y0 .. y1 − 1 of the mesh."""
+
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+
+    @property
+    def columns(self) -> int:
+        """Width."""
+        return self.x1 - self.x0
+
+    @property
+    def rows(self) -> int:
+        """Height."""
+        return self.y1 - self.y0
+
+    def holds(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether each router lies in it."""
+        inside: NDArray[np.bool_] = (x >= self.x0) & (x < self.x1) & (y >= self.y0) & (y < self.y1)
+        return inside
+
+
+def shown_region(view: RunView) -> Region:
+    """Return the used part of the mesh: cores that hold a layer, links that move a flit, and the router at the pins."""
+    cores, links = view.tables["cores"], view.tables["links"]
+    used = np.array([bool(names) for names in cores["layers"]])
+    moves = np.asarray(links["flits"]) > 0
+    px, py = view.json["chip"]["io.router"]
+    x = np.concatenate(
+        [np.asarray(cores["x"])[used], np.asarray(links["from_x"])[moves], np.asarray(links["to_x"])[moves], [px]]
+    )
+    y = np.concatenate(
+        [np.asarray(cores["y"])[used], np.asarray(links["from_y"])[moves], np.asarray(links["to_y"])[moves], [py]]
+    )
+    region = Region(
+        max(0, int(x.min()) - 1),
+        min(view.columns, int(x.max()) + 2),
+        max(0, int(y.min()) - 1),
+        min(view.rows, int(y.max()) + 2),
+    )
+    if region.columns * region.rows <= CROPPED_SHARE * view.columns * view.rows:
+        return region
+    return Region(0, view.columns, 0, view.rows)
+
+
+def mesh_axes(axes: Axes, view: RunView, region: Region, note: str) -> None:
+    """Number columns and rows, without frame; say which part of the mesh is shown."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0)
+    step = max(1, -(-max(region.columns, region.rows) // 16))
+    axes.set_xticks(range(region.x0, region.x1, step))
+    axes.set_yticks(range(region.y0, region.y1, step))
+    whole = region.columns == view.columns and region.rows == view.rows
+    part = "" if whole else f" (of {view.columns} × {view.rows}; the rest is idle)"
+    axes.set_xlabel(f"column of the mesh{part}{note}")
+    axes.set_ylabel("row")
+
+
+def mark_pins(axes: Axes, view: RunView, half: float = 0.5) -> None:
+    """Point at the router that inputs and outputs pass, from outside its upper left corner.
+
+    half : half the side of what is drawn for a router.
+    """
+    x, y = view.json["chip"]["io.router"]
+    axes.annotate(
+        "pins", (x - half, y - half), (-16, 14), textcoords="offset points", annotation_clip=False, ha="right", va="bottom",
+        fontsize=8, color=INK, arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+    )  # fmt: skip

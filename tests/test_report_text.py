@@ -1,0 +1,173 @@
+"""What a terminal shows: no line over 80 columns, and no number ever cut."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfnhw.activity import Recording
+from sfnhw.chip import load_chip
+from sfnhw.mapping import map_network
+from sfnhw.neurons import SFN
+from sfnhw.reports.explore_table import table_text
+from sfnhw.reports.summary import summary
+from sfnhw.reports.terminal import WIDTH, table
+from sfnhw.reports.text import printable, shortest_ends, spread_text
+from sfnhw.reports.view import GROUPS, RunView, as_view
+from sfnhw.run import Run
+from sfnhw.sim import price, simulate
+from sfnhw.sim.cost import TERMS
+from tests.networks import chain, random_activity
+
+CELLS = st.text("0123456789.,-% µJsx", min_size=1, max_size=14).filter(lambda text: text == text.strip())
+WORDS = st.text("abcdefghi=,", min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_tables_keep_every_number(data):
+    columns = data.draw(st.integers(1, 7))
+    texts = st.lists(WORDS, min_size=1, max_size=8).map(" ".join)
+    rows = [
+        [data.draw(texts), *(data.draw(CELLS) for _ in range(columns))] for _ in range(data.draw(st.integers(1, 4)))
+    ]
+    lines = table(["what"] + [f"head{i}" for i in range(columns)], rows)
+    assert all(len(line) <= WIDTH for line in lines)
+    whole = "\n".join(lines)
+    for row in rows:
+        assert all(cell in whole for cell in row[1:])
+        # The text wraps, so its letters are all there.
+        assert set(row[0]) - {" "} <= set(whole)
+
+
+def test_a_table_too_wide_becomes_blocks():
+    lines = table(["what", "first", "second"], [["row", "1" * 50, "2" * 50]])
+    assert [line.split() for line in lines] == [["row"], ["first", "1" * 50], ["second", "2" * 50]]
+
+
+@pytest.fixture(scope="module")
+def view() -> RunView:
+    network, chip = chain([5, 40, 3], SFN.uniform(8)), load_chip("reference")
+    activity = random_activity(network, 1, samples=2)
+    mapping = map_network(network, chip)
+    result = simulate(mapping, activity)
+    recording = Recording(activity, np.zeros((2, 3)), np.zeros(2, np.int64))
+    return as_view(Run(network, chip, recording, mapping, result, price(result)))
+
+
+def test_summary_with_long_values(view):
+    row = view.json["comparison"][0]
+    band = {"value": 1234.0, "low": 1023.25, "high": 98765.4}
+    other = {**row, "name": "if", "coding": "sfn/polarity/graded, N = 1,024, T = 1, 8 to 16 bit", "energy_ratio": band}
+    network = {**view.json["network"], "coding": other["coding"], "neurons": 123_456_789}
+    text = summary(RunView({**view.json, "comparison": [row, other], "network": network}, view.tables))
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    assert ".." not in text
+    joined = " ".join(text.split())
+    for whole in ("123 M neurons", "2 inferences", "1,234x", "1,020 to 98,800", "100.00 %"):
+        assert whole in joined, whole
+    assert "for every combination of prices" in joined
+
+
+def test_summary_says_what_bounds_the_throughput(view):
+    text = " ".join(summary(view).split())
+    found = view.json["bottleneck"]
+    assert f"of {found['place']}" in text or found["unit"] == "link"
+    assert re.search(r"energy-delay product [\d.]+ [afpnµ]J s; power [\d.]+ [µm]?W", text)
+
+
+def exploration(errors: int) -> list[dict[str, object]]:
+    fields = {
+        "core.threshold_unit.lanes": 4,
+        "core.function_unit.lanes": 2,
+        "core.threshold_unit.kind": "binary-search",
+    }
+    good = {
+        **fields, "energy_j": 1.5e-6, "energy_low_j": 0.7e-6, "energy_high_j": 3.9e-6, "latency_s": 2.5e-5,
+        "accuracy": 0.9875, "cores_used": 1234, "area_mm2": 7.86, "on_pareto": True, "error": None,
+    }  # fmt: skip
+    reason = "the network does not fit: needs 22 cores, noc.columns × noc.rows gives 16 (6 short); raise core.neurons"
+    return [good, *({**fields, "core.threshold_unit.lanes": k, "error": reason} for k in range(errors))]
+
+
+def _unwrapped(text: str) -> str:
+    """The first column's text without the numbers that stand beside its first line."""
+    first = re.split(r"\n\n", text)[0].splitlines()[2:-1]
+    indent = first[0].index("1.50")
+    return " ".join(" ".join(line[:indent] for line in first).split()).lstrip("* ")
+
+
+def test_explore_table_is_whole():
+    rows = exploration(3)
+    fields = list(rows[0])[:3]
+    text = table_text(rows, fields)
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    joined = " ".join(text.split())
+    # The two fields called "lanes" are told apart, and every setting is there in full.
+    assert "threshold_unit.lanes 4, function_unit.lanes 2, kind binary-search" in _unwrapped(text)
+    for number in ("1.50", "0.700 to 3.90", "25.0", "98.75", "1,234", "7.86"):
+        assert number in joined
+    assert "3 of 4 could not be estimated" in joined
+    # One reason for all three, once and to its end.
+    assert joined.count("raise core.neurons") == 1
+    assert all(f"threshold_unit.lanes {k}," in joined for k in range(3))
+
+
+def test_explore_table_with_one_field_has_columns():
+    rows = [{**exploration(0)[0], "noc.columns": k} for k in (4, 8)]
+    lines = table_text(rows, ["noc.columns"]).splitlines()
+    assert lines[2].split() == ["*", "4", "1.50", "0.700", "to", "3.90", "25.0", "98.75", "1,234", "7.86"]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(".".join), min_size=1, max_size=6))
+def test_shortest_ends_tell_names_apart(names):
+    ends = shortest_ends(names)
+    for name, end in zip(names, ends, strict=True):
+        assert name == end or name.endswith(f".{end}")
+        others = [other for other in names if other != name]
+        # No other name ends like this, unless it was the whole name already.
+        assert end == name or not any(other == end or other.endswith(f".{end}") for other in others)
+
+
+def test_a_band_is_never_narrower_than_it_looks():
+    assert spread_text(1.001, 1.004) == "1.001 to 1.004"
+    assert spread_text(0.98634, 1.2234) == "0.986 to 1.22"
+
+
+def test_every_cost_belongs_to_one_group_of_the_energy_figure():
+    grouped = [term for terms in GROUPS.values() for term in terms]
+    assert sorted(grouped) == sorted(TERMS)
+
+
+def test_control_characters_do_not_pass():
+    assert printable("a\x1b[31m\nb\x00\ud800") == "a\ufffd[31m\nb\ufffd\ufffd"
+
+
+def test_function_units_and_streams_are_named(view):
+    from sfnhw.reports.comparison import network_coding
+    from sfnhw.reports.coverage import coverage
+    from sfnhw.reports.layers import layer_rows
+    from tests.networks import random_attention
+
+    network, chip = random_attention(3), load_chip("reference")
+    activity = random_activity(network, 3)
+    mapping = map_network(network, chip)
+    result = simulate(mapping, activity)
+    run = Run(network, chip, Recording(activity, np.zeros((2, 3))), mapping, result, price(result))
+    codings = {row["name"]: row["coding"] for row in layer_rows(run)}
+    assert codings["scores"] == "softmax, then sfn, N = 8"
+    assert codings["norm"].startswith("layer_norm, then ")
+    assert codings["stream"] == "stream, 8 bit, signed"
+    assert network_coding(run).endswith("stream of 8 bit")
+    counted = " ".join(coverage(run)["counted"])
+    assert "layer_norm, softmax, gelu" in counted
+    assert "stationary operand" in counted
+    one = as_view(run)
+    table_j = one.json["energy_by_layer_and_action_j"]
+    drawn = sum(table_j[layer].get(term, 0.0) for layer in table_j for terms in GROUPS.values() for term in terms)
+    assert drawn == pytest.approx(one.energy["value"])
+    assert replace(run).ann_accuracy is None
