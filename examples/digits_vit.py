@@ -13,7 +13,7 @@ THRESHOLDS = 16
 
 
 def main(
-    width: int = 48, depth: int = 2, epochs: int = 60, simulated: int = 16, folder: str | None = "out/digits_vit"
+    width: int = 48, depth: int = 2, epochs: int = 100, simulated: int = 16, folder: str | None = "out/digits_vit"
 ) -> tuple[float, float]:
     """Train, convert, judge on the 360 test images; returns accuracy of the trained network and of the chip.
 
@@ -22,7 +22,7 @@ def main(
     digits = load_digits_split()
     module = train_digits_vit(width=width, depth=depth, epochs=epochs)
     network = sfnhw.convert(
-        module, digits.train_images[:512], labels=digits.train_labels[:512], thresholds=THRESHOLDS, search_samples=128
+        module, digits.train_images[:512], labels=digits.train_labels[:512], thresholds=THRESHOLDS, search_samples=64
     )
     # 119 % of the neurons that the 8 × 8 cores of `reference` have.
     chip = sfnhw.load_chip("reference").replace({"noc.columns": 12})
