@@ -4,6 +4,8 @@ After Panoptic-DeepLab (Cheng et al. 2020): where ink is, a map of the instances
 centre of its own, and, for every 2 × 2 pixels, which digit. Run from the checkout: python -m examples.digits_segmentation
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -104,7 +106,9 @@ def main(
     """Train on `scenes`, judge on `tests` others; returns the scores of the trained network and of the chip."""
     train, test = draw_scenes(scenes, seed=0), draw_scenes(tests, seed=0, test=True)
     unet = fit(UNet, train.images, targets_of(train), loss, epochs=epochs, batch=16)
-    network = sfnhw.convert(unet, train.images[:128], thresholds=16, search_samples=32, name="digits U-Net")
+    # Evenly spaced, 16 thresholds lose 5 points of F1 and 32 lose one; so do 16 that lie where the activations are.
+    levels: dict[str, Any] = {"thresholds": 16, "spacing": "lloyd-max", "rounding": "nearest"}
+    network = sfnhw.convert(unet, train.images[:96], **levels, search_samples=16, lambda_budget=10, name="digits U-Net")
     chip = sfnhw.load_chip("reference").replace({"noc.columns": 12, "noc.rows": 12})
     scores = [
         judge(things_in(said), test.things, confident=0.3)
