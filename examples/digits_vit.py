@@ -24,7 +24,7 @@ def main(
     network = sfnhw.convert(
         module, digits.train_images[:512], labels=digits.train_labels[:512], thresholds=THRESHOLDS, search_samples=64
     )
-    # 119 % of the neurons that the 8 × 8 cores of `reference` have.
+    # It takes 95 cores, and `reference` has 8 × 8.
     chip = sfnhw.load_chip("reference").replace({"noc.columns": 12})
     sharing = chip.core.threshold_unit.sharing
     recording = sfnhw.record(

@@ -145,7 +145,7 @@ def test_a_small_detector_runs_to_its_end(capsys):
 def test_digits_vit(capsys, tmp_path):
     trained, chip = digits_vit.main(simulated=4, folder=str(tmp_path / "run"))
     # A CNN reads nearly all; a transformer this small loses some, and its 16 levels a few more: 5 points are 18 images.
-    assert trained > 0.9
+    assert trained > 0.95
     assert chip > trained - 0.05
     assert narrow(capsys.readouterr().out)
     assert (tmp_path / "run" / "report.html").is_file()
@@ -155,8 +155,8 @@ def test_digits_vit(capsys, tmp_path):
 @pytest.mark.parametrize("example", [digits_detection, digits_segmentation], ids=["boxes", "masks"])
 def test_scenes_on_the_chip(example, capsys, tmp_path):
     trained, chip = example.main(folder=str(tmp_path / "run"))
-    # Found and named rightly more often than not, by a wide margin; and what the trained network finds, the chip finds.
-    assert trained.f1 > 0.8
+    # Of about 400 digits at most one in ten is missed, made up or misread; the chip adds at most 20 of them.
+    assert trained.f1 > 0.9
     assert all(c > t - 0.05 for c, t in zip(chip, trained, strict=True))
     assert narrow(capsys.readouterr().out)
     assert (tmp_path / "run" / "report.html").is_file()
