@@ -221,6 +221,13 @@ def test_the_sparser_operand_streams():
     assert next(p for p in turned.projections if isinstance(p, Product)).side == "right"
 
 
+def test_thresholds_follow_the_activations_unless_told_otherwise():
+    module, x = digits_vit(8).double().eval(), torch.randn(4, 1, 8, 8).double()
+    assert convert(module, x, lam=0.1).metadata["spacing"] == "lloyd-max"
+    told = convert(module, x, lam=0.1, spacing="uniform").metadata
+    assert (told["spacing"], told["rounding"]) == ("uniform", "floor")
+
+
 def test_layer_norm_keeps_the_channels_of_a_position_together():
     network = convert(digits_vit(16).double().eval(), torch.randn(4, 1, 8, 8).double(), lam=0.1)
     mapping = map_network(

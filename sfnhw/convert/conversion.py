@@ -15,7 +15,7 @@ from sfnhw.convert.samples import Sample, calibration_inputs, collect
 from sfnhw.convert.search import Trial, judge, search
 from sfnhw.convert.statistics import statistics_of
 from sfnhw.errors import ConversionError
-from sfnhw.network import Network, Population
+from sfnhw.network import Network, Population, Product
 from sfnhw.neurons import Coding, Stream
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def convert(
         quantile; max for graded.
     theta_sharing : "channel" or "population".
     spacing, rounding, decode : the SFN's thresholds and decode table, see `sfnhw.convert.grids`
-        ("uniform", "floor", "mean"). mtn has the spacings "uniform", "power-of-two" (rounding "nearest" by default, or
+        ("uniform", "floor", "mean"; for a network with attention "lloyd-max", "nearest", "mean"). mtn has the spacings "uniform", "power-of-two" (rounding "nearest" by default, or
         "floor") and "free".
     initial_potential : v(0) of mtn (uniform), if, lif, polarity and ttfs in units of their threshold or level (0.5:
         rounds to the nearest). Signed if neurons start at 0.
@@ -98,6 +98,9 @@ def convert(
 
     traced = trace(module, inputs.shape[1:], bool((inputs < 0).any()))
     plan = traced.plan
+    if chosen.coding == "sfn" and not {"spacing", "rounding"} & set(options) and _multiplies(plan):
+        # Values of both signs around zero: even steps leave three times the error (docs/accuracy.md).
+        chosen = replace(chosen, spacing="lloyd-max", rounding="nearest")
     large = work(plan) > DOUBLE_PRECISION_MACS and all(p.dtype != torch.float64 for p in module.parameters())
     evaluator = Evaluator(plan, torch.float32 if large else torch.float64)
     results = agree(module, evaluator, inputs[:CHECKED_SAMPLES], traced.on_host)
@@ -120,6 +123,10 @@ def convert(
     spikes = evaluator.coded(inputs[:OPERAND_SAMPLES], assignment.codings, assignment.scales).packets
     network, operands = with_cheaper_operands(network, spikes)
     return replace(network, metadata=metadata | {"operands": operands})
+
+
+def _multiplies(plan: Plan) -> bool:
+    return any(isinstance(p, Product) for p in plan.projections)
 
 
 def _choose(
