@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sfnhw.chip import load_chip
-from sfnhw.convert import convert
+from sfnhw.convert import convert, size_of
 from sfnhw.convert.operands import with_cheaper_operands
 from sfnhw.digits import digits_vit
 from sfnhw.errors import ConversionError, InputError, MappingError, NetworkError
@@ -267,6 +267,54 @@ def test_attention_that_is_not_modelled_is_refused(arguments, words):
 
     with pytest.raises(ConversionError, match=words):
         convert(Masked().eval(), torch.randn(4, 4, 3))
+
+
+@pytest.mark.parametrize("blocked", [-100.0, -np.inf])
+def test_a_mask_added_to_the_scores_is_refused_by_name(blocked):
+    class Additive(Written):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.patch(x).flatten(2).transpose(1, 2)
+            scores = self.split(self.query(y)) @ self.split(self.key(y)).transpose(-1, -2)
+            mask = torch.full((6, 6), blocked).triu(1)
+            return (scores + mask).softmax(-1) @ self.split(self.value(y))
+
+    with pytest.raises(ConversionError, match=r"aten.add.Tensor: a constant added .*a mask"):
+        convert(Additive(4, 2).eval(), torch.randn(3, 2, 4, 6))
+
+
+def test_a_transformer_over_several_timesteps_is_refused_before_any_work():
+    with pytest.raises(ConversionError, match=r"layer_norm \(layer 'blocks.0.norm1'\) over several timesteps"):
+        convert(digits_vit(8).eval(), torch.randn(4, 1, 8, 8), coding="if", timesteps=4)
+
+
+def test_gains_of_a_layer_norm_pass_through_the_mean_over_tokens():
+    """No population of its own: γ mean(z) + β goes into the head."""
+    network = agree(Normed(), (6, 4))
+    assert [p.name for p in network.order] == ["input", "norm", "mean", "head"]
+
+
+class Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.head = nn.LayerNorm(6), nn.Linear(6, 3)
+        nn.init.normal_(self.norm.weight)
+        nn.init.normal_(self.norm.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.norm(x.transpose(1, 2)).mean(dim=1))
+
+
+def test_size_is_the_same_whatever_the_values():
+    """Position embeddings and biases count wherever the module has them, zeros and meta tensors included."""
+    shape = (1, 8, 8)
+    trained = digits_vit(8)
+    for p in trained.parameters():
+        nn.init.normal_(p)
+    converted = convert(trained.double().eval(), torch.randn(4, *shape).double(), lam=0.1)
+    with torch.device("meta"):
+        hollow = digits_vit(8)
+    assert size_of(trained, shape).weights == size_of(digits_vit(8).eval(), shape).weights
+    assert size_of(hollow.eval(), shape).weights == size_of(trained, shape).weights == converted.parameters
 
 
 def test_a_product_whose_operands_do_not_pair_up():

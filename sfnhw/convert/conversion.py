@@ -15,7 +15,7 @@ from sfnhw.convert.samples import Sample, calibration_inputs, collect
 from sfnhw.convert.search import Trial, judge, search
 from sfnhw.convert.statistics import statistics_of
 from sfnhw.errors import ConversionError
-from sfnhw.network import Network, Population, Product
+from sfnhw.network import FUNCTIONS, Network, Population, Product
 from sfnhw.neurons import Coding, Stream
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def convert(
 
     traced = trace(module, inputs.shape[1:], bool((inputs < 0).any()))
     plan = traced.plan
+    _require_one_timestep(plan, chosen)
     if chosen.coding == "sfn" and not {"spacing", "rounding"} & set(options) and _multiplies(plan):
         # Values of both signs around zero: even steps leave three times the error (docs/accuracy.md).
         chosen = replace(chosen, spacing="lloyd-max", rounding="nearest")
@@ -123,6 +124,19 @@ def convert(
     spikes = evaluator.coded(inputs[:OPERAND_SAMPLES], assignment.codings, assignment.scales).packets
     network, operands = with_cheaper_operands(network, spikes)
     return replace(network, metadata=metadata | {"operands": operands})
+
+
+def _require_one_timestep(plan: Plan, options: Options) -> None:
+    steps = options.timesteps or 1
+    layer = next((p for p in plan.populations.values() if p.function in FUNCTIONS), None)
+    if steps > 1 and (layer or _multiplies(plan)):
+        what = f"{layer.function} (layer {layer.name!r})" if layer else "products of activations"
+        raise ConversionError(
+            f"networks with {what} over several timesteps are not modelled",
+            field="coding",
+            found=f"{options.coding!r}, T = {steps}",
+            expected="a coding of one timestep: sfn, mtn, polarity or graded",
+        )
 
 
 def _multiplies(plan: Plan) -> bool:

@@ -35,6 +35,11 @@ def affine(plan: Plan, value: Spikes | Sum | Pooled, gain: Reals, offset: Reals,
         inner = affine(plan, value.inner, gain, offset, call)
         assert isinstance(inner, Sum)
         return replace(value, inner=inner)
+    if isinstance(value, Sum) and offset.any() and any(isinstance(term, Product) for term in value.terms):
+        raise UnsupportedError(
+            "a constant added to a product of activations (a mask, or a bias of positions, on attention scores)",
+            "attention of every query to every key is supported",
+        )
     if isinstance(value, Sum) and any(isinstance(term, AveragePool | Upsample) for term in value.terms):
         value = plan.spikes(value)  # a pool has no weights to take a factor
     if isinstance(value, Spikes):

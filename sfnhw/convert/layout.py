@@ -99,6 +99,8 @@ def per_neuron(factor: NDArray[np.float64], index: Index, grid: Shape) -> NDArra
     if factor.size == 1:
         return factor.reshape(1)
     size, channels = int(np.prod(grid)), grid[0]
+    if not any(factor.strides):  # shapes alone (`sfnhw.size_of`): any two entries may differ
+        factor = np.arange(1.0, factor.size + 1).reshape(factor.shape)
     full = np.broadcast_to(factor, index.shape)
     out = np.full(EXAMPLE_SAMPLES * size, np.nan)
     out[index.ravel()] = full.ravel()

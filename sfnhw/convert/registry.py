@@ -66,6 +66,8 @@ def registered() -> tuple[str, ...]:
 
 # What to do about operations that people meet first; by short name.
 ADVICE = {
+    "masked_fill": "masks are not modelled: attention of every query to every key is supported",
+    "where": "masks and choices by value are not modelled",
     "silu": "use ReLU instead, and fine-tune",
     "hardswish": "use ReLU instead, and fine-tune",
     "leaky_relu": "use ReLU instead, and fine-tune: a spike code of this kind has one slope",

@@ -133,7 +133,10 @@ class _Walk:
         """Give `env` an entry for the node, or add to `failures`."""
         if node.op == "placeholder":
             constant = self.constants.get(node.name)
-            self.env[node] = self.plan.input(self.shape, self.signed) if constant is None else constant.detach()
+            if constant is None:
+                self.env[node] = self.plan.input(self.shape, self.signed)
+            else:  # shapes alone must give the same size whatever the values are, zeros of a fresh module included
+                self.env[node] = constant.detach().to("meta") if self.empty else constant.detach()
         elif node.op == "get_attr":
             self._fail(_call(node, {}), UnsupportedError("a sub-graph", "avoid control flow in forward"))
             self.env[node] = Unknown()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sfnhw.convert.fold import affine, through
 from sfnhw.convert.layout import is_plain, places, plain
 from sfnhw.convert.plan import Plan, grid_of
 from sfnhw.convert.registry import register
@@ -45,8 +46,11 @@ def mean(plan: Plan, call: Call) -> Sum:
     value = call.value("self")
     axes, rank = call.plain("dim"), len(value.shape)
     axes = sorted({a % rank for a in ([axes] if isinstance(axes, int) else axes)})
-    spikes = plan.spikes(value)
+    # g x + o of a layer norm before it commutes with the mean, and folds into what follows.
+    spikes, gain, offset = through(plan, value)
     grid = plan[spikes.population].shape
+    if gain.size != grid[0]:
+        spikes, gain, offset = plan.spikes(value), np.ones(grid[0]), np.zeros(grid[0])
     kept = [a for a in range(rank) if a not in axes]
     length = int(np.prod([value.shape[a] for a in axes]))
     at = places(np.transpose(spikes.index, (*kept, *axes)).reshape(-1, length), grid)
@@ -60,7 +64,13 @@ def mean(plan: Plan, call: Call) -> Sum:
         raise UnsupportedError(f"a mean over axes {axes} of {rank}", "a mean over all positions is supported")
     window = {"kernel": grid[1:], "stride": grid[1:], "padding": (0, 0)}
     index = at.sample[:, 0] * grid[0] + at.channel[:, 0]
-    return replace(_pooled(plan, call, spikes, window), index=index.reshape(call.shape))
+    pooled = replace(_pooled(plan, call, spikes, window), index=index.reshape(call.shape))
+    offset = offset.reshape(grid[0], -1).mean(axis=1)
+    if (gain == 1).all() and not offset.any():
+        return pooled
+    scaled = affine(plan, pooled, gain, offset, call)
+    assert isinstance(scaled, Sum)
+    return scaled
 
 
 @register("aten.max_pool2d.default", "aten.max_pool1d.default")
