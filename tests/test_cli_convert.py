@@ -13,6 +13,7 @@ from sfnhw.cli.convert_options import HELP, flag
 from sfnhw.cli.convert_summary import firing
 from sfnhw.convert import convert
 from sfnhw.convert.options import Options
+from sfnhw.convert.search import judge, search
 from sfnhw.network import Network
 
 MODULE = """
@@ -171,6 +172,20 @@ def test_dead_channels_are_counted_by_hand():
         {"name": "0", "neurons": 3, "spikes_per_neuron": pytest.approx(1 / 3), "channels": 3, "dead_channels": 2}
     ]
     assert found["silent_layers"] == []
+
+
+@pytest.mark.parametrize("budget", range(1, 13))
+def test_the_search_keeps_to_its_budget(budget):
+    tried = []
+
+    def trial(lam):
+        tried.append(lam)
+        return judge(lam, np.array([[lam], [1.0]]), 0.0, np.array([[0.3], [1.0]]), None, 0.0)
+
+    best, trials = search(trial, (0.05, 1.0), budget)
+    assert len(tried) == len(trials) <= budget
+    assert len(set(tried)) == len(tried), "no λ twice"
+    assert best.loss == min(t.loss for t in trials)
 
 
 def test_a_weight_that_is_nan_is_told_by_its_layer(here, capsys):

@@ -110,7 +110,7 @@ def _warnings(fired: dict[str, Any]) -> list[str]:
     dead = sum(row["dead_channels"] for row in fired["layers"] if row["name"] not in silent)
     if dead:
         channels = sum(row["channels"] for row in fired["layers"])
-        out.append(f"{dead:,} of {channels:,} channels never fire, in layers that do")
+        out.append(f"channels that never fire, in layers that do: {dead:,} of {channels:,}")
     return out
 
 
