@@ -221,7 +221,7 @@ def test_convert_runs_the_users_function(tmp_path):
     for wrong, words in (
         (["--coding", "mtn", "--thresholds", "0.2;1"], "expected a number, or numbers with commas"),
         (["--coding", "ttfs"], "timesteps"),
-        (["--coding", "if", "--timesteps", "2", "--thresholds", "4"], "has no thresholds"),
+        (["--coding", "if", "--timesteps", "2", "--thresholds", "4"], "--thresholds: does not apply to coding='if'"),
     ):
         done = sfnhw(
             "convert", f"{tmp_path / 'model.py'}:build", "--calibration", tmp_path / "c.npz", *wrong,

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sfnhw.convert import convert
+from sfnhw.convert.options import options_from
 from sfnhw.errors import ConversionError
 
 IMAGES = np.random.default_rng(0).random((6, 1, 6, 6))
@@ -126,6 +127,12 @@ def test_a_module_that_is_not_a_function_of_its_input_is_caught():
         ({"coding": "ttfs"}, "an integer ≥ 1 with coding='ttfs'"),
         ({"labels": np.zeros(3, int)}, "expected 6 integers"),
         ({"labels": np.zeros(6)}, "expected 6 integers"),
+        ({"labels": np.array([0, 1, 2, 0, 1, 0])}, "labels: found 2, expected class indices from 0 to 1"),
+        ({"labels": np.array([0, 1, -1, 0, 1, 0])}, "labels: found -1, expected class indices from 0 to 1"),
+        ({"lambda_range": (0.5,)}, "expected (low, high)"),
+        ({"seed": -1}, "seed: found -1"),
+        ({"stream_bits": 12}, "the module has no residual stream"),
+        ({"initial_potential": "half", "coding": "mtn"}, "expected 0 ≤ v(0) < 1"),
     ],
 )
 def test_bad_options(options, words):
@@ -160,3 +167,60 @@ def test_inputs_that_forward_does_not_take_are_told_by_their_shape_alone(capfd):
     ):
         convert(module, np.ones((4, 5, 8, 8), np.float32))
     assert capfd.readouterr() == ("", "")
+
+
+# One value of each option that some coding lacks, in its range, and what that coding needs to be complete.
+VALUES = {
+    "thresholds": 8, "bits": 8, "spacing": "uniform", "rounding": "floor", "decode": "mean", "initial_potential": 0.5,
+    "threshold_scale": 1.0, "lambda_range": (0.1, 1.0), "lambda_budget": 3, "spike_weight": 0.01, "search_samples": 512,
+    "beta": 0.9, "reset": "subtract",
+}  # fmt: skip
+NEEDS = {"if": {"timesteps": 2}, "ttfs": {"timesteps": 2}, "lif": {"timesteps": 2, "beta": 0.9}}
+HAS = {  # by hand, from docs/codings.md
+    "sfn": {"thresholds", "spacing", "rounding", "decode"}
+    | {"lambda_range", "lambda_budget", "spike_weight", "search_samples"},
+    "mtn": {"thresholds", "spacing", "initial_potential"},
+    "if": {"initial_potential", "threshold_scale"},
+    "lif": {"initial_potential", "beta", "reset"},
+    "polarity": {"thresholds", "initial_potential"},
+    "ttfs": {"initial_potential"},
+    "graded": {"bits"},
+}
+
+
+@pytest.mark.parametrize("coding", list(HAS))
+def test_an_option_that_the_coding_does_not_have_is_an_error_even_at_its_default_value(coding):
+    for name, value in VALUES.items():
+        given = {"coding": coding, **NEEDS.get(coding, {}), name: value}
+        if name in HAS[coding]:
+            assert getattr(options_from(given), name) == value
+        else:
+            with pytest.raises(ConversionError, match=f"^{name}: does not apply to coding='{coding}'"):
+                options_from(given)
+    assert options_from({"coding": coding, **NEEDS.get(coding, {}), "rounding": None, "lam": None}).lam is None
+
+
+def test_options_of_the_search_and_the_quantile_need_what_uses_them():
+    for name in ("lambda_range", "lambda_budget", "spike_weight", "search_samples"):
+        with pytest.raises(ConversionError, match=f"^{name}: does not apply.*λ is searched"):
+            options_from({"lam": 0.1, name: VALUES[name]})
+    assert options_from({"coding": "if", "timesteps": 2, "quantile": 0.9}).quantile == 0.9
+    for rest in ({"theta": "max"}, {"coding": "graded"}):
+        with pytest.raises(ConversionError, match=r"^quantile: does not apply.*expected theta='quantile'"):
+            options_from({"quantile": 0.9, **rest})
+
+
+@pytest.mark.parametrize(("bad", "what"), [(np.nan, "NaN"), (np.inf, "infinite values"), (-np.inf, "infinite values")])
+def test_a_weight_that_is_no_number_is_told_by_its_layer(bad, what):
+    module = nn.Sequential()
+    module.add_module("conv1", nn.Conv2d(1, 2, 3))
+    module.add_module("norm", nn.BatchNorm2d(2))
+    module.eval()
+    with torch.no_grad():
+        module.norm.running_var[1] = bad
+    with pytest.raises(ConversionError, match=f"^layer 'norm': running_var holds {what}, expected finite numbers"):
+        convert(module, IMAGES)
+    with torch.no_grad():
+        module.conv1.weight[1, 0, 2, 2] = bad
+    with pytest.raises(ConversionError, match=f"^layer 'conv1': weight holds {what}, expected finite numbers"):
+        convert(module, IMAGES)

@@ -203,7 +203,7 @@ def test_bad_codings_say_what_is_wrong(make, message):
     [
         ({"coding": "lif", "timesteps": 4}, "beta: expected a decay factor of one timestep"),
         ({"coding": "lif", "beta": 0.9}, "timesteps: expected an integer ≥ 1"),
-        ({"coding": "if", "timesteps": 4, "beta": 0.9}, "beta: only a leaky neuron has it"),
+        ({"coding": "if", "timesteps": 4, "beta": 0.9}, "beta: does not apply to coding='if'"),
     ],
 )
 def test_convert_asks_for_what_is_missing(options, message):

@@ -6,34 +6,24 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from sfnhw.cli.output import check_file, say
+from sfnhw.cli.convert_options import HELP, ConvertCommand, flag
+from sfnhw.cli.options import as_json
+from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import ConversionError
 
 if TYPE_CHECKING:
     from sfnhw.network import Network
 
-# Options that only one kind of source has.
-OF_MODULES = ("calibration", "weights", "coding", "thresholds", "beta")
-OF_NIR = ("dt", "library", "input", "input_max", "input_signed", "input_bits")
+# Options that only a NIR file has, and those of a module that it has too.
+OF_NIR = ("dt", "library", "input", "input_max", "input_signed")
+OF_BOTH = ("timesteps", "reset", "input_bits", "name")
 
 
-@click.command("convert")
+@click.command("convert", cls=ConvertCommand)
 @click.argument("source", metavar="FILE.py:FUNCTION|FILE.nir")
-@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE.npz", help="Typical inputs of a module.")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE.safetensors", help="State for the module.")
-@click.option("--coding", default="sfn", show_default=True, help="Neuron coding (see `sfnhw codings`).")
-@click.option(
-    "--thresholds",
-    metavar="N",
-    help="For sfn, mtn and polarity (8); with --spacing free a list, e.g. 0.1,0.4,1.",
-)
-@click.option("--bits", type=click.IntRange(2, 16), help="For graded.")
-@click.option("--spacing", metavar="S", help="Of sfn's and mtn's thresholds, e.g. power-of-two.")
-@click.option("--theta", metavar="RULE", help="quantile, max or mse.")
-@click.option("--threshold-scale", metavar="A", help="Of if: a number, or mse to fit it.")
-@click.option("--beta", type=float, help="Decay of the membrane in one timestep, for lif.")
-@click.option("--timesteps", type=click.IntRange(1), help="T, for if, lif and ttfs; a NIR network takes its inputs' T.")
-@click.option("--reset", metavar="subtract|zero", help="What a spike does to the membrane: NIR, and lif.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="NET.sfn")
+@click.option("--name", metavar="NAME", help="Of the network; the module's class, or the NIR file's stem, by default.")
+@as_json
 @click.option("--dt", type=float, metavar="SECONDS", help="NIR: one timestep; 1e-4 where the exporters chose it.")
 @click.option("--library", metavar="snntorch|spikingjelly", help="NIR: whose rule to follow; recognised if not given.")
 @click.option(
@@ -41,26 +31,40 @@ OF_NIR = ("dt", "library", "input", "input_max", "input_signed", "input_bits")
 )
 @click.option("--input-max", default=1.0, show_default=True, help="NIR: largest event, or largest graded value.")
 @click.option("--input-signed", is_flag=True, help="NIR: inputs may be negative.")
-@click.option("--input-bits", default=8, show_default=True, type=click.IntRange(1, 16), help="NIR: of a graded input.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="NET.sfn")
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE.npz", help="Typical inputs of a module.")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE.safetensors", help="State for the module.")
 @click.pass_context
-def command(context: click.Context, source: str, output: Path, **options: Any) -> None:
+def command(context: click.Context, source: str, output: Path, as_json: bool, **options: Any) -> None:
     """Convert the torch module that FUNCTION in FILE.py returns, or the spiking network in FILE.nir.
 
     FILE.py is your own code and is run. Weights are read from safetensors only: nothing is unpickled. A NIR file does
-    not say its timestep (--dt) nor its reset (--reset), unless `sfnhw export` wrote it.
+    not say its timestep (--dt) nor its reset (--reset), unless `sfnhw export` wrote it. An option that the coding, or
+    the source, does not have is an error.
     """
+    from sfnhw.cli.convert_summary import about, lines
+
     check_file(output, (".sfn",))
     given = {k: v for k, v in options.items() if context.get_parameter_source(k) is not ParameterSource.DEFAULT}
     is_nir = Path(source).suffix in (".nir", ".h5", ".hdf5")
-    for name in given:
-        if name in (OF_MODULES if is_nir else OF_NIR):
-            what = "a NIR file brings its own neurons" if is_nir else "only a NIR file has it"
-            option = "--" + name.replace("_", "-")
-            raise ConversionError(what, field=option, expected=f"no {option} with {source}")
-    network = _from_nir(source, given) if is_nir else _from_module(source, options, given)
+    _check_source(source, given, is_nir)
+    network, fired = (_from_nir(source, given), None) if is_nir else _from_module(source, given)
     network.save(output)
-    say(f"{output}: {len(network.populations)} populations, {network.parameters:,} parameters, {network.macs:,} MACs")
+    found = about(network, output, fired)
+    if as_json:
+        print_json(found)
+        return
+    for line in lines(found):
+        say(line)
+
+
+def _check_source(source: str, given: dict[str, Any], is_nir: bool) -> None:
+    of_modules = ("calibration", "weights", *(name for name in HELP if name not in OF_BOTH))
+    for name in given:
+        if name in (of_modules if is_nir else OF_NIR):
+            what = "a NIR file brings its own neurons" if is_nir else "only a NIR file has it"
+            raise ConversionError(what, field=flag(name), expected=f"no {flag(name)} with {source}")
+    if is_nir and "input_bits" in given and given.get("input") != "graded":
+        raise ConversionError("events have no bits", field="--input-bits", expected="--input graded")
 
 
 def _from_nir(source: str, given: dict[str, Any]) -> "Network":
@@ -74,42 +78,28 @@ def _from_nir(source: str, given: dict[str, Any]) -> "Network":
     return network
 
 
-def _from_module(source: str, options: dict[str, Any], given: dict[str, Any]) -> "Network":
+def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str, Any]]":
     from sfnhw.inputs import load_inputs
 
-    if options["calibration"] is None:
+    chosen = dict(given)
+    calibration, weights = chosen.pop("calibration", None), chosen.pop("weights", None)
+    if calibration is None:
         raise ConversionError("is needed to convert a torch module", field="--calibration", expected="FILE.npz")
-    inputs = load_inputs(options["calibration"])
+    inputs = load_inputs(calibration)
+    from sfnhw.cli.convert_summary import firing
     from sfnhw.cli.user_module import load_user_module
     from sfnhw.convert import convert
 
-    module = load_user_module(source, options["weights"])
-    coding = options["coding"]
-    names = ("timesteps", "bits", "spacing", "theta", "beta", "reset")
-    chosen: dict[str, Any] = {k: given[k] for k in names if k in given}
-    if "threshold_scale" in given:
-        chosen["threshold_scale"] = _number(given["threshold_scale"])
-    if "thresholds" in given:
-        if coding not in ("sfn", "mtn", "polarity"):
-            raise ConversionError(f"coding {coding!r} has no thresholds", field="--thresholds")
-        chosen["thresholds"] = _thresholds(given["thresholds"])
-    return convert(module, inputs.inputs, labels=inputs.labels, coding=coding, **chosen)
-
-
-def _thresholds(text: str) -> int | tuple[float, ...]:
-    """``8`` is N; ``0.1,0.4,1`` are the thresholds themselves."""
-    if "," not in text and text.strip().isdecimal():
-        return int(text)
-    parts = [_number(part) for part in text.split(",")]
-    numbers = tuple(part for part in parts if isinstance(part, float))
-    if len(numbers) < len(parts):
-        raise ConversionError(field="--thresholds", found=text, expected="a number, or numbers with commas")
-    return numbers
-
-
-def _number(text: str) -> float | str:
-    """The number that the text is, or the text."""
+    module = load_user_module(source, weights)
+    progress = Progress()
     try:
-        return float(text)
-    except ValueError:
-        return text
+        network = convert(module, inputs.inputs, labels=inputs.labels, progress=progress, **chosen)
+        progress("count spikes", 0, 1)
+        return network, firing(network, inputs.inputs)
+    except ConversionError as error:
+        if error.field in HELP:  # the option as it was typed, not the argument of Python
+            text = str(error).removeprefix(f"{error.field}: ")
+            raise ConversionError(f"{flag(error.field)}: {text}") from None
+        raise
+    finally:
+        progress.clear()

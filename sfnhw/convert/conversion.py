@@ -1,6 +1,6 @@
 """`convert`: torch module and calibration inputs in, network out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from sfnhw.convert.evaluate import Evaluator
 
+Progress = Callable[[str, int, int], None]
+
 CHECKED_SAMPLES = 8
 # Samples on which the operands of products are compared.
 OPERAND_SAMPLES = 16
@@ -39,6 +41,7 @@ def convert(
     *,
     labels: "NDArray[Any] | torch.Tensor | None" = None,
     name: str | None = None,
+    progress: "Progress | None" = None,
     **options: Any,
 ) -> Network:
     """Convert a trained ReLU network to a spiking one.
@@ -49,6 +52,7 @@ def convert(
     calibration : (samples, *input shape) array or tensor, or batches (a DataLoader), with labels or without.
     labels : (samples,) class indices of the calibration samples, if known; the search for λ then weighs accuracy too.
     name : of the network; the module's class name if not given.
+    progress : called as progress(stage, done, total).
     coding : "sfn" (default), "mtn", "if", "lif", "polarity", "ttfs" or "graded".
     thresholds : N of sfn, mtn and polarity (8); for mtn with spacing "free" a tuple of ascending thresholds, of which
         the largest lies at θ.
@@ -81,8 +85,9 @@ def convert(
 
     Raises
     ------
-    ConversionError : bad option or calibration, a module that cannot be traced, operations that are not supported
-        (all of them, each with its module path), or a folded network that disagrees with the module.
+    ConversionError : bad option, or one that the coding or the module has no use for; bad calibration or labels; a
+        weight that is NaN or infinite (with its layer); a module that cannot be traced, operations that are not
+        supported (all of them, each with its module path), or a folded network that disagrees with the module.
     """
     chosen = options_from(options)
     inputs, found = calibration_inputs(calibration)
@@ -94,10 +99,15 @@ def convert(
     from sfnhw.convert.agreement import agree
     from sfnhw.convert.coverage import coverage
     from sfnhw.convert.evaluate import Evaluator, work
+    from sfnhw.convert.finite import check_finite
     from sfnhw.convert.trace import trace
 
+    tell = progress or (lambda stage, done, total: None)
+    check_finite(module)
+    tell("trace", 0, 1)
     traced = trace(module, inputs.shape[1:], bool((inputs < 0).any()))
     plan = traced.plan
+    _require_stream(plan, options.get("stream_bits"))
     _require_one_timestep(plan, chosen)
     if chosen.coding == "sfn" and not {"spacing", "rounding"} & set(options) and _multiplies(plan):
         # Values of both signs around zero: even steps leave three times the error (docs/accuracy.md).
@@ -108,8 +118,10 @@ def convert(
     if len(results) != 1 or len(results[0]["shape"]) != 1:
         _require_no_labels(labels, results)
         classes = None
+    _require_classes(classes, results)
+    tell("calibrate", 0, 1)
     samples = collect(evaluator, inputs, chosen.seed)
-    assignment, lam, trials = _choose(plan, samples, evaluator, inputs, classes, chosen)
+    assignment, lam, trials = _choose(plan, samples, evaluator, inputs, classes, chosen, tell)
     metadata = _metadata(module, chosen, inputs, lam, trials, assignment.codings)
     metadata |= {
         "torch_version": torch.__version__,
@@ -150,6 +162,7 @@ def _choose(
     inputs: NDArray[np.float64],
     labels: NDArray[np.int64] | None,
     options: Options,
+    tell: Progress,
 ) -> tuple[Assignment, float, list[Trial]]:
     """Search λ where it is to be searched; return the assignment for it."""
     thetas = thetas_of(plan, samples, options)
@@ -162,14 +175,19 @@ def _choose(
     reference = evaluator.ideal_outputs(some)
     from sfnhw.convert.evaluate import work
 
+    budget = options.lambda_budget
+    if budget is None:
+        budget = LARGE_BUDGET if work(plan) > LARGE_MACS else USUAL_BUDGET
+    done = 0
+
     def tried(lam: float) -> Trial:
+        nonlocal done
+        tell("search λ", done, budget)
+        done += 1
         a = assign(plan, samples, options, lam, thetas)
         found = evaluator.coded(some, a.codings, a.scales)
         return judge(lam, found.outputs, found.rate, reference, known, options.spike_weight)
 
-    budget = options.lambda_budget
-    if budget is None:
-        budget = LARGE_BUDGET if work(plan) > LARGE_MACS else USUAL_BUDGET
     best, trials = search(tried, options.search_range, budget)
     return assign(plan, samples, options, best.lam, thetas), best.lam, trials
 
@@ -265,6 +283,26 @@ def _require_no_labels(labels: Any, results: list[dict[str, Any]]) -> None:
             field="labels",
             found=f"outputs of shape {shapes} for each sample",
             expected="no labels",
+        )
+
+
+def _require_classes(labels: NDArray[np.int64] | None, results: list[dict[str, Any]]) -> None:
+    if labels is None:
+        return
+    outputs = int(results[0]["shape"][0])
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < outputs:
+            expected = f"class indices from 0 to {outputs - 1}, one for each of the module's outputs"
+            raise ConversionError(field="labels", found=int(label), expected=expected)
+
+
+def _require_stream(plan: Plan, bits: int | None) -> None:
+    if bits is not None and not any(plan.is_stream(name) for name in plan.populations):
+        raise ConversionError(
+            "does not apply: the module has no residual stream",
+            field="stream_bits",
+            found=bits,
+            expected="a transformer, whose sums feed layer norms and sums only",
         )
 
 

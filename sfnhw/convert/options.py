@@ -1,7 +1,8 @@
 """The choices of a conversion, checked once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,38 @@ SPACINGS = {
 }
 OVER_TIME = ("if", "lif", "ttfs")  # codings that need `timesteps`
 POTENTIAL = ("mtn", "if", "lif", "polarity", "ttfs")  # codings with an initial potential
+
+
+class Applies(NamedTuple):
+    """Where an option has a meaning: for some codings, and there perhaps under a condition, in words too."""
+
+    codings: tuple[str, ...]
+    words: str = ""
+    condition: "Callable[[Options], bool]" = lambda _: True
+
+
+# Options that only some conversions have; given to another one they are an error. The others always apply.
+APPLIES: dict[str, Applies] = {
+    "thresholds": Applies(("sfn", "mtn", "polarity")),
+    "timesteps": Applies(OVER_TIME),
+    "bits": Applies(("graded",)),
+    "quantile": Applies(CHOICES["coding"], "theta='quantile'", lambda o: o.theta_rule == "quantile"),
+    "spacing": Applies(tuple(SPACINGS)),
+    "rounding": Applies(
+        ("sfn", "mtn"),
+        "and, for mtn, spacing='power-of-two'",
+        lambda o: o.coding == "sfn" or o.spacing == "power-of-two",
+    ),
+    "decode": Applies(("sfn",)),
+    "initial_potential": Applies(POTENTIAL, "and spacing='uniform'", lambda o: o.spacing == "uniform"),
+    "threshold_scale": Applies(("if",)),
+    "lambda_range": Applies(("sfn",), "and no lam: λ is searched", lambda o: o.lam is None),
+    "lambda_budget": Applies(("sfn",), "and no lam: λ is searched", lambda o: o.lam is None),
+    "spike_weight": Applies(("sfn",), "and no lam: λ is searched", lambda o: o.lam is None),
+    "search_samples": Applies(("sfn",), "and no lam: λ is searched", lambda o: o.lam is None),
+    "beta": Applies(("lif",)),
+    "reset": Applies(("lif",)),
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +97,7 @@ class Options:
             ("search_samples", 1, 10**9),
             ("input_bits", 2, 16),
             ("stream_bits", 4, 16),
+            ("seed", 0, 2**63 - 1),
         ):
             self._check(name, isinstance(getattr(self, name), int), low, high, f"an integer from {low} to {high}")
         self._check("quantile", True, 0, 1, "a share above 0, at most 1", above=True)
@@ -72,7 +106,10 @@ class Options:
             self._check("lambda_budget", number, 1, 10_000, "an integer from 1 to 10000")
         self._check("spike_weight", True, 0, 1e9, "a number ≥ 0")
         self._check_thresholds()
-        self._check_neuron()
+        if self.initial_potential is not None:
+            self._check("initial_potential", True, 0, 1 - 2**-53, "0 ≤ v(0) < 1")
+        if self.threshold_scale not in (None, "mse"):
+            self._check("threshold_scale", True, 0, 1e6, "'mse' or a number above 0", above=True)
         if self.coding in OVER_TIME and (not isinstance(self.timesteps, int) or self.timesteps < 1):
             raise ConversionError(
                 field="timesteps", found=self.timesteps, expected=f"an integer ≥ 1 with coding={self.coding!r}"
@@ -81,16 +118,10 @@ class Options:
             raise ConversionError(field="timesteps", found=self.timesteps, expected=f"1 with coding={self.coding!r}")
         if self.coding == "lif":
             self._check("beta", True, 0, 1, "a decay factor of one timestep, above 0, at most 1", above=True)
-        elif self.beta is not None or self.reset != "subtract":
-            field = "beta" if self.beta is not None else "reset"
-            raise ConversionError(
-                "only a leaky neuron has it", field=field, found=getattr(self, field), expected="coding='lif'"
-            )
         if self.lam is not None:
             self._check("lam", True, 0, 1e6, "a number above 0", above=True)
-        bounds = self.search_range
-        if not 0 < bounds[0] < bounds[1]:
-            raise ConversionError(field="lambda_range", found=self.lambda_range, expected="(low, high), 0 < low < high")
+        if self.lambda_range is not None:
+            self._check_range(self.lambda_range)
 
     def _check(self, name: str, ok: bool, low: float, high: float, expected: str, *, above: bool = False) -> None:
         value: Any = getattr(self, name)
@@ -118,25 +149,15 @@ class Options:
                 self, "thresholds", tuple(float(y) if isinstance(y, np.number) else y for y in self.thresholds)
             )
 
-    def _check_neuron(self) -> None:
-        """Options that belong to some codings only: given to another one they are an error, not ignored."""
-        rounds = self.coding == "sfn" or (self.coding == "mtn" and self.spacing == "power-of-two")
-        starts = self.coding in POTENTIAL and self.spacing == "uniform"
-        for name, applies in (
-            ("rounding", rounds),
-            ("initial_potential", starts),
-            ("threshold_scale", self.coding == "if"),
+    @staticmethod
+    def _check_range(bounds: Any) -> None:
+        pair = isinstance(bounds, tuple | list) and len(bounds) == 2
+        if (
+            not pair
+            or not all(isinstance(x, int | float) for x in bounds)
+            or not 0 < bounds[0] < bounds[1] < float("inf")
         ):
-            if getattr(self, name) is not None and not applies:
-                raise ConversionError(
-                    f"does not apply to coding={self.coding!r} with {self.spacing} thresholds",
-                    field=name,
-                    found=getattr(self, name),
-                )
-        if self.initial_potential is not None and not 0 <= self.initial_potential < 1:
-            raise ConversionError(field="initial_potential", found=self.initial_potential, expected="0 ≤ v(0) < 1")
-        if self.threshold_scale not in (None, "mse"):
-            self._check("threshold_scale", True, 0, 1e6, "'mse' or a number above 0", above=True)
+            raise ConversionError(field="lambda_range", found=bounds, expected="(low, high), 0 < low < high")
 
     @property
     def count(self) -> int:
@@ -167,9 +188,36 @@ class Options:
 
 
 def options_from(given: dict[str, Any]) -> Options:
-    """Build the options; raises ConversionError with the nearest right name for an unknown one."""
-    known = [f.name for f in fields(Options)]
+    """Build the options, of those that were given.
+
+    Raises
+    ------
+    ConversionError : an unknown option (with the nearest right name), a value out of range, or an option that the chosen
+        coding does not have. None is a default where it says that nothing was chosen, and T = 1 is every coding's.
+    """
+    known = {f.name: f.default for f in fields(Options)}
     for name in given:
         if name not in known:
-            raise ConversionError(field=name, expected=f"one of {', '.join(known)}{nearest(name, known)}")
-    return Options(**given)
+            raise ConversionError(field=name, expected=f"one of {', '.join(known)}{nearest(name, list(known))}")
+    options = Options(**given)
+    for name, value in given.items():
+        left = value is None or (name == "timesteps" and value == 1)
+        if not left and name in APPLIES:
+            _check_applies(options, name, APPLIES[name])
+    return options
+
+
+def _check_applies(options: Options, name: str, applies: Applies) -> None:
+    if options.coding in applies.codings and applies.condition(options):
+        return
+    chosen = f"coding={options.coding!r}"
+    if options.coding in SPACINGS:
+        chosen += f" with {options.spacing} thresholds"
+    every = applies.codings == CHOICES["coding"]
+    codings = "" if every else "coding " + " or ".join(repr(c) for c in applies.codings)
+    raise ConversionError(
+        f"does not apply to {chosen}",
+        field=name,
+        found=getattr(options, name),
+        expected=" ".join(part for part in (codings, applies.words) if part),
+    )

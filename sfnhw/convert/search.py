@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 # Share of the budget that the coarse grid takes; the rest refines around its best point.
 COARSE_SHARE = 0.5
+# Where Brent's method looks first between its bounds: the golden section, (3 − √5)/2 (Brent 1973, chapter 5).
+FIRST_SHARE = (3 - 5**0.5) / 2
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ def search(tried: Callable[[float], Trial], bounds: tuple[float, float], budget:
     best = int(np.argmin(losses))
     left = grid[best - 1] if best > 0 else low
     right = grid[best + 1] if best + 1 < coarse else high
-    if budget > coarse and right > left:
-        options = {"maxiter": budget - coarse, "xatol": 1e-3}
+    rest = budget - coarse
+    if rest == 1 and right > left:  # scipy's takes two evaluations at least; this is its first
+        loss_at(left + FIRST_SHARE * (right - left))
+    elif rest > 1 and right > left:
+        options = {"maxiter": rest, "xatol": 1e-3}
         minimize_scalar(loss_at, bounds=(left, right), method="bounded", options=options)
     return min(trials, key=lambda trial: trial.loss), trials
