@@ -526,7 +526,7 @@ def run_frames(
     return unfinished
 
 
-@nb.njit(nogil=True)
+@nb.njit(nogil=True, inline="always")
 def _work_off(
     row: int,
     index: int,
