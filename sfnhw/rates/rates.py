@@ -73,9 +73,10 @@ class Rates:
         for name in self.populations:
             if name not in needed:
                 raise ActivityError(
-                    f"no population of that name fires in this network{nearest(name, needed)}",
+                    "these are the rates of another network: it has no such population (outputs have no rates)",
                     field="rates",
                     found=name,
+                    expected=f"one of {', '.join(needed)}{nearest(name, needed)}",
                 )
         for name in needed:
             if name not in self.populations:
