@@ -40,9 +40,9 @@ LAMBDAS = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 QUANTILES = (0.9, 0.999)
 BETA = 0.9  # of lif: what is left of the membrane after a step
 # Of the search for λ: half of the library's, for a table of this size in minutes.
-SEARCH: dict[str, Any] = {"lambda_budget": 12, "search_samples": 256}
+SEARCH: dict[str, Any] = {"lambda_budget": 20, "search_samples": 512}  # as `sfnhw.convert` by itself
 QUICK_SEARCH: dict[str, Any] = {"lambda_budget": 6, "search_samples": 64}
-CALIBRATION, QUICK_CALIBRATION = 512, 128  # training images that conversion sees
+CALIBRATION, QUICK_CALIBRATION = 1437, 128  # training images that conversion sees: all, or few
 NETWORKS: dict[str, tuple[Callable[..., Any], int]] = {  # how to train each, and epochs of the quick form
     "cnn": (train_digits_cnn, 4),
     "vit": (train_digits_vit, 2),
@@ -161,7 +161,9 @@ def lambda_rows(task: Task, quick: bool, progress: Progress) -> list[dict[str, A
     return rows
 
 
-def tasks(names: Sequence[str], quick: bool, seed: int, progress: Progress) -> Iterator[Task]:
+def tasks(
+    names: Sequence[str], quick: bool, seed: int, progress: Progress, calibration: int = CALIBRATION
+) -> Iterator[Task]:
     """Train the networks, one after the other."""
     import torch
 
@@ -173,7 +175,7 @@ def tasks(names: Sequence[str], quick: bool, seed: int, progress: Progress) -> I
         with torch.no_grad():
             found = module(torch.from_numpy(digits.test_images)).argmax(1).numpy()
         accuracy = float(np.mean(found == digits.test_labels))
-        yield Task(name, module, digits, accuracy, QUICK_CALIBRATION if quick else CALIBRATION)
+        yield Task(name, module, digits, accuracy, QUICK_CALIBRATION if quick else calibration)
 
 
 def measure(
@@ -182,10 +184,11 @@ def measure(
     quick: bool = False,
     seed: int = 0,
     progress: Progress = lambda text: None,
+    calibration: int = CALIBRATION,
 ) -> dict[str, Any]:
     """Everything, as plain values: rows, lambda_table, refused, and the seed of split and training."""
     rows, table, refused = [], [], []
-    for task in tasks(names, quick, seed, progress):
+    for task in tasks(names, quick, seed, progress, calibration):
         found, gone = coding_rows(task, settings(quick), progress)
         rows += found
         refused += gone
@@ -225,6 +228,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, and nothing else")
     parser.add_argument("--quick", action="store_true", help="a few epochs, fewer settings: under a minute, no result")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training (default 0)")
+    parser.add_argument("--calibration", type=int, default=CALIBRATION, help="training images (default: all 1,437)")
+    parser.add_argument("--evaluations", type=int, default=SEARCH["lambda_budget"], help="of the search (default 20)")
+    parser.add_argument("--search-samples", type=int, default=SEARCH["search_samples"], help="of these (default 512)")
     parser.add_argument("--network", choices=tuple(NETWORKS), help="only this one (default: both)")
     options = parser.parse_args()
     shown = sys.stderr.isatty()
@@ -234,7 +240,8 @@ def main() -> int:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
     names = (options.network,) if options.network else tuple(NETWORKS)
-    result = measure(names, quick=options.quick, seed=options.seed, progress=progress)
+    SEARCH.update(lambda_budget=options.evaluations, search_samples=options.search_samples)
+    result = measure(names, quick=options.quick, seed=options.seed, progress=progress, calibration=options.calibration)
     progress("")
     if options.json:
         print(json.dumps(result))
