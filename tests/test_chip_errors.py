@@ -125,7 +125,7 @@ def test_prices_below_zero_and_bounds_out_of_order(message):
         ),
         # 400 MHz: 1 µW is 2,500 aJ a cycle, so half an attojoule is 2e-4 µW.
         (
-            "base: reference\nstatic:\n  core_leakage_uw:\n    {power_uw: 1.9e-4, low_uw: 0, high_uw: 2, source: x}\n",
+            "base: reference\nstatic:\n  core_leakage_uw:\n    {power_uw: 1, low_uw: 1.9e-4, high_uw: 2, source: x}\n",
             "c.yaml:3:3: static.core_leakage_uw: rounds to nothing, since energies are counted in whole attojoules, found "
             "0.00019, expected 0, or more than 0.0002 uW at 400 MHz",
         ),

@@ -94,8 +94,7 @@ def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row:
         return []
     # 1 µW for one cycle of f MHz is 1/f pJ.
     cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
-    value, _, high = row.scaled(lambda name: fields[name])  # a lower bound may round to 0: it stays a lower bound
-    for number in (value, high):
+    for number in row.scaled(lambda name: fields[name]):
         if number > 0 and attojoules(number / cycles) == 0:
             least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
             message = "rounds to nothing, since energies are counted in whole attojoules"
