@@ -20,6 +20,7 @@ from sfnhw.chip import (
     threshold_overhead_area,
 )
 from sfnhw.chip.describe import tables, with_tables
+from sfnhw.errors import ChipError
 from sfnhw.numerics import Numerics
 
 REFERENCE = load_chip("reference")
@@ -49,9 +50,31 @@ OTHERS = {
     "execution.gate_idle_cores": st.booleans(),
 }
 ALL = {**WIDTHS, **OTHERS}
-changes = st.lists(st.sampled_from(sorted(ALL)), unique=True).flatmap(
-    lambda names: st.fixed_dictionaries({name: ALL[name] for name in names})
+
+
+def countable(new):
+    """Whether the smallest price, a router's least leakage in one cycle, is half an attojoule or more: else refused.
+
+    0.02389 µW at 32-bit flits and 4 virtual channels, exponents 0.929 and 0.828; 1 µW for a cycle of f MHz is 1/f pJ.
+    """
+    flits, channels = new.get("noc.flit_bits", 32), new.get("noc.virtual_channels", 4)
+    microwatts = 0.02389 * (flits / 32) ** 0.929 * (channels / 4) ** 0.828
+    return microwatts / new.get("clock_mhz", 400) > 0.501e-6
+
+
+changes = (
+    st.lists(st.sampled_from(sorted(ALL)), unique=True)
+    .flatmap(lambda names: st.fixed_dictionaries({name: ALL[name] for name in names}))
+    .filter(countable)
 )
+
+
+def test_a_chip_whose_leakage_rounds_to_nothing_is_refused():
+    """The other side of `countable`: 0.02389 · 0.433 · 0.317 = 0.00328 µW at 6,700 MHz is 0.49 aJ a cycle."""
+    smallest = {"noc.flit_bits": 13, "noc.virtual_channels": 1}
+    with pytest.raises(ChipError, match="router_leakage_uw: rounds to nothing"):
+        REFERENCE.replace({**smallest, "clock_mhz": 6700.0})
+    assert REFERENCE.replace({**smallest, "clock_mhz": 6400.0}).clock_mhz == 6400.0
 
 
 def test_the_reference():
