@@ -154,9 +154,7 @@ class _Walk:
             return
         inputs = [self.env.get(n) for n in node.all_input_nodes]
         if not any(isinstance(v, Value) for v in inputs):
-            args = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: self.env[n])
-            with torch.no_grad():
-                self.env[node] = node.target(*args[0], **args[1])
+            self.env[node] = self._constant(node)
             return
         if node.target is operator.getitem and isinstance(inputs[0], Several):
             self.env[node] = self._settled(node, inputs[0].parts[node.args[1]])
@@ -180,6 +178,24 @@ class _Walk:
             self._fail(call, error)
         if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
             self.env[node.all_input_nodes[0]] = self.env[node]  # in place: later uses of the operand see the result
+
+    def _constant(self, node: "Node") -> Any:
+        """Value of a node that does not depend on the input; a shape alone where it depends on weights without values.
+
+        What a module on the meta device makes of nothing but sizes (a mask that hides no key) has values all the same.
+        """
+        found = [self.env[n] for n in node.all_input_nodes]
+        hollow_input = any(isinstance(v, torch.Tensor) and v.is_meta for v in found)
+
+        def given(used: "Node") -> Any:
+            value = self.env[used]
+            return value.to("meta") if hollow_input and isinstance(value, torch.Tensor) else value
+
+        args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), given)
+        if not hollow_input and str(kwargs.get("device")) == "meta":
+            kwargs = {**kwargs, "device": "cpu"}
+        with torch.no_grad():
+            return node.target(*args, **kwargs)
 
     def _settled(self, node: "Node", value: Value) -> Value:
         """A sum that several operations use becomes a population: computed once, sent to all.
