@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sfnhw.convert.values import Joined, Pooled, Shape, Sum
+from sfnhw.convert.weights import hollow
 from sfnhw.errors import ConversionError
 from sfnhw.network import MaxPool, Population, Projection
 from sfnhw.neurons import SFN
@@ -113,11 +112,6 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
             )
         )
     return NetworkSize(tuple(layers), coverage(plan, traced.visited))
-
-
-def hollow(shape: Shape) -> Any:
-    """Ones of a shape that take no memory."""
-    return np.broadcast_to(np.float64(1.0), shape)
 
 
 def emptied(value: Any) -> Any:

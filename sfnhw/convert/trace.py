@@ -13,9 +13,10 @@ import torch
 from sfnhw.convert.coverage import Visited, visit
 from sfnhw.convert.fold import is_affine
 from sfnhw.convert.joined import build, in_order, pieces
+from sfnhw.convert.memo import remembering
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
-from sfnhw.convert.size import emptied, hollow
+from sfnhw.convert.size import emptied
 from sfnhw.convert.values import (
     EXAMPLE_SAMPLES,
     Call,
@@ -31,6 +32,7 @@ from sfnhw.convert.values import (
     Value,
     conversion_error,
 )
+from sfnhw.convert.weights import hollow, is_hollow
 from sfnhw.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -67,8 +69,9 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = Fal
         raise ConversionError("is in training mode; call .eval() first", field=training[0])
     program = _export(module, shape)
     walk = _Walk(program, shape, signed, empty)
-    for node in program.graph.nodes:
-        walk.visit(node)
+    with remembering():
+        for node in program.graph.nodes:
+            walk.visit(node)
     if walk.failures:
         raise conversion_error(walk.failures)
     return Traced(walk.plan, tuple(walk.on_host), tuple(walk.visited))
@@ -78,23 +81,32 @@ def _export(module: torch.nn.Module, shape: Shape) -> Any:
     like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(1))
     example = torch.rand((EXAMPLE_SAMPLES, *shape), dtype=like.dtype, device=like.device)
     sizes = ", ".join(map(str, shape))
+    if not example.is_meta:
+        _try(module, example)
+    try:
+        with torch.no_grad(), _quiet():
+            return torch.export.export(module, (example,))
+    except Exception as error:  # torch.export raises many kinds
+        if example.is_meta:  # without values, tracing and running are one and the same work: the second is for its words
+            _try(module, example)
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConversionError(
+            f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
+            f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
+        ) from error
+
+
+def _try(module: torch.nn.Module, example: torch.Tensor) -> None:
+    """Raise ConversionError, with the module's own reason, where it does not take such inputs."""
     try:
         with torch.no_grad():
             module(example)
     except Exception as error:  # the user's own code, or a layer that meets a shape it does not take
         reason = str(error).strip().splitlines() or [type(error).__name__]
+        sizes = ", ".join(map(str, example.shape[1:]))
         raise ConversionError(
             f"{type(module).__name__} fails on inputs of shape (samples, {sizes}) ({type(error).__name__}: {reason[0]});"
             " the calibration inputs must have the shape that forward takes"
-        ) from error
-    try:
-        with torch.no_grad(), _quiet():
-            return torch.export.export(module, (example,))
-    except Exception as error:  # torch.export raises many kinds
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConversionError(
-            f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
-            f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
         ) from error
 
 
@@ -275,7 +287,8 @@ def _argument(value: Any, env: "dict[Node, Any]") -> Any:
         return hollow(tuple(value.shape))
     if isinstance(value, torch.Tensor):
         array = value.detach().cpu()
-        return np.asarray(array.double() if array.is_floating_point() else array.numpy())
+        values = np.asarray(array.double() if array.is_floating_point() else array.numpy())
+        return values.copy() if is_hollow(values) else values  # an expanded number is known, unlike a shape
     if isinstance(value, list | tuple):
         return [_argument(v, env) for v in value]
     return value

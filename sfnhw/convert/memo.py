@@ -1,0 +1,124 @@
+"""Answers about index maps that are asked again: the forty blocks of a transformer look at the same few maps.
+
+A map is known by its memory: address, shape and strides. That is safe because only read-only arrays are remembered, and
+because what is remembered keeps its arguments alive, so that no other array can come to lie at the same address.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Bytes of arguments and results that are held at a time; those used longest ago go first.
+BUDGET = 2**29
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Entry(NamedTuple):
+    arguments: tuple[Any, ...]
+    result: Any
+    size: int
+
+
+class _Memo:
+    """Results by function and arguments, least recently used first."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget, self.size = budget, 0
+        self.entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+
+    def find(self, key: Hashable) -> _Entry | None:
+        """Entry of a key, which becomes the one used last."""
+        if key in self.entries:
+            self.entries.move_to_end(key)
+        return self.entries.get(key)
+
+    def keep(self, key: Hashable, arguments: tuple[Any, ...], result: Any) -> None:
+        """Add an entry; drop old ones until all fit."""
+        entry = _Entry(arguments, result, _bytes((arguments, result)))
+        self.entries[key] = entry
+        self.size += entry.size
+        while self.size > self.budget:
+            self.size -= self.entries.popitem(last=False)[1].size
+
+
+_ACTIVE: ContextVar[_Memo | None] = ContextVar("sfnhw_convert_memo", default=None)
+
+
+@contextmanager
+def remembering(budget: int = BUDGET) -> Iterator[None]:
+    """Inside, functions marked with `once` remember their results; afterwards everything is forgotten."""
+    token = _ACTIVE.set(_Memo(budget))
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
+
+
+def once(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a pure function of arrays and hashable values, or of tuples of them; its arrays are read-only from then on.
+
+    Called with an array that can be written to, it computes as ever. An exception is not remembered.
+    """
+
+    @wraps(function)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        memo = _ACTIVE.get()
+        key = None if memo is None or kwargs else _key(args)
+        if memo is None or key is None:
+            return _frozen(function(*args, **kwargs))
+        key = (function, key)
+        entry = memo.find(key)
+        if entry is None:
+            result = _frozen(function(*args))
+            memo.keep(key, args, result)
+            return result
+        return entry.result  # type: ignore[no-any-return]
+
+    return asked
+
+
+def same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays are one and the same view."""
+    return _view(a) == _view(b)
+
+
+def _view(array: NDArray[Any]) -> tuple[Any, ...]:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+
+
+def _key(value: Any) -> Hashable | None:
+    """Something that tells a value from all others while it is alive; None where its content may change."""
+    if isinstance(value, np.ndarray):
+        base = value.base
+        fixed = not value.flags.writeable and (base is None or (isinstance(base, np.ndarray) and not base.flags.writeable))
+        return _view(value) if fixed else None
+    if isinstance(value, tuple):
+        keys = tuple(_key(v) for v in value)
+        return None if None in keys else (type(value), keys)
+    return (type(value), value)
+
+
+def _frozen(value: R) -> R:
+    """The same value, its arrays read-only, and with them the memory that they are views of."""
+    if isinstance(value, np.ndarray):
+        for array in (value, value.base):
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
+    elif isinstance(value, tuple):
+        for v in value:
+            _frozen(v)
+    return value
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return sum(_bytes(v) for v in value) if isinstance(value, tuple) else 0
