@@ -95,7 +95,7 @@ def vectors(index: Index, grid: Shape) -> Vectors:
             f"its last axis of {index.shape[-1]} mixes channels and positions of a population of shape {grid}",
             "let the last axis be the channels of one position, or flatten everything",
         )
-    return Vectors(at.channel[0], at.sample[:, 0], at.position[:, 0])
+    return Vectors(at.channel[0].copy(), at.sample[:, 0].copy(), at.position[:, 0].copy())
 
 
 @once

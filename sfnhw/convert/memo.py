@@ -1,21 +1,26 @@
 """Answers about index maps that are asked again: the forty blocks of a transformer look at the same few maps.
 
 A map is known by its memory: address, shape and strides. That is safe because only read-only arrays are remembered, and
-because what is remembered keeps its arguments alive, so that no other array can come to lie at the same address.
+because what is remembered keeps its arguments alive, so that no other array can come to lie at the same address. Results
+of the same content share memory, so that a block whose maps came about in another way than those of the block before is
+still known to be like it.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 # Bytes of arguments and results that are held at a time; those used longest ago go first.
 BUDGET = 2**29
+# Elements by which an array of the same content is looked for, before all are compared.
+SAMPLED = 64
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,15 +29,23 @@ R = TypeVar("R")
 class _Entry(NamedTuple):
     arguments: tuple[Any, ...]
     result: Any
-    size: int
 
 
 class _Memo:
-    """Results by function and arguments, least recently used first."""
+    """Results by function and arguments, least recently used first.
+
+    Attributes
+    ----------
+    held : for each piece of memory that entries hold, by the id of the array that owns it, how many times they do.
+    size : bytes of all these pieces, each once: maps share memory more often than not.
+    made : results by some of their content, as long as anyone holds them.
+    """
 
     def __init__(self, budget: int) -> None:
         self.budget, self.size = budget, 0
         self.entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self.held: Counter[int] = Counter()
+        self.made: WeakValueDictionary[Hashable, NDArray[Any]] = WeakValueDictionary()
 
     def find(self, key: Hashable) -> _Entry | None:
         """Entry of a key, which becomes the one used last."""
@@ -40,13 +53,29 @@ class _Memo:
             self.entries.move_to_end(key)
         return self.entries.get(key)
 
-    def keep(self, key: Hashable, arguments: tuple[Any, ...], result: Any) -> None:
-        """Add an entry; drop old ones until all fit."""
-        entry = _Entry(arguments, result, _bytes((arguments, result)))
+    def keep(self, key: Hashable, entry: _Entry) -> None:
+        """Add an entry; drop those used longest ago until all fit."""
         self.entries[key] = entry
-        self.size += entry.size
-        while self.size > self.budget:
-            self.size -= self.entries.popitem(last=False)[1].size
+        for owner in _owners(entry):
+            self.size += 0 if self.held[id(owner)] else owner.nbytes
+            self.held[id(owner)] += 1
+        while self.size > self.budget:  # perhaps all, the new one too
+            _, dropped = self.entries.popitem(last=False)
+            for owner in _owners(dropped):
+                self.held[id(owner)] -= 1
+                self.size -= 0 if self.held[id(owner)] else owner.nbytes
+
+    def shared(self, value: R) -> R:
+        """The same value, read-only, with arrays that were made before where their content is the same."""
+        if isinstance(value, tuple):
+            parts = [self.shared(part) for part in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        if not isinstance(value, np.ndarray) or value.base is not None:
+            return _frozen(value)
+        flat = value.ravel(order="K")
+        some = flat[:: max(1, flat.size // SAMPLED)].tobytes()
+        before = self.made.setdefault((value.shape, value.strides, value.dtype.str, some), value)
+        return _frozen(before) if before is value or np.array_equal(before, value) else _frozen(value)
 
 
 _ACTIVE: ContextVar[_Memo | None] = ContextVar("sfnhw_convert_memo", default=None)
@@ -77,8 +106,8 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
         key = (function, key)
         entry = memo.find(key)
         if entry is None:
-            result = _frozen(function(*args))
-            memo.keep(key, args, result)
+            result = memo.shared(function(*args))
+            memo.keep(key, _Entry(args, result))
             return result
         return entry.result  # type: ignore[no-any-return]
 
@@ -118,7 +147,10 @@ def _frozen(value: R) -> R:
     return value
 
 
-def _bytes(value: Any) -> int:
+def _owners(value: Any) -> Iterator[NDArray[Any]]:
+    """The arrays whose memory a value holds, as often as it does."""
     if isinstance(value, np.ndarray):
-        return value.nbytes
-    return sum(_bytes(v) for v in value) if isinstance(value, tuple) else 0
+        yield value if value.base is None else value.base
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _owners(part)
