@@ -127,7 +127,9 @@ def _key(value: Any) -> Hashable | None:
     """Something that tells a value from all others while it is alive; None where its content may change."""
     if isinstance(value, np.ndarray):
         base = value.base
-        fixed = not value.flags.writeable and (base is None or (isinstance(base, np.ndarray) and not base.flags.writeable))
+        fixed = not value.flags.writeable and (
+            base is None or (isinstance(base, np.ndarray) and not base.flags.writeable)
+        )
         return _view(value) if fixed else None
     if isinstance(value, tuple):
         keys = tuple(_key(v) for v in value)

@@ -12,6 +12,8 @@ from sfnhw.neurons import SFN
 if TYPE_CHECKING:
     import torch
 
+    from sfnhw.convert.conversion import Progress
+
 
 @dataclass(frozen=True)
 class LayerSize:
@@ -67,7 +69,7 @@ class NetworkSize:
         return sum(layer.macs for layer in self.layers)
 
 
-def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
+def size_of(module: "torch.nn.Module", input_shape: Shape, *, progress: "Progress | None" = None) -> NetworkSize:
     """Size of a module as a spiking network, layer by layer, from shapes alone.
 
     Neither weights nor activations lie in memory, so a billion parameters take seconds: build the module under
@@ -77,6 +79,7 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
     ----------
     module : in eval mode, on any device, meta included.
     input_shape : of one sample, without the sample axis.
+    progress : called as progress(stage, done, total).
 
     Raises
     ------
@@ -94,7 +97,7 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
         raise ConversionError(
             field="input_shape", found=input_shape, expected="positive sizes, without the sample axis"
         )
-    traced = trace(module, shape, signed=True, empty=True)
+    traced = trace(module, shape, signed=True, empty=True, progress=progress)
     plan = traced.plan
     populations = {p.name: Population(p.name, p.shape, SFN.uniform(1, signed=True)) for p in plan.populations.values()}
     layers = []

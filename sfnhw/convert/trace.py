@@ -38,6 +38,8 @@ from sfnhw.errors import ConversionError
 if TYPE_CHECKING:
     from torch.fx import Node
 
+    from sfnhw.convert.conversion import Progress
+
 # Operations that take a value apart: their users see parts, so a sum that only they use stays open.
 _PARTS = ("select", "slice", "narrow", "unbind", "chunk", "split", "split_with_sizes")
 
@@ -57,8 +59,16 @@ class Traced(NamedTuple):
     visited: tuple[Visited, ...]
 
 
-def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = False) -> Traced:
+def trace(
+    module: torch.nn.Module,
+    shape: Shape,
+    signed: bool,
+    empty: bool = False,
+    progress: "Progress | None" = None,
+) -> Traced:
     """Trace `module` on inputs of `shape` (without the sample axis); `empty` keeps the shapes of weights only.
+
+    progress : called as progress("trace", done, total): before torch.export, and as its operations are gone through.
 
     Raises
     ------
@@ -67,10 +77,15 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = Fal
     training = [name or "the module itself" for name, m in module.named_modules() if m.training]
     if training:
         raise ConversionError("is in training mode; call .eval() first", field=training[0])
+    tell = progress or (lambda stage, done, total: None)
+    tell("trace", 0, 1)
     program = _export(module, shape)
     walk = _Walk(program, shape, signed, empty)
+    nodes = list(program.graph.nodes)
     with remembering():
-        for node in program.graph.nodes:
+        for done, node in enumerate(nodes):
+            if done % (len(nodes) // 50 + 1) == 0:
+                tell("trace", done, len(nodes))
             walk.visit(node)
     if walk.failures:
         raise conversion_error(walk.failures)
@@ -87,7 +102,9 @@ def _export(module: torch.nn.Module, shape: Shape) -> Any:
         with torch.no_grad(), _quiet():
             return torch.export.export(module, (example,))
     except Exception as error:  # torch.export raises many kinds
-        if example.is_meta:  # without values, tracing and running are one and the same work: the second is for its words
+        if (
+            example.is_meta
+        ):  # without values, tracing and running are one and the same work: the second is for its words
             _try(module, example)
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ConversionError(
