@@ -27,18 +27,13 @@ def main() -> int:
             return self.model(x).logits
 
     config = ViTConfig(
-        hidden_size=1408,
-        num_hidden_layers=40,
-        num_attention_heads=16,
-        intermediate_size=6144,
-        image_size=224,
-        patch_size=14,
-        num_labels=1000,
+        hidden_size=1408, num_hidden_layers=40, num_attention_heads=16, intermediate_size=6144, patch_size=14
     )
+    config.num_labels = 1000
     with torch.device("meta"):
         module = Logits(config).eval()
     built = time.perf_counter(), time.process_time()
-    size = sfnhw.size_of(module, (3, config.image_size, config.image_size))
+    size = sfnhw.size_of(module, (3, 224, 224))
     end = time.perf_counter(), time.process_time()
     print(f"{size.weights:,} weights, {size.neurons:,} neurons, {size.dense_macs:,} dense MACs, {size.macs:,} MACs")
     for what, a, b in (("build", begin, built), ("size", built, end), ("both", begin, end)):

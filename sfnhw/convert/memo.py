@@ -65,7 +65,7 @@ class _Memo:
                 self.held[id(owner)] -= 1
                 self.size -= 0 if self.held[id(owner)] else owner.nbytes
 
-    def shared(self, value: R) -> R:
+    def shared(self, value: Any) -> Any:
         """The same value, read-only, with arrays that were made before where their content is the same."""
         if isinstance(value, tuple):
             parts = [self.shared(part) for part in value]
@@ -100,16 +100,16 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def asked(*args: P.args, **kwargs: P.kwargs) -> R:
         memo = _ACTIVE.get()
-        key = None if memo is None or kwargs else _key(args)
-        if memo is None or key is None:
+        asked_for = None if memo is None or kwargs else _key(args)
+        if memo is None or asked_for is None:
             return _frozen(function(*args, **kwargs))
-        key = (function, key)
+        key = (function, asked_for)
         entry = memo.find(key)
         if entry is None:
-            result = memo.shared(function(*args))
-            memo.keep(key, _Entry(args, result))
-            return result
-        return entry.result  # type: ignore[no-any-return]
+            entry = _Entry(args, memo.shared(function(*args, **kwargs)))
+            memo.keep(key, entry)
+        result: R = entry.result
+        return result
 
     return asked
 
