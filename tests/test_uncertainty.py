@@ -54,9 +54,9 @@ def test_draws_stay_between_the_tables_extremes(rows, seed):
     x = b.at(u)
     assert (x >= b.low).all()
     assert (x <= b.high).all()
-    np.testing.assert_array_equal(b.at(np.array(0.5)), b.value)
-    np.testing.assert_array_equal(b.at(np.array(0.0)), b.low)
-    np.testing.assert_array_equal(b.at(np.array(1.0)), b.high)
+    np.testing.assert_allclose(b.at(np.array(0.5)), b.value, rtol=1e-12)
+    np.testing.assert_allclose(b.at(np.array(0.0)), b.low, rtol=1e-12)
+    np.testing.assert_allclose(b.at(np.array(1.0)), b.high, rtol=1e-12)
     assert (np.diff(b.at(np.linspace(0, 1, 101)[:, None]), axis=0) >= 0).all()
 
 
