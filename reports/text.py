@@ -60,6 +60,11 @@ def band(energy: dict[str, float], unit: str = "J") -> str:
     return f"{quantity(energy['value'], unit)} ({quantity(energy['low'], unit)} to {quantity(energy['high'], unit)})"
 
 
+def ends(energy: dict[str, float], low: str = "low", high: str = "high", unit: str = "J") -> str:
+    """Return e.g. ``0.949 µJ to 4.92 µJ`` from the two keys of a band."""
+    return f"{quantity(energy[low], unit)} to {quantity(energy[high], unit)}"
+
+
 def percent(share: float | None) -> str:
     """Return a share as e.g. ``12.3 %``; what is above zero never shows as zero."""
     if share is None or not math.isfinite(share):

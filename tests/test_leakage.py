@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfnhw.activity import Recording
 from sfnhw.chip import Chip, chip_area, core_area, core_leakage, load_chip, logic_gates
 from sfnhw.errors import ChipError
 from sfnhw.mapping import map_network
+from sfnhw.reports.leakage import area_and_leakage, leakage_by_component_uw
+from sfnhw.run import Run
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
 
@@ -92,3 +95,58 @@ def test_gates_that_leak_less_than_an_attojoule_a_cycle_are_refused(tmp_path):
     with pytest.raises(ChipError, match=r"gate_leakage_uw: rounds to nothing.*gates in a core at 400 MHz"):
         load_chip(path)
     assert np.isclose(1e-9 * logic_gates(REFERENCE) / 400 * 1e6, 0.1, atol=0.1)
+
+
+def whole_core(tmp_path) -> Chip:
+    """The reference without a row for gates."""
+    path = tmp_path / "whole.yaml"
+    path.write_text("base: reference\nstatic:\n  gate_leakage_uw:\n")
+    return load_chip(path)
+
+
+def test_components_of_leakage_by_pencil(tmp_path):
+    """64, 8 and 4 KiB of 304 µW; gates by their area; without a row for gates the core's row goes over all its area."""
+    uw = {name: band["value"] for name, band in leakage_by_component_uw(REFERENCE).items()}
+    assert [uw[m] for m in ("weight_memory", "state_memory", "axon_table")] == pytest.approx([256, 32, 16], rel=1e-3)
+    assert uw["router"] == pytest.approx(4.778)
+    assert uw["control"] == pytest.approx(2858 * 1.966e-4, rel=1e-3)
+    chip = whole_core(tmp_path)
+    together = {name: band["value"] for name, band in leakage_by_component_uw(chip).items()}
+    areas = {name: area.value_mm2 for name, area in core_area(chip).items() if name != "router"}
+    for name, area in areas.items():
+        assert together[name] == pytest.approx(304 * area / sum(areas.values()))
+    assert together["router"] == pytest.approx(4.778)
+
+
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("gates", [True, False])
+def test_components_add_up_to_what_is_priced(tmp_path, gated, gates):
+    network = chain([5, 40, 300, 3])
+    chip = (REFERENCE if gates else whole_core(tmp_path)).replace({"execution.gate_idle_cores": gated})
+    activity = random_activity(network, 1)
+    mapping = map_network(network, chip)
+    result = simulate(mapping, activity)
+    run = Run(network, chip, Recording(activity, np.zeros((2, 1))), mapping, result, price(result))
+    found, rows = area_and_leakage(run), {}
+    for row in found["components"]:
+        rows[row["component"]] = row
+    actions = run.cost.by_action()
+    for key in ("value", "low", "high"):
+        priced = sum(actions[t].as_joules(2)[key] for t in ("core_leakage", "gate_leakage", "router_leakage"))
+        # Prices are whole attojoules a cycle: half of one of the low of a router (60) is 1 %.
+        assert sum(row["leakage_energy_j"][key] for row in rows.values()) == pytest.approx(priced, rel=0.01)
+        assert sum(r["leakage_power_w"][key] for r in rows.values()) == pytest.approx(found["leakage_power_w"][key])
+        area = getattr(chip_area(chip).total, f"{key}_mm2")
+        assert sum(row["chip_area_mm2"][key] for row in rows.values()) == pytest.approx(area)
+    assert sum(row["share_of_area"] for row in rows.values()) == pytest.approx(1)
+    assert sum(row["share_of_energy"] for row in rows.values()) == pytest.approx(found["energy_share"])
+    used = mapping.cores_used
+    assert (found["powered_cores"], found["gated_cores"]) == ((used, 64 - used) if gated else (64, 0))
+    # All 64 cores leak what is leaked and what gating saves.
+    both = found["leakage_power_w"]["value"] + found["gated_leakage_power_w"]["value"]
+    assert both == pytest.approx(64 * 1e-6 * leaks_uw(chip))
+    if not gated:
+        density = found["leakage_power_density_w_per_mm2"]["value"]
+        assert density == pytest.approx(64 * 1e-6 * leaks_uw(chip) / chip_area(chip).total.value_mm2)
+    power = run.cost.total.as_joules(2)["value"] / result.latency_s
+    assert found["mean_power_density_w_per_mm2"] == pytest.approx(power / chip_area(chip).total.value_mm2)

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from sfnhw.errors import InputError, nearest
+from sfnhw.reports.figures.area import area
 from sfnhw.reports.figures.energy import energy
 from sfnhw.reports.figures.links import links
 from sfnhw.reports.figures.overhead import overhead
 from sfnhw.reports.figures.packet_latency import packet_latency
 from sfnhw.reports.figures.timeline import timeline
+from sfnhw.reports.figures.tornado import tornado
 from sfnhw.reports.figures.utilisation import utilisation
 from sfnhw.reports.style import styled
 from sfnhw.reports.view import RunView, as_view
@@ -23,6 +25,8 @@ FIGURES: dict[str, Callable[[RunView], Figure]] = {
     "links": links,
     "overhead": overhead,
     "packet_latency": packet_latency,
+    "tornado": tornado,
+    "area": area,
 }
 
 # Figures that need a table which not every run has.
