@@ -58,8 +58,9 @@ class Bands:
 
     def at(self, u: Reals) -> Reals:
         """Return the quantile at u ∈ [0, 1], broadcast against the bands; 0.5 is the value, 0 the low, 1 the high."""
-        below = _between(self.low, self.value, 2 * u)
-        return np.where(u < 0.5, below, _between(self.value, self.high, 2 * u - 1))
+        lower = u < 0.5
+        start, end = np.where(lower, self.low, self.value), np.where(lower, self.value, self.high)
+        return _between(start, end, np.where(lower, 2 * u, 2 * u - 1))
 
     def mean(self) -> Reals:
         """Expectation: of a log-uniform half on [a, b] it is (b − a) / ln(b / a), of a uniform one (a + b) / 2."""
