@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sfnhw.reports import summary, text
+from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.view import CHIP_LAYER, GROUPS, RunView
 
@@ -19,9 +20,16 @@ TITLES = {
     "utilisation": "How full and how busy the chip is",
     "links": "Traffic between cores",
     "overhead": "What many thresholds cost, beside other ways to spike",
+    "break_even": "Where one timestep stops paying",
     "packet_latency": "How long packets travel",
     "tornado": "How sure the energy is, and which prices matter",
     "area": "Area, and what leaks",
+}
+
+
+CALIBRATED = {
+    "mse": "Every N is calibrated anew, by least squares",
+    "range": "Every N spans what this network's own levels span",
 }
 
 
@@ -42,7 +50,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         }
         for name in drawn
     ]
-    rates = view.json.get("rates_comparison")
+    rates, break_even = view.json.get("rates_comparison"), view.json.get("break_even")
     html = _template().render(
         view=view,
         run=view.json,
@@ -51,6 +59,9 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         arithmetic_share=_arithmetic_share(view),
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
         rates_rows=rates_rows(rates) if rates else [],
+        break_even_verdicts=verdict_rows(break_even) if break_even else [],
+        break_even_sentences=rate_sentences(break_even["spike_rate"]) if break_even else [],
+        break_even_rows=break_even_rows(break_even) if break_even else [],
     )
     return str(html)
 
@@ -166,5 +177,12 @@ def _caption(name: str, view: RunView) -> str:
             f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
             f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
             f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
+        )
+    if name == "break_even":
+        data, formats = run["break_even"], run["chip"]["packet.format"]
+        return (
+            f"The same weights under other codings on this chip, {data['samples']:,} inferences at {data['fidelity']} "
+            f"fidelity. {CALIBRATED[data['scaling']]}; threshold registers are made to suffice; packets are {formats}, which "
+            "favours sparse spikes over dense values."
         )
     return "From the cycle in which a packet is ready to the cycle in which a core or the pins have it whole."

@@ -72,6 +72,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "paper_estimates": paper_rows(run),
         "neurobench": neurobench(run).as_json(),
         "baselines_skipped": dict(run.skipped),
+        "break_even": run.break_even,
         "activity": run.recording.sampled or f"recorded on {n:,} inputs",
         "rates_comparison": run.rates_comparison,
         "coverage": coverage(run),
