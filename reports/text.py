@@ -56,7 +56,9 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
 
 
 def band(energy: dict[str, float], unit: str = "J") -> str:
-    """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``."""
+    """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``; nothing at all is ``0 J``."""
+    if not any(energy[key] for key in ("value", "low", "high")):
+        return quantity(0.0, unit)
     return f"{quantity(energy['value'], unit)} ({quantity(energy['low'], unit)} to {quantity(energy['high'], unit)})"
 
 
