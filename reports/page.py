@@ -10,6 +10,7 @@ from typing import Any
 from sfnhw.reports import summary, text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.rates_table import rates_rows
+from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.view import CHIP_LAYER, GROUPS, RunView
 
 # The space between a number and its unit.
@@ -21,6 +22,7 @@ TITLES = {
     "links": "Traffic between cores",
     "overhead": "What many thresholds cost, beside other ways to spike",
     "break_even": "Where one timestep stops paying",
+    "sensitivity": "How far calibration and inputs may be off",
     "packet_latency": "How long packets travel",
     "tornado": "How sure the energy is, and which prices matter",
     "area": "Area, and what leaks",
@@ -120,6 +122,17 @@ def _tornado_caption(view: RunView) -> str:
     )
 
 
+def _area_caption(run: Mapping[str, Any]) -> str:
+    found = run["area_and_leakage"]
+    top = max(found["components"], key=lambda row: row["share_of_area"])
+    return (
+        f"The chip has {run['area_mm2']:.3g} mm² ({run['area_low_mm2']:.3g} to {run['area_high_mm2']:.3g}), "
+        f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
+        f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
+        f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
+    )
+
+
 def _top(view: RunView) -> dict[str, Any]:
     layers = {k: v for k, v in view.json["energy_by_layer_j"].items() if k != CHIP_LAYER}
     layer = max(layers, key=layers.__getitem__) if layers else CHIP_LAYER
@@ -167,17 +180,10 @@ def _caption(name: str, view: RunView) -> str:
             return "No baseline was asked for."
         parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
         return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
-    if name == "tornado":
-        return _tornado_caption(view)
-    if name == "area":
-        found = run["area_and_leakage"]
-        top = max(found["components"], key=lambda row: row["share_of_area"])
-        return (
-            f"The chip has {run['area_mm2']:.3g} mm² ({run['area_low_mm2']:.3g} to {run['area_high_mm2']:.3g}), "
-            f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
-            f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
-            f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
-        )
+    if name in ("tornado", "area"):
+        return _tornado_caption(view) if name == "tornado" else _area_caption(run)
+    if name == "sensitivity":
+        return sensitivity_sentence(run["sensitivity"])
     if name == "break_even":
         data, formats = run["break_even"], run["chip"]["packet.format"]
         return (
