@@ -36,7 +36,7 @@ def layer_rows(run: Run) -> list[dict[str, Any]]:
     Keys: name, role, coding, neurons, cores, start_s, end_s, spikes (packets that carry a level or value), spike_rate
     (spikes per neuron and timestep), packets (spikes, end markers and ready tokens), synaptic_operations (carried out
     *in* this layer, largest-of comparisons of max pooling included), payload_bits, packet_bits, packet_flits (of its
-    largest slice), energy_j. start_s and end_s are None for a layer that never worked.
+    largest slice), energy_j, energy_low_j, energy_high_j. start_s and end_s are None for a layer that never worked.
     """
     mapping, result = run.mapping, run.result
     network, counts = mapping.network, result.counts
@@ -69,6 +69,8 @@ def layer_rows(run: Run) -> list[dict[str, Any]]:
                 "packet_bits": sum(packet_bits(mapping, widest.index)),
                 "packet_flits": packet_flits(mapping, widest.index),
                 "energy_j": joules(energy[p.name].value_aj) / run.samples,
+                "energy_low_j": joules(energy[p.name].low_aj) / run.samples,
+                "energy_high_j": joules(energy[p.name].high_aj) / run.samples,
             }
         )
     return rows

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
-from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, registers, update_cost
+from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, core_leakage, registers, update_cost
 from sfnhw.chip.area import NOTHING, register_area, threshold_unit_area
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
@@ -233,7 +233,7 @@ def _leakage_j(run: Run, cycles: int) -> dict[str, float]:
     """Leakage of `cycles` cycles in the whole run: of powered cores, and of all routers."""
     chip = run.chip
     powered = run.mapping.cores_used if chip.execution.gate_idle_cores else chip.cores
-    cores, routers = astuple(chip.static_price("core_leakage")), astuple(chip.static_price("router_leakage"))
+    cores, routers = astuple(core_leakage(chip)), astuple(chip.static_price("router_leakage"))
     # 1 µW for one cycle of f MHz is 1/f pJ.
     pj = [(powered * c + chip.cores * r) / chip.clock_mhz for c, r in zip(cores, routers, strict=True)]
     return _per_inference(run, pj, cycles)

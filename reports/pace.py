@@ -8,7 +8,7 @@ from sfnhw.run import Run
 from sfnhw.sim import UNITS
 from sfnhw.units import seconds
 
-LEAKAGE = ("core_leakage", "router_leakage")
+LEAKAGE = ("core_leakage", "gate_leakage", "router_leakage")
 UNIT_NAMES = {
     "axon": "axon look-up",
     "synapse": "synapse lanes",

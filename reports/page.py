@@ -11,7 +11,7 @@ from sfnhw.reports import summary, text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
-from sfnhw.reports.view import CHIP_LAYER, RunView
+from sfnhw.reports.view import CHIP_LAYER, GROUPS, RunView
 
 # The space between a number and its unit.
 UNIT = re.compile(r"(?<=\d) (?=(?:%|×|[fpnµmkMG]?(?:J|W|s|bits?)\b))")
@@ -24,6 +24,8 @@ TITLES = {
     "break_even": "Where one timestep stops paying",
     "sensitivity": "How far calibration and inputs may be off",
     "packet_latency": "How long packets travel",
+    "tornado": "How sure the energy is, and which prices matter",
+    "area": "Area, and what leaks",
 }
 
 
@@ -56,6 +58,8 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         run=view.json,
         figures=figures,
         t=_kept_together(),
+        arithmetic_share=_arithmetic_share(view),
+        draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
         rates_rows=rates_rows(rates) if rates else [],
         break_even_verdicts=verdict_rows(break_even) if break_even else [],
         break_even_sentences=rate_sentences(break_even["spike_rate"]) if break_even else [],
@@ -90,7 +94,7 @@ def _kept_together() -> SimpleNamespace:
         return lambda *given: UNIT.sub("\u00a0", function(*given))
 
     written = (
-        text.quantity, text.percent, text.count, text.factor, text.rate, text.spread_text,
+        text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
         summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})
@@ -106,6 +110,29 @@ def _inline(svg: str) -> str:
     return svg[svg.index("<svg") :]
 
 
+def _tornado_caption(view: RunView) -> str:
+    found = view.json["uncertainty"]
+    family = found["by_family"]["energy_per_inference_j"]
+    first = f"; the widest swing is that of {found['tornado'][0]['term']}" if found["tornado"] else ""
+    return (
+        f"All prices at their low and at their high give {text.ends(view.energy)}. Drawn each on its own from its band, "
+        f"90 % of {found['draws']:,} draws lie within {text.ends(found['energy_per_inference_j'], 'p05', 'p95')}, "
+        f"drawn together within a family of one cause, within {text.ends(family, 'p05', 'p95')}{first}. Most prices also share "
+        "one technology factor, so the truth lies between the last and the first."
+    )
+
+
+def _area_caption(run: Mapping[str, Any]) -> str:
+    found = run["area_and_leakage"]
+    top = max(found["components"], key=lambda row: row["share_of_area"])
+    return (
+        f"The chip has {run['area_mm2']:.3g} mm² ({run['area_low_mm2']:.3g} to {run['area_high_mm2']:.3g}), "
+        f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
+        f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
+        f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
+    )
+
+
 def _top(view: RunView) -> dict[str, Any]:
     layers = {k: v for k, v in view.json["energy_by_layer_j"].items() if k != CHIP_LAYER}
     layer = max(layers, key=layers.__getitem__) if layers else CHIP_LAYER
@@ -118,6 +145,13 @@ def _top(view: RunView) -> dict[str, Any]:
         "action": action,
         "action_share": actions[action] / total,
     }
+
+
+def _arithmetic_share(view: RunView) -> float:
+    """What share of the energy is additions and multiplications at synapses: all that papers' rules count."""
+    actions = view.json["energy_by_action_j"]
+    counted = sum(actions.get(action, 0.0) for action in GROUPS["synapse arithmetic"])
+    return counted / view.energy["value"] if view.energy["value"] else 0.0
 
 
 def _caption(name: str, view: RunView) -> str:
@@ -146,6 +180,8 @@ def _caption(name: str, view: RunView) -> str:
             return "No baseline was asked for."
         parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
         return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
+    if name in ("tornado", "area"):
+        return _tornado_caption(view) if name == "tornado" else _area_caption(run)
     if name == "sensitivity":
         return sensitivity_sentence(run["sensitivity"])
     if name == "break_even":

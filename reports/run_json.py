@@ -11,9 +11,13 @@ from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
+from sfnhw.reports.leakage import area_and_leakage, band_mm2
+from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
-from sfnhw.reports.tables import LIMITS, exact_energy_aj, layer_action_energy_j
+from sfnhw.reports.paper_estimates import paper_rows
+from sfnhw.reports.tables import LIMITS, energy_bands_j, exact_energy_aj, layer_action_energy_j
+from sfnhw.reports.uncertainty import uncertainty
 from sfnhw.run import Run
 from sfnhw.units import joules, seconds
 
@@ -48,20 +52,25 @@ def run_json(run: Run) -> dict[str, Any]:
         "area_mm2": area.total.value_mm2,
         "area_low_mm2": area.total.low_mm2,
         "area_high_mm2": area.total.high_mm2,
-        "area_by_component_mm2": {name: part.value_mm2 for name, part in area.components.items()},
+        "area_by_component_mm2": {name: band_mm2(part) for name, part in area.components.items()},
+        "area_and_leakage": area_and_leakage(run),
         "counts": result.totals(),
         "energy_by_action_j": _per_inference(cost.by_action(), n),
         "energy_by_layer_j": _per_inference(cost.by_layer(), n),
         "energy_by_core_j": {k: v for k, v in _per_inference(cost.by_core(), n).items() if v},
         "energy_by_timestep_j": _per_inference(cost.by_timestep(), n),
         "energy_by_layer_and_action_j": layer_action_energy_j(run),
+        "energy_bands_j": energy_bands_j(run),
         "energy_whole_run_aj": exact_energy_aj(run),
+        "uncertainty": uncertainty(run),
         "layers": layer_rows(run),
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
+        "paper_estimates": paper_rows(run),
+        "neurobench": neurobench(run).as_json(),
         "baselines_skipped": dict(run.skipped),
         "break_even": run.break_even,
         "sensitivity": run.sensitivity,
@@ -106,6 +115,8 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
     totals = run.result.totals()
     rows = []
     for name, energy in run.cost.by_action().items():
+        if name not in prices:  # a row that a chip file may leave out, and that costs nothing then
+            continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
         shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in ACTION_NAMES or unit == "uw" else " a cycle")

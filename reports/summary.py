@@ -8,7 +8,7 @@ from sfnhw.reports.comparison import THIS
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
 from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
-from sfnhw.reports.text import band, count, elide, factor, percent, quantity, rate, spread_text
+from sfnhw.reports.text import band, count, elide, ends, factor, percent, quantity, rate, spread_text
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
 
@@ -26,8 +26,9 @@ def summary(run: "Run | RunView") -> str:
     for label, text in _answers(view.json):
         lines += _line(label, text)
     lines += ["", "most energy"]
-    lines += list(_shares("layer", _largest_layers(view.json), view.energy["value"]))
-    lines += list(_shares("action", _largest_actions(view.json), view.energy["value"]))
+    bands = view.json["energy_bands_j"]
+    lines += list(_shares("layer", _largest_layers(view.json), bands["by_layer"], view.energy["value"]))
+    lines += list(_shares("action", _largest_actions(view.json), bands["by_action"], view.energy["value"]))
     lines += ["", *_comparison(view.json)]
     if view.json.get("rates_comparison"):
         lines += ["", *map(plain, rates_lines(view.json["rates_comparison"]))]
@@ -63,8 +64,12 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     static, energy = data["static_energy_per_inference_j"], data["energy_per_inference_j"]
     together = data["back_to_back"]
     yield "energy", f"{band(energy)} an inference"
+    sure = data["uncertainty"]
+    first = f"; {sure['tornado'][0]['term']} matters most" if sure["tornado"] else ""
+    yield "", f"90 % of draws: {ends(sure['energy_per_inference_j'], 'p05', 'p95')}{first}"
     share = static / energy["value"] if energy["value"] else 0.0
-    yield "", f"of it {quantity(static, 'J')} ({percent(share)}) leakage and clock"
+    around = ends(data["energy_bands_j"]["static"])
+    yield "", f"of it {quantity(static, 'J')} ({around}; {percent(share)}) leakage and clock"
     spread = f"{quantity(data['latency_min_s'], 's')} to {quantity(data['latency_max_s'], 's')}"
     yield "latency", f"{quantity(data['latency_s'], 's')} ({spread} over samples)"
     product = quantity(data["energy_delay_product_js"]["value"], "J s")
@@ -72,9 +77,9 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back"
     yield (
         "",
-        f"then {quantity(together['energy_per_inference_j']['value'], 'J')} an inference, "
+        f"then {band(together['energy_per_inference_j'])} an inference, "
         f"{quantity(together['static_energy_per_inference_j'], 'J')} of it static, "
-        f"and {quantity(together['power_w']['value'], 'W')}",
+        f"and {band(together['power_w'], 'W')}",
     )
     yield "", bottleneck_text(data["bottleneck"])
     yield "accuracy", accuracy_text(data)
@@ -126,11 +131,14 @@ def _largest_actions(data: Mapping[str, Any]) -> list[tuple[str, float]]:
     return sorted(data["energy_by_action_j"].items(), key=lambda kv: -kv[1])[:TOP]
 
 
-def _shares(kind: str, rows: list[tuple[str, float]], total: float) -> Iterator[str]:
+def _shares(
+    kind: str, rows: list[tuple[str, float]], bands: Mapping[str, dict[str, float]], total: float
+) -> Iterator[str]:
     for i, (name, energy) in enumerate(rows):
         label = f"  {kind}" if i == 0 else ""
         share = percent(energy / total if total else 0.0)
-        yield f"{label:<{LABEL}}{plain(elide(name, 36, '..')):<38}{quantity(energy, 'J'):>12}{share:>12}"
+        around = ends(bands[name]) if name in bands else ""
+        yield f"{label:<{LABEL}}{plain(elide(name, 24, '..')):<26}{quantity(energy, 'J'):>10}{around:>22}{share:>10}"
 
 
 def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
@@ -154,6 +162,9 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
     yield from table(["same network, same chip", "energy", "ratio", "band", "latency", "accuracy"], cells)
     if len(rows) > 1:
         yield from wrapped("band: of the ratio, for every combination of prices within their own bands")
+        draws = data["uncertainty"]["comparison"]
+        cheaper = ", ".join(f"{row['name']} in {percent(row['probability_this_is_cheaper'])}" for row in draws)
+        yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
     for name, reason in data["baselines_skipped"].items():
         yield from wrapped(f"{name} was skipped: {reason}")
 

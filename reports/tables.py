@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.reports.layers import layer_rows
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
-from sfnhw.sim.cost import exact_sum
+from sfnhw.sim.cost import Energy, exact_sum
 from sfnhw.units import JOULES_PER_ATTOJOULE
 
 Table = dict[str, NDArray[Any]]
@@ -30,7 +30,8 @@ def all_tables(run: Run) -> dict[str, Table]:
 
 def core_table(run: Run) -> Table:
     """One row a core: core, x, y, layers (names, one a line), busy_<unit> (share of the inference), what its slices
-    ask of each limit, energy_j (per inference; its router and the links out of it included)."""
+    ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; its router and the links out of it
+    included)."""
     mapping = run.mapping
     columns = run.chip.noc.columns
     cores = np.arange(run.chip.cores)
@@ -47,8 +48,9 @@ def core_table(run: Run) -> Table:
     occupancy = mapping.occupancy()
     for limit in LIMITS:
         table[limit] = np.array([getattr(d, limit) for d in occupancy], np.int64)
-    energy = np.array(run.cost.core_energy_aj(), object)
-    table["energy_j"] = np.array([float(e) * JOULES_PER_ATTOJOULE / run.samples for e in energy])
+    energies = list(run.cost.by_core().values())[: run.chip.cores]
+    for column, key in (("energy_j", "value_aj"), ("energy_low_j", "low_aj"), ("energy_high_j", "high_aj")):
+        table[column] = np.array([getattr(e, key) * JOULES_PER_ATTOJOULE / run.samples for e in energies])
     return table
 
 
@@ -104,6 +106,26 @@ def layer_action_energy_j(run: Run) -> dict[str, dict[str, float]]:
     return {
         layer: {term: aj * JOULES_PER_ATTOJOULE / run.samples for term, aj in terms.items()}
         for layer, terms in run.cost.layer_by_action().items()
+    }
+
+
+def energy_bands_j(run: Run) -> dict[str, Any]:
+    """Return ``{low, high}`` in J per inference of each reported energy: of the whole, `static`, and along every axis.
+
+    They are sums at every row's low and high: the envelope. Within one action all energies have the band of its row.
+    """
+    cost = run.cost
+
+    def band(energy: Energy) -> dict[str, float]:
+        return {key: v for key, v in energy.as_joules(run.samples).items() if key != "value"}
+
+    return {
+        "total": band(cost.total),
+        "static": band(cost.static),
+        **{
+            axis: {name: band(e) for name, e in getattr(cost, axis)().items() if e.high_aj}
+            for axis in ("by_action", "by_layer", "by_core", "by_timestep")
+        },
     }
 
 

@@ -56,8 +56,15 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
 
 
 def band(energy: dict[str, float], unit: str = "J") -> str:
-    """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``."""
+    """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``; nothing at all is ``0 J``."""
+    if not any(energy[key] for key in ("value", "low", "high")):
+        return quantity(0.0, unit)
     return f"{quantity(energy['value'], unit)} ({quantity(energy['low'], unit)} to {quantity(energy['high'], unit)})"
+
+
+def ends(energy: dict[str, float], low: str = "low", high: str = "high", unit: str = "J") -> str:
+    """Return e.g. ``0.949 µJ to 4.92 µJ`` from the two keys of a band."""
+    return f"{quantity(energy[low], unit)} to {quantity(energy[high], unit)}"
 
 
 def percent(share: float | None) -> str:

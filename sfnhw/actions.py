@@ -47,4 +47,4 @@ ACTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(ACTION_NAMES)}
 CORE_ACTIONS: tuple[str, ...] = tuple(a.name for a in ACTIONS if a.place == "core")
 
 # Energy that time costs, not events: priced in power or per cycle, in the chip file's `static` section.
-STATIC_TERMS: tuple[str, ...] = ("core_leakage", "router_leakage", "core_clock", "router_clock")
+STATIC_TERMS: tuple[str, ...] = ("core_leakage", "gate_leakage", "router_leakage", "core_clock", "router_clock")

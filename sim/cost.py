@@ -94,12 +94,22 @@ class Cost:
 
     def layer_by_action(self) -> dict[str, dict[str, int]]:
         """Population → term → attojoules (non-zero ones)."""
-        layers = [*self.populations, CHIP_NAME]
-        sums = exact_sums(self.value_aj, self._layer() * len(TERMS) + self.term, len(layers) * len(TERMS))
+        sums = self._layer_by_term(self.value_aj)
         return {
             name: {term: v for term, v in zip(TERMS, sums[i * len(TERMS) : (i + 1) * len(TERMS)], strict=True) if v}
-            for i, name in enumerate(layers)
+            for i, name in enumerate(self._layers())
         }
+
+    def layer_term_high_aj(self) -> tuple[list[str], NDArray[np.float64]]:
+        """(names, (layers, terms)) attojoules at every row's high: within a row, layers share by their amounts."""
+        sums = self._layer_by_term(self.high_aj)
+        return self._layers(), np.array(sums, float).reshape(-1, len(TERMS))
+
+    def _layers(self) -> list[str]:
+        return [*self.populations, CHIP_NAME]
+
+    def _layer_by_term(self, values: Ints) -> list[int]:
+        return exact_sums(values, self._layer() * len(TERMS) + self.term, len(self._layers()) * len(TERMS))
 
     @property
     def static(self) -> Energy:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import CORE_ACTIONS
-from sfnhw.chip import Chip
+from sfnhw.chip import Chip, logic_gates
 from sfnhw.errors import SimulationError
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
 from sfnhw.sim.result import Result
@@ -114,14 +114,17 @@ def _static(cells: _Cells, result: Result, chip: Chip) -> None:
     cores = np.arange(chip.cores)
     powered = np.isin(cores, mapping.terminals) if chip.execution.gate_idle_cores else np.ones(chip.cores, bool)
 
-    def energies(term: str, amounts: Ints) -> list[Ints]:
+    def energies(term: str, amounts: Ints, parts: float = 1.0) -> list[Ints]:
         # 1 µW for one cycle of f MHz is 1/f pJ.
         per_cycle = chip.clock_mhz if term.endswith("_uw") else 1.0
-        prices = tuple(v / per_cycle for v in astuple(chip.static_price(term)))
+        prices = tuple(v * parts / per_cycle for v in astuple(chip.static_price(term)))
         return _energies(f"static.{term}", amounts, prices)
 
     leaked = np.full(chip.cores, cycles)
     _shared(cells, "core_leakage", result, cores[powered], energies("core_leakage_uw", leaked[powered]))
+    if chip.static.gate_leakage_uw is not None:
+        gates = energies("gate_leakage_uw", leaked[powered], logic_gates(chip))
+        _shared(cells, "gate_leakage", result, cores[powered], gates)
     active = np.minimum(timing.busy[:-1, 1] + timing.busy[:-1, 2], cycles)
     _shared(cells, "core_clock", result, cores, energies("core_clock_pj", active))
     # Routers pass other cores' packets: they are never gated.

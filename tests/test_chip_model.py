@@ -158,6 +158,7 @@ def test_price_rows():
     assert wide["link_flit"]["energy_pj"] == pytest.approx(2 * REFERENCE.energy_price("link_flit").value_pj)
     assert {row["term"] for row in REFERENCE.price_rows("static")} == {
         "core_leakage_uw",
+        "gate_leakage_uw",
         "router_leakage_uw",
         "core_clock_pj",
         "router_clock_pj",

@@ -134,6 +134,7 @@ ROUTER_LEAK = 157 * ROUTER_4VC / (1405 + 190 * 32) * 0.37
 # term -> (value, low, high) in µW or pJ
 STATIC = {
     "core_leakage_uw": (76 * 4, 76 * 0.02, 76 * cacti(20, 9)),
+    "gate_leakage_uw": tuple(0.017 * 0.37 * flavour / HP_LEAK for flavour in (4, 0.02, HP_LEAK)),
     "router_leakage_uw": (ROUTER_LEAK * 4 / HP_LEAK, ROUTER_LEAK * 0.02 / HP_LEAK, ROUTER_LEAK),
     "core_clock_pj": (700 * FLIP_FLOP * FULL, 700 * FLIP_FLOP * LOW, 1400 * FLIP_FLOP * FULL),
     "router_clock_pj": (107 * FLIP_FLOP * FULL, 107 * FLIP_FLOP * LOW, 715 * FLIP_FLOP * FULL),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfnhw.activity import Activity, Recording
-from sfnhw.chip import Chip, load_chip
+from sfnhw.chip import Chip, load_chip, logic_gates
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.neurons import SFN
@@ -79,7 +79,9 @@ def test_waiting_by_pencil(lanes, walks):
     assert time["extra_unit_cycles"] == cycles
     assert time["latency_at_most_s"] == pytest.approx(cycles / (run.chip.clock_mhz * 1e6))
     # Two cores in use (the others are gated) and all 64 routers leak; the hidden layer's core is clocked.
-    leak = 2 * run.chip.static_price("core_leakage").value_uw + 64 * run.chip.static_price("router_leakage").value_uw
+    core = run.chip.static_price("core_leakage").value_uw
+    core += logic_gates(run.chip) * run.chip.static_price("gate_leakage").value_uw
+    leak = 2 * core + 64 * run.chip.static_price("router_leakage").value_uw
     leakage = leak * 1e-6 * cycles / (run.chip.clock_mhz * 1e6)
     clock = cycles * run.chip.static_price("core_clock").value_pj * 1e-12
     assert time["leakage_at_most_energy_j"]["value"] == pytest.approx(leakage)
@@ -120,7 +122,7 @@ def test_pace_follows_from_energy_and_time(seed, fidelity):
     assert found["energy_delay_product_js"]["high"] == pytest.approx(energy["high"] * latency)
     # Leakage for the interval instead of the latency; everything else stays.
     back, leak = found["back_to_back"], run.cost.by_action()
-    watts = sum(leak[t].value_aj for t in ("core_leakage", "router_leakage")) * 1e-18 / 3 / latency
+    watts = sum(leak[t].value_aj for t in ("core_leakage", "gate_leakage", "router_leakage")) * 1e-18 / 3 / latency
     difference = energy["value"] - back["energy_per_inference_j"]["value"]
     assert difference == pytest.approx(watts * (latency - back["interval_s"]), rel=1e-6, abs=1e-18)
     assert back["power_w"]["value"] * back["interval_s"] == pytest.approx(back["energy_per_inference_j"]["value"])

@@ -1,5 +1,7 @@
 """Prices: energy adds up along every axis to the last attojoule, and is linear in counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import price, simulate
 from sfnhw.sim.cost import exact_sums
+from sfnhw.sim.counts import ActionCounts
 from sfnhw.units import attojoules
 from tests.networks import chain, random_activity, random_network
 
@@ -60,6 +63,59 @@ def test_twice_the_samples_cost_twice():
     mapping = map_network(network, REFERENCE)
     twice = type(one)({k: np.concatenate([v, v]) for k, v in one.levels.items()})
     assert price(simulate(mapping, twice)).total.value_aj == 2 * price(simulate(mapping, one)).total.value_aj
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.integers(0, 10_000), st.integers(0, 7), st.integers(0, 7))
+def test_energy_is_linear_in_counts(seed, a, b):
+    """a times the counts of one run and b times those of another cost a·E + b·E', action by action, to the attojoule."""
+    network = random_network(seed)
+    mapping = map_network(network, REFERENCE)
+    one, other = (simulate(mapping, random_activity(network, s)) for s in (seed, seed + 1))
+
+    def combined(field):
+        return a * getattr(one.actions, field) + b * getattr(other.actions, field)
+
+    actions = ActionCounts(combined("core"), combined("node_flits"), combined("io_bits"))
+    found = price(replace(one, actions=actions)).by_action()
+    parts = price(one).by_action(), price(other).by_action()
+    # Leakage and a core's clock go by time; a router's clock by its flits.
+    for action in (*ACTION_NAMES, "router_clock"):
+        for field in ("value_aj", "low_aj", "high_aj"):
+            e, f = (getattr(part[action], field) for part in parts)
+            assert getattr(found[action], field) == a * e + b * f, action
+
+
+ROWS = [*(("energy", name) for name in REFERENCE.energy), *(("static", name) for name in REFERENCE.static.rows())]
+EXTREMES = simulate(map_network(NETWORK := random_network(11), REFERENCE), random_activity(NETWORK, 11))
+
+
+def at_bounds(which):
+    """The reference with each row fixed at its low (0), value (1) or high (2), and no band left."""
+    data = REFERENCE.model_dump()
+    for (section, name), choice in zip(ROWS, which, strict=True):
+        row = data[section][name]
+        keys = [key for key in ("low_pj", "low_uw") if key in row]
+        unit = keys[0].removeprefix("low_")
+        given = "power_uw" if unit == "uw" else "energy_pj"
+        number = (row[f"low_{unit}"], row[given], row[f"high_{unit}"])[choice]
+        row |= {given: number, f"low_{unit}": number, f"high_{unit}": number}
+    return type(REFERENCE).model_validate(data)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 2), min_size=len(ROWS), max_size=len(ROWS)))
+def test_the_band_covers_every_combination_of_the_tables_rows(which):
+    """Any row at its low, value or high lies inside; all lows are the low, all highs the high, along every axis."""
+    cost = price(EXTREMES)
+    found = price(EXTREMES, at_bounds(which))
+    for axis in ("by_action", "by_layer", "by_core"):
+        for name, energy in getattr(found, axis)().items():
+            band = getattr(cost, axis)()[name]
+            assert band.low_aj <= energy.value_aj <= band.high_aj, name
+    assert cost.total.low_aj <= found.total.value_aj <= cost.total.high_aj
+    for choice, field in ((0, "low_aj"), (1, "value_aj"), (2, "high_aj")):
+        assert price(EXTREMES, at_bounds([choice] * len(ROWS))).total.value_aj == getattr(cost.total, field)
 
 
 def test_another_configuration_is_refused_but_another_table_is_not():

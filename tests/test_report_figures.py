@@ -21,6 +21,7 @@ from sfnhw.reports.figures import FIGURES, available, figure
 from sfnhw.reports.page import page
 from sfnhw.reports.pareto import pareto_figure, pareto_front
 from sfnhw.reports.style import styled
+from sfnhw.reports.text import quantity
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
 from sfnhw.sensitivity import sensitivity
@@ -121,7 +122,7 @@ def test_no_two_texts_overlap(make, name):
     assert overlapping(texts) == []
 
 
-@pytest.mark.parametrize("name", ["energy", "overhead", "timeline"])
+@pytest.mark.parametrize("name", ["area", "energy", "overhead", "timeline", "tornado"])
 def test_labels_end_inside_the_axes(name):
     fig = figure(name, small())
     texts = dict(drawn_texts(fig))
@@ -237,3 +238,48 @@ def test_page_keeps_numbers_and_units_together():
     import re
 
     assert not re.findall(r"\d (?:%|[fpnµm]?[JWs]\b)", cards)
+
+
+def test_tornado_bars_are_the_rows():
+    """The ten widest, from their low to their high, around the total; no row without a band."""
+    view = small()
+    rows = view.json["uncertainty"]["tornado"]
+    assert [row["swing_j"] for row in rows] == sorted((row["swing_j"] for row in rows), reverse=True)
+    axes = figure("tornado", view).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [row["term"] for row in rows[:10]]
+    unit = 10.0 ** {"n": 9, "µ": 6, "p": 12}[axes.get_xlabel().split("(")[1][0]]
+    bars = [b for b in axes.patches if b.get_height() < 0.7]
+    lows, highs = bars[: len(rows[:10])], bars[len(rows[:10]) :]
+    for row, low, high in zip(rows, lows, highs, strict=False):
+        assert low.get_x() == pytest.approx(unit * row["low_j"])
+        assert low.get_x() + low.get_width() == pytest.approx(unit * view.energy["value"])
+        assert high.get_x() + high.get_width() == pytest.approx(unit * row["high_j"])
+
+
+def test_figures_of_a_table_without_bands():
+    view = small()
+    flat = [{**row, "low_j": view.energy["value"], "high_j": view.energy["value"], "swing_j": 0.0} for row in
+            view.json["uncertainty"]["tornado"]]  # fmt: skip
+    sure = {**view.json["uncertainty"], "tornado": flat}
+    sure["energy_per_inference_j"] = dict.fromkeys(("mean", "p05", "p50", "p95"), view.energy["value"])
+    texts = [
+        text for text, _ in drawn_texts(figure("tornado", RunView({**view.json, "uncertainty": sure}, view.tables)))
+    ]
+    assert "no price has a band" in texts
+    assert overlapping(drawn_texts(figure("tornado", RunView({**view.json, "uncertainty": sure}, view.tables)))) == []
+
+
+def test_every_energy_of_the_page_has_a_band():
+    """In layers, actions, comparison and components: a lower and an upper end beside each energy."""
+    view = small()
+    html = page(view)
+    for heading, rows in (
+        ("Layers", [(r["energy_low_j"], r["energy_high_j"]) for r in view.layers]),
+        ("Actions, prices", [(r["low_j"], r["high_j"]) for r in view.json["actions"]]),
+    ):
+        section = html[html.index(f"<h2>{heading}") :]
+        section = section[: section.index("</table>")].replace("\u00a0", " ")
+        for low, high in rows:
+            assert f"{quantity(low, 'J')} to {quantity(high, 'J')}" in section
+    assert "What papers would print" in html
+    assert "90&nbsp;% of draws" in html

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from sfnhw.errors import InputError, nearest
+from sfnhw.reports.figures.area import area
 from sfnhw.reports.figures.break_even import break_even
 from sfnhw.reports.figures.energy import energy
 from sfnhw.reports.figures.links import links
@@ -12,6 +13,7 @@ from sfnhw.reports.figures.overhead import overhead
 from sfnhw.reports.figures.packet_latency import packet_latency
 from sfnhw.reports.figures.sensitivity import sensitivity
 from sfnhw.reports.figures.timeline import timeline
+from sfnhw.reports.figures.tornado import tornado
 from sfnhw.reports.figures.utilisation import utilisation
 from sfnhw.reports.style import styled
 from sfnhw.reports.view import RunView, as_view
@@ -27,6 +29,8 @@ FIGURES: dict[str, Callable[[RunView], Figure]] = {
     "break_even": break_even,
     "sensitivity": sensitivity,
     "packet_latency": packet_latency,
+    "tornado": tornado,
+    "area": area,
 }
 
 # What not every run has, and what then is missing.

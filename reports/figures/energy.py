@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from sfnhw.reports.figures.rows import largest, name_rows, room_for_labels, rows_height_in
 from sfnhw.reports.style import FAINT, GROUP_COLOURS, WIDTH_IN
-from sfnhw.reports.text import percent, quantity, scaled_unit
+from sfnhw.reports.text import ends, percent, quantity, scaled_unit
 from sfnhw.reports.view import CHIP_LAYER, GROUPS, RunView
 
 
@@ -37,7 +37,11 @@ def energy(view: RunView) -> Figure:
         name = f"{group} {percent(part / whole)}"
         axes.barh(range(len(names)), bars[:, k] * scale, left=left, color=colour, height=0.72, label=name)
         left += bars[:, k] * scale
-    texts = [quantity(float(total), "J") for total in totals]
+    bands = view.json["energy_bands_j"]["by_layer"]
+    texts = [
+        f"{quantity(float(total), 'J')} ({ends(bands[n])})" if n in bands else quantity(float(total), "J")
+        for n, total in zip(names, totals, strict=True)
+    ]
     if len(rest):
         texts[-1] = f"{quantity(float(values[rest].sum()), 'J')} together, no bar"
     labels = [

@@ -28,19 +28,19 @@ def name_rows(axes: Axes, names: list[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def room_for_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation]) -> None:
-    """Widen the x axis, which starts at 0, until every label to the right of its point ends inside the axes."""
+def room_for_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation], left: float = 0.0) -> None:
+    """Widen the x axis, which starts at `left`, until every label to the right of its point ends inside the axes."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()
     # The layout moves the axes a little when the limits change, so twice.
     for _ in range(2):
         figure.draw_without_rendering()
         width = axes.bbox.width
-        limit = 0.0
+        limit = left
         for label in labels:
             across = label.get_window_extent(renderer).width + 8 * figure.dpi / 72
-            limit = max(limit, float(label.xy[0]) / max(0.2, 1 - across / width))
-        if limit > 0:
-            axes.set_xlim(0, limit)
+            limit = max(limit, left + (float(label.xy[0]) - left) / max(0.2, 1 - across / width))
+        if limit > left:
+            axes.set_xlim(left, limit)
 
 
 def rows_height_in(rows: int) -> float:

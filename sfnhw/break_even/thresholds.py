@@ -13,6 +13,7 @@ from sfnhw.break_even.measure import Tell, figures, measure, relative
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import KINDS
 from sfnhw.errors import SfnhwError
+from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.neurons import Relay, Stream
 from sfnhw.recode import recode
@@ -21,7 +22,8 @@ from sfnhw.run import Run
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 IF_STEPS, QUANTISED = "if", "graded"
-# A chart over N asks what N thresholds cost, not whether the registers of one chip hold them: they are made to suffice.
+# A chart over N asks what N thresholds cost, not whether the registers of one chip hold them: they are made to suffice. A
+# network is mapped with this many first, and then a core has what its fullest core needs, since registers leak.
 ENOUGH_REGISTERS = 1 << 14
 
 
@@ -57,7 +59,7 @@ def over_thresholds(
                     recordings[key] = record(
                         subject, inputs, labels=labels, numerics=on.numerics, threshold_sharing=sharing
                     )
-                runs[way] = measure(subject, on, recordings[key], fidelity, placer)
+                runs[way] = measure(subject, _sized(subject, on, chip, placer), recordings[key], fidelity, placer)
             except SfnhwError as error:
                 reasons[way] = str(error)
         rows += [_row(n, way, runs, reasons.get(way)) for way, _, _ in _ways(n, chip, scaling)]
@@ -85,6 +87,15 @@ def _ways(n: int, chip: Chip, scaling: str) -> list[tuple[str, dict[str, Any], C
         spacing = "power-of-two" if kind == "power-of-two" else "uniform"
         ways.append((kind, {"coding": "mtn", "thresholds": n, "spacing": spacing, "scaling": scaling}, on))
     return ways
+
+
+def _sized(network: Network, on: Chip, chip: Chip, placer: str) -> Chip:
+    """Return a chip with as many threshold registers as its fullest core needs, and no fewer than `chip` has."""
+    own = chip.core.threshold_unit.registers
+    if on.core.threshold_unit.registers == own:
+        return on
+    needed = max(demand.registers for demand in map_network(network, on, placer=placer).occupancy())
+    return on.replace({"core.threshold_unit.registers": max(own, needed)})
 
 
 def _row(n: int, way: str, runs: dict[str, Run], skipped: str | None) -> dict[str, Any]:

@@ -1,6 +1,14 @@
 """The chip: a validated description with prices, presets, and what follows from it."""
 
-from sfnhw.chip.area import ChipArea, SquareMillimetres, chip_area, core_area, threshold_overhead_area
+from sfnhw.chip.area import (
+    ChipArea,
+    SquareMillimetres,
+    chip_area,
+    core_area,
+    core_leakage,
+    logic_gates,
+    threshold_overhead_area,
+)
 from sfnhw.chip.chip import Chip
 from sfnhw.chip.load import load_chip, preset_names
 from sfnhw.chip.prices import Area, Power, Price
@@ -17,7 +25,9 @@ __all__ = [
     "chip_area",
     "comparators",
     "core_area",
+    "core_leakage",
     "load_chip",
+    "logic_gates",
     "preset_names",
     "registers",
     "threshold_overhead_area",

@@ -1,8 +1,9 @@
 """Silicon area: of a core by component, of the chip, and what many thresholds add."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from sfnhw.chip.chip import Chip
+from sfnhw.chip.prices import Power
 from sfnhw.chip.threshold_unit import registers, unit_gates
 from sfnhw.neurons import ThresholdNeed
 
@@ -69,6 +70,23 @@ def chip_area(chip: Chip) -> ChipArea:
     """Return the area of all cores and routers, in total and by component."""
     components = {name: area.times(chip.cores) for name, area in core_area(chip).items()}
     return ChipArea(sum(components.values(), NOTHING), components)
+
+
+# What of a core is gates and flip-flops, not memory.
+LOGIC_COMPONENTS = ("synapse_lanes", "threshold_unit", "threshold_registers", "function_unit", "control")
+
+
+def logic_gates(chip: Chip) -> float:
+    """Return the gate equivalents (NAND2) of one core's logic: its area over that of one gate; no memories, no router."""
+    gate = _area(chip, "gate_equivalent").value_mm2
+    components = core_area(chip)
+    return sum(components[name].value_mm2 for name in LOGIC_COMPONENTS) / gate if gate else 0.0
+
+
+def core_leakage(chip: Chip) -> Power:
+    """Return the leakage of one powered core without its router: `core_leakage`, and all its gates' `gate_leakage`. [µW]"""
+    core, gate, gates = chip.static_price("core_leakage"), chip.static_price("gate_leakage"), logic_gates(chip)
+    return Power(*(c + gates * g for c, g in zip(astuple(core), astuple(gate), strict=True)))
 
 
 def threshold_unit_area(chip: Chip, thresholds: int, signed: bool) -> SquareMillimetres:

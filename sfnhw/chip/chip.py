@@ -93,7 +93,8 @@ class Chip(Part):
     def static_price(self, term: str) -> Price | Power:
         """Return leakage (`Power`, µW of one powered core or router) or clock (`Price`, pJ of one active cycle).
 
-        `term` is a name of `sfnhw.actions.STATIC_TERMS`, or the file's key, which has the unit at its end.
+        `term` is a name of `sfnhw.actions.STATIC_TERMS`, or the file's key, which has the unit at its end. A row that the
+        file leaves out (`gate_leakage`, of one gate equivalent) is no leakage.
 
         Raises
         ------
@@ -101,7 +102,9 @@ class Chip(Part):
         """
         keys = {key.rpartition("_")[0]: key for key in STATIC_UNITS}
         key = keys.get(term, term)
-        row: EnergyRow | LeakageRow = self._row(dict(self.static), key, "static")
+        row: EnergyRow | LeakageRow | None = self._row(dict(self.static), key, "static")
+        if row is None:
+            return Power(0.0, 0.0, 0.0)
         scaled = row.scaled(self.field)
         return Power(*scaled) if isinstance(row, LeakageRow) else Price(*scaled)
 
@@ -133,7 +136,7 @@ class Chip(Part):
         """
         tables: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
             "energy": ("action", self.energy, {action.name: action.meaning for action in ACTIONS}),
-            "static": ("term", dict(self.static), STATIC_UNITS),
+            "static": ("term", self.static.rows(), STATIC_UNITS),
             "area": ("term", self.area, AREA_TERMS),
         }
         if section not in tables:

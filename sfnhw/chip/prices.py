@@ -23,7 +23,8 @@ AREA_TERMS: dict[str, str] = {
 }
 
 STATIC_UNITS: dict[str, str] = {
-    "core_leakage_uw": "leakage of one powered core",
+    "core_leakage_uw": "leakage of one powered core; of its memories, where `gate_leakage_uw` is given too",
+    "gate_leakage_uw": "leakage of one gate equivalent of a powered core's logic; left out: none beside `core_leakage_uw`",
     "router_leakage_uw": "leakage of one powered router",
     "core_clock_pj": "clock of one core in a cycle in which its synapse lanes or its threshold unit work",
     "router_clock_pj": "clock of one router in a cycle in which it moves a flit",
@@ -141,6 +142,13 @@ class Static(Part):
     """Energy that time costs, not events."""
 
     core_leakage_uw: LeakageRow = entry("uW", STATIC_UNITS["core_leakage_uw"])
+    gate_leakage_uw: LeakageRow | None = Field(
+        default=None, description=STATIC_UNITS["gate_leakage_uw"], json_schema_extra={"unit": "uW"}
+    )
     router_leakage_uw: LeakageRow = entry("uW", STATIC_UNITS["router_leakage_uw"])
     core_clock_pj: EnergyRow = entry("pJ per active cycle", STATIC_UNITS["core_clock_pj"])
     router_clock_pj: EnergyRow = entry("pJ per active cycle", STATIC_UNITS["router_clock_pj"])
+
+    def rows(self) -> dict[str, EnergyRow | LeakageRow]:
+        """Return the rows that the file gives, by key."""
+        return {name: row for name, row in self if row is not None}

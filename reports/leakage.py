@@ -1,0 +1,97 @@
+"""Area and leakage of each component of a core, for the cores that leaked and the time that they did."""
+
+from dataclasses import astuple
+from typing import Any
+
+from sfnhw.chip import Chip, SquareMillimetres, chip_area, core_area, core_leakage
+from sfnhw.chip.area import LOGIC_COMPONENTS
+from sfnhw.run import Run
+
+MEMORY_COMPONENTS = ("weight_memory", "state_memory", "axon_table")
+ROUTER = "router"
+KEYS = ("value", "low", "high")
+Band = dict[str, float]
+
+
+def leakage_by_component_uw(chip: Chip) -> dict[str, Band]:
+    """Return component → leakage of one powered core's, ``{value, low, high}``. [µW]
+
+    `gate_leakage` goes by area over the core's logic, and `core_leakage` over its memories; where a chip file gives no
+    `gate_leakage`, `core_leakage` is the whole core's and goes by area over memories and logic. Within a row this is an
+    attribution; the sum over components is what is priced.
+    """
+    areas = {name: area.value_mm2 for name, area in core_area(chip).items()}
+    whole = core_leakage(chip)
+    memories = chip.static_price("core_leakage")
+    logic = tuple(w - m for w, m in zip(astuple(whole), astuple(memories), strict=True))
+    split = chip.static.gate_leakage_uw is not None
+    out = {name: dict.fromkeys(KEYS, 0.0) for name in areas}
+    rows = [
+        (astuple(memories), MEMORY_COMPONENTS if split else (*MEMORY_COMPONENTS, *LOGIC_COMPONENTS)),
+        (logic, LOGIC_COMPONENTS),
+        (astuple(chip.static_price("router_leakage")), (ROUTER,)),
+    ]
+    for powers, names in rows:
+        total = sum(areas[name] for name in names)
+        for name in names:
+            share = areas[name] / total if total else 1 / len(names)
+            for key, power in zip(KEYS, powers, strict=True):
+                out[name][key] += share * power
+    return out
+
+
+def area_and_leakage(run: Run) -> dict[str, Any]:
+    """Return area and leakage by component as JSON values.
+
+    Keys
+    ----
+    powered_cores, gated_cores : cores that leaked, and those whose power was off; every router is powered.
+    leakage_power_w, leakage_power_density_w_per_mm2 : ``{value, low, high}`` of powered cores and all routers, and over
+        their area at its best estimate.
+    gated_leakage_power_w : what the gated cores would leak beside that.
+    mean_power_density_w_per_mm2 : the run's whole mean power over the whole chip's area.
+    energy_share : leakage's share of an inference's energy.
+    components : rows of component, core_area_mm2 and chip_area_mm2 (``{value, low, high}``), share_of_area,
+        core_leakage_uw (one powered core or router), leakage_power_w (all that are powered), leakage_energy_j (an
+        inference, one at a time), share_of_energy.
+    """
+    chip, n = run.chip, run.samples
+    powered = run.mapping.cores_used if chip.execution.gate_idle_cores else chip.cores
+    one, leaks, whole = core_area(chip), leakage_by_component_uw(chip), chip_area(chip)
+    energy = run.cost.total.as_joules(n)["value"]
+    latency, area = run.result.latency_s, whole.total.value_mm2
+    rows: list[dict[str, Any]] = []
+    for name, component in one.items():
+        many = chip.cores if name == ROUTER else powered
+        power = {key: leaks[name][key] * 1e-6 * many for key in KEYS}
+        rows.append(
+            {
+                "component": name,
+                "core_area_mm2": band_mm2(component),
+                "chip_area_mm2": band_mm2(whole.components[name]),
+                "share_of_area": whole.components[name].value_mm2 / area if area else 0.0,
+                "core_leakage_uw": leaks[name],
+                "leakage_power_w": power,
+                "leakage_energy_j": {key: p * latency for key, p in power.items()},
+                "share_of_energy": power["value"] * latency / energy if energy else 0.0,
+            }
+        )
+    total = {key: sum(row["leakage_power_w"][key] for row in rows) for key in KEYS}
+    on = sum(component.value_mm2 * (chip.cores if name == ROUTER else powered) for name, component in one.items())
+    core_uw = core_leakage(chip)
+    off = chip.cores - powered
+    return {
+        "powered_cores": powered,
+        "gated_cores": off,
+        "leakage_power_w": total,
+        "leakage_power_density_w_per_mm2": {key: power / on if on else 0.0 for key, power in total.items()},
+        "gated_leakage_power_w": {key: uw * 1e-6 * off for key, uw in zip(KEYS, astuple(core_uw), strict=True)},
+        "mean_power_density_w_per_mm2": energy / latency / area if latency and area else 0.0,
+        "energy_share": total["value"] * latency / energy if energy else 0.0,
+        "components": rows,
+    }
+
+
+def band_mm2(area: SquareMillimetres) -> Band:
+    """Return ``{value, low, high}`` in mm²."""
+    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}
