@@ -11,7 +11,7 @@ from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity
 from sfnhw.mapping.slicing import slice_network
-from sfnhw.network import Network, Product
+from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
 
 
@@ -19,7 +19,8 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     """Map a network on a chip.
 
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
-    limit allows. Placement follows the network's order along `placer`'s walk over the mesh.
+    limit allows. Placement follows the network's order along `placer`'s walk over the mesh, and fills the cores of a
+    router one after the other.
 
     Raises
     ------
@@ -58,11 +59,14 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
             )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
+            _check_thresholds(population, chip)
     slices, demands = slice_network(network, chip)
     groups = _group(slices, demands, chip)
     if len(groups) > chip.cores:
         raise _too_many(slices, demands, len(groups), chip)
-    walk = PLACERS[placer](chip.noc.columns, chip.noc.rows)
+    tiles = PLACERS[placer](chip.noc.columns, chip.noc.rows)
+    each = chip.noc.cores_per_router
+    walk = (tiles[:, None] * each + np.arange(each)).ravel()
     terminals = np.full(len(slices), chip.cores, np.int64)
     for core, group in zip(walk, groups, strict=False):
         terminals[[s.index for s in group]] = core
@@ -79,10 +83,31 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
         terminals=terminals,
         demands=tuple(demands),
         connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast),
-        ready_routes=route(terminals, back, *size, io_router, multicast),
+        routes=route(terminals, forward, *size, io_router, multicast, each),
+        ready_routes=route(terminals, back, *size, io_router, multicast, each),
         placer=placer,
     )
+
+
+def _check_thresholds(population: Population, chip: Chip) -> None:
+    """Raise a MappingError where a neuron has more thresholds than the chip's may, or sends a graded value instead."""
+    most, need = chip.core.threshold_unit.most_thresholds, population.coding.need()
+    if most is None or need.kind == "none":
+        return
+    graded = need.kind == "requantise"
+    levels = population.coding.max_level if graded else need.thresholds
+    if levels > most:
+        raise MappingError(
+            layer=population.name,
+            resource="core.threshold_unit.most_thresholds",
+            demand=levels,
+            capacity=most,
+            unit="levels of a graded spike" if graded else "thresholds of each neuron",
+            levers=(
+                "convert or recode the network to integrate-and-fire over T timesteps (coding if), which sends unit spikes",
+                "a chip whose neurons have several thresholds",
+            ),
+        )
 
 
 def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
@@ -119,10 +144,10 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
     tightest = max(fill, key=fill.__getitem__)
     field = LIMITS[tightest][0]
     largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
-    needed = ceil_div(groups, chip.noc.columns)
+    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
     return MappingError(
         layer=None,
-        resource="noc.columns × noc.rows",
+        resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
         demand=groups,
         capacity=chip.cores,
         unit="cores",
