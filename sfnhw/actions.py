@@ -37,6 +37,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("leak", "core", "one fixed-point multiply and shift that makes a membrane decay"),
     Action("spike", "core", "a neuron update that ended in a spike (or burst): what it takes beyond one that did not"),
     Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
+    Action(
+        "injection",
+        "core",
+        "a packet put into the network: once for all destinations (multicast), or for each (unicast)",
+    ),
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),
     Action("link_flit", "network", "a flit over one link between neighbouring routers"),

@@ -144,14 +144,7 @@ def _ways(tables: Tables) -> tuple[Reals, Reals]:
     for node in range(len(n.owner)):  # parents come before children
         children = n.children[n.child_first[node] : n.child_first[node + 1]]
         through[children] = through[node] + n.link_cycles[children] + f.router_cycles
-    alone = (
-        entry[n.owner]
-        + through
-        + f.injection_cycles
-        + f.ejection_cycles
-        + s.flits[n.owner]
-        - 1
-    )
+    alone = entry[n.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[n.owner] - 1
     tree = np.zeros(len(s.neurons))
     way = np.zeros(len(r.source))
     for node in range(n.packet_nodes):

@@ -144,9 +144,12 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("shift_bit", target, operations * how.shift_bits)
         add("state_read", target, counts.row_state[k])
         add("state_write", target, counts.row_state[k])
+    copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
     frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
     for s in mapping.slices:
-        add("packet", s.index, counts.sent[s.index] + counts.ends[s.index] + counts.readies[s.index])
+        sent, ready = counts.sent[s.index] + counts.ends[s.index], counts.readies[s.index]
+        add("packet", s.index, sent + ready)
+        add("injection", s.index, sent * copies[s.index] + ready * tokens[s.index])
         population = network[s.population]
         if population.role == "input":
             continue

@@ -125,6 +125,7 @@ def count(mapping, activity):
         if network[s.population].role == "output":
             reach[s.index].add(mapping.io)
     packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
+    injections = 0
     column_hops = 0  # of flit_hops, those along a column
     columns = chip.noc.columns
 
@@ -160,6 +161,7 @@ def count(mapping, activity):
                     bits = header + p.coding.payload_bits(chip.numerics)
                     flits = int(np.ceil(bits / chip.noc.flit_bits))
                     packets += times
+                    injections += times * (len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0)
                     spikes += int(times > 0 and p.role != "input")
                     delivered += times * len(reach[a])
                     # What is written as a stationary operand is no synaptic operation.
@@ -185,6 +187,7 @@ def count(mapping, activity):
         "flit_routers": flit_routers,
         "column_hops": column_hops,
         "spikes": spikes,
+        "injections": injections,
     }
 
 

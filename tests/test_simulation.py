@@ -81,6 +81,7 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
     if chip.execution.mode == "barrier":
         assert not counts.ends.any()
         assert not counts.readies.any()
+        assert result.totals()["injection"] == walked["injections"]
     else:
         # One end marker for each slice and frame in which it works, and one ready token a window, whatever fired.
         slices = result.tables.slices

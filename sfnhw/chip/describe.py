@@ -77,7 +77,11 @@ def _may_be(info: Any) -> str:
     """Say what a field may hold."""
     annotation = info.annotation
     if choices := alternatives(annotation):
-        return "whole number" + bounds(info, choices[0]) + (", or a table of them" if len(choices) > 1 else ", or left out")
+        return (
+            "whole number"
+            + bounds(info, choices[0])
+            + (", or a table of them" if len(choices) > 1 else ", or left out")
+        )
     if str(get_origin(annotation)) == "typing.Literal":
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is dict:

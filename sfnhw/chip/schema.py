@@ -69,10 +69,17 @@ class ThresholdUnit(Part):
     )
     lanes: int = entry("neurons", "neurons updated at once", ge=1, le=256)
     update_cycles: int | None = optional(
-        "cycles", "one neuron update, whatever it compares; left out: what the kind takes for its thresholds", ge=1, le=10_000
+        "cycles",
+        "one neuron update, whatever it compares; left out: what the kind takes for its thresholds",
+        ge=1,
+        le=10_000,
     )
     spike_cycles: int = optional(
-        "cycles", "what an update that ends in a spike (a burst, a result) takes beyond one that does not", 0, ge=0, le=10_000
+        "cycles",
+        "what an update that ends in a spike (a burst, a result) takes beyond one that does not",
+        0,
+        ge=0,
+        le=10_000,
     )
     most_thresholds: int | None = optional(
         "", "thresholds that a neuron may have for each polarity; left out: what the registers hold", ge=1, le=1 << 20
@@ -160,7 +167,8 @@ class Execution(Part):
         "", "a layer starts when its inputs are in (end markers are sent), or at a global step"
     )
     barrier_cycles: BarrierCycles = entry(
-        "cycles", "one global synchronisation (barrier mode only): a number, or a table {routers with a used core: cycles}"
+        "cycles",
+        "one global synchronisation (barrier mode only): a number, or a table {routers with a used core: cycles}",
     )
     barrier_between: Literal["step", "linear"] = optional(
         "",
