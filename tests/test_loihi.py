@@ -17,6 +17,8 @@ from sfnhw.errors import MappingError
 from sfnhw.mapping import map_network, route
 from sfnhw.network import Dense, Network, Population
 from sfnhw.neurons import IF, SFN, Coding, Events, Graded, Readout
+from sfnhw.reports.figures.mesh import as_cells, core_centres
+from sfnhw.reports.view import RunView
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
 
@@ -192,6 +194,17 @@ def test_every_step_ends_with_the_barrier_of_the_tiles_used(seed, cores, barrier
 
     free, steps, tiles = run(0)
     assert run({tiles: barrier, tiles + 1: 9999})[0] == free + steps * barrier
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 9))
+def test_each_core_of_a_tile_is_drawn_in_a_cell_of_its_own(columns, rows, each):
+    fields = {"noc.columns": columns, "noc.rows": rows, "noc.cores_per_router": each}
+    view, cores = RunView({"chip": fields}, {}), np.arange(columns * rows * each)
+    cells = as_cells(view, cores)
+    assert sorted(cells.compressed().tolist()) == cores.tolist()
+    x, y = core_centres(view)
+    assert (np.rint(x) + columns * np.rint(y) == cores // each).all()  # inside its router's square
+    assert len(set(zip(x.tolist(), y.tolist(), strict=True))) == len(cores)
 
 
 @settings(max_examples=10, deadline=None)

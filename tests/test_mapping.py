@@ -41,10 +41,16 @@ def walk(mapping, routes, slice_index):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(64, 300), st.sampled_from(["multicast", "unicast"]))
-def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast):
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 2]),
+    st.integers(64, 300),
+    st.sampled_from(["multicast", "unicast"]),
+    st.integers(1, 4),
+)
+def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast, tile):
     network = random_network(seed, T)
-    chip = REFERENCE.replace({"core.neurons": neurons, "noc.cast": cast})
+    chip = REFERENCE.replace({"core.neurons": neurons, "noc.cast": cast, "noc.cores_per_router": tile})
     mapping = map_network(network, chip)
     slice_of = core_of_neuron(mapping)  # asserts that each neuron is in exactly one slice
     used = mapping.occupancy()

@@ -13,7 +13,7 @@ from sfnhw.reports.style import SEQUENTIAL, UNUSED, ink_on
 from sfnhw.reports.text import elide, percent, shortest_ends
 from sfnhw.reports.view import RunView
 
-# Beyond this many columns a cell is too small for text.
+# Beyond this many cores beside each other a cell is too small for text.
 LABELLED_COLUMNS = 10
 PANEL_IN = 5.2
 LIMIT_NAMES = {
@@ -79,8 +79,10 @@ def _map(
         axes.grid(which="minor", color="#ffffff", linewidth=1.5 if view.cores_per_router == 1 else 4)
         axes.tick_params(which="minor", length=0)
         _cores_of_tiles(axes, view)
-        _names(axes, view, region, values, used, top, colours)
-    mesh_axes(axes, view, region, "; grey cores are not used")
+        if region.columns * tile_shape(view)[0] <= LABELLED_COLUMNS:
+            _names(axes, view, region, values, used, top, colours)
+    tiles = f"; {view.cores_per_router} cores at each router" if view.cores_per_router > 1 else ""
+    mesh_axes(axes, view, region, f"{tiles}; grey cores are not used")
     axes.set_xlim(region.x0 - 0.5, region.x1 - 0.5)
     axes.set_ylim(region.y1 - 0.5, region.y0 - 0.5)
     mark_pins(axes, view)
@@ -105,7 +107,7 @@ def _names(
     colours: Any,
 ) -> None:
     across = region.columns * tile_shape(view)[0]
-    size = 7 if across <= 6 else 6 if across <= 8 else 5 if across <= LABELLED_COLUMNS else 4
+    size = 7 if across <= 6 else 6 if across <= 8 else 5
     characters = max(7, round(84 / across))
     x, y = core_centres(view)
     every = [row["name"] for row in view.layers]
