@@ -59,7 +59,7 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
             )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
-            _check_thresholds(population, chip)
+            _check_neurons(population, chip)
     slices, demands = slice_network(network, chip)
     groups = _group(slices, demands, chip)
     if len(groups) > chip.cores:
@@ -89,24 +89,30 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     )
 
 
-def _check_thresholds(population: Population, chip: Chip) -> None:
-    """Raise a MappingError where a neuron has more thresholds than the chip's may, or sends a graded value instead."""
-    most, need = chip.core.threshold_unit.most_thresholds, population.coding.need()
-    if most is None or need.kind == "none":
-        return
-    graded = need.kind == "requantise"
-    levels = population.coding.max_level if graded else need.thresholds
-    if levels > most:
+def _check_neurons(population: Population, chip: Chip) -> None:
+    """Raise a MappingError where a chip's neurons cannot send what a population's do, or its synapses not pool."""
+    unit_spikes = (
+        "convert or recode the network to integrate-and-fire over T timesteps (coding if), which sends unit spikes"
+    )
+    most, coding = chip.core.threshold_unit.most_thresholds, population.coding
+    if most is not None and population.role != "output" and coding.max_level > most:
+        thresholds = coding.need().thresholds == coding.max_level
         raise MappingError(
             layer=population.name,
             resource="core.threshold_unit.most_thresholds",
-            demand=levels,
+            demand=coding.max_level,
             capacity=most,
-            unit="levels of a graded spike" if graded else "thresholds of each neuron",
-            levers=(
-                "convert or recode the network to integrate-and-fire over T timesteps (coding if), which sends unit spikes",
-                "a chip whose neurons have several thresholds",
-            ),
+            unit="thresholds of each neuron" if thresholds else "values that a spike may stand for",
+            levers=(unit_spikes, "a chip whose neurons have several thresholds"),
+        )
+    if population.function == "max" and not chip.core.max_pooling:
+        raise MappingError(
+            layer=population.name,
+            resource="core.max_pooling",
+            demand=1,
+            capacity=0,
+            unit="way to keep the largest of a window",
+            levers=("average pooling, or a stride, instead of max pooling", "a chip whose synapses can compare"),
         )
 
 

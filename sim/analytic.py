@@ -79,7 +79,13 @@ def _over_pins(tables: Tables, flits: Ints) -> Reals:
 
 def _injection(tables: Tables, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, all copies of a unicast included."""
-    return np.where(tables.slices.is_input, _over_pins(tables, flits), flits) * np.diff(tables.nodes.root_first)
+    return _at_port(tables, flits) * np.diff(tables.nodes.root_first)
+
+
+def _at_port(tables: Tables, flits: Ints) -> Reals:
+    """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
+    at_core = np.maximum(flits, tables.fabric.port_cycles)
+    return np.where(tables.slices.is_input, _over_pins(tables, flits), at_core)
 
 
 def _out_of_pins(tables: Tables, packets: Reals, control: Ints) -> Reals:
@@ -135,10 +141,11 @@ def _walk(tables: Tables, sent: NDArray[np.uint8]) -> Reals:
 def _ways(tables: Tables) -> tuple[Reals, Reals]:
     """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
 
-    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out.
+    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out; a
+    slow port likewise.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    entry = np.where(s.is_input, _over_pins(tables, s.flits) - s.flits, 0.0)
+    entry = _at_port(tables, s.flits) - s.flits
     leave = 0.0 if f.barrier else float(_over_pins(tables, np.ones(1, np.int64))[0] - 1)
     through = np.full(len(n.owner), f.router_cycles)
     for node in range(len(n.owner)):  # parents come before children
@@ -227,7 +234,7 @@ def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
     busy = np.zeros((f.cores + 1, 4))
     link = np.zeros(4 * f.routers)
     ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
-    token = np.where(s.is_input, 0, np.diff(n.ready_root_first))
+    token = np.where(s.is_input, 0, np.diff(n.ready_root_first) * f.port_cycles)
     for t, w in enumerate(works):
         samples = w.packets.shape[1] * (t % f.window < s.frames)
         control = 0 * samples if f.barrier else samples

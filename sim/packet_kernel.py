@@ -585,9 +585,10 @@ def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
 def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
     """Take the injection port (or the pins) for one packet; returns the cycle in which its head goes on.
 
-    Flits go on back to back, the last of them with the packet's last bit: over narrow pins the head waits.
+    Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port, the head
+    waits.
     """
-    cycles = flits
+    cycles = max(flits, f.port_cycles)
     if terminal == f.cores:
         cycles = _over_pins(flits, f)
     start = max(now, injection_free[terminal])

@@ -92,6 +92,9 @@ class Fabric(NamedTuple):
     injection_cycles: int
     ejection_cycles: int
     virtual_channels: int
+    port_cycles: (
+        int  # a packet takes a core's injection port for as long, and its head waits until the last of its flits
+    )
     hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
     axon_cycles: int
     threshold_lanes: int
@@ -173,6 +176,7 @@ def build_tables(mapping: Mapping) -> Tables:
         injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
         ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
         virtual_channels=noc.virtual_channels,
+        port_cycles=noc.port_cycles,
         hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
         axon_cycles=core.axon_cycles,
         threshold_lanes=core.threshold_unit.lanes,

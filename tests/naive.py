@@ -276,12 +276,12 @@ class PacketTwin:
     def inject(self, now, i, root, what, flits, born):
         s, f = self.t.slices, self.t.fabric
         terminal = int(s.terminal[i])
-        cycles = flits
+        cycles = max(flits, f.port_cycles)
         if terminal == f.cores:
             cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
         start = max(now, self.free["inject", terminal])
         self.free["inject", terminal] = start + cycles
-        # The last flit goes with the last bit, and the flits go back to back.
+        # The last flit goes with the last bit (or cycle at the port), and the flits go back to back.
         head = start + cycles - flits
         self.at(head + f.injection_cycles, self.hop, int(root), what, flits, born)
         return head

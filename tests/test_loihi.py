@@ -15,8 +15,8 @@ from sfnhw.activity import Activity
 from sfnhw.chip import chip_area, load_chip
 from sfnhw.errors import MappingError
 from sfnhw.mapping import map_network, route
-from sfnhw.network import Dense, Network, Population
-from sfnhw.neurons import IF, SFN, Coding, Events, Graded, Readout
+from sfnhw.network import Dense, Elementwise, MaxPool, Network, Population
+from sfnhw.neurons import IF, SFN, TTFS, Coding, Events, Graded, Polarity, Readout
 from sfnhw.reports.figures.mesh import as_cells, core_centres
 from sfnhw.reports.view import RunView
 from sfnhw.sim import price, simulate
@@ -139,13 +139,14 @@ def test_a_spike_to_two_cores_is_two_messages_by_hand():
 def test_the_calibrated_set_by_hand():
     """The first network, with the set fitted to measurements: axon-in 16 ns, synapse 3.8 ns, update 9.7 ns, spike 30 ns.
 
-    Step 1: axon-out 5.1 ns, no hop: at h in 51, 52, 53; looked up one after the other, 160 cycles each: 211, 371, 531; 2
-    synapses of 38: the last end in 531 + 76 = 607. One tile: 0.6 us, 6607.
-    Step 2: the spike leaves in 6607 + 97 + 300 = 7004: 7055 at y, looked up 7215, synapse 7253. Barrier: 13253.
-    Step 3: 13253 + 397 + 51 = 13701, second flit 13702. Barrier: 19702.
+    Step 1: the pins have no axon-out; no hop, a cycle of ejection: at h in 1, 2, 3; looked up one after the other, 160
+    cycles each: 161, 321, 481; 2 synapses of 38: the last end in 481 + 76 = 557. One tile: 0.6 us, 6557.
+    Step 2: the spike is ready in 6557 + 97 + 300 = 6954; axon-out 5.1 ns: 7005 at y, looked up 7165, synapse 7203. Barrier:
+    13203.
+    Step 3: 13203 + 397 + 51 = 13651, with the second flit, which comes with the last cycle of axon-out. Barrier: 19651.
     """
     result = simulate(on_cores(CALIBRATED, three_two_one(), [0, 1]), spikes(x=[1, 1, 1], h=[1, 0], y=[5]))
-    assert result.timing.latency.tolist() == [19702]
+    assert result.timing.latency.tolist() == [19651]
     assert events_aj(price(result)) == {
         "accumulate": 7 * 35_500_000,
         "neuron_update": 3 * 72_800_000,  # access 51.2 and update 21.6 pJ
@@ -221,8 +222,13 @@ def test_the_closed_form_is_near_the_packets(seed, chip, rate):
 
 @pytest.mark.parametrize(
     ("coding", "needs"),
-    [(SFN.uniform(8), "8 thresholds of each neuron"), (Graded(4), "15 levels of a graded spike")],
-    ids=["sfn", "graded"],
+    [
+        (SFN.uniform(8), "8 thresholds of each neuron"),
+        (Graded(4), "15 values that a spike may stand for"),
+        (TTFS(6), "6 values that a spike may stand for"),
+        (Polarity(5), "5 thresholds of each neuron"),
+    ],
+    ids=["sfn", "graded", "ttfs", "polarity"],
 )
 def test_what_is_no_unit_spike_is_refused_in_one_sentence(coding: Coding, needs: str):
     with pytest.raises(MappingError) as error:
@@ -231,6 +237,22 @@ def test_what_is_no_unit_spike_is_refused_in_one_sentence(coding: Coding, needs:
     assert text.startswith(f"layer 'l1' does not fit: needs {needs}, core.threshold_unit.most_thresholds gives 1")
     assert "convert or recode the network to integrate-and-fire over T timesteps (coding if)" in text
     assert "\n" not in text
+
+
+def test_max_pooling_is_refused():
+    """Its comparisons are no synaptic operations of the published table: they would cost nothing."""
+    populations = (
+        Population("x", (1, 4, 4), Events(2), role="input"),
+        Population("h", (1, 4, 4), IF(2)),
+        Population("pool", (1, 2, 2), IF(2), function="max"),
+        Population("y", (2,), Readout(2), role="output"),
+    )
+    network = Network(
+        populations, (Elementwise("x", "h", np.ones(1)), MaxPool("h", "pool", 2), Dense("pool", "y", np.ones((2, 4))))
+    )
+    with pytest.raises(MappingError, match=r"layer 'pool' .* core.max_pooling gives 0 .* average pooling"):
+        map_network(network, LOIHI)
+    assert map_network(network, LOIHI.replace({"core.max_pooling": True})).cores_used == 3
 
 
 @pytest.mark.parametrize("chip", [LOIHI, CALIBRATED], ids=["loihi", "loihi-calibrated"])

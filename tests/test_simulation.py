@@ -40,6 +40,7 @@ def chips(draw, modes=("dataflow", "barrier")):
             "noc.link_cycles": draw(st.integers(1, 3)),
             "noc.vertical_link_cycles": draw(st.sampled_from([None, 1, 4])),
             "noc.cores_per_router": draw(st.integers(1, 4)),
+            "noc.port_cycles": draw(st.sampled_from([1, 2, 5])),
             "noc.switch_cycles": draw(st.integers(0, 1)),
             "core.synapse_cycles": draw(st.sampled_from([1, 3])),
             "core.threshold_unit.update_cycles": draw(st.sampled_from([None, 5])),

@@ -82,7 +82,11 @@ class ThresholdUnit(Part):
         le=10_000,
     )
     most_thresholds: int | None = optional(
-        "", "thresholds that a neuron may have for each polarity; left out: what the registers hold", ge=1, le=1 << 20
+        "",
+        "largest level of a neuron's spike: its thresholds for each polarity, its largest graded value, T of ttfs; 1: unit "
+        "spikes; left out: what the registers hold",
+        ge=1,
+        le=1 << 20,
     )
     registers: int = entry("words", "threshold registers of one core", ge=1, le=1 << 20)
     register_bits: int = entry("bits", "width of a threshold register", ge=2, le=32)
@@ -119,6 +123,9 @@ class Core(Part):
     synapse_cycles: int = optional(
         "cycles", "one group of `synapse_lanes` synaptic operations (or words written); left out: 1", 1, ge=1, le=10_000
     )
+    max_pooling: bool = optional(
+        "", "synapses can keep the largest level of a window; false: max pooling is refused; left out: true", True
+    )
     axon_cycles: int = entry("cycles", "one axon look-up; 0 where it is part of the synaptic operations", ge=0, le=1000)
     weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
     state_memory: Memory = entry("", "accumulators")
@@ -150,6 +157,9 @@ class Noc(Part):
         "cycles", "one link between neighbours of a column; left out: as link_cycles", ge=1, le=1000
     )
     interface_cycles: int = entry("cycles", "injection and ejection together", ge=0, le=100)
+    port_cycles: int = optional(
+        "cycles", "one packet at its core's port into the network, at least one a flit; left out: 1", 1, ge=1, le=10_000
+    )
     virtual_channels: int = entry("", "virtual channels of each input port", ge=1, le=64)
     link_mm: float = entry("mm", "length of a link between neighbours", gt=0, le=100)
 
