@@ -48,6 +48,7 @@ def estimate(
     placer: str = "hilbert",
     baselines: Sequence[str] = BASELINES,
     break_even: bool = False,
+    sensitivity: bool = False,
     calibration: Any = None,
     conversion: dict[str, Any] | None = None,
     rates: "Rates | str | Path | None" = None,
@@ -69,6 +70,7 @@ def estimate(
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
     break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
+    sensitivity : also its accuracy with thresholds that are off and inputs that drift (`sfnhw.sensitivity`).
     rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
         there is no accuracy, and no baselines (they would spike otherwise). With inputs, the run is the one on the inputs,
         and `Run.rates_comparison` says what the rates would have given instead.
@@ -87,6 +89,9 @@ def estimate(
         raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
     if samples is not None and rates is None:
         raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+    for name, asked in (("break_even", break_even), ("sensitivity", sensitivity)):
+        if asked and inputs is None:
+            raise InputError("needs inputs, and spikes are drawn from rates", field=name, found=True, expected="False")
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
@@ -114,13 +119,17 @@ def estimate(
         from sfnhw.rates import compare_runs
 
         comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
-    chart = None
+    chart = disturbed = None
     if break_even:
         from sfnhw.break_even import break_even as chart_of
 
-        if inputs is None:
-            raise InputError("needs inputs, and spikes are drawn from rates", field="break_even", expected="False")
+        assert inputs is not None
         chart = chart_of(network, chip, inputs, labels=labels, placer=placer, progress=progress)
+    if sensitivity:
+        from sfnhw.sensitivity import sensitivity as sensitivity_of
+
+        assert inputs is not None
+        disturbed = sensitivity_of(network, inputs, chip, labels, progress=progress)
     others, skipped = _others(one, network, baselines, inputs is not None)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
@@ -133,6 +142,7 @@ def estimate(
         rates_comparison=comparison,
         ann_accuracy=trained,
         break_even=chart,
+        sensitivity=disturbed,
     )
 
 

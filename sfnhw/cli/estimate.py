@@ -41,6 +41,7 @@ from sfnhw.errors import InputError
     help="The same network under other codings, to compare with; `none` for none.",
 )
 @click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
+@click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -55,6 +56,7 @@ def command(
     placer: str,
     baselines: str,
     break_even: bool,
+    sensitivity: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -85,6 +87,7 @@ def command(
         placer=placer,
         baselines=names,
         break_even=break_even,
+        sensitivity=sensitivity,
         rates=rates_path,
         samples=samples,
         seed=seed or 0,
