@@ -11,7 +11,7 @@ from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity
 from sfnhw.mapping.slicing import slice_network
-from sfnhw.network import Network, Product
+from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
 
 
@@ -19,7 +19,8 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     """Map a network on a chip.
 
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
-    limit allows. Placement follows the network's order along `placer`'s walk over the mesh.
+    limit allows. Placement follows the network's order along `placer`'s walk over the mesh, and fills the cores of a
+    router one after the other.
 
     Raises
     ------
@@ -58,11 +59,14 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
             )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
+            _check_neurons(population, chip)
     slices, demands = slice_network(network, chip)
     groups = _group(slices, demands, chip)
     if len(groups) > chip.cores:
         raise _too_many(slices, demands, len(groups), chip)
-    walk = PLACERS[placer](chip.noc.columns, chip.noc.rows)
+    tiles = PLACERS[placer](chip.noc.columns, chip.noc.rows)
+    each = chip.noc.cores_per_router
+    walk = (tiles[:, None] * each + np.arange(each)).ravel()
     terminals = np.full(len(slices), chip.cores, np.int64)
     for core, group in zip(walk, groups, strict=False):
         terminals[[s.index for s in group]] = core
@@ -79,10 +83,37 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
         terminals=terminals,
         demands=tuple(demands),
         connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast),
-        ready_routes=route(terminals, back, *size, io_router, multicast),
+        routes=route(terminals, forward, *size, io_router, multicast, each),
+        ready_routes=route(terminals, back, *size, io_router, multicast, each),
         placer=placer,
     )
+
+
+def _check_neurons(population: Population, chip: Chip) -> None:
+    """Raise a MappingError where a chip's neurons cannot send what a population's do, or its synapses not pool."""
+    unit_spikes = (
+        "convert or recode the network to integrate-and-fire over T timesteps (coding if), which sends unit spikes"
+    )
+    most, coding = chip.core.threshold_unit.most_thresholds, population.coding
+    if most is not None and population.role != "output" and coding.max_level > most:
+        thresholds = coding.need().thresholds == coding.max_level
+        raise MappingError(
+            layer=population.name,
+            resource="core.threshold_unit.most_thresholds",
+            demand=coding.max_level,
+            capacity=most,
+            unit="thresholds of each neuron" if thresholds else "values that a spike may stand for",
+            levers=(unit_spikes, "a chip whose neurons have several thresholds"),
+        )
+    if population.function == "max" and not chip.core.max_pooling:
+        raise MappingError(
+            layer=population.name,
+            resource="core.max_pooling",
+            demand=1,
+            capacity=0,
+            unit="way to keep the largest of a window",
+            levers=("average pooling, or a stride, instead of max pooling", "a chip whose synapses can compare"),
+        )
 
 
 def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
@@ -119,10 +150,10 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
     tightest = max(fill, key=fill.__getitem__)
     field = LIMITS[tightest][0]
     largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
-    needed = ceil_div(groups, chip.noc.columns)
+    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
     return MappingError(
         layer=None,
-        resource="noc.columns × noc.rows",
+        resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
         demand=groups,
         capacity=chip.cores,
         unit="cores",

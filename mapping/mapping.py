@@ -48,6 +48,15 @@ class Mapping:
         x, y = self.chip.io.router
         return int(x + self.chip.noc.columns * y)
 
+    def routers_of(self, terminals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the router that each terminal hangs on."""
+        return np.where(terminals == self.io, self.io_router, terminals // self.chip.noc.cores_per_router)
+
+    @property
+    def routers_used(self) -> int:
+        """Routers with at least one used core."""
+        return len(np.unique(self.routers_of(self.terminals[self.terminals != self.io])))
+
     @property
     def cores_used(self) -> int:
         """Cores that hold at least one slice."""

@@ -13,8 +13,8 @@ STEP = ((1, 0), (-1, 0), (0, 1), (0, -1))
 class Routes:
     """Trees over routers. Nodes of one tree follow each other, a parent before its children.
 
-    Terminals are what hangs on routers: core c on router c, and terminal `io` (= number of cores) on the router of
-    the pins. Link 4·r + d leaves router r in direction d of `STEP`.
+    Terminals are what hangs on routers: core c on router c // cores_per_router, and terminal `io` (= number of cores) on
+    the router of the pins. Link 4·r + d leaves router r in direction d of `STEP`.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Routes:
     parent : (nodes,) int32, −1 at a root.
     link : (nodes,) int32, link from the parent's router, −1 at a root.
     child_first, children : CSR (nodes + 1,), child nodes.
-    core_exit, io_exit : (nodes,) bool, packets are handed to the core / to the pins here.
+    exit_first, exits : CSR (nodes + 1,), terminals that packets are handed to at a node, in order; the pins come last.
     root_first, roots : CSR (slices + 1,): the trees of each slice: one (multicast), or one for each destination.
     """
 
@@ -33,8 +33,8 @@ class Routes:
     link: NDArray[np.int32]
     child_first: NDArray[np.int64]
     children: NDArray[np.int32]
-    core_exit: NDArray[np.bool_]
-    io_exit: NDArray[np.bool_]
+    exit_first: NDArray[np.int64]
+    exits: NDArray[np.int32]
     root_first: NDArray[np.int64]
     roots: NDArray[np.int32]
 
@@ -49,6 +49,7 @@ def route(
     rows: int,
     io_router: int,
     multicast: bool = True,
+    cores_per_router: int = 1,
 ) -> Routes:
     """XY trees: along the source's row first, then along columns; the union of XY paths from one source is a tree.
 
@@ -57,11 +58,12 @@ def route(
     sources : (slices,) terminal of each slice.
     destinations : terminals that each slice's packets must reach.
     multicast : one tree for all destinations; else one path for each.
+    cores_per_router : cores of a tile.
     """
-    cores = columns * rows
+    cores = columns * rows * cores_per_router
 
     def at(terminal: int) -> int:
-        return io_router if terminal == cores else terminal
+        return io_router if terminal == cores else terminal // cores_per_router
 
     forest = _Forest(columns)
     root_first = [0]
@@ -69,7 +71,7 @@ def route(
         groups = [sorted(set(targets))] if multicast else [[t] for t in sorted(set(targets))]
         for group in groups:
             if group:
-                forest.grow(index, at(int(sources[index])), [(at(t), t == cores) for t in group])
+                forest.grow(index, at(int(sources[index])), [(at(t), t) for t in group])
         root_first.append(len(forest.roots))
     parents = np.array(forest.parent, np.int32)
     order = np.argsort(parents, kind="stable")
@@ -82,8 +84,8 @@ def route(
         np.array(forest.link, np.int32),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         inner.astype(np.int32),
-        np.array(forest.core_exit, bool),
-        np.array(forest.io_exit, bool),
+        np.concatenate([[0], np.cumsum([len(e) for e in forest.exits])]).astype(np.int64),
+        np.array([terminal for exits in forest.exits for terminal in exits], np.int32),
         np.array(root_first, np.int64),
         np.array(forest.roots, np.int32),
     )
@@ -98,15 +100,14 @@ class _Forest:
         self.router: list[int] = []
         self.parent: list[int] = []
         self.link: list[int] = []
-        self.core_exit: list[bool] = []
-        self.io_exit: list[bool] = []
+        self.exits: list[list[int]] = []
         self.roots: list[int] = []
 
-    def grow(self, owner: int, start: int, ends: list[tuple[int, bool]]) -> None:
-        """Add one tree from router `start` to routers, each with whether its packets leave at the pins or the core."""
+    def grow(self, owner: int, start: int, ends: list[tuple[int, int]]) -> None:
+        """Add one tree from router `start` to routers, each with the terminal that packets are handed to there."""
         node_of = {start: self._add(owner, start, -1, -1)}
         self.roots.append(node_of[start])
-        for end, pins in ends:
+        for end, terminal in ends:
             # Back from the end to where the tree already goes, then forwards: each node is made once.
             missing, here = [], end
             while here not in node_of:
@@ -115,7 +116,7 @@ class _Forest:
                 here = before
             for before, here, link in reversed(missing):
                 node_of[here] = self._add(owner, here, node_of[before], link)
-            (self.io_exit if pins else self.core_exit)[node_of[end]] = True
+            self.exits[node_of[end]].append(terminal)
 
     def _before(self, start: int, here: int) -> tuple[int, int]:
         """Return the router before `here` on the XY path from `start` (x first, then y), and the direction of the hop."""
@@ -132,6 +133,5 @@ class _Forest:
         self.router.append(router)
         self.parent.append(parent)
         self.link.append(link)
-        self.core_exit.append(False)
-        self.io_exit.append(False)
+        self.exits.append([])
         return len(self.router) - 1

@@ -63,7 +63,8 @@ def _counted(run: Run) -> list[str]:
         )
     if chip.execution.mode == "barrier":
         out.append(
-            f"One global synchronisation a step: {chip.execution.barrier_cycles} cycles, and one action on each used core."
+            f"One global synchronisation a step: {run.result.tables.fabric.barrier_cycles} cycles, and one action on each "
+            "used core."
         )
     if run.result.fidelity == "packet":
         out.append(

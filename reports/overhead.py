@@ -16,8 +16,9 @@ from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
 from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
+from sfnhw.sim import UNITS
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.tables import function_cycles, packet_bits
+from sfnhw.sim.tables import function_cycles, packet_bits, unit_cycles
 from sfnhw.units import ceil_div, joules, seconds
 
 ONE = ThresholdNeed("bank", 1, False, "uniform")
@@ -168,13 +169,15 @@ def _payload(run: Run) -> dict[str, Any]:
         added = flits - ceil_div(header + index, chip.noc.flit_bits)
         mine = nodes.owner == s.index
         routers, links = int(through[mine].sum()), int(through[mine & (nodes.link >= 0)].sum())
+        along_columns = int(through[mine & (nodes.link >= 0) & (nodes.link % 4 >= 2)].sum())
         share = payload / (header + index + payload)
         row = layers.setdefault(s.population, {"payload_bits": payload, "packet_bits": 0, "extra_flits": 0.0})
         row["packet_bits"] = max(row["packet_bits"], header + index + payload)
         row["extra_flits"] += added * links / run.samples
-        for action, amount in (("router_flit", routers), ("link_flit", links)):
-            extra = _sum_bands([extra, energy_j(run, action, added * amount)])
-            whole = energy_j(run, action, flits * amount)
+        prices = [chip.energy_price("router_flit"), chip.link_price(False), chip.link_price(True)]
+        for one, amount in zip(prices, (routers, links - along_columns, along_columns), strict=True):
+            extra = _sum_bands([extra, _per_inference(run, astuple(one), added * amount)])
+            whole = _per_inference(run, astuple(one), flits * amount)
             carried = _sum_bands([carried, {key: value * share for key, value in whole.items()}])
     by_action = run.cost.by_action()
     network_j = joules(by_action["router_flit"].value_aj + by_action["link_flit"].value_aj) / run.samples
@@ -198,20 +201,20 @@ def _time(run: Run) -> dict[str, Any]:
     side, so the sum over layers of the longest extra walk of any core bounds the extra latency from above: walks that
     overlap with other work add less. The clock is for the extra cycles in which a unit really works.
     """
-    unit, tables = run.chip.core.threshold_unit, run.result.tables.slices
+    unit = run.chip.core.threshold_unit
     updates = run.result.counts.updates.sum(axis=1)
-    extra = walked = 0
+    extra = 0
+    walked = int(run.result.timing.busy[:-1, UNITS.index("threshold")].sum())
     walks: dict[str, dict[int, int]] = {}
     for s in run.mapping.slices:
         p = run.network[s.population]
         frames = int(updates[s.index]) // max(1, s.neurons)
         groups = ceil_div(s.neurons, unit.lanes)
-        walked += frames * groups * int(tables.update_cycles[s.index])
         if _has_bank(p):
             # Where a function unit takes longer than the thresholds, one threshold would not have been faster.
             floor = function_cycles(run.chip, p)
-            single = max(update_cost(unit.kind, ONE).cycles, floor)
-            beyond = frames * groups * (max(update_cost(unit.kind, p.coding.need()).cycles, floor) - single)
+            single = max(unit_cycles(run.chip, ONE), floor)
+            beyond = frames * groups * (max(unit_cycles(run.chip, p.coding.need()), floor) - single)
             extra += beyond
             cores = walks.setdefault(p.name, {})
             core = int(run.mapping.terminals[s.index])
@@ -235,7 +238,7 @@ def _leakage_j(run: Run, cycles: int) -> dict[str, float]:
     powered = run.mapping.cores_used if chip.execution.gate_idle_cores else chip.cores
     cores, routers = astuple(core_leakage(chip)), astuple(chip.static_price("router_leakage"))
     # 1 µW for one cycle of f MHz is 1/f pJ.
-    pj = [(powered * c + chip.cores * r) / chip.clock_mhz for c, r in zip(cores, routers, strict=True)]
+    pj = [(powered * c + chip.routers * r) / chip.clock_mhz for c, r in zip(cores, routers, strict=True)]
     return _per_inference(run, pj, cycles)
 
 

@@ -29,18 +29,19 @@ def all_tables(run: Run) -> dict[str, Table]:
 
 
 def core_table(run: Run) -> Table:
-    """One row a core: core, x, y, layers (names, one a line), busy_<unit> (share of the inference), what its slices
-    ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; its router and the links out of it
-    included)."""
+    """One row a core: core, x, y (of its router), layers (names, one a line), busy_<unit> (share of the inference), what
+    its slices ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; on the first core at a
+    router, this and the links out of it included)."""
     mapping = run.mapping
     columns = run.chip.noc.columns
     cores = np.arange(run.chip.cores)
+    router = cores // run.chip.noc.cores_per_router
     held: list[dict[str, None]] = [{} for _ in cores]
     for s in mapping.slices:
         terminal = int(mapping.terminals[s.index])
         if terminal != mapping.io:
             held[terminal][s.population] = None
-    table: Table = {"core": cores, "x": cores % columns, "y": cores // columns}
+    table: Table = {"core": cores, "x": router % columns, "y": router // columns}
     table["layers"] = np.array(["\n".join(" ".join(name.split("\n")) for name in names) for names in held])
     busy = run.result.utilisation()
     for i, unit in enumerate(UNITS):
@@ -55,7 +56,7 @@ def core_table(run: Run) -> Table:
 
 
 def link_table(run: Run) -> Table:
-    """One row a link between neighbouring routers: link, from_core, to_core, from_x, from_y, to_x, to_y, flits (per
+    """One row a link between neighbouring routers: link, from_router, to_router, from_x, from_y, to_x, to_y, flits (per
     inference), busy (share of the inference in which it moves a flit)."""
     columns, rows = run.chip.noc.columns, run.chip.noc.rows
     link = np.arange(4 * columns * rows)
@@ -71,8 +72,8 @@ def link_table(run: Run) -> Table:
     total = max(1.0, float(run.result.timing.latency.sum()))
     table = {
         "link": link,
-        "from_core": router,
-        "to_core": to_x + columns * to_y,
+        "from_router": router,
+        "to_router": to_x + columns * to_y,
         "from_x": x,
         "from_y": y,
         "to_x": to_x,

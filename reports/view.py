@@ -18,9 +18,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "synapse weights": ("weight_read", "weight_write"),
     "synapse arithmetic": ("accumulate", "multiply_bit", "shift_bit", "decode_read"),
     "neuron state": ("state_read", "state_write"),
-    "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak"),
+    "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak", "spike"),
     "function unit": ("gelu", "softmax", "layer_norm"),
-    "packets": ("axon_lookup", "packet", "barrier"),
+    "packets": ("axon_lookup", "packet", "injection", "barrier"),
     "network and pins": ("router_flit", "link_flit", "io_bit"),
     "leakage and clock": STATIC_TERMS,
 }
@@ -65,10 +65,10 @@ class RunView:
         """Name of the network on the name of the chip, as the user wrote them: escape before use."""
         return f"{self.json['network']['name']} on {self.json['chip']['name']}"
 
-    def grid(self, column: str) -> NDArray[Any]:
-        """(rows, columns) one column of the core table, laid out as the chip is."""
-        table = self.tables["cores"]
-        return np.asarray(table[column]).reshape(self.rows, self.columns)
+    @property
+    def cores_per_router(self) -> int:
+        """Cores of a tile."""
+        return int(self.json["chip"].get("noc.cores_per_router", 1))
 
     def busiest(self) -> NDArray[np.float64]:
         """(cores,) share of the inference in which the busiest unit of each core works."""

@@ -35,7 +35,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("softmax", "core", "one value through the function unit: softmax over its row"),
     Action("layer_norm", "core", "one value through the function unit: normalised over the channels of its position"),
     Action("leak", "core", "one fixed-point multiply and shift that makes a membrane decay"),
+    Action("spike", "core", "a neuron update that ended in a spike (or burst): what it takes beyond one that did not"),
     Action("packet", "core", "a packet assembled: route key looked up, index and level packed"),
+    Action(
+        "injection",
+        "core",
+        "a packet put into the network: once for all destinations (multicast), or for each (unicast)",
+    ),
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),
     Action("link_flit", "network", "a flit over one link between neighbouring routers"),
@@ -45,6 +51,11 @@ ACTIONS: tuple[Action, ...] = (
 ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
 ACTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(ACTION_NAMES)}
 CORE_ACTIONS: tuple[str, ...] = tuple(a.name for a in ACTIONS if a.place == "core")
+
+# Rows of a chip's energy table that need not be there, with what they are: prices of an action in a special place.
+OPTIONAL_ROWS: dict[str, str] = {
+    "link_flit_vertical": "link_flit over a link between routers of a column; left out: as link_flit",
+}
 
 # Energy that time costs, not events: priced in power or per cycle, in the chip file's `static` section.
 STATIC_TERMS: tuple[str, ...] = ("core_leakage", "gate_leakage", "router_leakage", "core_clock", "router_clock")

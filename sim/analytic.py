@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
 
@@ -33,7 +34,7 @@ class _Work(NamedTuple):
     packets: Reals  # (slices, samples)
     service: Reals  # (rows, samples) synapse lanes and axon look-ups
     emission: Reals  # (slices, samples)
-    walk: Reals  # (slices,)
+    walk: Reals  # (slices, samples)
     tree_delay: Reals  # (slices,) longest way from a slice to its destinations, alone
     way: Reals  # (rows,) way of a packet from source to target slice, alone
 
@@ -78,13 +79,19 @@ def _over_pins(tables: Tables, flits: Ints) -> Reals:
 
 def _injection(tables: Tables, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, all copies of a unicast included."""
-    return np.where(tables.slices.is_input, _over_pins(tables, flits), flits) * np.diff(tables.nodes.root_first)
+    return _at_port(tables, flits) * np.diff(tables.nodes.root_first)
+
+
+def _at_port(tables: Tables, flits: Ints) -> Reals:
+    """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
+    at_core = np.maximum(flits, tables.fabric.port_cycles)
+    return np.where(tables.slices.is_input, _over_pins(tables, flits), at_core)
 
 
 def _out_of_pins(tables: Tables, packets: Reals, control: Ints) -> Reals:
     """(samples,) cycles in which packets (slices, samples), end markers and ready tokens leave over the pins."""
     s, n = tables.slices, tables.nodes
-    leaving = np.flatnonzero(n.io_exit)
+    leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
     own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
     return own @ packets[owner] + float((control[owner] * _over_pins(tables, np.ones_like(owner))).sum())
@@ -104,14 +111,14 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
         fired = sent[:, s.first_neuron[a] : s.first_neuron[a + 1]]
         # An axon look-up overlaps with the synapses of the packet before.
         service[k] = fired @ np.maximum(taps * r.run_cycles[run], f.axon_cycles).astype(float)
-    walk = (-(-s.neurons // f.threshold_lanes) * s.update_cycles).astype(float)
+    walk = _walk(tables, sent)
     hold = np.maximum(s.flits, f.hold_cycles / f.virtual_channels)
     load = np.zeros((int(s.depth.max()) + 1, 4 * f.routers, samples))
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
     for node in inner:
         owner = n.owner[node]
         load[s.depth[owner], n.link[node]] += packets[owner] * hold[owner]
-    emission = np.maximum(walk[:, None], packets * _injection(tables, s.flits)[:, None])
+    emission = np.maximum(walk, packets * _injection(tables, s.flits)[:, None])
     out = _out_of_pins(tables, packets, np.zeros_like(s.flits))
     emission[s.is_output] = np.maximum(emission[s.is_output], out)
     for node in inner:
@@ -120,32 +127,38 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> _Work:
     return _Work(packets, service, emission, walk, *_ways(tables))
 
 
+def _walk(tables: Tables, sent: NDArray[np.uint8]) -> Reals:
+    """(slices, samples) cycles of the threshold unit: `spike_cycles` more for each group of neurons in which any spikes."""
+    s, lanes = tables.slices, tables.fabric.threshold_lanes
+    walk = np.repeat(-(-s.neurons // lanes) * s.update_cycles, len(sent)).reshape(-1, len(sent)).astype(float)
+    for i in np.flatnonzero(s.spike_cycles):
+        fired = sent[:, s.first_neuron[i] : s.first_neuron[i + 1]] > 0
+        groups = np.logical_or.reduceat(fired, np.arange(0, s.neurons[i], lanes), axis=1).sum(axis=1)
+        walk[i] += s.spike_cycles[i] * groups
+    return walk
+
+
 def _ways(tables: Tables) -> tuple[Reals, Reals]:
     """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
 
-    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out.
+    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out; a
+    slow port likewise.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    entry = np.where(s.is_input, _over_pins(tables, s.flits) - s.flits, 0.0)
+    entry = _at_port(tables, s.flits) - s.flits
     leave = 0.0 if f.barrier else float(_over_pins(tables, np.ones(1, np.int64))[0] - 1)
-    hops = np.zeros(len(n.owner), np.int64)
+    through = np.full(len(n.owner), f.router_cycles)
     for node in range(len(n.owner)):  # parents come before children
-        hops[n.children[n.child_first[node] : n.child_first[node + 1]]] = hops[node] + 1
-    alone = (
-        entry[n.owner]
-        + (hops + 1) * f.router_cycles
-        + hops * f.link_cycles
-        + f.injection_cycles
-        + f.ejection_cycles
-        + s.flits[n.owner]
-        - 1
-    )
+        children = n.children[n.child_first[node] : n.child_first[node + 1]]
+        through[children] = through[node] + n.link_cycles[children] + f.router_cycles
+    alone = entry[n.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[n.owner] - 1
     tree = np.zeros(len(s.neurons))
     way = np.zeros(len(r.source))
     for node in range(n.packet_nodes):
-        if n.core_exit[node] or n.io_exit[node]:
-            tree[n.owner[node]] = max(tree[n.owner[node]], alone[node] + leave * n.io_exit[node])
-        way[n.rows[n.row_first[node] : n.row_first[node + 1]]] = alone[node]
+        for place in range(n.exit_first[node], n.exit_first[node + 1]):
+            over_pins = leave * (n.exits[place] == f.cores)
+            tree[n.owner[node]] = max(tree[n.owner[node]], alone[node] + over_pins)
+            way[n.rows[n.row_first[place] : n.row_first[place + 1]]] = alone[node]
     return tree, way
 
 
@@ -154,7 +167,8 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
     into = [np.flatnonzero(r.target == j) for j in range(len(s.neurons))]
     consumers = [np.unique(r.target[r.source == j]) for j in range(len(s.neurons))]
     finish = np.zeros(start.shape[2])
-    walk, way_of, tree = works[0].walk, works[0].way, works[0].tree_delay
+    way_of, tree = works[0].way, works[0].tree_delay
+    first_spike = np.maximum(s.update_cycles + s.spike_cycles, 1)
     for t0 in range(0, len(works), f.window):
         service = np.sum([w.service for w in works[t0 : t0 + f.window]], axis=0)
         for j in range(len(s.neurons)):  # slices are in network order
@@ -162,7 +176,7 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
             if len(into[j]):
                 a = r.source[into[j]]
                 way = way_of[into[j]][:, None]
-                head = start[t0, a] + np.maximum(s.update_cycles[a], 1)[:, None] + way
+                head = start[t0, a] + first_spike[a][:, None] + way
                 first[t0, j] = head.min(axis=0)
                 last = (end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles).max(axis=0)
                 begin = np.maximum(first[t0, j] + f.axon_cycles + service[into[j]].sum(axis=0), last)
@@ -178,8 +192,8 @@ def _dataflow(tables: Tables, works: list[_Work], start: Reals, end: Reals, firs
                 begin = np.maximum(begin, end[t0 - f.window + s.frames[j] - 1, j])
             if t0 >= f.banks * f.window:
                 for c in consumers[j]:
-                    read = start[t0 - f.banks * f.window + s.frames[c] - 1, c]
-                    begin = np.maximum(begin, read + walk[c] + tree[j])
+                    before = t0 - f.banks * f.window + s.frames[c] - 1
+                    begin = np.maximum(begin, start[before, c] + works[before].walk[c] + tree[j])
             for t in range(t0, t0 + int(s.frames[j])):
                 start[t, j], end[t, j] = begin, begin + works[t].emission[j]
                 begin = end[t, j]
@@ -208,7 +222,7 @@ def _barrier(tables: Tables, works: list[_Work], start: Reals, end: Reals, first
             for k in np.flatnonzero(r.source == j):
                 c = s.terminal[r.target[k]]
                 receive[c] += w.service[k]
-                begun = now + w.way[k] + s.update_cycles[j]
+                begun = now + w.way[k] + s.update_cycles[j] + s.spike_cycles[j]
                 until = np.maximum(until, np.where(sends, begun + receive[c] + f.axon_cycles, until))
         now = until + f.barrier_cycles
     return now
@@ -220,7 +234,7 @@ def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
     busy = np.zeros((f.cores + 1, 4))
     link = np.zeros(4 * f.routers)
     ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
-    token = np.where(s.is_input, 0, np.diff(n.ready_root_first))
+    token = np.where(s.is_input, 0, np.diff(n.ready_root_first) * f.port_cycles)
     for t, w in enumerate(works):
         samples = w.packets.shape[1] * (t % f.window < s.frames)
         control = 0 * samples if f.barrier else samples
@@ -228,7 +242,7 @@ def _busy(tables: Tables, works: list[_Work]) -> tuple[Ints, Ints]:
         looked_up = w.packets.sum(axis=1)[r.source] + control[r.source]
         np.add.at(busy[:, 0], s.terminal[r.target], f.axon_cycles * looked_up)
         np.add.at(busy[:, 1], s.terminal[r.target], w.service.sum(axis=1))
-        np.add.at(busy[:, 2], s.terminal, w.walk * samples)
+        np.add.at(busy[:, 2], s.terminal, w.walk.sum(axis=1) * (t % f.window < s.frames))
         np.add.at(busy[:, 3], s.terminal, w.packets.sum(axis=1) * ports + control * (marker + ends * token))
         through = np.where(n.link >= 0)[0]
         own = np.where(through < n.packet_nodes, w.packets.sum(axis=1)[n.owner[through]] * s.flits[n.owner[through]], 0)
@@ -249,7 +263,7 @@ def _interval(tables: Tables, works: list[_Work], start: Reals, end: Reals, fini
     bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
     for a, c in {(int(a), int(c)) for a, c in zip(r.source, r.target, strict=True)}:
         t0 = len(works) - f.window
-        done = start[t0 + s.frames[c] - 1, c] + works[-1].walk[c] + works[-1].tree_delay[a]
-        before = t0 * float(works[-1].walk[a])
+        done = start[t0 + s.frames[c] - 1, c] + works[t0 + s.frames[c] - 1].walk[c] + works[-1].tree_delay[a]
+        before = sum(float(w.walk[a].mean()) for w in works[:t0])
         bound = max(bound, float((done - start[t0, a]).mean()) / f.banks + before)
     return bound

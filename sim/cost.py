@@ -50,7 +50,7 @@ class Cost:
     Attributes
     ----------
     term, core, population, timestep : (cells,) what (index into `TERMS`), where (core; `cores` = the pins; routers and
-        links count to the core beside them), for whom (index into `populations`, or `CHIP`), when (or `NO_TIMESTEP`).
+        links count to the first core at the router), for whom (index into `populations`, or `CHIP`), when (or `NO_TIMESTEP`).
     value_aj, low_aj, high_aj : (cells,) int64 attojoules.
     populations : names.
     cores, samples : numbers.

@@ -27,6 +27,7 @@ class Counts:
     Attributes
     ----------
     sent, ends, readies, updates : (slices, T) spike packets, end markers, ready tokens, neuron updates.
+    spikes : (slices, T) neurons that sent something: a burst counts once.
     row_packets, row_ends, row_synapses, row_words, row_state : (connections, T) look-ups of spike packets and of end
         markers, synaptic operations, weight-memory words read, state-memory words read (as many are written).
     node_packets, node_control : (route nodes, T) spike packets, and control packets of one flit, through a node.
@@ -38,6 +39,7 @@ class Counts:
     ends: Ints
     readies: Ints
     updates: Ints
+    spikes: Ints
     row_packets: Ints
     row_ends: Ints
     row_synapses: Ints
@@ -65,6 +67,8 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     packets = np.stack(
         [per_neuron[:, a:b].sum(axis=1) for a, b in zip(s.first_neuron[:-1], s.first_neuron[1:], strict=True)]
     )
+    firing = np.count_nonzero(sent, axis=0)  # (T, neurons) samples in which a neuron sends something
+    spikes = np.add.reduceat(firing, s.first_neuron[:-1], axis=1).T
     in_window = np.arange(T) % f.window
     frames = np.where(in_window < s.frames[:, None], samples, 0)
     ends = np.zeros_like(frames) if f.barrier else frames
@@ -81,9 +85,7 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         row["words"][k] = fired @ (taps * r.run_words[run])
         row["state"][k] = fired @ (taps * r.run_state[run])
     is_packet = np.arange(len(n.owner)) < n.packet_nodes
-    exits = np.bincount(n.owner, weights=(n.core_exit.astype(int) + n.io_exit) * is_packet, minlength=slices).astype(
-        np.int64
-    )
+    exits = np.bincount(n.owner, weights=np.diff(n.exit_first) * is_packet, minlength=slices).astype(np.int64)
     node_packets = np.where(is_packet[:, None], packets[n.owner], 0)
     node_control = np.where(is_packet[:, None], ends[n.owner], readies[n.owner])
     # Each sample runs alone: a step for each timestep, and a window for each further layer.
@@ -93,6 +95,7 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         ends=ends,
         readies=readies,
         updates=np.where(s.is_input[:, None], 0, frames * s.neurons[:, None]),
+        spikes=spikes,
         row_packets=packets[r.source],
         row_ends=ends[r.source],
         row_synapses=row["synapses"],
@@ -141,15 +144,19 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         add("shift_bit", target, operations * how.shift_bits)
         add("state_read", target, counts.row_state[k])
         add("state_write", target, counts.row_state[k])
+    copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
     frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
     for s in mapping.slices:
-        add("packet", s.index, counts.sent[s.index] + counts.ends[s.index] + counts.readies[s.index])
+        sent, ready = counts.sent[s.index] + counts.ends[s.index], counts.readies[s.index]
+        add("packet", s.index, sent + ready)
+        add("injection", s.index, sent * copies[s.index] + ready * tokens[s.index])
         population = network[s.population]
         if population.role == "input":
             continue
         updates, times = counts.updates[s.index], frames[s.index]
         words = ceil_div(s.neurons * chip.core.accumulator_bits, chip.core.state_memory.word_bits)
         add("neuron_update", s.index, updates)
+        add("spike", s.index, counts.spikes[s.index])
         add("state_read", s.index, times * words)
         add("state_write", s.index, times * words)
         if population.bias is not None:
@@ -201,11 +208,17 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     flits = np.zeros(counts.sent.shape, np.int64)
     roots = np.diff(n.root_first)[:, None]
     flits += np.where(s.is_input[:, None], roots * (counts.sent * s.flits[:, None] + counts.ends), 0)
-    for node in np.flatnonzero(n.io_exit):
+    for node in leaves_at_pins(tables):
         owner = n.owner[node]
         own = s.flits[owner] if node < n.packet_nodes else 0
         flits[owner] += counts.node_packets[node] * own + counts.node_control[node]
     return flits * mapping.chip.noc.flit_bits
+
+
+def leaves_at_pins(tables: Tables) -> Ints:
+    """Return the route nodes at which packets leave over the pins, in order."""
+    n = tables.nodes
+    return np.repeat(np.arange(len(n.owner)), np.diff(n.exit_first))[n.exits == tables.fabric.cores]
 
 
 @dataclass(frozen=True)

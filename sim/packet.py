@@ -31,6 +31,7 @@ def empty_tally(tables: Tables, frames: int, T: int) -> Tally:
         ends=zeros(slices, T),
         readies=zeros(slices, T),
         updates=zeros(slices, T),
+        spikes=zeros(slices, T),
         row_packets=zeros(rows, T),
         row_ends=zeros(rows, T),
         row_synapses=zeros(rows, T),
@@ -113,7 +114,7 @@ def _counts(tallies: list[Tally]) -> Counts:
         return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
 
     names = (
-        "sent", "ends", "readies", "updates", "row_packets", "row_ends", "row_synapses", "row_words", "row_state",
+        "sent", "ends", "readies", "updates", "spikes", "row_packets", "row_ends", "row_synapses", "row_words", "row_state",
         "node_packets", "node_control", "delivered",
     )  # fmt: skip
     return Counts(**{name: total(name) for name in names}, steps=int(total("steps")[0]))

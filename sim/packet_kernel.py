@@ -6,9 +6,9 @@ hop through a router, and what a core does with a packet.
 Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
 order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
 
-A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles`), then
-ejection (`ejection_cycles`); alone it takes H·router + (H−1)·link + injection + ejection + flits − 1 cycles, and where it
-crosses narrow pins as many more as these take beyond one a flit: it has come, or left, with its last bit. A channel
+A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
+then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
++ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit: it has come, or left, with its last bit. A channel
 takes the next packet after max(flits, hold/V) cycles: an input VC serves one packet at a time through route, VC and
 switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
 
@@ -16,6 +16,9 @@ A frame is one timestep of one sample. Frames come in windows of W (1; T where t
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
 of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
 works frame t of window n in global step (n·interval + d)·W + t.
+
+A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
+something, which is ready when they are all done.
 
 At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
 stationary operand have been worked off, which the lanes do after its writes.
@@ -49,6 +52,7 @@ class Tally(NamedTuple):
     ends: Ints  # (slices, T) end markers
     readies: Ints  # (slices, T) ready tokens
     updates: Ints  # (slices, T) neurons taken through the threshold unit
+    spikes: Ints  # (slices, T) neurons that sent something: a burst counts once
     row_packets: Ints  # (rows, T) spike packets looked up
     row_ends: Ints  # (rows, T) end markers looked up
     row_synapses: Ints  # (rows, T)
@@ -97,6 +101,7 @@ def run_frames(
     left = np.zeros(slices, np.int64)  # packets that the neuron at the port has still to send
     phase_start = np.zeros(slices, np.int64)
     phase_end = np.zeros(slices, np.int64)
+    beyond = np.zeros(slices, np.int64)  # cycles that spikes have added to the walk as far as the neuron at the port
     fed = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
     operands_in = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
     # Packets that wait for a stationary operand: a list for each slice, in order of arrival.
@@ -185,15 +190,18 @@ def run_frames(
                 operands_in[i, slot] = 0
             emitting[i] = True
             t0 = now
+            base = s.first_neuron[i]
+            walk = -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
+            if s.spike_cycles[i] > 0:
+                walk += s.spike_cycles[i] * _spiking_groups(sent, g, base, s.neurons[i], f.threshold_lanes)
             if not s.is_input[i]:
                 core = s.terminal[i]
                 t0 = max(now, threshold_free[core])
-                cycles = -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
-                threshold_free[core] = t0 + cycles
-                out.busy[core, 2] += cycles
+                threshold_free[core] = t0 + walk
+                out.busy[core, 2] += walk
                 out.updates[i, g % T] += s.neurons[i]
             phase_start[i] = t0
-            phase_end[i] = t0 + -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
+            phase_end[i] = t0 + walk
             p = s.population[i]
             if out.layer_start[g, p] < 0 or out.layer_start[g, p] > t0:
                 out.layer_start[g, p] = t0
@@ -201,13 +209,13 @@ def run_frames(
                 out.layer_end[g, p] = phase_end[i]
             # Find the first packet.
             j = 0
-            base = s.first_neuron[i]
             while j < s.neurons[i] and sent[g, base + j] == 0:
                 j += 1
             when = phase_end[i]
             if j < s.neurons[i]:
                 left[i] = sent[g, base + j]
-                when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i]
+                beyond[i] = s.spike_cycles[i]
+                when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
             # push EMIT
             if free < 0:
                 old_size = size
@@ -299,7 +307,7 @@ def run_frames(
         if kind == STREAM:
             room += 1
         elif kind == HOP:
-            room += n.row_first[where + 1] - n.row_first[where] + n.io_row_first[where + 1] - n.io_row_first[where]
+            room += n.row_first[n.exit_first[where + 1]] - n.row_first[n.exit_first[where]]
         else:
             room += n.root_first[where + 1] - n.root_first[where]
             room += n.ready_root_first[where + 1] - n.ready_root_first[where]
@@ -373,15 +381,18 @@ def run_frames(
                 left[i] -= 1
                 j = index
                 if left[i] == 0:
+                    out.spikes[i, t] += 1
                     j += 1
                     base = s.first_neuron[i]
                     while j < s.neurons[i] and sent[g, base + j] == 0:
                         j += 1
                     if j < s.neurons[i]:
                         left[i] = sent[g, base + j]
+                        if j // f.threshold_lanes != index // f.threshold_lanes:
+                            beyond[i] += s.spike_cycles[i]
                 ready = phase_end[i]
                 if j < s.neurons[i]:
-                    ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i]
+                    ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
                 when = max(ready, max(now, start))
                 e = free
                 free = e_next[e]
@@ -412,7 +423,6 @@ def run_frames(
 
         # HOP: the packet's head enters a router.
         node = where
-        router = n.router[node]
         owner = n.owner[node]
         flits = 1
         if index >= 0:
@@ -431,23 +441,16 @@ def run_frames(
             out.link_busy[link] += flits
             e = free
             free = e_next[e]
-            when = depart + f.link_cycles
+            when = depart + n.link_cycles[child]
             e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, HOP, child, index, g, born
             _append(head, tail, e_next, e, when)
             pending += 1
-        for side in range(2):
-            if side == 0:
-                if not n.core_exit[node]:
-                    continue
-                terminal = router
-                low, high = n.row_first[node], n.row_first[node + 1]
-                hold = ticks
-                over_pins = flits
-            else:
-                if not n.io_exit[node]:
-                    continue
-                terminal = f.cores
-                low, high = n.io_row_first[node], n.io_row_first[node + 1]
+        for place in range(n.exit_first[node], n.exit_first[node + 1]):
+            terminal = n.exits[place]
+            low, high = n.row_first[place], n.row_first[place + 1]
+            hold = ticks
+            over_pins = flits
+            if terminal == f.cores:
                 over_pins = _over_pins(flits, f)
                 hold = max(ticks, V * over_pins)
             begin = max(ejection_free[terminal], leave * V)
@@ -457,7 +460,7 @@ def run_frames(
                 for k in range(low, high):
                     e = free
                     free = e_next[e]
-                    source = n.io_rows[k] if side == 1 else n.rows[k]
+                    source = n.rows[k]
                     e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
                         arrive,
                         TOKEN,
@@ -475,7 +478,7 @@ def run_frames(
                 out.latency_histogram[min(latency, LATENCY_BINS - 1)] += 1
                 out.latency_total[0] += latency
                 out.latency_total[1] = max(out.latency_total[1], latency)
-            if side == 1:
+            if terminal == f.cores:
                 # At the pins the last end marker of the last timestep completes the inference.
                 last_event = max(last_event, arrive)
                 p = s.population[owner]
@@ -582,15 +585,28 @@ def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
 def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
     """Take the injection port (or the pins) for one packet; returns the cycle in which its head goes on.
 
-    Flits go on back to back, the last of them with the packet's last bit: over narrow pins the head waits.
+    Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port, the head
+    waits.
     """
-    cycles = flits
+    cycles = max(flits, f.port_cycles)
     if terminal == f.cores:
         cycles = _over_pins(flits, f)
     start = max(now, injection_free[terminal])
     injection_free[terminal] = start + cycles
     busy[terminal, 3] += cycles
     return start + cycles - flits
+
+
+@nb.njit(nogil=True)
+def _spiking_groups(sent: NDArray[np.uint8], g: int, base: int, neurons: int, lanes: int) -> int:
+    """Groups of `lanes` neurons of a slice in which any sends something in frame g."""
+    groups = 0
+    last = -1
+    for j in range(neurons):
+        if sent[g, base + j] > 0 and j // lanes != last:
+            last = j // lanes
+            groups += 1
+    return groups
 
 
 @nb.njit(nogil=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import CORE_ACTIONS
-from sfnhw.chip import Chip, logic_gates
+from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.errors import SimulationError
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
 from sfnhw.sim.result import Result
@@ -40,9 +40,13 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     flits = result.actions.node_flits
     owner = population[n.owner]
-    cells.counts("router_flit", chip, n.router, owner, flits)
-    on_link = n.link >= 0
-    cells.counts("link_flit", chip, n.link[on_link] // 4, owner[on_link], flits[on_link])
+    # Energy of routers and links is booked on the first core of their tile.
+    each = chip.noc.cores_per_router
+    cells.counts("router_flit", chip, n.router * each, owner, flits)
+    for vertical in (False, True):
+        on = (n.link >= 0) & ((n.link % 4 >= 2) == vertical)
+        prices = chip.link_price(vertical)
+        cells.counts("link_flit", chip, n.link[on] // 4 * each, owner[on], flits[on], prices)
     cells.counts("io_bit", chip, np.full(len(population), mapping.io), population, result.actions.io_bits)
     _static(cells, result, chip)
     names = tuple(p.name for p in mapping.network.populations)
@@ -69,9 +73,11 @@ class _Cells:
     def __init__(self) -> None:
         self.columns: list[list[Ints]] = [[] for _ in range(7)]
 
-    def counts(self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints) -> None:
-        """Price (rows, T) counts with the chip's row for an action."""
-        prices = astuple(chip.energy_price(term))
+    def counts(
+        self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints, own: Price | None = None
+    ) -> None:
+        """Price (rows, T) counts with the chip's row for an action, or a price of their own."""
+        prices = astuple(own or chip.energy_price(term))
         rows, steps = np.nonzero(counts)
         energies = _energies(f"energy.{term}", counts[rows, steps], prices)
         self._add(term, core[rows], population[rows], steps, energies)
@@ -128,11 +134,12 @@ def _static(cells: _Cells, result: Result, chip: Chip) -> None:
     active = np.minimum(timing.busy[:-1, 1] + timing.busy[:-1, 2], cycles)
     _shared(cells, "core_clock", result, cores, energies("core_clock_pj", active))
     # Routers pass other cores' packets: they are never gated.
-    nobody = np.full(chip.cores, CHIP)
-    cells.energies("router_leakage", cores, nobody, energies("router_leakage_uw", leaked))
-    through = np.zeros(chip.cores, np.int64)
+    nobody = np.full(chip.routers, CHIP)
+    at = np.arange(chip.routers) * chip.noc.cores_per_router
+    cells.energies("router_leakage", at, nobody, energies("router_leakage_uw", np.full(chip.routers, cycles)))
+    through = np.zeros(chip.routers, np.int64)
     np.add.at(through, result.tables.nodes.router, result.actions.node_flits.sum(axis=1))
-    cells.energies("router_clock", cores, nobody, energies("router_clock_pj", through))
+    cells.energies("router_clock", at, nobody, energies("router_clock_pj", through))
 
 
 def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: list[Ints]) -> None:

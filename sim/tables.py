@@ -9,8 +9,9 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping, Routes, operand_bits
+from sfnhw.mapping import Mapping, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
+from sfnhw.neurons import ThresholdNeed
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
@@ -29,6 +30,7 @@ class SliceTable(NamedTuple):
     first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
     flits: Ints  # flits of one spike packet
     update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
+    spike_cycles: Ints  # cycles more where any of them sends something; 0 at the pins
     frames: Ints  # timesteps of each window in which it works: all of them, or the first (inputs and readouts of ttfs)
     inputs: Ints  # end markers to wait for in each window: one for each connection and timestep of its source
     operands: Ints  # those of them that bring the stationary operand of a product: streams wait for them
@@ -64,15 +66,14 @@ class NodeTable(NamedTuple):
     owner: Ints
     router: Ints
     link: Ints
+    link_cycles: Ints  # of the link into the node; 0 at a root
     child_first: Ints
     children: Ints
-    core_exit: NDArray[np.bool_]
-    io_exit: NDArray[np.bool_]
-    # What a packet that leaves here is for: connections (packet trees), source slices (token trees).
-    row_first: Ints
+    exit_first: Ints
+    exits: Ints  # terminals: cores, and at last the pins
+    # What a packet that leaves at an exit is for: connections (packet trees), source slices (token trees).
+    row_first: Ints  # (exits + 1,)
     rows: Ints
-    io_row_first: Ints
-    io_rows: Ints
     root_first: Ints
     roots: Ints
     ready_root_first: Ints
@@ -87,9 +88,13 @@ class Fabric(NamedTuple):
     routers: int
     router_cycles: int
     link_cycles: int
+    vertical_link_cycles: int
     injection_cycles: int
     ejection_cycles: int
     virtual_channels: int
+    port_cycles: (
+        int  # a packet takes a core's injection port for as long, and its head waits until the last of its flits
+    )
     hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
     axon_cycles: int
     threshold_lanes: int
@@ -164,12 +169,14 @@ def build_tables(mapping: Mapping) -> Tables:
     slices = _slice_table(mapping)
     fabric = Fabric(
         cores=chip.cores,
-        routers=chip.cores,
+        routers=chip.routers,
         router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
         link_cycles=noc.link_cycles,
+        vertical_link_cycles=_vertical(chip),
         injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
         ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
         virtual_channels=noc.virtual_channels,
+        port_cycles=noc.port_cycles,
         hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
         axon_cycles=core.axon_cycles,
         threshold_lanes=core.threshold_unit.lanes,
@@ -178,7 +185,7 @@ def build_tables(mapping: Mapping) -> Tables:
         io_flit_cycles_num=noc.flit_bits,
         io_flit_cycles_den=chip.io.bits_per_cycle,
         barrier=chip.execution.mode == "barrier",
-        barrier_cycles=chip.execution.barrier_cycles,
+        barrier_cycles=chip.execution.barrier_cycles_of(mapping.routers_used),
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
@@ -191,6 +198,11 @@ def build_tables(mapping: Mapping) -> Tables:
         _order(mapping),
         len(mapping.network.populations),
     )
+
+
+def _vertical(chip: Chip) -> int:
+    own: int | None = chip.noc.vertical_link_cycles
+    return int(chip.noc.link_cycles) if own is None else own
 
 
 def _order(mapping: Mapping) -> Ints:
@@ -214,13 +226,13 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     cycles = []
     for s in slices:
         population = network[s.population]
-        cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
         if population.role == "input":
             cycles.append(0)
         elif population.function == "max":
-            cycles.append(1)
+            cycles.append(chip.core.threshold_unit.update_cycles or 1)
         else:
-            cycles.append(max(cost.cycles, function_cycles(chip, population)))
+            cycles.append(max(unit_cycles(chip, population.coding.need()), function_cycles(chip, population)))
+    is_input = np.array([network[s.population].role == "input" for s in slices])
     operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
     return SliceTable(
@@ -230,6 +242,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         first_neuron=np.concatenate([[0], np.cumsum(neurons)]).astype(np.int64),
         flits=np.array([packet_flits(mapping, s.index) for s in slices], np.int64),
         update_cycles=np.array(cycles, np.int64),
+        spike_cycles=np.where(is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64),
         frames=frames,
         inputs=np.bincount(connections.target, weights=frames[connections.source], minlength=len(slices)).astype(
             np.int64
@@ -237,9 +250,15 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         operands=np.bincount(connections.target, weights=operands, minlength=len(slices)).astype(np.int64),
         consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
         depth=np.array([network.depth[s.population] for s in slices], np.int64),
-        is_input=np.array([network[s.population].role == "input" for s in slices]),
+        is_input=is_input,
         is_output=np.array([network[s.population].role == "output" for s in slices]),
     )
+
+
+def unit_cycles(chip: Chip, need: ThresholdNeed) -> int:
+    """Cycles of one update of as many neurons as the unit has lanes: the chip's own number, or what its kind takes."""
+    own: int | None = chip.core.threshold_unit.update_cycles
+    return update_cost(chip.core.threshold_unit.kind, need).cycles if own is None else own
 
 
 def function_cycles(chip: Chip, population: Population) -> int:
@@ -283,7 +302,7 @@ def _row_table(mapping: Mapping) -> RowTable:
         taps_first=c.taps_first.astype(np.int64),
         taps_stride=c.taps_stride.astype(np.int64),
         run_synapses=np.where(write, 0, width),
-        run_cycles=-(-width // core.synapse_lanes),
+        run_cycles=-(-width // core.synapse_lanes) * core.synapse_cycles,
         run_words=np.where(write, width, -(-(width * each) // core.weight_memory.word_bits)),
         run_state=np.where(write, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits)),
         taps=c.taps.astype(np.int64),
@@ -300,19 +319,21 @@ def mapping_neurons(mapping: Mapping) -> Ints:
 def _node_table(mapping: Mapping) -> NodeTable:
     a, b = mapping.routes, mapping.ready_routes
     shift = len(a)
-    core_rows, io_rows = _exits(mapping)
+    for_whom = _exits(mapping)
+    link = np.concatenate([a.link, b.link]).astype(np.int64)
+    # East and west come before south and north (sfnhw.mapping.routes.STEP).
+    cycles = np.where(link % 4 < 2, mapping.chip.noc.link_cycles, _vertical(mapping.chip))
     return NodeTable(
         owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
         router=np.concatenate([a.router, b.router]).astype(np.int64),
-        link=np.concatenate([a.link, b.link]).astype(np.int64),
+        link=link,
+        link_cycles=np.where(link >= 0, cycles, 0).astype(np.int64),
         child_first=np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]),
         children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
-        core_exit=np.concatenate([a.core_exit, b.core_exit]),
-        io_exit=np.concatenate([a.io_exit, b.io_exit]),
-        row_first=_first(core_rows),
-        rows=_flat(core_rows),
-        io_row_first=_first(io_rows),
-        io_rows=_flat(io_rows),
+        exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),
+        exits=np.concatenate([a.exits, b.exits]).astype(np.int64),
+        row_first=_first(for_whom),
+        rows=_flat(for_whom),
         root_first=a.root_first,
         roots=a.roots.astype(np.int64),
         ready_root_first=b.root_first,
@@ -321,9 +342,9 @@ def _node_table(mapping: Mapping) -> NodeTable:
     )
 
 
-def _exits(mapping: Mapping) -> tuple[list[list[int]], list[list[int]]]:
-    """For each node what its packets are for: at the core, and at the pins."""
-    c, terminals, io = mapping.connections, mapping.terminals, mapping.io
+def _exits(mapping: Mapping) -> list[list[int]]:
+    """For each exit of each node what its packets are for: connections, or source slices; nothing for results at the pins."""
+    c, terminals = mapping.connections, mapping.terminals
     rows_at: dict[tuple[int, int], list[int]] = {}
     sources_at: dict[tuple[int, int], list[int]] = {}
     for row, (source, target) in enumerate(zip(c.source.tolist(), c.target.tolist(), strict=True)):
@@ -331,18 +352,12 @@ def _exits(mapping: Mapping) -> tuple[list[list[int]], list[list[int]]]:
         at = sources_at.setdefault((target, int(terminals[source])), [])
         if source not in at:
             at.append(source)
-    core_rows: list[list[int]] = []
-    io_rows: list[list[int]] = []
-
-    def collect(routes: Routes, table: dict[tuple[int, int], list[int]]) -> None:
-        for node in range(len(routes)):
-            owner, router = int(routes.owner[node]), int(routes.router[node])
-            core_rows.append(table.get((owner, router), []) if routes.core_exit[node] else [])
-            io_rows.append(table.get((owner, io), []) if routes.io_exit[node] else [])
-
-    collect(mapping.routes, rows_at)
-    collect(mapping.ready_routes, sources_at)
-    return core_rows, io_rows
+    for_whom: list[list[int]] = []
+    for routes, table in ((mapping.routes, rows_at), (mapping.ready_routes, sources_at)):
+        owners = np.repeat(routes.owner, np.diff(routes.exit_first))
+        for owner, terminal in zip(owners.tolist(), routes.exits.tolist(), strict=True):
+            for_whom.append(table.get((owner, terminal), []))
+    return for_whom
 
 
 def _first(lists: list[list[int]]) -> Ints:

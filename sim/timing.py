@@ -19,7 +19,7 @@ class Timing:
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
         the last row is the pins.
-    link_busy : (4·cores,) busy cycles of each link.
+    link_busy : (4·routers,) busy cycles of each link.
     packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
     packet_latency_sum, packet_latency_max : of the same packets.
     """

@@ -124,7 +124,9 @@ def count(mapping, activity):
     for s in mapping.slices:
         if network[s.population].role == "output":
             reach[s.index].add(mapping.io)
-    packets = delivered = operations = lookups = flit_hops = flit_routers = 0
+    packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
+    injections = 0
+    column_hops = 0  # of flit_hops, those along a column
     columns = chip.noc.columns
 
     def path(start, end):
@@ -141,7 +143,7 @@ def count(mapping, activity):
         return out
 
     def at(terminal):
-        return mapping.io_router if terminal == mapping.io else terminal
+        return mapping.io_router if terminal == mapping.io else terminal // chip.noc.cores_per_router
 
     for p in network.populations:
         levels = activity.levels[p.name]
@@ -159,6 +161,8 @@ def count(mapping, activity):
                     bits = header + p.coding.payload_bits(chip.numerics)
                     flits = int(np.ceil(bits / chip.noc.flit_bits))
                     packets += times
+                    injections += times * (len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0)
+                    spikes += int(times > 0 and p.role != "input")
                     delivered += times * len(reach[a])
                     # What is written as a stationary operand is no synaptic operation.
                     operations += times * sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
@@ -166,9 +170,12 @@ def count(mapping, activity):
                     if chip.noc.cast == "multicast":
                         links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
                         flit_hops += times * flits * len(links)
+                        column_hops += times * flits * sum(one[0] == other[0] for one, other in links)
                         flit_routers += times * flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
                     else:
                         lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
+                        hops = [hop for terminal in reach[a] for hop in path(start, at(terminal))]
+                        column_hops += times * flits * sum(one[0] == other[0] for one, other in hops)
                         flit_hops += times * flits * sum(lengths)
                         flit_routers += times * flits * sum(n + 1 for n in lengths)
     return {
@@ -178,6 +185,9 @@ def count(mapping, activity):
         "lookups": lookups,
         "flit_hops": flit_hops,
         "flit_routers": flit_routers,
+        "column_hops": column_hops,
+        "spikes": spikes,
+        "injections": injections,
     }
 
 
@@ -229,12 +239,15 @@ class PacketTwin:
     def fire(self, now, i):
         s, f = self.t.slices, self.t.fabric
         start = now if s.is_input[i] else max(now, self.free["threshold", s.terminal[i]])
-        rounds = -(-int(s.neurons[i]) // f.threshold_lanes)
-        end = start + rounds * int(s.update_cycles[i])
+        neurons = self.sent[i][self.frame[i]]
+        # Lane by lane together: so many neurons are done when the slowest of them is, one that spikes.
+        end, ready = start, []
+        for first in range(0, int(s.neurons[i]), f.threshold_lanes):
+            spiking = [j for j in neurons if first <= j < first + f.threshold_lanes]
+            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if spiking else 0)
+            ready += [(end, j) for j in spiking]
         if not s.is_input[i]:
             self.free["threshold", s.terminal[i]] = end
-        neurons = self.sent[i][self.frame[i]]
-        ready = [(start + (j // f.threshold_lanes + 1) * int(s.update_cycles[i]), j) for j in neurons]
         self.emit_next(i, [*ready, (end, None)], 0)
 
     def emit_next(self, i, packets, not_before):
@@ -263,12 +276,12 @@ class PacketTwin:
     def inject(self, now, i, root, what, flits, born):
         s, f = self.t.slices, self.t.fabric
         terminal = int(s.terminal[i])
-        cycles = flits
+        cycles = max(flits, f.port_cycles)
         if terminal == f.cores:
             cycles = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
         start = max(now, self.free["inject", terminal])
         self.free["inject", terminal] = start + cycles
-        # The last flit goes with the last bit, and the flits go back to back.
+        # The last flit goes with the last bit (or cycle at the port), and the flits go back to back.
         head = start + cycles - flits
         self.at(head + f.injection_cycles, self.hop, int(root), what, flits, born)
         return head
@@ -287,29 +300,26 @@ class PacketTwin:
         hold = max(flits * V, f.hold_cycles)
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
             depart = self.channel(("link", int(n.link[child])), leave, hold)
-            self.at(depart + f.link_cycles, self.hop, int(child), what, flits, born)
-        if n.core_exit[node]:
-            core = int(n.router[node])
-            arrive = self.channel(("eject", core), leave, hold) + f.ejection_cycles + flits - 1
+            along_column = n.link[child] % 4 in (2, 3)
+            link = f.vertical_link_cycles if along_column else f.link_cycles
+            self.at(depart + link, self.hop, int(child), what, flits, born)
+        for place in range(n.exit_first[node], n.exit_first[node + 1]):
+            terminal = int(n.exits[place])
+            bits = flits
+            if terminal == f.cores:  # the pins
+                bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
+            arrive = self.channel(("eject", terminal), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
             if what == "token":
-                return
+                continue
             if what is not None:
                 self.latencies.append(arrive - born)
-            for k in n.rows[n.row_first[node] : n.row_first[node + 1]]:
+            elif terminal == f.cores:
+                self.finish = max(self.finish, arrive)
+            for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
                 if r.streams[k] and self.operands[r.target[k]]:
                     self.parked[int(r.target[k])].append((k, what))
                 else:
                     self.work_off(arrive, k, what)
-        if n.io_exit[node] and what != "token":
-            bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-            arrive = self.channel(("eject", f.cores), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
-            if what is not None:
-                self.latencies.append(arrive - born)
-            else:
-                self.finish = max(self.finish, arrive)
-        elif n.io_exit[node]:
-            hold = max(hold, V * -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-            self.channel(("eject", f.cores), leave, hold)
 
     def work_off(self, arrive, k, what):
         f, r = self.t.fabric, self.t.rows

@@ -4,15 +4,16 @@ from importlib import resources
 
 import pytest
 
-from sfnhw.chip import load_chip
+from sfnhw.chip import load_chip, preset_names
 from sfnhw.errors import ChipError
 
 REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encoding="utf-8")
 ACTIONS = (
     "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
-    "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, packet, barrier, "
-    "router_flit, link_flit, io_bit"
+    "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, spike, packet, "
+    "injection, barrier, router_flit, link_flit, io_bit"
 )
+PRESETS = ", ".join(preset_names())
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
 PRICE = "    energy_pj: 2\n    low_pj: 1\n    high_pj: 3\n"
 
@@ -40,7 +41,7 @@ def test_a_misspelt_key(message):
     line = line_of("  threshold_unit:") + 1
     assert message(REFERENCE.replace("    kind: parallel", "    knid: parallel")) == (
         f"c.yaml:{line}:5: core.threshold_unit.knid: unknown field, "
-        "expected one of kind, lanes, registers, register_bits, sharing (did you mean 'kind'?)"
+        "expected one of kind, lanes, update_cycles, spike_cycles, most_thresholds, registers, register_bits, sharing (did you mean 'kind'?)"
     )
 
 
@@ -64,7 +65,7 @@ def test_a_missing_key(message):
         ("noc: {columns: }", "c.yaml:2:15: noc.columns: found nothing, expected a whole number from 1 to 1024 (routers)"),
         ("clock_mhz: .inf", "c.yaml:2:12: clock_mhz: found inf, expected a number from 0.001 to 10000 (MHz)"),
         ("noc: {cast: multcast}", "c.yaml:2:13: noc.cast: found 'multcast', expected 'multicast' or 'unicast' (did you mean 'multicast'?)"),
-        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, routing, cast, flit_bits, header_bits, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, interface_cycles, virtual_channels, link_mm"),
+        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, flit_bits, header_bits, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, link_mm"),
         ("noc: {rows: 0, header_bits: 0}", "c.yaml:2:13: noc.rows: found 0, expected a whole number from 1 to 1024 (routers) (and 1 more)"),
         ("io: {router: [0, 8]}", "c.yaml:2:6: io.router: found [0, 8], expected inside the mesh of 8 x 8: a row from 0 to 7"),
         ("io: {router: [-1, 0]}", "c.yaml:2:6: io.router: found [-1, 0], expected inside the mesh of 8 x 8: a column from 0 to 7"),
@@ -88,7 +89,7 @@ def test_a_value_that_cannot_be(message, content, expected):
 
 def test_a_missing_price(message):
     start = REFERENCE.index("  packet:\n    energy_pj")
-    without = REFERENCE[:start] + REFERENCE[REFERENCE.index("  barrier:\n    energy_pj") :]
+    without = REFERENCE[:start] + REFERENCE[REFERENCE.index("  injection:\n    energy_pj") :]
     expected = "energy.packet: missing: every chip prices this action"
     assert message(without) == f"c.yaml:{line_of('energy:')}:1: {expected}"
 
@@ -142,7 +143,7 @@ def test_prices_that_cannot_be_counted(message, content, expected):
 
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
-        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 27 more"
+        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 29 more"
     ):
         load_chip("reference").replace({"technology.voltage_v": 0.8})
 
@@ -172,7 +173,7 @@ def test_not_yaml(message, content, expected):
 @pytest.mark.parametrize(
     ("base", "expected"),
     [
-        ("referense", "c.yaml:1:7: base: no such chip, found 'referense', expected a path ending in .yaml, or one of the presets: reference (did you mean 'reference'?)"),
+        ("referense", f"c.yaml:1:7: base: no such chip, found 'referense', expected a path ending in .yaml, or one of the presets: {PRESETS} (did you mean 'reference'?)"),
         ("c.yaml", "c.yaml:1:7: base: a chip cannot be its own base, found 'c.yaml'"),
         ("no/where.yaml", "c.yaml:1:7: base: no such file, found 'no/where.yaml'"),
         ("[1]", "c.yaml:1:1: base: found [1], expected the name of a preset or the path of a chip file"),
@@ -186,7 +187,7 @@ def test_names_and_paths_that_are_not_there(tmp_path):
     with pytest.raises(ChipError) as error:
         load_chip("refrence")
     assert str(error.value) == (
-        "no such chip, found 'refrence', expected a path ending in .yaml, or one of the presets: reference "
+        f"no such chip, found 'refrence', expected a path ending in .yaml, or one of the presets: {PRESETS} "
         "(did you mean 'reference'?)"
     )
     with pytest.raises(ChipError, match=r"none\.yaml: cannot be read \(No such file or directory\)"):

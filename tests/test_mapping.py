@@ -16,9 +16,10 @@ from tests.networks import chain, random_network
 REFERENCE = load_chip("reference")
 
 
-def walk(routes, slice_index, columns):
+def walk(mapping, routes, slice_index):
     """Terminals that a slice's packets reach, walking child lists alone: (cores, pins), each visit counted."""
     cores, pins = [], 0
+    columns, each = mapping.chip.noc.columns, mapping.chip.noc.cores_per_router
     for root in routes.roots[routes.root_first[slice_index] : routes.root_first[slice_index + 1]]:
         stack = [(int(root), None)]
         while stack:
@@ -29,19 +30,27 @@ def walk(routes, slice_index, columns):
                 step = {1: 0, -1: 1, columns: 2, -columns: 3}[b - a]
                 assert routes.link[node] == 4 * a + step
                 assert routes.parent[node] == came
-            if routes.core_exit[node]:
-                cores.append(int(routes.router[node]))
-            pins += bool(routes.io_exit[node])
+            for terminal in routes.exits[routes.exit_first[node] : routes.exit_first[node + 1]].tolist():
+                pins += terminal == mapping.io
+                if terminal != mapping.io:
+                    cores.append(terminal)
+                    assert terminal // each == routes.router[node]
             children = routes.children[routes.child_first[node] : routes.child_first[node + 1]]
             stack += [(int(c), node) for c in children]
     return sorted(cores), pins
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(64, 300), st.sampled_from(["multicast", "unicast"]))
-def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast):
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 2]),
+    st.integers(64, 300),
+    st.sampled_from(["multicast", "unicast"]),
+    st.integers(1, 4),
+)
+def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast, tile):
     network = random_network(seed, T)
-    chip = REFERENCE.replace({"core.neurons": neurons, "noc.cast": cast})
+    chip = REFERENCE.replace({"core.neurons": neurons, "noc.cast": cast, "noc.cores_per_router": tile})
     mapping = map_network(network, chip)
     slice_of = core_of_neuron(mapping)  # asserts that each neuron is in exactly one slice
     used = mapping.occupancy()
@@ -64,11 +73,11 @@ def test_any_network_that_fits_is_mapped_whole(seed, T, neurons, cast):
     # Routes: exactly the cores that hold a target, once each; outputs also reach the pins.
     for s in mapping.slices:
         targets = {int(mapping.terminals[b]) for (a, b, _) in mine if a == s.index}
-        cores, pins = walk(mapping.routes, s.index, chip.noc.columns)
+        cores, pins = walk(mapping, mapping.routes, s.index)
         assert cores == sorted(targets)
         assert pins == (network[s.population].role == "output")
         sources = {int(mapping.terminals[a]) for (a, b, _) in mine if b == s.index}
-        cores, pins = walk(mapping.ready_routes, s.index, chip.noc.columns)
+        cores, pins = walk(mapping, mapping.ready_routes, s.index)
         assert cores == sorted(sources - {mapping.io})
         assert pins == (mapping.io in sources)
 

@@ -30,7 +30,7 @@ def chips(draw, modes=("dataflow", "barrier")):
             "core.neurons": draw(st.integers(64, 200)),
             "core.synapse_lanes": draw(st.sampled_from([1, 4, 16])),
             "core.state_banks": draw(st.integers(1, 2)),
-            "core.axon_cycles": draw(st.integers(1, 3)),
+            "core.axon_cycles": draw(st.integers(0, 3)),
             "core.threshold_unit.kind": draw(st.sampled_from(["parallel", "serial", "binary-search"])),
             "core.threshold_unit.lanes": draw(st.sampled_from([1, 4])),
             "noc.flit_bits": draw(st.sampled_from([16, 32])),
@@ -38,6 +38,15 @@ def chips(draw, modes=("dataflow", "barrier")):
             "noc.virtual_channels": draw(st.integers(1, 4)),
             "noc.vc_alloc_cycles": draw(st.integers(1, 2)),
             "noc.link_cycles": draw(st.integers(1, 3)),
+            "noc.vertical_link_cycles": draw(st.sampled_from([None, 1, 4])),
+            "noc.cores_per_router": draw(st.integers(1, 4)),
+            "noc.port_cycles": draw(st.sampled_from([1, 2, 5])),
+            "noc.switch_cycles": draw(st.integers(0, 1)),
+            "core.synapse_cycles": draw(st.sampled_from([1, 3])),
+            "core.threshold_unit.update_cycles": draw(st.sampled_from([None, 5])),
+            "core.threshold_unit.spike_cycles": draw(st.sampled_from([0, 3])),
+            "execution.barrier_cycles": draw(st.sampled_from([100, {1: 30, 3: 50, 9: 110}])),
+            "execution.barrier_between": draw(st.sampled_from(["step", "linear"])),
             "io.bits_per_cycle": draw(st.sampled_from([8, 32])),
             "execution.mode": draw(st.sampled_from(modes)),
         }
@@ -62,6 +71,9 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
     assert int(counts.row_synapses.sum()) == walked["operations"]
     assert int((counts.node_packets * owner_flits)[on_link].sum()) == walked["flit_hops"]
     assert int((counts.node_packets * owner_flits).sum()) == walked["flit_routers"]
+    on_column = on_link & (result.tables.nodes.link % 4 >= 2)
+    assert int((counts.node_packets * owner_flits)[on_column].sum()) == walked["column_hops"]
+    assert result.totals()["spike"] == walked["spikes"]
     assert result.timing.packet_latency.sum() == walked["delivered"]
     analytic = simulate(mapping, activity, fidelity="analytic")
     assert counts.equals(analytic.counts)
@@ -70,6 +82,7 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
     if chip.execution.mode == "barrier":
         assert not counts.ends.any()
         assert not counts.readies.any()
+        assert result.totals()["injection"] == walked["injections"]
     else:
         # One end marker for each slice and frame in which it works, and one ready token a window, whatever fired.
         slices = result.tables.slices

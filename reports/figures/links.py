@@ -35,7 +35,8 @@ def links(view: RunView) -> Figure:
     width, height = EDGE_IN + wide + BAR_IN, HEAD_IN + high
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((EDGE_IN / width, 0.72 / height, wide / width, high / height))
-    used = np.array([bool(names) for names in view.tables["cores"]["layers"]])
+    cores = np.array([bool(names) for names in view.tables["cores"]["layers"]])
+    used: NDArray[np.bool_] = np.any(cores.reshape(-1, view.cores_per_router), axis=1)
     size = 0.36 if region.columns <= 16 else 0.3
     _routers(axes, view, used, size, region)
     colours, norm = matplotlib.colormaps[SEQUENTIAL], Normalize(0, max(float(flits.max(initial=0.0)), 1e-9))
@@ -50,7 +51,7 @@ def links(view: RunView) -> Figure:
     axes.set_aspect("equal")
     axes.set_xlim(region.x0 - 0.7, region.x1 - 0.3)
     axes.set_ylim(region.y1 - 0.3, region.y0 - 0.7)
-    mesh_axes(axes, view, region, "\nsquares: routers, dark where the core is in use; grey arrows move nothing")
+    mesh_axes(axes, view, region, "\nsquares: routers, dark where a core is in use; grey arrows move nothing")
     mark_pins(axes, view, size / 2)
     bar = figure.colorbar(busy, cax=axes.inset_axes((1.0 + 0.15 / wide, 0.1, 0.16 / wide, 0.8)))
     bar.set_label("flits per inference, in the arrow's direction")

@@ -1,5 +1,6 @@
 """What maps of the mesh share: which part of it is shown, its axes, and where the pins are."""
 
+from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,30 @@ class Region(NamedTuple):
         """Whether each router lies in it."""
         inside: NDArray[np.bool_] = (x >= self.x0) & (x < self.x1) & (y >= self.y0) & (y < self.y1)
         return inside
+
+
+def tile_shape(view: RunView) -> tuple[int, int]:
+    """(columns, rows) in which the cores at one router are drawn: near a square, as wide as high or wider."""
+    columns = isqrt(view.cores_per_router - 1) + 1
+    return columns, -(-view.cores_per_router // columns)
+
+
+def core_centres(view: RunView) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(cores,) x and (cores,) y of the middle of each core's cell, in routers: a router's cell is 1 wide and 1 high."""
+    wide, high = tile_shape(view)
+    router, place = np.divmod(np.arange(view.columns * view.rows * view.cores_per_router), view.cores_per_router)
+    x = router % view.columns - 0.5 + (place % wide + 0.5) / wide
+    y = router // view.columns - 0.5 + (place // wide + 0.5) / high
+    return x, y
+
+
+def as_cells(view: RunView, values: Any) -> Any:
+    """(rows·tile rows, columns·tile columns) masked array of one value a core, as the chip is laid out."""
+    wide, high = tile_shape(view)
+    x, y = core_centres(view)
+    cells = np.ma.masked_all((view.rows * high, view.columns * wide))
+    cells[((y + 0.5) * high).astype(int), ((x + 0.5) * wide).astype(int)] = values
+    return cells
 
 
 def shown_region(view: RunView) -> Region:

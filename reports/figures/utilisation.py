@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sfnhw.reports.figures.mesh import Region, mark_pins, mesh_axes, shown_region
+from sfnhw.reports.figures.mesh import Region, as_cells, core_centres, mark_pins, mesh_axes, shown_region, tile_shape
 from sfnhw.reports.style import SEQUENTIAL, UNUSED, ink_on
 from sfnhw.reports.text import elide, percent, shortest_ends
 from sfnhw.reports.view import RunView
 
-# Beyond this many columns a cell is too small for text.
+# Beyond this many cores beside each other a cell is too small for text.
 LABELLED_COLUMNS = 10
 PANEL_IN = 5.2
 LIMIT_NAMES = {
@@ -65,21 +65,36 @@ def _map(
     what: str,
 ) -> None:
     colours = matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=UNUSED)
-    shown = np.ma.masked_array(100 * values, ~used).reshape(view.rows, view.columns)
-    image = axes.imshow(shown, cmap=colours, vmin=0, vmax=100 * top, aspect="equal", interpolation="nearest")
+    shown = as_cells(view, np.ma.masked_array(100 * values, ~used))
+    image = axes.imshow(
+        shown, cmap=colours, vmin=0, vmax=100 * top, aspect="equal", interpolation="nearest",
+        extent=(-0.5, view.columns - 0.5, view.rows - 0.5, -0.5),
+    )  # fmt: skip
     colourbar = axes.figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.8, aspect=40, pad=0.03)
     colourbar.set_label(what)
     colourbar.outline.set_visible(False)
     if region.columns <= LABELLED_COLUMNS:
         axes.set_xticks(np.arange(view.columns + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(view.rows + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="#ffffff", linewidth=1.5)
+        axes.grid(which="minor", color="#ffffff", linewidth=1.5 if view.cores_per_router == 1 else 4)
         axes.tick_params(which="minor", length=0)
-        _names(axes, view, region, values, used, top, colours)
-    mesh_axes(axes, view, region, "; grey cores are not used")
+        _cores_of_tiles(axes, view)
+        if region.columns * tile_shape(view)[0] <= LABELLED_COLUMNS:
+            _names(axes, view, region, values, used, top, colours)
+    tiles = f"; {view.cores_per_router} cores at each router" if view.cores_per_router > 1 else ""
+    mesh_axes(axes, view, region, f"{tiles}; grey cores are not used")
     axes.set_xlim(region.x0 - 0.5, region.x1 - 0.5)
     axes.set_ylim(region.y1 - 0.5, region.y0 - 0.5)
     mark_pins(axes, view)
+
+
+def _cores_of_tiles(axes: Axes, view: RunView) -> None:
+    """Thin lines between the cores at one router."""
+    wide, high = tile_shape(view)
+    for x in np.arange(1, view.columns * wide) / wide - 0.5:
+        axes.axvline(float(x), color="#ffffff", linewidth=0.8)
+    for y in np.arange(1, view.rows * high) / high - 0.5:
+        axes.axhline(float(y), color="#ffffff", linewidth=0.8)
 
 
 def _names(
@@ -91,8 +106,10 @@ def _names(
     top: float,
     colours: Any,
 ) -> None:
-    size = 7 if region.columns <= 6 else 6 if region.columns <= 8 else 5
-    characters = max(7, round(84 / region.columns))
+    across = region.columns * tile_shape(view)[0]
+    size = 7 if across <= 6 else 6 if across <= 8 else 5
+    characters = max(7, round(84 / across))
+    x, y = core_centres(view)
     every = [row["name"] for row in view.layers]
     # As little of a module path as tells layers apart: "conv1", or "block2.conv1" where there are several.
     short = dict(zip(every, shortest_ends(every), strict=True))
@@ -102,6 +119,6 @@ def _names(
         label = elide(short.get(names[0], names[0]), characters - len(more)) + more
         ink = ink_on(colours(values[core] / top if top else 0.0))
         axes.text(
-            core % view.columns, core // view.columns, f"{label}\n{percent(float(values[core]))}",
+            float(x[core]), float(y[core]), f"{label}\n{percent(float(values[core]))}",
             ha="center", va="center", fontsize=size, color=ink, clip_on=True,
         )  # fmt: skip

@@ -47,11 +47,13 @@ def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
     """Return the area of one core with its router, component -> mm².
 
     The threshold unit is sized for the largest unsigned bank that its registers hold: N = registers where a slice
-    shares one table, N = registers // neurons (at least 1) where every channel has its own. State memory holds all
+    shares one table, N = registers // neurons (at least 1) where every channel has its own, and no more than the chip's
+    neurons may have. State memory holds all
     banks. The fits of the unit's gates are to N ≤ 16; beyond, they are extrapolated.
     """
     unit = chip.core.threshold_unit
     thresholds = unit.registers if unit.sharing == "population" else max(1, unit.registers // chip.core.neurons)
+    thresholds = min(thresholds, unit.most_thresholds or thresholds)
     gates = threshold_unit_area(chip, thresholds, False)
     return {
         "weight_memory": _area(chip, "weight_memory"),
@@ -68,7 +70,8 @@ def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
 
 def chip_area(chip: Chip) -> ChipArea:
     """Return the area of all cores and routers, in total and by component."""
-    components = {name: area.times(chip.cores) for name, area in core_area(chip).items()}
+    number = {"router": chip.routers}
+    components = {name: area.times(number.get(name, chip.cores)) for name, area in core_area(chip).items()}
     return ChipArea(sum(components.values(), NOTHING), components)
 
 

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from sfnhw.actions import ACTION_NAMES
+from sfnhw.actions import ACTION_NAMES, OPTIONAL_ROWS
 from sfnhw.chip.fields import flatten
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
 from sfnhw.chip.validation import Problem
@@ -21,7 +21,8 @@ MIN_AT, MAX_AT = 1e-6, 1e9
 def problems(chip: "Chip") -> list[Problem]:
     """Return everything that is inconsistent in a chip whose single fields are valid."""
     found = _widths(chip)
-    found += _names("energy", chip.energy, ACTION_NAMES, "action")
+    actions = {name: row for name, row in chip.energy.items() if name not in OPTIONAL_ROWS}
+    found += _names("energy", actions, ACTION_NAMES, "action")
     found += _names("area", chip.area, tuple(AREA_TERMS), "component")
     fields = flatten(chip)
     for section, table in (("energy", chip.energy), ("static", chip.static.rows()), ("area", chip.area)):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sfnhw.actions import ACTIONS
+from sfnhw.actions import ACTIONS, OPTIONAL_ROWS
 from sfnhw.chip.fields import flatten, lookup, replaced
 from sfnhw.chip.prices import (
     AREA_TERMS,
@@ -49,7 +49,12 @@ class Chip(Part):
 
     @property
     def cores(self) -> int:
-        """Number of cores: one at each router."""
+        """Number of cores: `noc.cores_per_router` at each router; core c is at router c // cores_per_router."""
+        return self.routers * self.noc.cores_per_router
+
+    @property
+    def routers(self) -> int:
+        """Number of routers."""
         return self.noc.columns * self.noc.rows
 
     @property
@@ -89,6 +94,11 @@ class Chip(Part):
         ChipError : no such action.
         """
         return Price(*self._row(self.energy, action, "energy").scaled(self.field))
+
+    def link_price(self, vertical: bool) -> Price:
+        """Return the energy of a flit over a link of a row, or of a column (`link_flit_vertical` where it is given). [pJ]"""
+        own = vertical and "link_flit_vertical" in self.energy
+        return self.energy_price("link_flit_vertical" if own else "link_flit")
 
     def static_price(self, term: str) -> Price | Power:
         """Return leakage (`Power`, µW of one powered core or router) or clock (`Price`, pJ of one active cycle).
@@ -135,7 +145,7 @@ class Chip(Part):
         ChipError : no such section.
         """
         tables: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
-            "energy": ("action", self.energy, {action.name: action.meaning for action in ACTIONS}),
+            "energy": ("action", self.energy, {action.name: action.meaning for action in ACTIONS} | OPTIONAL_ROWS),
             "static": ("term", self.static.rows(), STATIC_UNITS),
             "area": ("term", self.area, AREA_TERMS),
         }

@@ -14,7 +14,7 @@ from sfnhw.chip.chip import Chip
 from sfnhw.chip.fields import TABLES
 from sfnhw.chip.load import load_chip
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, EnergyRow, LeakageRow, Static
-from sfnhw.chip.validation import bounds, unit_of
+from sfnhw.chip.validation import alternatives, bounds, unit_of
 from sfnhw.errors import InputError, Where
 from sfnhw.files import write_text
 
@@ -76,6 +76,12 @@ def _field_rows(model: type[BaseModel], prefix: str = "") -> list[tuple[Any, ...
 def _may_be(info: Any) -> str:
     """Say what a field may hold."""
     annotation = info.annotation
+    if choices := alternatives(annotation):
+        return (
+            "whole number"
+            + bounds(info, choices[0])
+            + (", or a table of them" if len(choices) > 1 else ", or left out")
+        )
     if str(get_origin(annotation)) == "typing.Literal":
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is dict:
@@ -98,6 +104,8 @@ def _price_table() -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value is None:
+        return "left out"
     return str(list(value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -9,6 +9,8 @@ Location = tuple[str | int, ...]
 
 _TABLES = ("energy", "static", "area")
 _NUMBERS = ("_pj", "_uw", "_um2")
+# Mappings that are one value: a table of another chip's has nothing to do with the base's.
+_WHOLE = (("execution", "barrier_cycles"),)
 _INHERITED_BY_A_NEW_PRICE = ("node_nm", "voltage_v")
 
 
@@ -34,7 +36,7 @@ def merge(base: YamlSource, over: YamlSource, default_name: str) -> YamlSource:
 
 def _overlay(base: Any, over: Any, path: Location, replaced: list[Location]) -> Any:
     """Return `over` laid on `base`, and note the paths at which nothing of the base is left."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
+    if path in _WHOLE or not (isinstance(base, dict) and isinstance(over, dict)):
         replaced.append(path)
         return over
     if len(path) == 2 and path[0] in _TABLES and any(str(key).endswith(_NUMBERS) for key in over):

@@ -1,8 +1,8 @@
 """What a chip file may say: every field with its unit, meaning and bounds. The prices are in `prices`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Part(BaseModel):
@@ -14,6 +14,35 @@ class Part(BaseModel):
 def entry(unit: str, description: str, **bounds: Any) -> Any:
     """Return a required field with a unit ('' where it has none), a meaning and bounds."""
     return Field(description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+def optional(unit: str, description: str, default: Any = None, **bounds: Any) -> Any:
+    """Return a field that may be left out; the description says what it is then."""
+    return Field(default=default, description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+MOST_BARRIER_CYCLES = 10**6
+
+
+def _barrier(value: Any) -> Any:
+    """Let a number pass, and a table of routers used -> cycles with whole numbers for keys (YAML's are texts)."""
+
+    def whole(number: Any, low: int, high: int) -> bool:
+        return isinstance(number, int) and not isinstance(number, bool) and low <= number <= high
+
+    if whole(value, 0, MOST_BARRIER_CYCLES):
+        return value
+    if isinstance(value, dict) and value:
+        table = {int(k) if isinstance(k, str) and k.isdecimal() else k: v for k, v in value.items()}
+        if all(whole(k, 1, 1 << 20) and whole(v, 0, MOST_BARRIER_CYCLES) for k, v in table.items()):
+            return dict(sorted(table.items()))
+    raise ValueError("neither a number nor a table of cycles")
+
+
+# One number, or routers that hold a used core -> cycles.
+BarrierCycles = Annotated[
+    Annotated[int, Field(ge=0, le=MOST_BARRIER_CYCLES)] | dict[int, int], BeforeValidator(_barrier)
+]
 
 
 class Technology(Part):
@@ -39,6 +68,26 @@ class ThresholdUnit(Part):
         "(uniform thresholds only), or a leading-one detector (power-of-two thresholds only)",
     )
     lanes: int = entry("neurons", "neurons updated at once", ge=1, le=256)
+    update_cycles: int | None = optional(
+        "cycles",
+        "one neuron update, whatever it compares; left out: what the kind takes for its thresholds",
+        ge=1,
+        le=10_000,
+    )
+    spike_cycles: int = optional(
+        "cycles",
+        "what an update that ends in a spike (a burst, a result) takes beyond one that does not",
+        0,
+        ge=0,
+        le=10_000,
+    )
+    most_thresholds: int | None = optional(
+        "",
+        "largest level of a neuron's spike: its thresholds for each polarity, its largest graded value, T of ttfs; 1: unit "
+        "spikes; left out: what the registers hold",
+        ge=1,
+        le=1 << 20,
+    )
     registers: int = entry("words", "threshold registers of one core", ge=1, le=1 << 20)
     register_bits: int = entry("bits", "width of a threshold register", ge=2, le=32)
     sharing: Literal["population", "channel"] = entry(
@@ -70,8 +119,14 @@ class Core(Part):
     state_banks: int = entry(
         "", "accumulator sets: with 2, the next frame arrives while this one is thresholded", ge=1, le=2
     )
-    synapse_lanes: int = entry("per cycle", "synaptic operations a cycle", ge=1, le=1024)
-    axon_cycles: int = entry("cycles", "one axon look-up", ge=1, le=1000)
+    synapse_lanes: int = entry("operations", "synaptic operations at once", ge=1, le=1024)
+    synapse_cycles: int = optional(
+        "cycles", "one group of `synapse_lanes` synaptic operations (or words written); left out: 1", 1, ge=1, le=10_000
+    )
+    max_pooling: bool = optional(
+        "", "synapses can keep the largest level of a window; false: max pooling is refused; left out: true", True
+    )
+    axon_cycles: int = entry("cycles", "one axon look-up; 0 where it is part of the synaptic operations", ge=0, le=1000)
     weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
     state_memory: Memory = entry("", "accumulators")
     threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
@@ -82,8 +137,11 @@ class Noc(Part):
     """The network-on-chip."""
 
     topology: Literal["mesh"] = entry("", "shape of the network")
-    columns: int = entry("routers", "width of the mesh; one core at each router", ge=1, le=1024)
+    columns: int = entry("routers", "width of the mesh", ge=1, le=1024)
     rows: int = entry("routers", "height of the mesh", ge=1, le=1024)
+    cores_per_router: int = optional(
+        "cores", "cores of a tile, which share its router, each with a port of its own; left out: 1", 1, ge=1, le=64
+    )
     routing: Literal["xy"] = entry("", "dimension order: first along the row, then along the column")
     cast: Literal["multicast", "unicast"] = entry(
         "", "one packet for all destinations that forks in routers, or one packet for each destination"
@@ -93,9 +151,15 @@ class Noc(Part):
     route_cycles: int = entry("cycles", "route computation (RC); 0 with lookahead", ge=0, le=100)
     vc_alloc_cycles: int = entry("cycles", "virtual-channel allocation (VA)", ge=0, le=100)
     switch_alloc_cycles: int = entry("cycles", "switch allocation (SA); 0 where it is speculative", ge=0, le=100)
-    switch_cycles: int = entry("cycles", "switch traversal (ST)", ge=1, le=100)
+    switch_cycles: int = entry("cycles", "switch traversal (ST); 0 where it is part of the link", ge=0, le=100)
     link_cycles: int = entry("cycles", "one link between neighbours", ge=1, le=1000)
+    vertical_link_cycles: int | None = optional(
+        "cycles", "one link between neighbours of a column; left out: as link_cycles", ge=1, le=1000
+    )
     interface_cycles: int = entry("cycles", "injection and ejection together", ge=0, le=100)
+    port_cycles: int = optional(
+        "cycles", "one packet at its core's port into the network, at least one a flit; left out: 1", 1, ge=1, le=10_000
+    )
     virtual_channels: int = entry("", "virtual channels of each input port", ge=1, le=64)
     link_mm: float = entry("mm", "length of a link between neighbours", gt=0, le=100)
 
@@ -112,8 +176,32 @@ class Execution(Part):
     mode: Literal["dataflow", "barrier"] = entry(
         "", "a layer starts when its inputs are in (end markers are sent), or at a global step"
     )
-    barrier_cycles: int = entry("cycles", "one global synchronisation (barrier mode only)", ge=0, le=10**6)
+    barrier_cycles: BarrierCycles = entry(
+        "cycles",
+        "one global synchronisation (barrier mode only): a number, or a table {routers with a used core: cycles}",
+    )
+    barrier_between: Literal["step", "linear"] = optional(
+        "",
+        "between two entries of a table of barrier_cycles: the lower one's cycles, or on the line between both; beyond its "
+        "ends the nearest entry holds; left out: step",
+        "step",
+    )
     gate_idle_cores: bool = entry("", "cores that hold no slice are power gated: no leakage, no clock")
+
+    def barrier_cycles_of(self, routers: int) -> int:
+        """Return the cycles of one global synchronisation where so many routers (≥ 1) have a used core.
+
+        Between the entries of a linear table: rounded to the nearest cycle, halves up.
+        """
+        table = self.barrier_cycles
+        if isinstance(table, int):
+            return table
+        below = max((n for n in table if n <= routers), default=min(table))
+        above = min((n for n in table if n >= routers), default=max(table))
+        if self.barrier_between == "step" or above <= below:
+            return table[below]
+        rise, run = table[above] - table[below], above - below
+        return table[below] + (2 * rise * (routers - below) + run) // (2 * run)
 
 
 class Io(Part):

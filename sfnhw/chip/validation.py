@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -121,6 +122,9 @@ def _target(model: Any, path: Location) -> tuple[Any, FieldInfo | None]:
 
 def describe(annotation: Any, info: FieldInfo | None = None) -> str:
     """Say in words what may stand in a field, with its bounds and unit."""
+    if choices := alternatives(annotation):
+        text = describe(choices[0].annotation) + bounds(info, choices[0]) + ("" if info is None else _unit(info))
+        return text + (", or a table of such numbers" if len(choices) > 1 else ", or left out")
     origin = get_origin(annotation)
     if origin is not None and str(origin) == "typing.Literal":
         return _either([repr(choice) for choice in get_args(annotation)])
@@ -136,12 +140,20 @@ def describe(annotation: Any, info: FieldInfo | None = None) -> str:
     return text if info is None else text + bounds(info) + _unit(info)
 
 
-def bounds(info: FieldInfo) -> str:
+def alternatives(annotation: Any) -> tuple[FieldInfo, ...]:
+    """Return the types of a union but None, with their own bounds; () where the annotation is no union."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return ()
+    return tuple(FieldInfo.from_annotation(choice) for choice in get_args(annotation) if choice is not type(None))
+
+
+def bounds(*infos: FieldInfo | None) -> str:
     """Return ' from a to b', ' ≥ a', ' > a' or ''."""
-    low = next((f"≥ {m.ge}" for m in info.metadata if isinstance(m, Ge)), "")
-    low = low or next((f"> {m.gt}" for m in info.metadata if isinstance(m, Gt)), "")
-    high = next((f"≤ {m.le}" for m in info.metadata if isinstance(m, Le)), "")
-    high = high or next((f"< {m.lt}" for m in info.metadata if isinstance(m, Lt)), "")
+    metadata = [m for info in infos if info is not None for m in info.metadata]
+    low = next((f"≥ {m.ge}" for m in metadata if isinstance(m, Ge)), "")
+    low = low or next((f"> {m.gt}" for m in metadata if isinstance(m, Gt)), "")
+    high = next((f"≤ {m.le}" for m in metadata if isinstance(m, Le)), "")
+    high = high or next((f"< {m.lt}" for m in metadata if isinstance(m, Lt)), "")
     if low.startswith("≥") and high.startswith("≤"):
         if low[2:] == high[2:]:
             return f" equal to {low[2:]}"
