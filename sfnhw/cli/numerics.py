@@ -23,7 +23,7 @@ JSON_FILE, FIGURE = "numerics.json", "numerics"
 @chip_option
 @inputs_option
 @click.option("--weight-bits", default="2-16", show_default=True, metavar="BITS", help="E.g. 2-16 or 2,4,8; or none.")
-@click.option("--decode-bits", default="1-12", show_default=True, metavar="BITS", help="Of decode-table words.")
+@click.option("--decode-bits", default="1-12", show_default=True, metavar="BITS", help="Of decode-table words, if any.")
 @click.option("--threshold-bits", default="2-16", show_default=True, metavar="BITS", help="Of threshold registers.")
 @click.option("--accumulator-bits", default="8-24", show_default=True, metavar="BITS", help="Of accumulators.")
 @click.option(
@@ -124,6 +124,7 @@ def table(sweep: "NumericsSweep") -> str:
         error = f"{100 * row.output_error:.3g} %"
         rows.append([str(row.value), accuracy, f"{100 * row.agreement:.2f} %", error, f"{row.overflows:,}", what])
     lines = [columns(head, rows, [True] * 5), ""]
+    lines += [f"{field.replace('_', ' ')}: {why}" for field, why in sweep.skipped.items()]
     if sweep.real_accuracy is not None:
         lines.append(f"real-valued arithmetic: {100 * sweep.real_accuracy:.2f} %")
     if sweep.ann_accuracy is not None:
