@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from sfnhw.cli.convert_options import HELP, ConvertCommand, flag
-from sfnhw.cli.options import as_json
+from sfnhw.cli.options import as_json, as_typed
 from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import ConversionError
 
@@ -47,7 +47,8 @@ def command(context: click.Context, source: str, output: Path, as_json: bool, **
     given = {k: v for k, v in options.items() if context.get_parameter_source(k) is not ParameterSource.DEFAULT}
     is_nir = Path(source).suffix in (".nir", ".h5", ".hdf5")
     _check_source(source, given, is_nir)
-    network, fired = (_from_nir(source, given), None) if is_nir else _from_module(source, given)
+    with as_typed({name: flag(name) for name in (*OF_NIR, *OF_BOTH, *HELP)}):
+        network, fired = (_from_nir(source, given), None) if is_nir else _from_module(source, given)
     network.save(output)
     found = about(network, output, fired)
     if as_json:
@@ -79,6 +80,7 @@ def _from_nir(source: str, given: dict[str, Any]) -> "Network":
 
 
 def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str, Any]]":
+    from sfnhw.convert.options import options_from
     from sfnhw.inputs import load_inputs
 
     chosen = dict(given)
@@ -86,6 +88,7 @@ def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str
     if calibration is None:
         raise ConversionError("is needed to convert a torch module", field="--calibration", expected="FILE.npz")
     inputs = load_inputs(calibration)
+    options_from({k: v for k, v in chosen.items() if k != "name"})  # before the user's own code, which may train
     from sfnhw.cli.convert_summary import firing
     from sfnhw.cli.user_module import load_user_module
     from sfnhw.convert import convert
@@ -96,10 +99,5 @@ def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str
         network = convert(module, inputs.inputs, labels=inputs.labels, progress=progress, **chosen)
         progress("count spikes", 0, 1)
         return network, firing(network, inputs.inputs)
-    except ConversionError as error:
-        if error.field in HELP:  # the option as it was typed, not the argument of Python
-            text = str(error).removeprefix(f"{error.field}: ")
-            raise ConversionError(f"{flag(error.field)}: {text}") from None
-        raise
     finally:
         progress.clear()
