@@ -4,8 +4,9 @@ import platform
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.headroom import HeadroomWarning
 from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
@@ -79,40 +81,22 @@ def estimate(
     SfnhwError : any input that cannot be used; the message says which and why.
     """
     started = time.monotonic()
-    if inputs is None and rates is None:
-        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
-    if labels is not None and inputs is None:
-        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
-    if samples is not None and rates is None:
-        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+    _check_source(inputs, labels, rates, samples)
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
     if inputs is not None:
         network = fitted(network, inputs)
     drawn = _as_rates(rates, network)
-
-    def one(subject: Network, stage: str, recording: Recording | None = None) -> Run:
-        tell = (lambda done, total: progress(stage, done, total)) if progress else None
-        if progress:
-            progress(f"{stage}: record", 0, 1)
-        if recording is None:
-            assert inputs is not None
-            sharing = chip.core.threshold_unit.sharing
-            recording = record(subject, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
-        mapping = map_network(subject, chip, placer=placer)
-        result = simulate(mapping, recording.activity, fidelity=fidelity, threads=threads, progress=tell)
-        cost = price(result)
-        return Run(subject, chip, recording, mapping, result, cost, warnings=_warnings(recording))
-
+    chain = _Chain(chip, inputs, labels, fidelity, placer, threads, progress)
     sampled = _sampled(drawn, network, inputs, samples, seed)
-    main = one(network, _coding_name(network), None if inputs is not None else sampled)
+    main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
     comparison = None
     if drawn and sampled and inputs is not None:
         from sfnhw.rates import compare_runs
 
-        comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
-    others, skipped = _others(one, network, baselines, inputs is not None)
+        comparison = compare_runs(main, chain.run(network, "rates", sampled), drawn, seed).as_json()
+    others, skipped = _others(chain, network, baselines)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
     trained = None if inputs is None else ideal_accuracy(network, inputs, main.recording.labels)
@@ -126,6 +110,48 @@ def estimate(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """record, map, simulate and price, with all that is the same for a network and what it is set beside."""
+
+    chip: Chip
+    inputs: Inputs | None
+    labels: NDArray[Any] | None
+    fidelity: str
+    placer: str
+    threads: int | None
+    progress: Progress | None
+
+    def run(self, network: Network, stage: str, recording: Recording | None = None) -> Run:
+        """One run; recorded on the inputs where no recording is given."""
+        progress = self.progress
+        tell = (lambda done, total: progress(stage, done, total)) if progress else None
+        if progress:
+            progress(f"{stage}: record", 0, 1)
+        if recording is None:
+            assert self.inputs is not None
+            recording = record(
+                network,
+                self.inputs,
+                labels=self.labels,
+                numerics=self.chip.numerics,
+                threshold_sharing=self.chip.core.threshold_unit.sharing,
+            )
+        mapping = map_network(network, self.chip, placer=self.placer)
+        result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
+        return Run(network, self.chip, recording, mapping, result, price(result), warnings=_warnings(recording))
+
+
+def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None) -> None:
+    """Inputs or rates, and nothing that belongs to the other."""
+    if inputs is None and rates is None:
+        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
+    if labels is not None and inputs is None:
+        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
+    if samples is not None and rates is None:
+        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+
+
 def _check_baselines(baselines: Sequence[str]) -> None:
     if isinstance(baselines, str) or not isinstance(baselines, Sequence):
         raise InputError(field="baselines", found=baselines, expected=f"a list of names from {', '.join(BASELINES)}")
@@ -136,18 +162,19 @@ def _check_baselines(baselines: Sequence[str]) -> None:
             )
 
 
-def _others(
-    one: Callable[[Network, str], Run], network: Network, baselines: Sequence[str], computed: bool
-) -> tuple[dict[str, Run], dict[str, str]]:
+def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[dict[str, Run], dict[str, str]]:
     """Run the baselines; return (runs, reasons of those that were skipped)."""
     others: dict[str, Run] = {}
     skipped: dict[str, str] = {}
     for name in baselines:
-        if not computed:
+        if chain.inputs is None:
             skipped[name] = "spikes were drawn from rates of this coding; give inputs to compare with others"
             continue
         try:
-            others[name] = one(baseline(network, name), name)
+            with warnings.catch_warnings():  # what overflows is counted, and a warning of its run
+                warnings.simplefilter("ignore", HeadroomWarning)
+                other = baseline(network, name)
+            others[name] = chain.run(other, name)
         except (SfnhwError, MappingError) as error:
             skipped[name] = str(error)
     return others, skipped

@@ -208,3 +208,14 @@ def test_progress_is_drawn_on_a_terminal_only(here, capsys, monkeypatch):
     for stage in ("trace", "calibrate", "search λ", "count spikes"):
         assert stage in err
     assert all(len(part) <= 80 for part in err.replace("\r", "\n").splitlines())
+
+
+def test_a_few_spikes_that_overflow_are_a_warning(here, capsys):
+    """32,768 · 127 is nearly half of a 24-bit accumulator; 128 · 127 is far from it."""
+    powers = ("--coding", "mtn", "--spacing", "power-of-two", "--thresholds")
+    code, _, err = run(capsys, *powers, "16")
+    assert code == 0, err
+    assert "warning: 3 of the largest spikes at the largest weight overflow" in err
+    assert max(map(len, err.splitlines())) <= 80
+    assert "24-bit" in json.loads(run(capsys, *powers, "16", "--json")[1])["overflow"]
+    assert json.loads(run(capsys, *powers, "8", "--json")[1])["overflow"] is None
