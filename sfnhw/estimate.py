@@ -4,7 +4,6 @@ import platform
 import resource
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
-from sfnhw.headroom import HeadroomWarning
+from sfnhw.headroom import told_otherwise
 from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
@@ -30,9 +29,9 @@ from sfnhw.timesteps import fitted
 if TYPE_CHECKING:
     from sfnhw.rates import Rates
 
-# What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, and the
-# quantised network at 8 bits and at as many bits as N thresholds carry.
-BASELINES = ("if", "graded8", "graded")
+# What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, N uniform
+# thresholds, bursts, spike times, and the quantised network at 8 bits and at as many bits as N thresholds carry.
+BASELINES = ("if", "mtn", "polarity", "ttfs", "graded8", "graded")
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,6 +48,7 @@ def estimate(
     fidelity: str = "packet",
     placer: str = "hilbert",
     baselines: Sequence[str] = BASELINES,
+    break_even: bool = False,
     calibration: Any = None,
     conversion: dict[str, Any] | None = None,
     rates: "Rates | str | Path | None" = None,
@@ -69,6 +69,7 @@ def estimate(
     labels : (samples,), if known.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
+    break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
     rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
         there is no accuracy, and no baselines (they would spike otherwise). With inputs, the run is the one on the inputs,
         and `Run.rates_comparison` says what the rates would have given instead.
@@ -81,7 +82,7 @@ def estimate(
     SfnhwError : any input that cannot be used; the message says which and why.
     """
     started = time.monotonic()
-    _check_source(inputs, labels, rates, samples)
+    _check_source(inputs, labels, rates, samples, break_even)
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
@@ -91,11 +92,8 @@ def estimate(
     chain = _Chain(chip, inputs, labels, fidelity, placer, threads, progress)
     sampled = _sampled(drawn, network, inputs, samples, seed)
     main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
-    comparison = None
-    if drawn and sampled and inputs is not None:
-        from sfnhw.rates import compare_runs
-
-        comparison = compare_runs(main, chain.run(network, "rates", sampled), drawn, seed).as_json()
+    comparison = _comparison(chain, main, drawn, sampled, seed)
+    chart = chain.break_even(network) if break_even else None
     others, skipped = _others(chain, network, baselines)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
@@ -107,6 +105,7 @@ def estimate(
         provenance=provenance,
         rates_comparison=comparison,
         ann_accuracy=trained,
+        break_even=chart,
     )
 
 
@@ -141,8 +140,18 @@ class _Chain:
         result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=_warnings(recording))
 
+    def break_even(self, network: Network) -> Any:
+        """The chart of `sfnhw.break_even`."""
+        from sfnhw.break_even import break_even
 
-def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None) -> None:
+        assert self.inputs is not None
+        with told_otherwise():  # a table of accuracies shows what overflows
+            return break_even(
+                network, self.chip, self.inputs, labels=self.labels, placer=self.placer, progress=self.progress
+            )
+
+
+def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None, break_even: bool) -> None:
     """Inputs or rates, and nothing that belongs to the other."""
     if inputs is None and rates is None:
         raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
@@ -150,6 +159,8 @@ def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int |
         raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
     if samples is not None and rates is None:
         raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+    if break_even and inputs is None:
+        raise InputError("needs inputs, and spikes are drawn from rates", field="break_even", expected="False")
 
 
 def _check_baselines(baselines: Sequence[str]) -> None:
@@ -171,8 +182,7 @@ def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[
             skipped[name] = "spikes were drawn from rates of this coding; give inputs to compare with others"
             continue
         try:
-            with warnings.catch_warnings():  # what overflows is counted, and a warning of its run
-                warnings.simplefilter("ignore", HeadroomWarning)
+            with told_otherwise():  # by the warnings of its run
                 other = baseline(network, name)
             others[name] = chain.run(other, name)
         except (SfnhwError, MappingError) as error:
@@ -183,18 +193,21 @@ def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[
 def baseline(network: Network, name: str) -> Network:
     """Return the network under the coding that a baseline stands for.
 
-    ``if``: T = N steps (arXiv 2510.23383, Theorem 1: θ_IF = N·θ_M). ``graded8``: 8-bit activations. ``graded``:
+    ``if``: T = N steps (arXiv 2510.23383, Theorem 1: θ_IF = N·θ_M). ``mtn``: N uniform thresholds. ``polarity``: bursts of
+    up to N spikes. ``ttfs``: one spike in T = N steps. ``graded8``: 8-bit activations. ``graded``:
     ⌈log2(N + 1)⌉ bits, the fair partner of N thresholds (Yan et al., arXiv 2409.08290).
     """
     from sfnhw.recode import recode
 
     spiking = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
     levels = max((coding.max_level for coding in spiking), default=1)
-    if name == "if":
-        return recode(network, coding="if", timesteps=max(levels, network.timesteps))
+    steps = max(levels, network.timesteps)
+    if name in ("if", "ttfs"):
+        return recode(network, coding=name, timesteps=steps)
+    if name in ("mtn", "polarity"):
+        return recode(network, coding=name, thresholds=steps)
     if name == "graded8":
         return recode(network, coding="graded", bits=8)
-    steps = max(levels, network.timesteps)
     return recode(network, coding="graded", bits=max(1, steps.bit_length()))
 
 
@@ -245,6 +258,17 @@ def _sampled(
         if inputs is not None:
             samples = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
     return sampled_recording(rates, network, samples, seed)
+
+
+def _comparison(
+    chain: _Chain, main: Run, rates: "Rates | None", sampled: Recording | None, seed: int
+) -> dict[str, Any] | None:
+    """What the rates would have given instead of the inputs, where both are there."""
+    if rates is None or sampled is None or chain.inputs is None:
+        return None
+    from sfnhw.rates import compare_runs
+
+    return compare_runs(main, chain.run(main.network, "rates", sampled), rates, seed).as_json()
 
 
 def _coding_name(network: Network) -> str:

@@ -6,6 +6,8 @@ not, and `record` counts what then overflows.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -71,6 +73,14 @@ def warn_without_headroom(network: Network) -> None:
     text = headroom_text(network)
     if text:
         warnings.warn(text, HeadroomWarning, stacklevel=3)
+
+
+@contextmanager
+def told_otherwise() -> Iterator[None]:
+    """No `HeadroomWarning` within: for callers that say what overflows themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HeadroomWarning)
+        yield
 
 
 def _may_be_short(network: Network, numerics: Numerics, p: Projection) -> bool:

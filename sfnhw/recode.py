@@ -19,7 +19,7 @@ CODINGS = ("if", "mtn", "polarity", "ttfs", "graded")
 # What the size of each coding is called.
 SIZES = {"if": "timesteps", "mtn": "thresholds", "polarity": "thresholds", "ttfs": "timesteps", "graded": "bits"}
 SPACINGS = ("uniform", "power-of-two", "free")
-SCALINGS = ("step", "quantile", "max", "mse")
+SCALINGS = ("step", "range", "quantile", "max", "mse")
 # Widths for which calibration keeps a least-squares clipping point; wider ones span up to the maximum.
 WIDEST_CLIP_BITS = 8
 
@@ -98,6 +98,7 @@ def recode(
     bits : of `graded`; 8 if not given.
     scaling : where full scale F lies. "step" keeps the multi-threshold step s of the network: F = s·T, θ_IF = s·T and
         θ_M = s·N, so that with T = N both are what Theorem 1 of arXiv 2510.23383 calls equal (θ_M = θ_IF / T).
+        "range" F = what the network's own coding spans, whatever the new number of levels (needs no statistics);
         "quantile" F = θ of the calibration; "max" F = the largest activation; "mse" F = the clipping point at which
         the new coding's own staircase leaves the least-squares error (on 64 quantiles of the calibration; graded up to
         8 bits on the calibration itself, wider ones span up to the maximum). Default: mse for `graded`, else step.
@@ -198,6 +199,8 @@ def _full_scale(population: Population, new: Coding, scaling: str) -> Reals:
     if scaling == "step":
         spaced = isinstance(new, MTN) and new.spacing != "uniform"
         return _step(population, population.coding.resolution if spaced else new.resolution)
+    if scaling == "range":
+        return _step(population, population.coding.resolution)
     if scaling != "mse":
         value = _statistic(population, scaling)
     elif isinstance(new, Graded):

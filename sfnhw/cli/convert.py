@@ -1,6 +1,5 @@
 """`sfnhw convert`: a trained torch module, or a NIR file, to a network file."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,13 +92,12 @@ def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str
     from sfnhw.cli.convert_summary import firing
     from sfnhw.cli.user_module import load_user_module
     from sfnhw.convert import convert
-    from sfnhw.headroom import HeadroomWarning
+    from sfnhw.headroom import told_otherwise
 
     module = load_user_module(source, weights)
     progress = Progress()
     try:
-        with warnings.catch_warnings():  # told with the rest of the summary
-            warnings.simplefilter("ignore", HeadroomWarning)
+        with told_otherwise():  # by the summary
             network = convert(module, inputs.inputs, labels=inputs.labels, progress=progress, **chosen)
         progress("count spikes", 0, 1)
         return network, firing(network, inputs.inputs)
