@@ -1,5 +1,6 @@
 """Options of `sfnhw convert` for torch modules: one for each of `sfnhw.convert`, which says their types and defaults."""
 
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -60,13 +61,11 @@ class Value(click.ParamType):
             return value
         if int in self.kinds and value.strip().removeprefix("-").isdecimal():
             return int(value)
-        try:
+        with suppress(ValueError):  # no number: a word where the option takes one, else the error below
             if float in self.kinds:
                 return float(value)
             if tuple in self.kinds and "," in value:
                 return tuple(float(part) for part in value.split(","))
-        except ValueError:
-            pass
         if str in self.kinds:
             return value
         raise ConversionError(field=param.opts[0] if param else None, found=value, expected=self._expected())
