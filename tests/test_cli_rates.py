@@ -2,20 +2,14 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from tests.networks import random_inputs, random_network
-from tests.test_cli_commands import sfnhw
+from tests.command_line import sfnhw, write_case
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli")
-    network = random_network(4)
-    network.save(folder / "net.sfn")
-    np.savez(folder / "in.npz", inputs=random_inputs(network, 4, 3), labels=np.array([0, 1, 0]))
-    return folder
+    return write_case(tmp_path_factory.mktemp("cli"))
 
 
 def test_rates_are_recorded_and_estimated_from(given):
