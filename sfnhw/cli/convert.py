@@ -19,7 +19,7 @@ OF_NIR = ("dt", "library", "input", "input_max", "input_signed")
 OF_BOTH = ("timesteps", "reset", "input_bits", "name")
 
 
-@click.command("convert", cls=ConvertCommand)
+@click.command("convert", cls=ConvertCommand, short_help="A torch module or a NIR file to a network file (.sfn).")
 @click.argument("source", metavar="FILE.py:FUNCTION|FILE.nir")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="NET.sfn")
 @click.option("--name", metavar="NAME", help="Of the network; the module's class, or the NIR file's stem, by default.")
@@ -27,7 +27,12 @@ OF_BOTH = ("timesteps", "reset", "input_bits", "name")
 @click.option("--dt", type=float, metavar="SECONDS", help="NIR: one timestep; 1e-4 where the exporters chose it.")
 @click.option("--library", metavar="snntorch|spikingjelly", help="NIR: whose rule to follow; recognised if not given.")
 @click.option(
-    "--input", "input", default="events", show_default=True, help="NIR: `events` in time, or `graded` values."
+    "--input",
+    "input",
+    default="events",
+    show_default=True,
+    metavar="events|graded",
+    help="NIR: spikes in time, or real values.",
 )
 @click.option("--input-max", default=1.0, show_default=True, help="NIR: largest event, or largest graded value.")
 @click.option("--input-signed", is_flag=True, help="NIR: inputs may be negative.")

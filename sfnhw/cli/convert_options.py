@@ -30,7 +30,7 @@ HELP = {
     "initial_potential": "v(0) in units of the threshold or level; 0.5 by default.",
     "threshold_scale": "α: a number, or mse to fit it; 1 by default.",
     "beta": "Decay of the membrane in one timestep.",
-    "reset": "What a spike does to the membrane; NIR too.",
+    "reset": "What a spike does to the membrane; NIR too, which also has none.",
     "input_bits": "Of a graded input; NIR too.",
     "stream_bits": "Of a transformer's residual stream.",
     "seed": "Of the sampling of activations.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 JSON_FILE, FIGURE = "numerics.json", "numerics"
 
 
-@click.command("numerics")
+@click.command("numerics", short_help="Accuracy against bits of weights, thresholds, ...")
 @network_argument
 @chip_option
 @inputs_option
@@ -63,6 +63,9 @@ def command(
         "threshold_bits": parse_bits("--threshold-bits", threshold_bits),
         "accumulator_bits": parse_bits("--accumulator-bits", accumulator_bits),
     }
+    rules = [rule.strip() for rule in overflow.split(",") if rule.strip()]
+    if not rules:
+        raise InputError(field="--overflow", found=overflow, expected="saturate, wrap or both")
     if folder is not None:
         _check_folder(folder)
     target = load_chip(chip)
@@ -75,7 +78,7 @@ def command(
         given.labels,
         numerics=target.numerics,
         threshold_sharing=target.core.threshold_unit.sharing,
-        overflow=[rule.strip() for rule in overflow.split(",") if rule.strip()],
+        overflow=rules,
         progress=progress,
         **widths,
     )
