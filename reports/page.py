@@ -10,6 +10,7 @@ from typing import Any
 from sfnhw.reports import summary, text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.rates_table import rates_rows
+from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.view import CHIP_LAYER, RunView
 
 # The space between a number and its unit.
@@ -21,6 +22,7 @@ TITLES = {
     "links": "Traffic between cores",
     "overhead": "What many thresholds cost, beside other ways to spike",
     "break_even": "Where one timestep stops paying",
+    "sensitivity": "How far calibration and inputs may be off",
     "packet_latency": "How long packets travel",
 }
 
@@ -144,6 +146,8 @@ def _caption(name: str, view: RunView) -> str:
             return "No baseline was asked for."
         parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
         return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
+    if name == "sensitivity":
+        return sensitivity_sentence(run["sensitivity"])
     if name == "break_even":
         data, formats = run["break_even"], run["chip"]["packet.format"]
         return (

@@ -64,6 +64,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "comparison": comparison_rows(run),
         "baselines_skipped": dict(run.skipped),
         "break_even": run.break_even,
+        "sensitivity": run.sensitivity,
         "activity": run.recording.sampled or f"recorded on {n:,} inputs",
         "rates_comparison": run.rates_comparison,
         "coverage": coverage(run),

@@ -49,6 +49,7 @@ def estimate(
     placer: str = "hilbert",
     baselines: Sequence[str] = BASELINES,
     break_even: bool = False,
+    sensitivity: bool = False,
     calibration: Any = None,
     conversion: dict[str, Any] | None = None,
     rates: "Rates | str | Path | None" = None,
@@ -70,6 +71,7 @@ def estimate(
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
     break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
+    sensitivity : also its accuracy with thresholds that are off and inputs that drift (`sfnhw.sensitivity`).
     rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
         there is no accuracy, and no baselines (they would spike otherwise). With inputs, the run is the one on the inputs,
         and `Run.rates_comparison` says what the rates would have given instead.
@@ -82,7 +84,7 @@ def estimate(
     SfnhwError : any input that cannot be used; the message says which and why.
     """
     started = time.monotonic()
-    _check_source(inputs, labels, rates, samples, break_even)
+    _check_source(inputs, labels, rates, samples, {"break_even": break_even, "sensitivity": sensitivity})
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
@@ -94,6 +96,7 @@ def estimate(
     main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
     comparison = _comparison(chain, main, drawn, sampled, seed)
     chart = chain.break_even(network) if break_even else None
+    disturbed = chain.sensitivity(network) if sensitivity else None
     others, skipped = _others(chain, network, baselines)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
@@ -106,6 +109,7 @@ def estimate(
         rates_comparison=comparison,
         ann_accuracy=trained,
         break_even=chart,
+        sensitivity=disturbed,
     )
 
 
@@ -150,8 +154,15 @@ class _Chain:
                 network, self.chip, self.inputs, labels=self.labels, placer=self.placer, progress=self.progress
             )
 
+    def sensitivity(self, network: Network) -> Any:
+        """The tables of `sfnhw.sensitivity`."""
+        from sfnhw.sensitivity import sensitivity
 
-def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None, break_even: bool) -> None:
+        assert self.inputs is not None
+        return sensitivity(network, self.inputs, self.chip, self.labels, progress=self.progress)
+
+
+def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None, asked: dict[str, bool]) -> None:
     """Inputs or rates, and nothing that belongs to the other."""
     if inputs is None and rates is None:
         raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
@@ -159,8 +170,9 @@ def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int |
         raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
     if samples is not None and rates is None:
         raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
-    if break_even and inputs is None:
-        raise InputError("needs inputs, and spikes are drawn from rates", field="break_even", expected="False")
+    for name, wanted in asked.items():
+        if wanted and inputs is None:
+            raise InputError("needs inputs, and spikes are drawn from rates", field=name, found=True, expected="False")
 
 
 def _check_baselines(baselines: Sequence[str]) -> None:

@@ -194,13 +194,18 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
     return replace(population, coding=new, scale=scale)
 
 
+def full_scale(population: Population) -> Reals:
+    """Return (channels,) the real value at which a population's own coding saturates."""
+    return _step(population, population.coding.resolution)
+
+
 def _full_scale(population: Population, new: Coding, scaling: str) -> Reals:
     """(channels,) the real value at which the new coding saturates."""
     if scaling == "step":
         spaced = isinstance(new, MTN) and new.spacing != "uniform"
         return _step(population, population.coding.resolution if spaced else new.resolution)
     if scaling == "range":
-        return _step(population, population.coding.resolution)
+        return full_scale(population)
     if scaling != "mse":
         value = _statistic(population, scaling)
     elif isinstance(new, Graded):

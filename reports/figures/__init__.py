@@ -10,6 +10,7 @@ from sfnhw.reports.figures.energy import energy
 from sfnhw.reports.figures.links import links
 from sfnhw.reports.figures.overhead import overhead
 from sfnhw.reports.figures.packet_latency import packet_latency
+from sfnhw.reports.figures.sensitivity import sensitivity
 from sfnhw.reports.figures.timeline import timeline
 from sfnhw.reports.figures.utilisation import utilisation
 from sfnhw.reports.style import styled
@@ -24,6 +25,7 @@ FIGURES: dict[str, Callable[[RunView], Figure]] = {
     "links": links,
     "overhead": overhead,
     "break_even": break_even,
+    "sensitivity": sensitivity,
     "packet_latency": packet_latency,
 }
 
@@ -36,6 +38,10 @@ _NEEDS: dict[str, tuple[Callable[[RunView], bool], str]] = {
     "break_even": (
         lambda view: bool(view.json.get("break_even")),
         "it was estimated without break_even=True (--break-even)",
+    ),
+    "sensitivity": (
+        lambda view: bool(view.json.get("sensitivity")),
+        "it was estimated without sensitivity=True (--sensitivity)",
     ),
 }
 

@@ -47,6 +47,7 @@ def command(folder: Path, as_json: bool) -> None:
         split.test_images,
         labels=split.test_labels,
         break_even=True,
+        sensitivity=True,
         progress=progress,
         command=command_line(),
     )

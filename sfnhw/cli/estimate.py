@@ -44,6 +44,7 @@ from sfnhw.errors import InputError
     help="The same network under other codings, to compare with; `none` for none.",
 )
 @click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
+@click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -58,6 +59,7 @@ def command(
     placer: str,
     baselines: str,
     break_even: bool,
+    sensitivity: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -79,9 +81,8 @@ def command(
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     progress = Progress()
-    with as_typed(
-        {"fidelity": "--fidelity", "placer": "--placer", "baselines": "--baselines", "break_even": "--break-even"}
-    ):
+    options = ("fidelity", "placer", "baselines", "break_even", "sensitivity")
+    with as_typed({name: "--" + name.replace("_", "-") for name in options}):
         run = estimate(
             network,
             target,
@@ -91,6 +92,7 @@ def command(
             placer=placer,
             baselines=names,
             break_even=break_even,
+            sensitivity=sensitivity,
             rates=rates_path,
             samples=samples,
             seed=seed or 0,
