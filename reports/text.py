@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from sfnhw.units import engineering
+from sfnhw.units import PREFIXES, engineering
 
 UNKNOWN = "unknown"
 
@@ -122,19 +122,8 @@ def rate(per_second: float | None) -> str:
 
 def scaled_unit(largest: float, unit: str) -> tuple[float, str]:
     """Return (factor, label) that brings values up to `largest` to a readable size, e.g. (1e6, "µJ")."""
-    for size, prefix in (
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1, ""),
-        (1e-3, "m"),
-        (1e-6, "µ"),
-        (1e-9, "n"),
-        (1e-12, "p"),
-    ):
-        if largest >= size:
-            return 1 / size, prefix + unit
-    return 1e15, "f" + unit
+    size, prefix = next((p for p in PREFIXES if largest >= p[0]), PREFIXES[-1])
+    return 1 / size, prefix + unit
 
 
 def short_number(value: float) -> str:

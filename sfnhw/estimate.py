@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.headroom import told_otherwise
 from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
@@ -83,54 +84,20 @@ def estimate(
     SfnhwError : any input that cannot be used; the message says which and why.
     """
     started = time.monotonic()
-    if inputs is None and rates is None:
-        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
-    if labels is not None and inputs is None:
-        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
-    if samples is not None and rates is None:
-        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
-    for name, asked in (("break_even", break_even), ("sensitivity", sensitivity)):
-        if asked and inputs is None:
-            raise InputError("needs inputs, and spikes are drawn from rates", field=name, found=True, expected="False")
+    _check_source(inputs, labels, rates, samples, {"break_even": break_even, "sensitivity": sensitivity})
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
     if inputs is not None:
         network = fitted(network, inputs)
     drawn = _as_rates(rates, network)
-
-    def one(subject: Network, stage: str, recording: Recording | None = None) -> Run:
-        tell = (lambda done, total: progress(stage, done, total)) if progress else None
-        if progress:
-            progress(f"{stage}: record", 0, 1)
-        if recording is None:
-            assert inputs is not None
-            sharing = chip.core.threshold_unit.sharing
-            recording = record(subject, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
-        mapping = map_network(subject, chip, placer=placer)
-        result = simulate(mapping, recording.activity, fidelity=fidelity, threads=threads, progress=tell)
-        cost = price(result)
-        return Run(subject, chip, recording, mapping, result, cost, warnings=_warnings(recording))
-
+    chain = _Chain(chip, inputs, labels, fidelity, placer, threads, progress)
     sampled = _sampled(drawn, network, inputs, samples, seed)
-    main = one(network, _coding_name(network), None if inputs is not None else sampled)
-    comparison = None
-    if drawn and sampled and inputs is not None:
-        from sfnhw.rates import compare_runs
-
-        comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
-    chart = disturbed = None
-    if break_even:
-        from sfnhw.break_even import break_even as chart_of
-
-        assert inputs is not None
-        chart = chart_of(network, chip, inputs, labels=labels, placer=placer, progress=progress)
-    if sensitivity:
-        from sfnhw.sensitivity import sensitivity as sensitivity_of
-
-        assert inputs is not None
-        disturbed = sensitivity_of(network, inputs, chip, labels, progress=progress)
-    others, skipped = _others(one, network, baselines, inputs is not None)
+    main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
+    comparison = _comparison(chain, main, drawn, sampled, seed)
+    chart = chain.break_even(network) if break_even else None
+    disturbed = chain.sensitivity(network) if sensitivity else None
+    others, skipped = _others(chain, network, baselines)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
     trained = None if inputs is None else ideal_accuracy(network, inputs, main.recording.labels)
@@ -146,6 +113,68 @@ def estimate(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """record, map, simulate and price, with all that is the same for a network and what it is set beside."""
+
+    chip: Chip
+    inputs: Inputs | None
+    labels: NDArray[Any] | None
+    fidelity: str
+    placer: str
+    threads: int | None
+    progress: Progress | None
+
+    def run(self, network: Network, stage: str, recording: Recording | None = None) -> Run:
+        """One run; recorded on the inputs where no recording is given."""
+        progress = self.progress
+        tell = (lambda done, total: progress(stage, done, total)) if progress else None
+        if progress:
+            progress(f"{stage}: record", 0, 1)
+        if recording is None:
+            assert self.inputs is not None
+            recording = record(
+                network,
+                self.inputs,
+                labels=self.labels,
+                numerics=self.chip.numerics,
+                threshold_sharing=self.chip.core.threshold_unit.sharing,
+            )
+        mapping = map_network(network, self.chip, placer=self.placer)
+        result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
+        return Run(network, self.chip, recording, mapping, result, price(result), warnings=_warnings(recording))
+
+    def break_even(self, network: Network) -> Any:
+        """The chart of `sfnhw.break_even`."""
+        from sfnhw.break_even import break_even
+
+        assert self.inputs is not None
+        with told_otherwise():  # a table of accuracies shows what overflows
+            return break_even(
+                network, self.chip, self.inputs, labels=self.labels, placer=self.placer, progress=self.progress
+            )
+
+    def sensitivity(self, network: Network) -> Any:
+        """The tables of `sfnhw.sensitivity`."""
+        from sfnhw.sensitivity import sensitivity
+
+        assert self.inputs is not None
+        return sensitivity(network, self.inputs, self.chip, self.labels, progress=self.progress)
+
+
+def _check_source(inputs: Inputs | None, labels: Any, rates: Any, samples: int | None, asked: dict[str, bool]) -> None:
+    """Inputs or rates, and nothing that belongs to the other."""
+    if inputs is None and rates is None:
+        raise InputError(field="inputs", found=None, expected="an array (samples, *input shape), or rates")
+    if labels is not None and inputs is None:
+        raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
+    if samples is not None and rates is None:
+        raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+    for name, wanted in asked.items():
+        if wanted and inputs is None:
+            raise InputError("needs inputs, and spikes are drawn from rates", field=name, found=True, expected="False")
+
+
 def _check_baselines(baselines: Sequence[str]) -> None:
     if isinstance(baselines, str) or not isinstance(baselines, Sequence):
         raise InputError(field="baselines", found=baselines, expected=f"a list of names from {', '.join(BASELINES)}")
@@ -156,18 +185,18 @@ def _check_baselines(baselines: Sequence[str]) -> None:
             )
 
 
-def _others(
-    one: Callable[[Network, str], Run], network: Network, baselines: Sequence[str], computed: bool
-) -> tuple[dict[str, Run], dict[str, str]]:
+def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[dict[str, Run], dict[str, str]]:
     """Run the baselines; return (runs, reasons of those that were skipped)."""
     others: dict[str, Run] = {}
     skipped: dict[str, str] = {}
     for name in baselines:
-        if not computed:
+        if chain.inputs is None:
             skipped[name] = "spikes were drawn from rates of this coding; give inputs to compare with others"
             continue
         try:
-            others[name] = one(baseline(network, name), name)
+            with told_otherwise():  # by the warnings of its run
+                other = baseline(network, name)
+            others[name] = chain.run(other, name)
         except (SfnhwError, MappingError) as error:
             skipped[name] = str(error)
     return others, skipped
@@ -241,6 +270,17 @@ def _sampled(
         if inputs is not None:
             samples = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
     return sampled_recording(rates, network, samples, seed)
+
+
+def _comparison(
+    chain: _Chain, main: Run, rates: "Rates | None", sampled: Recording | None, seed: int
+) -> dict[str, Any] | None:
+    """What the rates would have given instead of the inputs, where both are there."""
+    if rates is None or sampled is None or chain.inputs is None:
+        return None
+    from sfnhw.rates import compare_runs
+
+    return compare_runs(main, chain.run(main.network, "rates", sampled), rates, seed).as_json()
 
 
 def _coding_name(network: Network) -> str:

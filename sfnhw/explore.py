@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from math import prod
@@ -67,15 +67,7 @@ def explore(
     Interruption : on an interrupt: what is finished is kept.
     ChipError : an unknown field, or a value that it cannot take.
     """
-    from sfnhw.sim import FIDELITIES
-
-    if not grid or not all(len(values) for values in grid.values()):
-        raise InputError(field="grid", found=dict(grid), expected="at least one chip field with at least one value")
-    points_asked = prod(len(values) for values in grid.values())
-    if points_asked > MOST_POINTS:
-        raise InputError(field="grid", found=points_asked, expected=f"at most {MOST_POINTS:,} points")
-    if fidelity not in FIDELITIES:
-        raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
+    _check_asked(grid, fidelity)
     network = network if isinstance(network, Network) else Network.load(network)
     base = chip if isinstance(chip, Chip) else load_chip(chip)
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -87,29 +79,9 @@ def explore(
     identity = _identity(network, inputs, labels, fidelity)
     keys = [f"{identity}:{c.fingerprint()}" for c in chips]
     done = read_rows(folder)
-    todo = [i for i, key in enumerate(keys) if key not in done]
-    if progress:
-        progress("explore", len(points) - len(todo), len(points))
-    finished = _estimates(network, inputs, labels, fidelity, [(keys[i], points[i], chips[i]) for i in todo], workers)
-    try:
-        for key, row in finished:
-            append_row(folder, {"key": key, **row})
-            done[key] = row
-            if progress:
-                progress("explore", sum(k in done for k in keys), len(points))
-    except KeyboardInterrupt:
-        kept = sum(k in done for k in keys)
-        raise Interruption(
-            f"{kept} of {len(points)} points are kept in {folder}; the same command again goes on from there"
-        ) from None
-    except BrokenProcessPool:
-        raise SimulationError(
-            "a worker process was ended from outside (out of memory?); what is finished is kept",
-            field="workers",
-            expected="fewer workers",
-        ) from None
-    finally:
-        finished.close()
+    todo = [(key, c) for key, c in zip(keys, chips, strict=True) if key not in done]
+    finished = _estimates(network, inputs, labels, fidelity, todo, workers)
+    _finish(finished, folder, keys, done, progress)
     rewrite_rows(folder, done)
     rows = [{**points[i], **{k: v for k, v in done[key].items() if k != "key"}} for i, key in enumerate(keys)]
     _mark_front(rows)
@@ -120,6 +92,53 @@ def explore(
             field="grid",
         )
     return rows
+
+
+def _check_asked(grid: Mapping[str, Sequence[Any]], fidelity: str) -> None:
+    """Raise InputError for a grid or a fidelity that cannot be had."""
+    from sfnhw.sim import FIDELITIES
+
+    if not grid or not all(len(values) for values in grid.values()):
+        raise InputError(field="grid", found=dict(grid), expected="at least one chip field with at least one value")
+    points_asked = prod(len(values) for values in grid.values())
+    if points_asked > MOST_POINTS:
+        raise InputError(field="grid", found=points_asked, expected=f"at most {MOST_POINTS:,} points")
+    if fidelity not in FIDELITIES:
+        raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
+
+
+def _finish(
+    finished: Generator[tuple[str, Row], None, None],
+    folder: Path,
+    keys: list[str],
+    done: dict[str, Row],
+    progress: Progress | None,
+) -> None:
+    """Take in the points as they finish: each is a line in the folder at once, and a row of `done`."""
+
+    def tell() -> None:
+        if progress:
+            progress("explore", sum(key in done for key in keys), len(keys))
+
+    try:
+        tell()
+        for key, row in finished:
+            append_row(folder, {"key": key, **row})
+            done[key] = row
+            tell()
+    except KeyboardInterrupt:  # it may have come between the line in the folder and the row of `done`
+        kept = read_rows(folder)
+        raise Interruption(
+            f"{sum(key in kept for key in keys)} of {len(keys)} points are kept in {folder}; the same command again goes on from there"
+        ) from None
+    except BrokenProcessPool:
+        raise SimulationError(
+            "a worker process was ended from outside (out of memory?); what is finished is kept",
+            field="workers",
+            expected="fewer workers",
+        ) from None
+    finally:
+        finished.close()
 
 
 def _plain(value: Any) -> Any:
@@ -151,18 +170,18 @@ def _estimates(
     inputs: NDArray[Any],
     labels: NDArray[Any] | None,
     fidelity: str,
-    todo: list[tuple[str, Row, Chip]],
+    todo: list[tuple[str, Chip]],
     workers: int | None,
-) -> Any:
+) -> Generator[tuple[str, Row], None, None]:
     """Yield (key, row) as points finish. The first runs here: it compiles the kernel that the processes then load."""
     count = min(workers or os.cpu_count() or 1, max(1, len(todo) - 1))
-    for key, _, chip in todo[: 1 if count > 1 else None]:
+    for key, chip in todo[: 1 if count > 1 else None]:
         yield key, estimate_point(network, inputs, labels, fidelity, chip)
     if count == 1:
         return
     with worker_processes(count) as pool:
         waiting = {
-            pool.submit(estimate_point, network, inputs, labels, fidelity, chip, 1): key for key, _, chip in todo[1:]
+            pool.submit(estimate_point, network, inputs, labels, fidelity, chip, 1): key for key, chip in todo[1:]
         }
         for future in as_completed(waiting):
             yield waiting[future], future.result()

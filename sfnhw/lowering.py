@@ -169,6 +169,12 @@ def uses_decode_table(network: Network, numerics: Numerics, name: str) -> bool:
     return not (np.array_equal(words, steps + 1) or np.array_equal(words, 2**steps))
 
 
+def has_decode_table(network: Network, numerics: Numerics) -> bool:
+    """Whether the synapses of any projection look levels up; a max pool compares levels and looks nothing up."""
+    sources = {p.source for p in network.projections if not isinstance(p, MaxPool)}
+    return any(uses_decode_table(network, numerics, name) for name in sources)
+
+
 def _words(population: Population, numerics: Numerics) -> tuple[NDArray[np.int64], float]:
     words, lsb = population.coding.decode_words(numerics.decode_bits)
     if len(words) == 1:  # one level: its value is folded into the weights

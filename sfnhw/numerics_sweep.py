@@ -1,6 +1,6 @@
 """Accuracy as a function of each width of the chip's data path, one at a time around the chip's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
 from sfnhw.errors import InputError
-from sfnhw.lowering import Sharing
+from sfnhw.lowering import Sharing, has_decode_table
 from sfnhw.network import Network
 from sfnhw.numerics import Numerics
 from sfnhw.record import Inputs, record
@@ -20,6 +20,7 @@ DECODE_BITS = tuple(range(1, 13))
 THRESHOLD_BITS = tuple(range(2, 17))
 ACCUMULATOR_BITS = tuple(range(8, 25))
 OVERFLOWS = ("saturate", "wrap")
+NO_TABLE = "no decode table: every level is its own value or its exponent"
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,6 +62,7 @@ class NumericsSweep:
     samples : inferences.
     real_accuracy : with real-valued arithmetic (the coding's own rounding only), on the same inputs; None without labels.
     ann_accuracy : of the trained network as its conversion recorded it (there, not on these inputs), or None.
+    skipped : field → why it was not varied although it was asked for: decode words of a network without decode tables.
     """
 
     rows: tuple[NumericsRow, ...]
@@ -68,6 +70,7 @@ class NumericsSweep:
     samples: int
     real_accuracy: float | None
     ann_accuracy: float | None
+    skipped: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -95,18 +98,24 @@ def numerics_sweep(
     inputs, labels : as for `record`.
     numerics, threshold_sharing : the chip's own (``chip.numerics``, ``chip.core.threshold_unit.sharing``).
     weight_bits, decode_bits, threshold_bits, accumulator_bits : bits to try; the chip's own are added. An empty list
-        leaves the field out.
+        leaves the field out. Decode bits are skipped where no projection uses a decode table at any of the widths.
     overflow : rules to try, at every number of accumulator bits; other fields keep the chip's own rule.
     progress : called as progress(stage, done, total).
 
     Raises
     ------
-    InputError : a width out of range or an unknown overflow rule, before anything is computed.
+    InputError : a width out of range, an unknown overflow rule, or nothing to vary, before anything is computed.
     ActivityError : as `record`.
     """
     widths = dict(zip(FIELDS, (weight_bits, decode_bits, threshold_bits, accumulator_bits), strict=True))
     settings = list(_settings(numerics, widths, overflow))
+    skipped = {}
+    if len(decode_bits) and not any(has_decode_table(network, n) for field, n in settings if field == "decode_bits"):
+        skipped["decode_bits"] = NO_TABLE
+        settings = [(field, tried) for field, tried in settings if field != "decode_bits"]
     if not settings:
+        if skipped:
+            raise InputError(skipped["decode_bits"], field="decode_bits", expected="bits for another field")
         raise InputError("nothing to vary", field="weight_bits", found=[], expected="bits for one field at least")
     real = record(network, inputs, labels=labels, numerics=None)
     updates = _updates(network) * len(real.outputs)
@@ -120,7 +129,12 @@ def numerics_sweep(
         rows.append(_row(field, tried, numerics, known[tried], real, updates))
     ann = network.metadata.get("ann_accuracy")
     return NumericsSweep(
-        tuple(rows), numerics, len(real.outputs), real.accuracy, float(ann) if isinstance(ann, int | float) else None
+        tuple(rows),
+        numerics,
+        len(real.outputs),
+        real.accuracy,
+        float(ann) if isinstance(ann, int | float) else None,
+        skipped,
     )
 
 

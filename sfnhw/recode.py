@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import InputError, NetworkError, nearest
+from sfnhw.headroom import warn_without_headroom
 from sfnhw.network import Network, Population
 from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Events, Graded, Polarity, Readout, Relay, Stream
 
@@ -109,6 +110,11 @@ def recode(
     threshold_scale : α of `if`, or "mse" to fit it to the quantiles of the calibration.
     name : of the new network; the old one's if not given.
 
+    Warns
+    -----
+    HeadroomWarning : a few of the largest spikes overflow a 24-bit accumulator (`sfnhw.headroom`): 15 or 16 powers of
+        two, graded values of 14 bits or more; with attention the product of two such values, so half as many bits.
+
     Raises
     ------
     NetworkError : an unknown coding or scaling, a width out of range, an option that the coding does not have,
@@ -140,7 +146,9 @@ def recode(
         done[population.name] = _recoded(network, population, done, choice)
     metadata = network.metadata | choice.metadata(network.metadata.get("coding"))
     populations = tuple(done[p.name] for p in network.populations)
-    return Network(populations, network.projections, name or network.name, metadata)
+    recoded = Network(populations, network.projections, name or network.name, metadata)
+    warn_without_headroom(recoded)
+    return recoded
 
 
 def _recoded(network: Network, population: Population, done: dict[str, Population], choice: _Choice) -> Population:

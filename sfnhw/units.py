@@ -7,6 +7,18 @@ floating-point joules once, when they are shown.
 ATTOJOULES_PER_PICOJOULE = 10**6
 JOULES_PER_ATTOJOULE = 1e-18
 BITS_PER_KIB = 8 * 1024
+# SI prefixes that are written, the largest first.
+PREFIXES = (
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+    (1e-15, "f"),
+)
 
 
 def attojoules(picojoules: float) -> int:
@@ -38,17 +50,7 @@ def engineering(value: float, unit: str, digits: int = 3) -> str:
     """Write a value with an SI prefix, e.g. ``1.23 µJ``."""
     if value == 0:
         return f"0 {unit}"
-    for factor, prefix in (
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1, ""),
-        (1e-3, "m"),
-        (1e-6, "µ"),
-        (1e-9, "n"),
-        (1e-12, "p"),
-        (1e-15, "f"),
-    ):
+    for factor, prefix in PREFIXES:
         if abs(value) >= factor * 0.9995:
             return f"{value / factor:.{digits}g} {prefix}{unit}"
     return f"{value / 1e-18:.{digits}g} a{unit}"

@@ -21,8 +21,8 @@ from sfnhw.reports.figures import available, figure
 from sfnhw.reports.page import page
 from sfnhw.reports.view import as_view
 from sfnhw.sim import price, simulate
+from tests.command_line import sfnhw as command
 from tests.networks import chain
-from tests.test_cli_commands import sfnhw as command
 
 REFERENCE = sfnhw.load_chip("reference")
 NETWORK = chain([6, 9, 3], SFN.uniform(8), weight=0.3)

@@ -1,38 +1,19 @@
 """The command line: every command on a small network, and every bad input with its message and exit code 2."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sfnhw.network import Network
-from tests.networks import chain, random_inputs, random_network
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def sfnhw(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from sfnhw.cli import main; import sys; sys.exit(main())", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": "/tmp"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.command_line import sfnhw, write_case
+from tests.networks import chain
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli")
-    network = random_network(4)
-    network.save(folder / "net.sfn")
-    np.savez(folder / "in.npz", inputs=random_inputs(network, 4, 3), labels=np.array([0, 1, 0]))
-    return folder
+    return write_case(tmp_path_factory.mktemp("cli"))
 
 
 def test_estimate_report_and_plot(given):

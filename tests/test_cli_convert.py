@@ -104,6 +104,14 @@ def test_flags_do_what_the_options_do(here, capsys, arguments, options):
         (["--lambda", "0.1", "--lambda-budget", "3"], "--lambda-budget: does not apply"),
         (["--lambda", "-1"], "--lambda: found -1.0, expected a number above 0"),
         (["--lambda-range", "0.1"], "--lambda-range: found '0.1', expected numbers with commas"),
+        (["--coding", "ttfs"], "--timesteps: is needed, expected an integer ≥ 1 with coding='ttfs'"),
+        (["--coding", "if"], "--timesteps: is needed"),
+        (["--coding", "lif", "--beta", "0.9"], "--timesteps: is needed"),
+        (["--coding", "lif", "--timesteps", "3"], "--beta: is needed, expected a decay factor"),
+        (["--coding", "mtn", "--spacing", "free"], "--thresholds: found 8, expected ascending thresholds, such as"),
+        (["--coding", "mtn", "--spacing", "free", "--thresholds", "2,1"], "--thresholds: found (2.0, 1.0), expected a"),
+        (["--coding", "mtn", "--spacing", "power-of-two", "--thresholds", "17"], "--thresholds: found 17, expected at"),
+        (["--coding", "polarity", "--thresholds", "256"], "--thresholds: found 256, expected an integer from 1 to"),
         (["--bits", "x"], "--bits: found 'x', expected an integer"),
         (["--quantile", "nan"], "--quantile: found nan"),
         (["--stream-bits", "12"], "--stream-bits: does not apply: the module has no residual stream"),
@@ -200,3 +208,14 @@ def test_progress_is_drawn_on_a_terminal_only(here, capsys, monkeypatch):
     for stage in ("trace", "calibrate", "search λ", "count spikes"):
         assert stage in err
     assert all(len(part) <= 80 for part in err.replace("\r", "\n").splitlines())
+
+
+def test_a_few_spikes_that_overflow_are_a_warning(here, capsys):
+    """32,768 · 127 is nearly half of a 24-bit accumulator; 128 · 127 is far from it."""
+    powers = ("--coding", "mtn", "--spacing", "power-of-two", "--thresholds")
+    code, _, err = run(capsys, *powers, "16")
+    assert code == 0, err
+    assert "warning: 3 of the largest spikes at the largest weight overflow" in err
+    assert max(map(len, err.splitlines())) <= 80
+    assert "24-bit" in json.loads(run(capsys, *powers, "16", "--json")[1])["overflow"]
+    assert json.loads(run(capsys, *powers, "8", "--json")[1])["overflow"] is None

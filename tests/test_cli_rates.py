@@ -2,20 +2,14 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from tests.networks import random_inputs, random_network
-from tests.test_cli_commands import sfnhw
+from tests.command_line import sfnhw, write_case
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli")
-    network = random_network(4)
-    network.save(folder / "net.sfn")
-    np.savez(folder / "in.npz", inputs=random_inputs(network, 4, 3), labels=np.array([0, 1, 0]))
-    return folder
+    return write_case(tmp_path_factory.mktemp("cli"))
 
 
 def test_rates_are_recorded_and_estimated_from(given):
@@ -75,6 +69,11 @@ def test_numerics_writes_a_table_and_a_figure(given):
         (("numerics", "NET", "--inputs", "IN", "--weight-bits", "40"), "weight_bits: found 40"),
         (("numerics", "NET", "--inputs", "IN", "-o", "IN"), "is a file"),
         (("numerics", "NET", "--inputs", "IN", "--overflow", "clip"), "found 'clip'"),
+        (("numerics", "NET", "--inputs", "IN", "--overflow", ","), "--overflow: found ','"),
+        (("rates", "NET", "--inputs", "IN", "-o", "r.npz", "--samples", "3"), "--samples: is of the comparison"),
+        (("rates", "NET", "--inputs", "IN", "-o", "r.npz", "--seed", "0"), "--seed: is of the comparison"),
+        (("rates", ".", "--inputs", "IN", "-o", "r.npz"), ".: is a folder, expected a network file"),
+        (("estimate", "NET", "--inputs", "IN", "-o", "OUT", "--placer", "x"), "--placer: found 'x'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(given, tmp_path, arguments, message):

@@ -117,7 +117,7 @@ def test_a_module_that_is_not_a_function_of_its_input_is_caught():
         ({"coding": "mtn", "spacing": "power-of-two", "initial_potential": 0.5}, "does not apply to coding='mtn'"),
         ({"coding": "mtn", "rounding": "nearest"}, "rounding: does not apply to coding='mtn' with uniform"),
         ({"coding": "mtn", "spacing": "density"}, "expected uniform or power-of-two or free with coding='mtn'"),
-        ({"coding": "mtn", "spacing": "free"}, "expected a tuple of ascending thresholds"),
+        ({"coding": "mtn", "spacing": "free"}, "expected ascending thresholds, such as"),
         ({"coding": "mtn", "spacing": "free", "thresholds": (1.0, 0.5)}, "ascending positive"),
         ({"coding": "mtn", "spacing": "free", "thresholds": (0.5, "1")}, "ascending positive"),
         ({"coding": "mtn", "spacing": "power-of-two", "thresholds": 17}, "at most 16 powers of two"),

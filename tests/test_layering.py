@@ -26,6 +26,7 @@ MODEL = {
     "inputs",
     "timesteps",
     "numerics_sweep",
+    "headroom",
 }
 EDGE = {"convert", "recode", "digits", "nir"}
 TOP = {"estimate", "explore", "explore_rows", "workers", "run", "cli", "rates"}

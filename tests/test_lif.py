@@ -201,8 +201,8 @@ def test_bad_codings_say_what_is_wrong(make, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"coding": "lif", "timesteps": 4}, "beta: expected a decay factor of one timestep"),
-        ({"coding": "lif", "beta": 0.9}, "timesteps: expected an integer ≥ 1"),
+        ({"coding": "lif", "timesteps": 4}, "beta: is needed, expected a decay factor of one timestep"),
+        ({"coding": "lif", "beta": 0.9}, "timesteps: is needed, expected an integer ≥ 1"),
         ({"coding": "if", "timesteps": 4, "beta": 0.9}, "beta: does not apply to coding='if'"),
     ],
 )

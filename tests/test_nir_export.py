@@ -112,24 +112,29 @@ def test_everything_that_nir_cannot_say_is_named_at_once(tmp_path):
             Population("levels", (2, 4, 4), SFN.uniform(4)),
             Population("max", (2, 2, 2), SFN.uniform(4), function="max"),
             Population("mtn", (3,), MTN(4)),
+            Population("again", (3,), SFN.uniform(4)),
             Population("out", (3,), Readout(), role="output"),
         ),
         (
             Conv2d("in", "levels", np.ones((2, 2, 3, 3)), padding=1),
             MaxPool("levels", "max", 2),
             Dense("max", "mtn", np.ones((3, 8))),
-            Dense("mtn", "out", np.ones((3, 3))),
+            Dense("mtn", "again", np.ones((3, 3))),
+            Dense("again", "out", np.ones((3, 3))),
         ),
     )
     with pytest.raises(NetworkError) as error:
         sfnhw.to_nir(network, tmp_path / "n.nir")
-    for text in ("'levels': coding 'sfn'", "'max': max pooling", "'mtn': coding 'mtn'"):
-        assert text in str(error.value)
+    why = str(error.value)
+    for text in ("max pooling (expected average pooling): population 'max'", "'if')): population 'mtn'"):
+        assert text in why
+    assert why.count("coding 'sfn'") == 1
+    assert why.split("coding 'sfn'")[1].split(";")[0].endswith("'if')): populations 'levels', 'again'")
     assert not list(tmp_path.iterdir())
     late = spiking(0)
     first = sfnhw.network.Population("conv", (3, 6, 6), IF(T, 0.5), late["conv"].scale, bias=late["conv"].bias)
     halves = Network(tuple(first if p.name == "conv" else p for p in late.populations), late.projections)
-    with pytest.raises(NetworkError, match=r"'conv': an initial potential of 0.5 \(expected 0"):
+    with pytest.raises(NetworkError, match=r"an initial potential of 0.5 \(expected 0, .*\): population 'conv'"):
         sfnhw.to_nir(halves)
     with pytest.raises(NetworkError, match="dt: found -1"):
         sfnhw.to_nir(late, dt=-1)

@@ -250,7 +250,7 @@ def test_everything_that_is_refused_is_named_at_once():
     edges = [("in", "cuba"), ("cuba", "wait"), ("wait", "li"), ("li", "out"), ("in", "spread")]
     with pytest.raises(NetworkError) as error:
         sfnhw.from_nir(nir.NIRGraph(nodes, edges, type_check=False), dt=DT, reset="subtract")
-    for name in ("'cuba' (CubaLIF)", "'wait' (Delay)", "'li' (LI)", "'spread' (LIF): its threshold"):
+    for name in ("'cuba' (CubaLIF)", "'wait' (Delay)", "'li' (LI)", "above it: node 'spread' (LIF)"):
         assert name in str(error.value)
 
 

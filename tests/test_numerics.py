@@ -9,7 +9,7 @@ from sfnhw.cli.numerics import parse_bits, table
 from sfnhw.errors import InputError
 from sfnhw.lowering import lower, uses_decode_table
 from sfnhw.network import Dense, Network, Population
-from sfnhw.neurons import MTN, SFN, Graded, Readout
+from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Graded, Polarity, Readout
 from sfnhw.numerics import Numerics
 from sfnhw.numerics_sweep import FIELDS, numerics_sweep
 from sfnhw.record import record
@@ -195,6 +195,33 @@ def test_sweep_without_labels_knows_agreement_alone():
     assert sweep.real_accuracy is None
     assert all(row.accuracy is None and 0 <= row.agreement <= 1 for row in sweep.rows)
     assert "unknown" in table(sweep)
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [IF(4), LIF(3, 0.5), TTFS(4), Polarity(5), MTN(6), MTN(6, spacing="power-of-two"), Graded(4), SFN.uniform(1)],
+)
+def test_decode_bits_are_not_varied_where_nothing_is_looked_up(coding):
+    """As narrow as they can be they change no output, so there is nothing to show; and the sweep says so."""
+    network = chain([6, 5, 4], coding)
+    inputs = random_inputs(network, 3, 5)
+    narrow, wide = (record(network, inputs, numerics=Numerics(decode_bits=bits)).outputs for bits in (1, 16))
+    assert np.array_equal(narrow, wide)
+    sweep = numerics_sweep(network, inputs, weight_bits=(4,), threshold_bits=(), accumulator_bits=())
+    assert {row.field for row in sweep.rows} == {"weight_bits"}
+    assert "no decode table" in sweep.as_json()["skipped"]["decode_bits"]
+    assert "decode bits: no decode table" in table(sweep)
+    with pytest.raises(InputError, match="decode_bits: no decode table"):
+        numerics_sweep(network, inputs, weight_bits=(), threshold_bits=(), accumulator_bits=())
+
+
+def test_decode_bits_are_varied_where_one_of_the_widths_needs_a_table():
+    network = chain([6, 5, 4], SFN((1.0, 2.0), (1.25, 2.5)))
+    sweep = numerics_sweep(
+        network, random_inputs(network, 3, 5), weight_bits=(), threshold_bits=(), accumulator_bits=()
+    )
+    assert {row.field for row in sweep.rows} == {"decode_bits"}
+    assert not sweep.skipped
 
 
 @pytest.mark.parametrize(

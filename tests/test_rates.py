@@ -14,7 +14,7 @@ from sfnhw.errors import ActivityError, InputError
 from sfnhw.estimate import BASELINES, estimate
 from sfnhw.mapping import map_network
 from sfnhw.network import Dense, Network, Population
-from sfnhw.neurons import IF, MTN, SFN, Events, Graded, Readout
+from sfnhw.neurons import IF, MTN, SFN, TTFS, Events, Graded, Readout
 from sfnhw.rates import GRANULARITIES, Rates, compare, group_index
 from sfnhw.record import record
 from sfnhw.sim import price, simulate
@@ -96,15 +96,43 @@ def test_one_sample_neuron_by_neuron_is_drawn_back_exactly(seed, T):
             assert (drawn.levels[p.name] == activity.levels[p.name]).all(), p.name
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.booleans())
+def test_a_neuron_whose_time_is_its_value_fires_once(seed, T, signed):
+    """At most one spike in a window, with the level of its step; each step and sign as often as its rate says."""
+    network = chain([3, 4, 2], TTFS(T, signed=signed))
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(2 * T + 1))  # one for each step and sign, and one for silence
+    positive, negative = shares[:T], shares[T : 2 * T] * signed
+    rows = {1: [[p] for p in positive]} | ({-1: [[p] for p in negative]} if signed else {})
+    rates = Rates.given(network, {"l0": 0.3, "l1": {"by": "population", "levels": rows}})
+    drawn = rates.sample(network, 500, seed).levels["l1"]
+    assert ((drawn != 0).sum(axis=1) <= 1).all()
+    left = np.arange(T, 0, -1)[None, :, None]
+    assert (np.abs(drawn) == left * (drawn != 0)).all()
+    bound = hoeffding(500 * 4)
+    for t in range(T):
+        assert abs((drawn[:, t] > 0).sum() - 2000 * positive[t]) <= bound
+        assert abs((drawn[:, t] < 0).sum() - 2000 * negative[t]) <= bound
+    assert rates.expected_spikes(network)["l1"] == pytest.approx(4 * (positive.sum() + negative.sum()))
+
+
+def test_rates_that_would_make_such_a_neuron_fire_twice_are_refused():
+    network = chain([3, 4, 2], TTFS(5))
+    assert (Rates.given(network, {"*": 0.2}).sample(network, 3).levels["l1"] != 0).sum() == 3 * 4  # 5 · 0.2 is always
+    with pytest.raises(ActivityError, match=r"rates\['l1'\]: a neuron fires once in 5 timesteps .* found 1\.25"):
+        Rates.given(network, {"*": 0.25}).sample(network, 3)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.integers(1, 6), st.integers(1, 6))
 def test_draws_depend_on_seed_and_name_alone(seed, T, few, more):
     """Other populations, their order and the number of samples change nothing; another seed does."""
     network = random_network(seed % 50, T)
-    rates = Rates.given(network, {"*": 0.5})
+    rates = Rates.given(network, {"*": 0.3})
     a = rates.sample(network, few, seed)
     turned = Network(network.populations[::-1], network.projections[::-1])
-    other = Rates.given(turned, {"*": 0.9, "features": 0.5})
+    other = Rates.given(turned, {"*": 0.33, "features": 0.3})
     b = other.sample(turned, few + more, seed)
     assert np.array_equal(a.levels["features"], b.levels["features"][:few])
     assert np.array_equal(a.levels["image"], rates.sample(network, few, seed).levels["image"])

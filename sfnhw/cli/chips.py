@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SECTIONS = {"energy": ("action", "pj", "pJ"), "static": ("term", "", ""), "area": ("term", "um2", "µm²")}
 
 
-@click.command("chips")
+@click.command("chips", short_help="List the chips, or show one with its prices and sources.")
 @click.argument("name", required=False, metavar="[NAME]")
 @as_json
 def command(name: str | None, as_json: bool) -> None:

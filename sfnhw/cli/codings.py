@@ -17,7 +17,7 @@ SIZE = 8  # N thresholds, T steps or b bits of the examples
 TITLES = {"mtn": "level among N uniform thresholds", "mtn 2^k": "level among N powers of two"}
 
 
-@click.command("codings")
+@click.command("codings", short_help="List the ways to spike and what each asks of the chip.")
 @as_json
 def command(as_json: bool) -> None:
     """List the neuron codings: timesteps, payload, what a spike is, what its threshold unit needs."""

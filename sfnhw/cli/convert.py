@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from sfnhw.cli.convert_options import HELP, ConvertCommand, flag
-from sfnhw.cli.options import as_json
+from sfnhw.cli.options import as_json, as_typed
 from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import ConversionError
 
@@ -19,7 +19,7 @@ OF_NIR = ("dt", "library", "input", "input_max", "input_signed")
 OF_BOTH = ("timesteps", "reset", "input_bits", "name")
 
 
-@click.command("convert", cls=ConvertCommand)
+@click.command("convert", cls=ConvertCommand, short_help="A torch module or a NIR file to a network file (.sfn).")
 @click.argument("source", metavar="FILE.py:FUNCTION|FILE.nir")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="NET.sfn")
 @click.option("--name", metavar="NAME", help="Of the network; the module's class, or the NIR file's stem, by default.")
@@ -27,7 +27,12 @@ OF_BOTH = ("timesteps", "reset", "input_bits", "name")
 @click.option("--dt", type=float, metavar="SECONDS", help="NIR: one timestep; 1e-4 where the exporters chose it.")
 @click.option("--library", metavar="snntorch|spikingjelly", help="NIR: whose rule to follow; recognised if not given.")
 @click.option(
-    "--input", "input", default="events", show_default=True, help="NIR: `events` in time, or `graded` values."
+    "--input",
+    "input",
+    default="events",
+    show_default=True,
+    metavar="events|graded",
+    help="NIR: spikes in time, or real values.",
 )
 @click.option("--input-max", default=1.0, show_default=True, help="NIR: largest event, or largest graded value.")
 @click.option("--input-signed", is_flag=True, help="NIR: inputs may be negative.")
@@ -47,7 +52,8 @@ def command(context: click.Context, source: str, output: Path, as_json: bool, **
     given = {k: v for k, v in options.items() if context.get_parameter_source(k) is not ParameterSource.DEFAULT}
     is_nir = Path(source).suffix in (".nir", ".h5", ".hdf5")
     _check_source(source, given, is_nir)
-    network, fired = (_from_nir(source, given), None) if is_nir else _from_module(source, given)
+    with as_typed({name: flag(name) for name in (*OF_NIR, *OF_BOTH, *HELP)}):
+        network, fired = (_from_nir(source, given), None) if is_nir else _from_module(source, given)
     network.save(output)
     found = about(network, output, fired)
     if as_json:
@@ -79,6 +85,7 @@ def _from_nir(source: str, given: dict[str, Any]) -> "Network":
 
 
 def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str, Any]]":
+    from sfnhw.convert.options import options_from
     from sfnhw.inputs import load_inputs
 
     chosen = dict(given)
@@ -86,20 +93,18 @@ def _from_module(source: str, given: dict[str, Any]) -> "tuple[Network, dict[str
     if calibration is None:
         raise ConversionError("is needed to convert a torch module", field="--calibration", expected="FILE.npz")
     inputs = load_inputs(calibration)
+    options_from({k: v for k, v in chosen.items() if k != "name"})  # before the user's own code, which may train
     from sfnhw.cli.convert_summary import firing
     from sfnhw.cli.user_module import load_user_module
     from sfnhw.convert import convert
+    from sfnhw.headroom import told_otherwise
 
     module = load_user_module(source, weights)
     progress = Progress()
     try:
-        network = convert(module, inputs.inputs, labels=inputs.labels, progress=progress, **chosen)
+        with told_otherwise():  # by the summary
+            network = convert(module, inputs.inputs, labels=inputs.labels, progress=progress, **chosen)
         progress("count spikes", 0, 1)
         return network, firing(network, inputs.inputs)
-    except ConversionError as error:
-        if error.field in HELP:  # the option as it was typed, not the argument of Python
-            text = str(error).removeprefix(f"{error.field}: ")
-            raise ConversionError(f"{flag(error.field)}: {text}") from None
-        raise
     finally:
         progress.clear()

@@ -1,5 +1,6 @@
 """Options of `sfnhw convert` for torch modules: one for each of `sfnhw.convert`, which says their types and defaults."""
 
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -29,7 +30,7 @@ HELP = {
     "initial_potential": "v(0) in units of the threshold or level; 0.5 by default.",
     "threshold_scale": "α: a number, or mse to fit it; 1 by default.",
     "beta": "Decay of the membrane in one timestep.",
-    "reset": "What a spike does to the membrane; NIR too.",
+    "reset": "What a spike does to the membrane; NIR too, which also has none.",
     "input_bits": "Of a graded input; NIR too.",
     "stream_bits": "Of a transformer's residual stream.",
     "seed": "Of the sampling of activations.",
@@ -60,13 +61,11 @@ class Value(click.ParamType):
             return value
         if int in self.kinds and value.strip().removeprefix("-").isdecimal():
             return int(value)
-        try:
+        with suppress(ValueError):  # no number: a word where the option takes one, else the error below
             if float in self.kinds:
                 return float(value)
             if tuple in self.kinds and "," in value:
                 return tuple(float(part) for part in value.split(","))
-        except ValueError:
-            pass
         if str in self.kinds:
             return value
         raise ConversionError(field=param.opts[0] if param else None, found=value, expected=self._expected())

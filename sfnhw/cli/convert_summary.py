@@ -70,6 +70,8 @@ def about(network: "Network", output: Path, fired: dict[str, Any] | None) -> dic
     }
     if fired is None:
         return found | {key: network.metadata.get(key) for key in ("library", "library_found_by")}
+    from sfnhw.headroom import headroom_text
+
     known = network.metadata
     return found | {
         "coding": known["coding"],
@@ -79,6 +81,7 @@ def about(network: "Network", output: Path, fired: dict[str, Any] | None) -> dic
         "ann_accuracy": known.get("ann_accuracy"),
         "calibration_samples": known["calibration_samples"],
         "firing": fired,
+        "overflow": headroom_text(network),
     }
 
 
@@ -97,12 +100,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     if fired["spikes_per_neuron"] is not None:
         n = fired["samples"]
         text.append(f"spikes: {fired['spikes_per_neuron']:.4g} per neuron and inference ({n:,} calibration inputs)")
-    return text + [_wrapped(warning) for warning in _warnings(fired)]
+    return text + [_wrapped(warning) for warning in _warnings(fired, found["overflow"])]
 
 
-def _warnings(fired: dict[str, Any]) -> list[str]:
+def _warnings(fired: dict[str, Any], overflow: str | None) -> list[str]:
     silent, n = fired["silent_layers"], fired["samples"]
-    out = []
+    out = [f"warning: {overflow}"] if overflow else []
     if silent:
         shown = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
         what = "a layer never fires" if len(silent) == 1 else f"{len(silent)} layers never fire"

@@ -10,7 +10,7 @@ from sfnhw.cli.output import Progress, print_json, say
 THRESHOLDS = 8
 
 
-@click.command("demo")
+@click.command("demo", short_help="The whole chain on a CNN for handwritten digits.")
 @folder_option("out/demo")
 @as_json
 def command(folder: Path, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import click
 
 from sfnhw.cli.options import (
     as_json,
+    as_typed,
     chip_option,
     command_line,
     fidelity_option,
@@ -17,7 +18,7 @@ from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
 
 
-@click.command("estimate")
+@click.command("estimate", short_help="Energy, latency and area of a network on a chip.")
 @network_argument
 @chip_option
 @optional_inputs_option
@@ -32,7 +33,9 @@ from sfnhw.errors import InputError
 @click.option("--seed", type=click.IntRange(0), help="Of the draw from --rates  [default: 0]")
 @folder_option()
 @fidelity_option
-@click.option("--placer", default="hilbert", show_default=True, help="How slices are laid out over the cores.")
+@click.option(
+    "--placer", default="hilbert", show_default=True, metavar="NAME", help="How slices are laid out over the cores."
+)
 @click.option(
     "--baselines",
     default="if,mtn,polarity,ttfs,graded8,graded",
@@ -78,23 +81,25 @@ def command(
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     progress = Progress()
-    run = estimate(
-        network,
-        target,
-        given.inputs if given else None,
-        labels=given.labels if given else None,
-        fidelity=fidelity,
-        placer=placer,
-        baselines=names,
-        break_even=break_even,
-        sensitivity=sensitivity,
-        rates=rates_path,
-        samples=samples,
-        seed=seed or 0,
-        threads=threads,
-        progress=progress,
-        command=command_line(),
-    )
+    options = ("fidelity", "placer", "baselines", "break_even", "sensitivity")
+    with as_typed({name: "--" + name.replace("_", "-") for name in options}):
+        run = estimate(
+            network,
+            target,
+            given.inputs if given else None,
+            labels=given.labels if given else None,
+            fidelity=fidelity,
+            placer=placer,
+            baselines=names,
+            break_even=break_even,
+            sensitivity=sensitivity,
+            rates=rates_path,
+            samples=samples,
+            seed=seed or 0,
+            threads=threads,
+            progress=progress,
+            command=command_line(),
+        )
     progress.clear()
     run.save(folder)
     if as_json:

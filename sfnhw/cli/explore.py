@@ -9,7 +9,7 @@ from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
 
 
-@click.command("explore")
+@click.command("explore", short_help="Estimate a network on a grid of chip fields.")
 @network_argument
 @chip_option
 @inputs_option

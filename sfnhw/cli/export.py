@@ -8,7 +8,7 @@ from sfnhw.cli.options import network_argument
 from sfnhw.cli.output import check_file, say
 
 
-@click.command("export")
+@click.command("export", short_help="A network to NIR, where NIR can say it.")
 @network_argument
 @click.option("--dt", default=1e-4, show_default=True, type=float, metavar="SECONDS", help="One timestep.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.nir")

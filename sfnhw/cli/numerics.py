@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 JSON_FILE, FIGURE = "numerics.json", "numerics"
 
 
-@click.command("numerics")
+@click.command("numerics", short_help="Accuracy against bits of weights, thresholds, ...")
 @network_argument
 @chip_option
 @inputs_option
 @click.option("--weight-bits", default="2-16", show_default=True, metavar="BITS", help="E.g. 2-16 or 2,4,8; or none.")
-@click.option("--decode-bits", default="1-12", show_default=True, metavar="BITS", help="Of decode-table words.")
+@click.option("--decode-bits", default="1-12", show_default=True, metavar="BITS", help="Of decode-table words, if any.")
 @click.option("--threshold-bits", default="2-16", show_default=True, metavar="BITS", help="Of threshold registers.")
 @click.option("--accumulator-bits", default="8-24", show_default=True, metavar="BITS", help="Of accumulators.")
 @click.option(
@@ -63,6 +63,9 @@ def command(
         "threshold_bits": parse_bits("--threshold-bits", threshold_bits),
         "accumulator_bits": parse_bits("--accumulator-bits", accumulator_bits),
     }
+    rules = [rule.strip() for rule in overflow.split(",") if rule.strip()]
+    if not rules:
+        raise InputError(field="--overflow", found=overflow, expected="saturate, wrap or both")
     if folder is not None:
         _check_folder(folder)
     target = load_chip(chip)
@@ -75,7 +78,7 @@ def command(
         given.labels,
         numerics=target.numerics,
         threshold_sharing=target.core.threshold_unit.sharing,
-        overflow=[rule.strip() for rule in overflow.split(",") if rule.strip()],
+        overflow=rules,
         progress=progress,
         **widths,
     )
@@ -124,6 +127,7 @@ def table(sweep: "NumericsSweep") -> str:
         error = f"{100 * row.output_error:.3g} %"
         rows.append([str(row.value), accuracy, f"{100 * row.agreement:.2f} %", error, f"{row.overflows:,}", what])
     lines = [columns(head, rows, [True] * 5), ""]
+    lines += [f"{field.replace('_', ' ')}: {why}" for field, why in sweep.skipped.items()]
     if sweep.real_accuracy is not None:
         lines.append(f"real-valued arithmetic: {100 * sweep.real_accuracy:.2f} %")
     if sweep.ann_accuracy is not None:

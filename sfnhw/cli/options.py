@@ -2,11 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+
+from sfnhw.errors import InputError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -58,6 +61,17 @@ def folder_option(default: str | None = None) -> Decorator:
         show_default=default is not None,
         help="Folder for the results.",
     )
+
+
+@contextmanager
+def as_typed(flags: Mapping[str, str]) -> Iterator[None]:
+    """Where an error is about an argument of Python, name the option as it was typed: argument → flag."""
+    try:
+        yield
+    except InputError as error:
+        if error.field is None or error.field not in flags:
+            raise
+        raise type(error)(str(error).replace(f"{error.field}: ", f"{flags[error.field]}: ", 1)) from None
 
 
 def command_line() -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,8 @@ def check_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
     """
     where = Where(path)
     try:
-        path.lstat()
-    except FileNotFoundError:
-        pass
+        with suppress(FileNotFoundError):  # a new file, as it is most of the time
+            path.lstat()
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror or error})", where=where) from None
     if path.is_dir():

@@ -4,17 +4,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sfnhw.cli.columns import columns
 from sfnhw.cli.options import as_json, chip_option, fidelity_option, inputs_option, network_argument
 from sfnhw.cli.output import check_file, print_json, say
+from sfnhw.errors import InputError
 
 if TYPE_CHECKING:
     from sfnhw.network import Network
     from sfnhw.rates import Rates
 
 
-@click.command("rates")
+@click.command("rates", short_help="Record how often neurons spike, to draw spikes from.")
 @network_argument
 @chip_option
 @inputs_option
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draw for --compare.")
 @fidelity_option
 @as_json
+@click.pass_context
 def command(
+    context: click.Context,
     network_path: Path,
     chip: str,
     inputs_path: Path,
@@ -61,6 +65,9 @@ def command(
     from sfnhw.reports.rates_table import rates_lines
 
     check_file(output, (".npz",))
+    for option in ("samples", "seed", "fidelity"):
+        if not compare and context.get_parameter_source(option) is not ParameterSource.DEFAULT:
+            raise InputError("is of the comparison", field=f"--{option}", expected="--compare with it")
     target = load_chip(chip)
     given = load_inputs(inputs_path)
     network = Network.load(network_path)

@@ -10,7 +10,7 @@ from sfnhw.cli.output import check_file, say
 from sfnhw.errors import InputError
 
 
-@click.command("record")
+@click.command("record", short_help="Run a network on inputs and write what it emitted.")
 @network_argument
 @inputs_option
 @chip_option

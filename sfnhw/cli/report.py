@@ -8,7 +8,7 @@ from sfnhw.cli.options import as_json
 from sfnhw.cli.output import print_json
 
 
-@click.command("report")
+@click.command("report", short_help="Write a saved run's page again, and print its summary.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @as_json
 def command(folder: Path, as_json: bool) -> None:

@@ -88,7 +88,8 @@ def _load_weights(module: "torch.nn.Module", path: Path) -> None:
 
     where = Where(path)
     if not path.is_file():
-        raise ConversionError("no such file", where=where, expected="weights in a .safetensors file")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise ConversionError(what, where=where, expected="weights in a .safetensors file")
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from sfnhw.convert.samples import Sample, calibration_inputs, collect
 from sfnhw.convert.search import Trial, judge, search
 from sfnhw.convert.statistics import statistics_of
 from sfnhw.errors import ConversionError
+from sfnhw.headroom import warn_without_headroom
 from sfnhw.network import FUNCTIONS, Network, Population, Product
 from sfnhw.neurons import Coding, Stream
 
@@ -83,6 +84,11 @@ def convert(
     -------
     Network, whose metadata records every choice and what the search tried.
 
+    Warns
+    -----
+    HeadroomWarning : a few of the largest spikes overflow a 24-bit accumulator (`sfnhw.headroom`), as with 15 or 16 powers
+        of two, or fewer where there is attention.
+
     Raises
     ------
     ConversionError : bad option, or one that the coding or the module has no use for; bad calibration or labels; a
@@ -130,11 +136,12 @@ def convert(
     if classes is not None:
         metadata["ann_accuracy"] = float((evaluator.ideal_outputs(inputs).argmax(axis=1) == classes).mean())
     network = _network(plan, samples, assignment, chosen, name or type(module).__name__, metadata)
-    if not network.has_products:
-        return network
-    spikes = evaluator.coded(inputs[:OPERAND_SAMPLES], assignment.codings, assignment.scales).packets
-    network, operands = with_cheaper_operands(network, spikes)
-    return replace(network, metadata=metadata | {"operands": operands})
+    if network.has_products:
+        spikes = evaluator.coded(inputs[:OPERAND_SAMPLES], assignment.codings, assignment.scales).packets
+        network, operands = with_cheaper_operands(network, spikes)
+        network = replace(network, metadata=metadata | {"operands": operands})
+    warn_without_headroom(network)
+    return network
 
 
 def _require_one_timestep(plan: Plan, options: Options) -> None:

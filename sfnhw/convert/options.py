@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sfnhw.errors import ConversionError, nearest
+from sfnhw.errors import ConversionError, InputError, nearest
+from sfnhw.neurons import MTN, Polarity
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "coding": ("sfn", "mtn", "if", "lif", "polarity", "ttfs", "graded"),
@@ -112,7 +113,10 @@ class Options:
             self._check("threshold_scale", True, 0, 1e6, "'mse' or a number above 0", above=True)
         if self.coding in OVER_TIME and (not isinstance(self.timesteps, int) or self.timesteps < 1):
             raise ConversionError(
-                field="timesteps", found=self.timesteps, expected=f"an integer ≥ 1 with coding={self.coding!r}"
+                "is needed" if self.timesteps is None else "",
+                field="timesteps",
+                found=self.timesteps,
+                expected=f"an integer ≥ 1 with coding={self.coding!r}",
             )
         if self.coding not in OVER_TIME and self.timesteps not in (None, 1):
             raise ConversionError(field="timesteps", found=self.timesteps, expected=f"1 with coding={self.coding!r}")
@@ -127,7 +131,7 @@ class Options:
         value: Any = getattr(self, name)
         ok = ok and not isinstance(value, bool) and isinstance(value, int | float) and low <= value <= high
         if not ok or (above and value == low):
-            raise ConversionError(field=name, found=value, expected=expected)
+            raise ConversionError("is needed" if value is None else "", field=name, found=value, expected=expected)
 
     def _check_thresholds(self) -> None:
         allowed = SPACINGS.get(self.coding, ("uniform",))
@@ -142,12 +146,19 @@ class Options:
             raise ConversionError(
                 field="thresholds",
                 found=self.thresholds,
-                expected="a tuple of ascending thresholds with spacing='free'",
+                expected="ascending thresholds, such as (0.1, 0.4, 1), with spacing='free'",
             )
         else:
             object.__setattr__(
                 self, "thresholds", tuple(float(y) if isinstance(y, np.number) else y for y in self.thresholds)
             )
+        try:  # what the coding itself says of them, before anything is traced
+            if self.coding == "mtn":
+                MTN(self.thresholds, spacing=self.spacing)
+            elif self.coding == "polarity":
+                Polarity(self.count)
+        except InputError as error:
+            raise ConversionError(field="thresholds", found=error.found, expected=error.expected) from None
 
     @staticmethod
     def _check_range(bounds: Any) -> None:

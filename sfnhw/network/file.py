@@ -62,7 +62,9 @@ def load_network(path: str | Path) -> Network:
 
     path = Path(path)
     if not path.is_file():
-        raise NetworkError("no such file", where=Where(path), expected="a network file (.sfn)")
+        raise NetworkError(
+            "is a folder" if path.is_dir() else "no such file", where=Where(path), expected="a network file (.sfn)"
+        )
     try:
         with safe_open(str(path), framework="numpy") as body:
             metadata = body.metadata() or {}

@@ -6,13 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, ThresholdNeed
+from sfnhw.neurons.base import FireTable, Integers, Reals
+from sfnhw.neurons.counts import Counts
 from sfnhw.numerics import Numerics
-from sfnhw.units import bits_for
 
 
 @dataclass(frozen=True)
-class Events(Coding):
+class Events(Counts):
     """Input only: integer events over T timesteps, given by the user, each worth its integer times the scale.
 
     Attributes
@@ -27,45 +27,19 @@ class Events(Coding):
     source: ClassVar[str] = "address events, e.g. an event camera"
     stands_for: ClassVar[str] = "event cameras and other spiking sensors (input only)"
 
+    steps_below: ClassVar[int] = 2**15
+    largest_below: ClassVar[int] = 2**15
+
     steps: int
     largest: int = 1
     signed: bool = False
 
-    def __post_init__(self) -> None:
-        for name in ("steps", "largest"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value < 2**15:
-                raise InputError(field=f"events.{name}", found=value, expected="an integer from 1 to 32767")
-
-    @property
-    def timesteps(self) -> int:
-        """T."""
-        return self.steps
-
-    @property
-    def max_level(self) -> int:
-        """Largest event magnitude."""
-        return self.largest
-
-    def payload_bits(self, numerics: Numerics) -> int:
-        """⌈log2 largest⌉ and the sign: a unit spike carries nothing."""
-        return bits_for(self.largest) + self.signed
-
-    def need(self) -> ThresholdNeed:
-        """No neuron: the events come from outside."""
-        return ThresholdNeed("none", signed=self.signed)
-
-    def values(self) -> Reals:
-        """Return 1 .. largest."""
-        return np.arange(1, self.largest + 1, dtype=float)
-
     def encode(self, h: Reals) -> Integers:
         """Events are integers already; raises InputError where they are not, or out of range."""
         levels = np.asarray(h)
-        low = -self.largest if self.signed else 0
-        if not np.array_equal(levels, np.rint(levels)) or (levels < low).any() or (levels > self.largest).any():
+        if not np.array_equal(levels, np.rint(levels)) or (levels < self.least).any() or (levels > self.largest).any():
             raise InputError(
-                "an event is out of range", field="inputs", expected=f"integers from {low} to {self.largest}"
+                "an event is out of range", field="inputs", expected=f"integers from {self.least} to {self.largest}"
             )
         return levels.astype(np.int64)
 

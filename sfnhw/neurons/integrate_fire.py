@@ -1,17 +1,19 @@
 """IF: the integrate-and-fire neuron over T timesteps."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, ThresholdNeed, registers
+from sfnhw.neurons.base import FireTable, Integers, Reals, ThresholdNeed, registers
+from sfnhw.neurons.unit_spikes import UnitSpikes
 from sfnhw.numerics import Numerics
 
 
 @dataclass(frozen=True)
-class IF(Coding):
+class IF(UnitSpikes):
     """Integrate-and-fire: v ← v + x(t); spike if v ≥ αθ, then v ← v − αθ (or 0). θ is the population's scale.
 
     Attributes
@@ -44,8 +46,7 @@ class IF(Coding):
     reset: str = "subtract"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise InputError(field="if.steps", found=self.steps, expected="an integer ≥ 1 (timesteps)")
+        super().__post_init__()
         if not 0 <= self.initial_potential < 1:
             raise InputError(
                 field="if.initial_potential", found=self.initial_potential, expected="0 ≤ v(0) < 1, in units of θ"
@@ -63,16 +64,6 @@ class IF(Coding):
             raise InputError(field="if.reset", found=self.reset, expected="'subtract' or 'zero'")
 
     @property
-    def timesteps(self) -> int:
-        """T."""
-        return self.steps
-
-    @property
-    def max_level(self) -> int:
-        """A unit spike."""
-        return 1
-
-    @property
     def threshold(self) -> float:  # type: ignore[override]
         """α: what the membrane must reach, in units of θ."""
         return self.threshold_scale
@@ -82,29 +73,9 @@ class IF(Coding):
         """v(0) in units of θ."""
         return self.initial_potential * self.threshold_scale
 
-    def payload_bits(self, numerics: Numerics) -> int:
-        """Nothing beside the address but the sign, where there is one."""
-        return int(self.signed)
-
     def need(self) -> ThresholdNeed:
         """One threshold for each sign, and the membrane is kept."""
         return ThresholdNeed("bank", 1, self.signed, "uniform", keeps_residual=True)
-
-    def values(self) -> Reals:
-        """One spike in one timestep is worth θ."""
-        return np.ones(1)
-
-    def encode(self, h: Reals) -> Integers:
-        """(T, ...) normalised input of each step → (T, ...) spikes 0 or 1 (or −1)."""
-        h = np.asarray(h, float)
-        if h.shape[0] != self.steps:
-            raise InputError(field="h", found=h.shape, expected=f"first axis of {self.steps} timesteps")
-        v = np.full(h.shape[1:], self.start_potential)
-        out = np.zeros(h.shape, np.int64)
-        for t, x in enumerate(h):
-            v = np.asarray(v + x)
-            out[t] = self.fire_real(v)
-        return out
 
     def represent(self, h: Reals) -> Reals:
         """sign(h)·clip(⌊T·|h|/α + v(0)⌋, 0, T)/T with a soft reset: the train of a constant input, in closed form."""
@@ -117,15 +88,7 @@ class IF(Coding):
 
     def fire_real(self, membrane: Reals) -> Integers:
         """One timestep of `encode`."""
-        theta = self.threshold_scale
-        spikes = (membrane >= theta).astype(np.int64)
-        if self.signed:
-            spikes -= membrane <= -theta
-        if self.reset == "zero":
-            membrane *= spikes == 0
-            return spikes
-        membrane -= spikes * theta
-        return spikes
+        return self._fire(membrane, self.threshold_scale)
 
     def lower(self, lsb_per_unit: Reals, numerics: Numerics) -> FireTable:
         """One register; the initial potential in accumulator LSBs, rounded to the nearest."""
@@ -133,8 +96,11 @@ class IF(Coding):
         return FireTable(table, np.rint(self.start_potential * lsb_per_unit).astype(np.int64))
 
     def fire(self, membrane: Integers, table: FireTable) -> Integers:
-        """Spike where the membrane reaches θ (or −θ), and take θ off there."""
-        theta = table.thresholds[:, :1]
+        """The same in integers."""
+        return self._fire(membrane, table.thresholds[:, :1])
+
+    def _fire(self, membrane: NDArray[Any], theta: Any) -> Integers:
+        """Spike where the membrane reaches θ (or −θ), and take θ off there, or all."""
         spikes = (membrane >= theta).astype(np.int64)
         if self.signed:
             spikes -= membrane <= -theta

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, ThresholdNeed, registers
+from sfnhw.neurons.base import FireTable, Integers, Reals, ThresholdNeed, registers
+from sfnhw.neurons.unit_spikes import UnitSpikes
 from sfnhw.numerics import Numerics
 
 # Bits of the fixed-point leak: β ≈ m / 2**16 with an integer m, so β is off by at most 2**-17.
@@ -17,7 +18,7 @@ RESETS = ("subtract", "zero", "none")
 
 
 @dataclass(frozen=True)
-class LIF(Coding):
+class LIF(UnitSpikes):
     """Leaky integrate-and-fire: v ← v + x(t); spike where v reaches θ; reset; v ← βv for the next timestep.
 
     The order of leak and reset is what libraries differ in; with s the spike (0 or 1) the membrane that waits for
@@ -60,8 +61,7 @@ class LIF(Coding):
     signed: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise InputError(field="lif.steps", found=self.steps, expected="an integer ≥ 1 (timesteps)")
+        super().__post_init__()
         betas = self.beta if isinstance(self.beta, tuple) else (self.beta,)
         if not betas or not all(_number(b) and 0 <= b <= 1 for b in betas):
             raise InputError(field="lif.beta", found=self.beta, expected="0 ≤ β ≤ 1, or one for each channel")
@@ -84,20 +84,6 @@ class LIF(Coding):
         if isinstance(self.beta, tuple) and len(self.beta) != channels:
             raise InputError(field="lif.beta", found=len(self.beta), expected=f"one number, or {channels} (channels)")
 
-    @property
-    def timesteps(self) -> int:
-        """T."""
-        return self.steps
-
-    @property
-    def max_level(self) -> int:
-        """A unit spike."""
-        return 1
-
-    def payload_bits(self, numerics: Numerics) -> int:
-        """Nothing beside the address."""
-        return 0
-
     def need(self) -> ThresholdNeed:
         """One threshold; a leak multiplier (one word for each β) where some β is neither 0 nor 1."""
         betas = np.atleast_1d(self.beta)
@@ -105,22 +91,6 @@ class LIF(Coding):
         late = self.reset == "subtract" and self.delayed_reset
         keeps = bool(betas.any()) or late or self.initial_potential > 0
         return ThresholdNeed("bank", 1, False, "uniform", keeps_residual=keeps, leaks=leaks)
-
-    def values(self) -> Reals:
-        """One spike in one timestep is worth one unit."""
-        return np.ones(1)
-
-    def encode(self, h: Reals) -> Integers:
-        """(T, ...) normalised input of each step → (T, ...) spikes; with β by channel, (T, .., channels, positions)."""
-        h = np.asarray(h, float)
-        if h.shape[0] != self.steps:
-            raise InputError(field="h", found=h.shape, expected=f"first axis of {self.steps} timesteps")
-        v = np.full(h.shape[1:], float(self.initial_potential))
-        out = np.zeros(h.shape, np.int64)
-        for t, x in enumerate(h):
-            v = v + x
-            out[t] = self.fire_real(v)
-        return out
 
     def fire_real(self, membrane: Reals) -> Integers:
         """One timestep: membrane (samples, channels, positions) with its input → spikes; reset and leak in place."""

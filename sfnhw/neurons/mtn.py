@@ -131,7 +131,7 @@ class MTN(Bank):
         return values - self.initial_potential
 
     def decode_words(self, bits: int) -> tuple[Integers, float]:
-        """A power of two is its exponent: the synapse shifts by the level, whatever the width of a decode table."""
-        if self.spacing == "power-of-two":
-            return self.values().astype(np.int64), 1.0
-        return super().decode_words(bits)
+        """The words of free thresholds alone have a width; a uniform level is its own value, a power of two its exponent."""
+        if self.spacing == "free":
+            return super().decode_words(bits)
+        return self.values().astype(np.int64), 1.0

@@ -12,7 +12,7 @@ from sfnhw.files import replace_file
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Network, Population, Projection, Sparse
 from sfnhw.neurons import IF, LIF, Events, Graded, Readout, Relay
 from sfnhw.nir.graph import nir_package
-from sfnhw.nir.sums import RefusedError
+from sfnhw.nir.sums import RefusedError, by_cause
 
 
 def to_nir(network: Network, path: str | Path | None = None, *, dt: float = 1e-4) -> Any:
@@ -60,8 +60,8 @@ class _Exporter:
             except RefusedError as error:
                 self.refused.setdefault(population.name, str(error))
         if self.refused:
-            many = [f"population {name!r}: {what}" for name, what in self.refused.items()]
-            raise NetworkError("NIR cannot say this network: " + "; ".join(many))
+            refused = {repr(name): why for name, why in self.refused.items()}
+            raise NetworkError(f"NIR cannot say this network: {by_cause(refused, 'population')}")
         metadata = {"sfnhw_dt": self.dt, "sfnhw_timesteps": self.network.timesteps, "sfnhw_name": self.network.name}
         return self.nir.NIRGraph(nodes=self.nodes, edges=self.edges, metadata=metadata, type_check=False)
 

@@ -13,7 +13,7 @@ from sfnhw.nir.graph import FlatGraph, read_graph
 from sfnhw.nir.layers import LINEAR, delayed, pair_of
 from sfnhw.nir.rules import NEURONS, Discrete, Rule, discretise, recognise, rule_of, threshold_only
 from sfnhw.nir.settings import Settings
-from sfnhw.nir.sums import RefusedError, Sum, added, grid_of, pooled_convolution, pooled_grid, scaled, spikes
+from sfnhw.nir.sums import RefusedError, Sum, added, by_cause, grid_of, pooled_convolution, pooled_grid, scaled, spikes
 from sfnhw.timesteps import OPEN
 
 SPIKING = (*NEURONS, "Threshold")
@@ -82,7 +82,7 @@ class _Importer:
 
     def network(self, name: str) -> Network:
         """Build, or raise with everything that was refused."""
-        self.dt, self.rules, self.library = self._what_the_file_does_not_say()
+        self.dt, self.rules, self.exporter = self._what_the_file_does_not_say()
         self.steps = self.settings.timesteps or int(self.graph.metadata.get("sfnhw_timesteps", 1))
         for node in self.graph.nodes:
             kind = self.graph.kind(node)
@@ -99,8 +99,8 @@ class _Importer:
             except RefusedError as error:
                 self.refused[node] = str(error)
         if self.refused:
-            many = [f"{node!r} ({self.graph.kind(node)}): {what}" for node, what in self.refused.items()]
-            raise NetworkError("cannot be read as a network: " + "; ".join(many))
+            refused = {f"{node!r} ({self.graph.kind(node)})": why for node, why in self.refused.items()}
+            raise NetworkError(f"cannot be read as a network: {by_cause(refused, 'node')}")
         if not any(p.role == "input" for p in self.populations) or not any(
             p.role == "output" for p in self.populations
         ):
@@ -108,7 +108,7 @@ class _Importer:
         return Network(tuple(self.populations), tuple(self.projections), name, self._metadata())
 
     def _what_the_file_does_not_say(self) -> tuple[float, dict[str, Rule], str]:
-        """dt, the rule of each neuron, and whose rule it is; raises with all that is missing."""
+        """dt, the rule of each neuron, and which library wrote the graph; raises with all that is missing."""
         given, said = self.settings, self.graph.metadata
         neurons = [n for n in self.graph.nodes if self.graph.kind(n) in NEURONS]
         notes = {n: dict(getattr(self.graph.nodes[n], "metadata", None) or {}) for n in neurons}
@@ -121,7 +121,7 @@ class _Importer:
         if missing:
             raise NetworkError("a NIR file does not say " + ", nor ".join(missing))
         dt = given.dt if given.dt is not None else float(said.get("sfnhw_dt", 1.0))
-        if noted and given.library is None:
+        if noted and given.exporter is None:
             rules = {
                 n: Rule(_text(m["sfnhw_reset"]), bool(m["sfnhw_delayed_reset"]), bool(m["sfnhw_strict"]))
                 for n, m in notes.items()
@@ -130,8 +130,8 @@ class _Importer:
                 if given.reset not in (None, rule.reset):
                     raise NetworkError(field="reset", found=given.reset, expected=f"{rule.reset!r}, as {n!r} says")
             return dt, rules, "sfnhw"
-        library = given.library or recognise(self.graph.nodes)[0]
-        return dt, dict.fromkeys(neurons, rule_of(library, given.reset or "subtract")), library
+        exporter = given.exporter or recognise(self.graph.nodes)[0]
+        return dt, dict.fromkeys(neurons, rule_of(exporter, given.reset or "subtract")), exporter
 
     def _order(self) -> list[str]:
         """Nodes so that every edge leads forwards but those that close the loop of a recurrent layer."""
@@ -219,7 +219,7 @@ class _Importer:
                 raise RefusedError(f"what comes back over {through!r} has shape {back.grid}, the layer {value.grid}")
             loops.append(delayed(back))
             bias = bias + back.bias
-        if loops and self.library == "snntorch" and self.rules[node].reset == "zero":
+        if loops and self.exporter == "snntorch" and self.rules[node].reset == "zero":
             raise RefusedError(
                 "a recurrent layer of snnTorch with reset zero also forgets the input of the step after a spike",
                 "reset subtract, or library='spikingjelly', which resets at once",
@@ -293,14 +293,14 @@ class _Importer:
             OPEN: self.settings.timesteps is None and "sfnhw_timesteps" not in self.graph.metadata,
             "dt_s": self.dt,
             "reset": "+".join(resets),
-            "library": self.library,
+            "library": self.exporter,
             "library_found_by": self._found_by(),
             "sfnhw_version": __version__,
         }
 
     def _found_by(self) -> str:
-        if self.library == "sfnhw" or self.settings.library:
-            return "the file" if self.library == "sfnhw" else "the option"
+        if self.exporter == "sfnhw" or self.settings.exporter:
+            return "the file" if self.exporter == "sfnhw" else "the option"
         return recognise(self.graph.nodes)[1]
 
 

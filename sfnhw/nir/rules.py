@@ -21,7 +21,7 @@ from sfnhw.nir.sums import RefusedError
 
 Reals = NDArray[np.float64]
 
-LIBRARIES = ("snntorch", "spikingjelly")
+EXPORTERS = ("snntorch", "spikingjelly")
 NEURONS = ("IF", "LIF")
 
 
@@ -41,9 +41,9 @@ class Rule:
     strict: bool
 
 
-def rule_of(library: str, reset: str) -> Rule:
+def rule_of(exporter: str, reset: str) -> Rule:
     """snnTorch: v > θ, reset one step late (`Leaky`, `reset_delay=True`). SpikingJelly: v ≥ θ, reset at once."""
-    late = library == "snntorch"
+    late = exporter == "snntorch"
     return Rule(reset, late, late)
 
 

@@ -5,25 +5,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from sfnhw.errors import NetworkError, nearest
-from sfnhw.nir.rules import LIBRARIES
+from sfnhw.nir.rules import EXPORTERS
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a NIR file does not say; see `from_nir`."""
+    """What a NIR file does not say; see `from_nir`, whose `library` is here what it says: the graph's exporter."""
 
     dt: float | None
     reset: str | None
     timesteps: int | None
-    library: str | None
+    exporter: str | None
     input: str
     input_max: float
     input_signed: bool
     input_bits: int
 
     def __post_init__(self) -> None:
-        for name, known in (("reset", ("subtract", "zero", "none")), ("library", LIBRARIES)):
-            value = getattr(self, name)
+        for name, value, known in (
+            ("reset", self.reset, ("subtract", "zero", "none")),
+            ("library", self.exporter, EXPORTERS),
+        ):
             if value is not None and value not in known:
                 expected = f"one of {', '.join(known)}{nearest(str(value), list(known))}"
                 raise NetworkError(field=name, found=value, expected=expected)

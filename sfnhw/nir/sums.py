@@ -1,5 +1,6 @@
 """Values between NIR nodes: sums of weighted spikes that wait for the neurons they are for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,14 @@ class RefusedError(Exception):
 
     def __init__(self, what: str, instead: str = "") -> None:
         super().__init__(what + (f" (expected {instead})" if instead else ""))
+
+
+def by_cause(refused: Mapping[str, str], what: str) -> str:
+    """One text of what was refused (name → cause): each cause once, then the names it holds for, which are `what`."""
+    names: dict[str, list[str]] = {}
+    for name, cause in refused.items():
+        names.setdefault(cause, []).append(name)
+    return "; ".join(f"{cause}: {what}{'s' * (len(of) > 1)} {', '.join(of)}" for cause, of in names.items())
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,6 +95,33 @@ class PopulationRates:
         table[np.repeat(np.arange(len(table)), np.diff(self.offsets)), place.reshape(-1)] = self.probability
         return values.astype(np.int64), table.reshape(self.steps, self.groups, -1)
 
+    def once(self, window: int) -> "PopulationRates":
+        """The same as one distribution a neuron: at which of `window` steps it fires, as level T − t, or that it never does.
+
+        Raises
+        ------
+        ActivityError : steps whose probabilities sum to more than 1, so that neurons would have to fire twice.
+        """
+        rows = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        signs = [np.where(which, self.probability, 0.0) for which in (self.levels < 0, self.levels > 0)]
+        summed = [np.bincount(rows, p, len(self.offsets) - 1).reshape(self.steps, self.groups) for p in signs]
+        negative, positive = (np.broadcast_to(p, (window, self.groups)).T for p in summed)  # (groups, window)
+        spikes = (negative + positive).sum(axis=1)
+        if spikes.max() > 1 + SUM_TOLERANCE:
+            raise ActivityError(
+                f"a neuron fires once in {window} timesteps at most, and the rates of one sum to more",
+                found=float(spikes.max()),
+                expected="a sum of 1 at most over the timesteps",
+            )
+        left = np.arange(window, 0, -1)  # in the order of time
+        code = np.concatenate([[0], -left, left])
+        whole = np.concatenate([np.maximum(0.0, 1 - spikes)[:, None], negative, positive], axis=1)
+        whole[:, 0] = np.where(whole[:, 0] < SUM_TOLERANCE, 0.0, whole[:, 0])
+        whole /= whole.sum(axis=1, keepdims=True)
+        row, entry = np.nonzero(whole)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.groups))])
+        return PopulationRates(self.by, self.group, 1, offsets, code[entry].astype(np.int32), whole[row, entry])
+
     def check(self, population: Population, timesteps: int) -> None:
         """Raise ActivityError where this does not fit a population of a network over `timesteps`."""
         field = f"rates[{population.name!r}]"
@@ -109,6 +136,11 @@ class PopulationRates:
                 "this input is the same at every timestep", field=f"{field}.steps", found=self.steps, expected="1"
             )
         check_levels(self.levels, population, field)
+        if population.coding.window > 1 and population.role != "input":
+            try:
+                self.once(population.coding.window)
+            except ActivityError as error:
+                raise ActivityError(str(error), field=field) from None
 
 
 def check_levels(levels: NDArray[Any], population: Population, field: str) -> None:

@@ -24,7 +24,17 @@ def sample_population(
 
     Inverse transform sampling (Devroye 1986, section III.2) in integers: the entries of a row divide 0 .. 2**36. Draws are
     taken in the order samples, timesteps, neurons, one 64-bit word each, so more samples leave the first ones as they were.
+
+    Where the time of a spike is its value a neuron fires once in its window at most: its step is drawn, or that it stays
+    silent, one word a neuron. Every step keeps its own probability, and the level of a spike is what its step says.
     """
+    if population.coding.window > 1 and population.role != "input":
+        levels = _draw(rates.once(population.coding.window), population, 1, samples, seed)
+        return population.coding.in_time(levels[:, 0])
+    return _draw(rates, population, timesteps, samples, seed)
+
+
+def _draw(rates: PopulationRates, population: Population, timesteps: int, samples: int, seed: int) -> NDArray[Any]:
     rows = len(rates.offsets) - 1
     if rows > ROWS_MAX:
         raise ActivityError(
