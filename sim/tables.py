@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
-from sfnhw.chip.threshold_unit import update_cost
+from sfnhw.chip.sharing import unit_update
 from sfnhw.lowering import lower
 from sfnhw.mapping import Mapping, Routes, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
@@ -214,7 +214,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     cycles = []
     for s in slices:
         population = network[s.population]
-        cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
+        cost = unit_update(chip.core, population.coding.need())
         if population.role == "input":
             cycles.append(0)
         elif population.function == "max":

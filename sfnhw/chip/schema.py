@@ -41,8 +41,10 @@ class ThresholdUnit(Part):
     lanes: int = entry("neurons", "neurons updated at once", ge=1, le=256)
     registers: int = entry("words", "threshold registers of one core", ge=1, le=1 << 20)
     register_bits: int = entry("bits", "width of a threshold register", ge=2, le=32)
-    sharing: Literal["population", "channel"] = entry(
-        "", "one table of N thresholds for a whole slice, or N thresholds for each of its channels"
+    sharing: Literal["population", "channel", "core", "neuron"] = entry(
+        "",
+        "who shares a table of N thresholds: a slice, each of its channels, a whole core (its slices must be of one "
+        "population), or each neuron has its own, kept in state memory",
     )
 
 
