@@ -1,6 +1,6 @@
 """Threshold units synthesised with yosys, held against the gate model: the table of docs/threshold-units.md.
 
-python -m benchmarks.synthesis [--json] [--no-widths] [--fit] [-o FILE]
+python -m benchmarks.synthesis [--thresholds 1,2,4] [--no-widths] [--fit] [--json] [-o FILE]
 
 Each circuit is synthesised, its netlist checked against the codings' NumPy reference, and its gates counted. Exit code 1
 where a netlist answers wrongly, or the model is off by more than 15 % at 16 bits.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.synthesis.check import wrong_answers, wrong_scales
-from benchmarks.synthesis.designs import OTHER_WIDTHS, SCALES, WIDTH, Design, designs
+from benchmarks.synthesis.designs import OTHER_WIDTHS, SCALES, THRESHOLDS, WIDTH, Design, designs
 from benchmarks.synthesis.fit import fit
 from benchmarks.synthesis.yosys import Synthesised, available, cell_areas, synthesise, version
 from sfnhw.chip.gate_model import scale_gates, unit_gates
@@ -30,6 +30,7 @@ def main() -> int:
     """Synthesise, check, compare; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synthesis", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--thresholds", type=_numbers, default=THRESHOLDS, metavar="N,N..", help="at 16 bits")
     parser.add_argument("--no-widths", action="store_true", help="16 bits only")
     parser.add_argument("--fit", action="store_true", help="fit the model's blocks to the netlists, and print them")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write what was measured (measured.json)")
@@ -38,7 +39,7 @@ def main() -> int:
         message = "threshold units: not synthesised, yosys is not installed (Debian: apt-get install yosys)"
         print(json.dumps({"skipped": message}) if options.json else message)
         return 0
-    measured = _measure(designs(widths=not options.no_widths))
+    measured = _measure(designs(not options.no_widths, options.thresholds))
     rows = [_row(design, made, wrong) for design, made, wrong in measured]
     rows += _scale_rows((WIDTH,) if options.no_widths else (WIDTH, *OTHER_WIDTHS))
     worst = _worst(rows)
@@ -56,6 +57,13 @@ def main() -> int:
         reason = "; ".join(r["wrong"]) or f"the model is off by {100 * max(_errors(r)):.1f} %"
         print(f"failed: {r['kind']} N = {r['thresholds']}, {r['width_bits']} bits: {reason}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError("expected whole numbers from 1")
+    return numbers
 
 
 def _measured_text(rows: list[dict[str, Any]]) -> str:
@@ -121,7 +129,8 @@ def _areas() -> dict[str, float]:
 
 
 def _errors(row: dict[str, Any]) -> tuple[float, float]:
-    return tuple(abs(row[f"model_{name}"] / row[name] - 1) for name in ("gates", "gate_equivalents"))
+    gates, equivalents = (abs(row[f"model_{name}"] / row[name] - 1) for name in ("gates", "gate_equivalents"))
+    return gates, equivalents
 
 
 def _worst(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

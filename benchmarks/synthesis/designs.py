@@ -55,9 +55,9 @@ class Design:
         return update_cost(self.kind, self.need).cycles
 
 
-def designs(widths: bool = True) -> list[Design]:
-    """Return all circuits: N = 1 .. 32 at 16 bits and, with `widths`, N = 1 and 8 at 8, 24 and 32 bits."""
-    sizes = [(n, WIDTH) for n in THRESHOLDS]
+def designs(widths: bool = True, thresholds: tuple[int, ...] = THRESHOLDS) -> list[Design]:
+    """Return all circuits: every N of `thresholds` at 16 bits and, with `widths`, N = 1 and 8 at 8, 24 and 32 bits."""
+    sizes = [(n, WIDTH) for n in thresholds]
     if widths:
         sizes += [(n, w) for w in OTHER_WIDTHS for n in OTHER_THRESHOLDS]
     return [Design(kind, signed, n, w) for kind in KINDS for signed in (False, True) for n, w in sizes]

@@ -75,7 +75,7 @@ class Core(Part):
     synapse_lanes: int = entry("per cycle", "synaptic operations a cycle", ge=1, le=1024)
     axon_cycles: int = entry("cycles", "one axon look-up", ge=1, le=1000)
     weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
-    state_memory: Memory = entry("", "accumulators")
+    state_memory: Memory = entry("", "accumulators, and thresholds where every neuron has its own")
     threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
     function_unit: FunctionUnit = entry("", "GELU, softmax and layer norm; pipelined with the threshold unit")
 
