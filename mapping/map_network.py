@@ -9,7 +9,7 @@ from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
-from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity
+from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
 from sfnhw.mapping.slicing import slice_network
 from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
@@ -117,23 +117,32 @@ def _check_neurons(population: Population, chip: Chip) -> None:
 
 
 def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
-    """Slices that share a core: one each if the cores suffice, else next-fit in network order."""
+    """Slices that share a core: one each if the cores suffice, else first-fit in network order.
+
+    Where a core has one threshold table, only slices of one population share it, and slices without thresholds.
+    """
     placed = [s for s in slices if demands[s.index].neurons]  # the inputs' slices sit at the pins
     if len(placed) <= chip.cores:
         return [[s] for s in placed]
     limit = capacity(chip)
     groups: list[list[Slice]] = []
     used: list[Demand] = []
+    tables: list[set[str]] = []  # populations whose thresholds a core holds
+    one_table = chip.core.threshold_unit.sharing == "core"
     for s in placed:
+        own = {s.population} if demands[s.index].registers else set()
         # First fit: any earlier core with room; small layers fill the gaps that large ones leave.
         for k, before in enumerate(used):
-            if (before + demands[s.index]).fits(limit):
+            shared = tables[k] | own
+            both = together(before, demands[s.index], chip)
+            if both.fits(limit) and not (one_table and len(shared) > 1):
                 groups[k].append(s)
-                used[k] = before + demands[s.index]
+                used[k], tables[k] = both, shared
                 break
         else:
             groups.append([s])
             used.append(demands[s.index])
+            tables.append(own)
     return groups
 
 
@@ -151,6 +160,8 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
     field = LIMITS[tightest][0]
     largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
     needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
+    alone = chip.core.threshold_unit.sharing == "core"
+    one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
     return MappingError(
         layer=None,
         resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
@@ -161,6 +172,7 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows",
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
+            *one_table,
         ),
     )
 

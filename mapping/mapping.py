@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.routes import Routes
-from sfnhw.mapping.slices import Demand, Slice, capacity
+from sfnhw.mapping.slices import Demand, Slice, capacity, together
 from sfnhw.network import Network
 
 
@@ -72,7 +72,7 @@ class Mapping:
         for s, d in zip(self.slices, self.demands, strict=True):
             core = int(self.terminals[s.index])
             if core != self.io:
-                used[core] = used[core] + d
+                used[core] = together(used[core], d, self.chip)
         return used
 
     @property

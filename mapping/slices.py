@@ -1,9 +1,9 @@
 """Slices: the parts of populations that cores hold, and what each asks of its core."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 
 from sfnhw.chip import Chip
-from sfnhw.chip.threshold_unit import registers
+from sfnhw.chip.sharing import Words, table_words
 from sfnhw.lowering import decode_word_bits
 from sfnhw.network import Block, MaxPool, Network, Population, Projection, Stationary
 from sfnhw.units import BITS_PER_KIB, bits_for
@@ -35,7 +35,7 @@ class Demand:
     ----------
     neurons : neurons held.
     weight_bits : weight memory: weights (shared ones once), explicit synapse indices, biases. [bits]
-    state_bits : state memory: accumulators × banks, pooling counters. [bits]
+    state_bits : state memory: accumulators × banks, pooling counters, thresholds of single neurons. [bits]
     axons : entries of the axon table.
     registers : threshold registers. [words]
     """
@@ -153,7 +153,21 @@ def demand(network: Network, population: Population, block: Block, axons: int, c
         if isinstance(p, MaxPool) and spikes > 1:
             # Running sums of the inputs of every window (see sfnhw.record): one counter of unit spikes for each.
             states += neurons * p.kernel[0] * p.kernel[1] * bits_for(spikes + 1)
-    groups = block.channels if core.threshold_unit.sharing == "channel" else 1
-    need = population.coding.need()
-    words = 0 if population.function == "max" else registers(core.threshold_unit.kind, need, groups)
-    return Demand(neurons, weights, states, axons, words)
+    words = threshold_words(population, block, chip)
+    states += words.memory * core.threshold_unit.register_bits
+    return Demand(neurons, weights, states, axons, words.registers)
+
+
+def threshold_words(population: Population, block: Block, chip: Chip) -> Words:
+    """Threshold words of a block, in registers and in state memory; pooled maxima pass without any."""
+    if population.function == "max":
+        return Words(0)
+    return table_words(chip.core.threshold_unit, population.coding.need(), block.channels, population.block_size(block))
+
+
+def together(before: Demand, new: Demand, chip: Chip) -> Demand:
+    """Return what slices ask of the core that they share: the sum, but a core's one threshold table counts once."""
+    both = before + new
+    if chip.core.threshold_unit.sharing != "core":
+        return both
+    return replace(both, registers=max(before.registers, new.registers))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
 from sfnhw.mapping.cuts import Cut, cut_of
-from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, demand, weight_bits
+from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, demand, threshold_words, weight_bits
 from sfnhw.network import FUNCTIONS, Block, Network, Population
 from sfnhw.units import ceil_div
 
@@ -162,6 +162,9 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         terms = (f"{block.channels} channels × {population.columns} positions of one row",)
     elif resource == "state_bits":
         terms = (f"{ask.neurons} neurons × {chip.core.accumulator_bits} bits, with banks and pooling counters",)
+        tables = threshold_words(population, block, chip).memory * chip.core.threshold_unit.register_bits
+        if tables:
+            terms += (f"{tables:,} bits of thresholds, a table for each neuron",)
     elif resource == "registers":
         need = population.coding.need()
         terms = (
@@ -174,6 +177,8 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         levers.append("lower core.weight_bits")
     if resource == "registers":
         levers.append("convert with fewer thresholds")
+    if resource == "state_bits" and chip.core.threshold_unit.sharing == "neuron":
+        levers.append("set core.threshold_unit.sharing to channel or population")
     if resource == "axons" and chip.core.axon_sharing == "neuron":
         levers.append("set core.axon_sharing to slice")
     return MappingError(

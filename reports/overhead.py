@@ -6,19 +6,21 @@ same place for the same spikes*: one compare, one threshold read, no encode, one
 not say what IF over T steps would cost as a whole; that is simulated (`sfnhw.reports.comparison`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, core_leakage, registers, update_cost
-from sfnhw.chip.area import NOTHING, register_area, threshold_unit_area
+from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, core_leakage
+from sfnhw.chip.area import NOTHING, memory_area, register_area, threshold_unit_area
+from sfnhw.chip.sharing import Words, memory_words, table_words, unit_update
+from sfnhw.mapping.slices import Slice
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
 from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.tables import function_cycles, packet_bits, unit_cycles
+from sfnhw.sim.tables import function_cycles, packet_bits
 from sfnhw.units import ceil_div, joules, seconds
 
 ONE = ThresholdNeed("bank", 1, False, "uniform")
@@ -103,24 +105,46 @@ def _updates(run: Run) -> dict[str, int]:
 
 
 def _threshold_actions(run: Run) -> dict[str, dict[str, Any]]:
-    """Compares, threshold reads and encodes of the multi-threshold layers, and what one threshold would have done."""
-    kind, updates = run.chip.core.threshold_unit.kind, _updates(run)
+    """Compares, threshold reads and encodes of the multi-threshold layers, and what one threshold would have done.
+
+    Thresholds of single neurons are read from state memory: `state_read` then counts those words, and no others.
+    """
+    core, updates = run.chip.core, _updates(run)
     field = {"threshold_read": "threshold_reads", "compare": "compares", "encode": "encodes"}
-    one = update_cost(kind, ONE)
+    one = unit_update(core, ONE)
     out = {}
     for action in THRESHOLD_ACTIONS:
         count = single = 0
         for p in run.network.populations:
             if _has_bank(p):
-                count += updates[p.name] * getattr(update_cost(kind, p.coding.need()), field[action])
+                count += updates[p.name] * getattr(unit_update(core, p.coding.need()), field[action])
                 single += updates[p.name] * getattr(one, field[action])
-        out[action] = {
-            "count": count / run.samples,
-            "single_threshold_count": single / run.samples,
-            "energy_j": energy_j(run, action, count),
-            "excess_energy_j": energy_j(run, action, count - single),
-        }
+        out[action] = _beside_one(run, action, count, single)
+    if core.threshold_unit.sharing == "neuron":
+        out["state_read"] = _beside_one(run, "state_read", *_memory_reads(run))
     return out
+
+
+def _beside_one(run: Run, action: str, count: int, single: int) -> dict[str, Any]:
+    return {
+        "count": count / run.samples,
+        "single_threshold_count": single / run.samples,
+        "energy_j": energy_j(run, action, count),
+        "excess_energy_j": energy_j(run, action, count - single),
+    }
+
+
+def _memory_reads(run: Run) -> tuple[int, int]:
+    """Words of state memory read for the thresholds of the multi-threshold layers, and for one threshold each."""
+    core, updates = run.chip.core, run.result.counts.updates.sum(axis=1)
+    count = single = 0
+    for s in run.mapping.slices:
+        p = run.network[s.population]
+        if _has_bank(p):
+            frames = int(updates[s.index]) // max(1, s.neurons)
+            count += frames * memory_words(core, p.coding.need(), s.neurons)
+            single += frames * memory_words(core, ONE, s.neurons)
+    return count, single
 
 
 def _synapse(run: Run) -> dict[str, Any]:
@@ -213,8 +237,8 @@ def _time(run: Run) -> dict[str, Any]:
         if _has_bank(p):
             # Where a function unit takes longer than the thresholds, one threshold would not have been faster.
             floor = function_cycles(run.chip, p)
-            single = max(unit_cycles(run.chip, ONE), floor)
-            beyond = frames * groups * (max(unit_cycles(run.chip, p.coding.need()), floor) - single)
+            single = max(unit_update(run.chip.core, ONE).cycles, floor)
+            beyond = frames * groups * (max(unit_update(run.chip.core, p.coding.need()).cycles, floor) - single)
             extra += beyond
             cores = walks.setdefault(p.name, {})
             core = int(run.mapping.terminals[s.index])
@@ -247,28 +271,46 @@ def _per_inference(run: Run, pj: Sequence[float], amount: int) -> dict[str, floa
     return {key: amount * price * 1e-12 / run.samples for key, price in zip(("value", "low", "high"), pj, strict=True)}
 
 
-def _groups(run: Run, channels: int) -> int:
-    return channels if run.chip.core.threshold_unit.sharing == "channel" else 1
+def _tables(run: Run) -> Iterator[Slice]:
+    """Slices that have threshold tables of their own: where a core has one, the first of its slices."""
+    seen: set[int] = set()
+    for s in run.mapping.slices:
+        core = int(run.mapping.terminals[s.index])
+        need, function = run.network[s.population].coding.need(), run.network[s.population].function
+        if core == run.mapping.io or need.kind != "bank" or function == "max":
+            continue
+        if run.chip.core.threshold_unit.sharing != "core" or core not in seen:
+            yield s
+        seen.add(core)
+
+
+def _words(run: Run, s: Slice, need: ThresholdNeed) -> Words:
+    return table_words(run.chip.core.threshold_unit, need, s.block.channels, s.neurons)
+
+
+def _words_area(run: Run, words: Words) -> SquareMillimetres:
+    stored = memory_area(run.chip, words.memory) if words.memory else NOTHING
+    return register_area(run.chip, words.registers) + stored
 
 
 def _registers(run: Run) -> dict[str, Any]:
     """Threshold words that the multi-threshold slices hold, and that one threshold each would need."""
     unit = run.chip.core.threshold_unit
-    words = single = 0
-    for s in run.mapping.slices:
+    many = one = Words(0)
+    for s in _tables(run):
         p = run.network[s.population]
         if _has_bank(p):
-            groups = _groups(run, s.block.channels)
-            words += registers(unit.kind, p.coding.need(), groups)
-            single += registers(unit.kind, ONE, groups)
+            many, one = many + _words(run, s, p.coding.need()), one + _words(run, s, ONE)
+    words, single = many.registers + many.memory, one.registers + one.memory
     bits = unit.register_bits
     return {
         "words": words,
         "bits": words * bits,
-        "area_mm2": _mm2(register_area(run.chip, words)),
+        "in_state_memory_bits": many.memory * bits,
+        "area_mm2": _mm2(_words_area(run, many)),
         "single_threshold_words": single,
         "single_threshold_bits": single * bits,
-        "single_threshold_area_mm2": _mm2(register_area(run.chip, single)),
+        "single_threshold_area_mm2": _mm2(_words_area(run, one)),
         "provided_words": unit.registers * run.chip.cores,
     }
 
@@ -288,14 +330,11 @@ def _unit_and_registers(run: Run, *, single: bool) -> tuple[SquareMillimetres, S
     chip: Chip = run.chip
     unit = chip.core.threshold_unit
     widest: dict[int, ThresholdNeed] = {}
-    words: dict[int, int] = {}
-    for s in run.mapping.slices:
-        p, core = run.network[s.population], int(run.mapping.terminals[s.index])
-        need = p.coding.need()
-        if core == run.mapping.io or need.kind != "bank" or p.function == "max":
-            continue
-        need = ONE if single else need
-        words[core] = words.get(core, 0) + registers(unit.kind, need, _groups(run, s.block.channels))
+    words = Words(0)
+    for s in _tables(run):
+        core = int(run.mapping.terminals[s.index])
+        need = ONE if single else run.network[s.population].coding.need()
+        words = words + _words(run, s, need)
         before = widest.get(core)
         if before is None or need.thresholds * (1 + need.signed) > before.thresholds * (1 + before.signed):
             widest[core] = need
@@ -304,7 +343,7 @@ def _unit_and_registers(run: Run, *, single: bool) -> tuple[SquareMillimetres, S
     for need in widest.values():
         units = units + threshold_unit_area(chip, need.thresholds, need.signed)
         comparing += comparators(unit.kind, need) * unit.lanes
-    return units, register_area(chip, sum(words.values())), comparing
+    return units, _words_area(run, words), comparing
 
 
 def _area(run: Run) -> dict[str, Any]:

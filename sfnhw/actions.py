@@ -24,7 +24,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("accumulate", "core", "an addition into an accumulator: one for each synaptic operation"),
     Action("multiply_bit", "core", "one partial product of weight × value: P − 1 for a P-bit value, 0 for unit spikes"),
     Action("shift_bit", "core", "one stage of the shifter that multiplies by a power of two"),
-    Action("state_read", "core", "a word read from state memory (accumulators)"),
+    Action("state_read", "core", "a word read from state memory (accumulators, thresholds of single neurons)"),
     Action("state_write", "core", "a word written to state memory"),
     Action("neuron_update", "core", "one neuron taken through the threshold unit: bias added, control"),
     Action("threshold_read", "core", "a threshold register read"),

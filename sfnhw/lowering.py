@@ -9,7 +9,8 @@ the population's scale, D the integer decode words and δ the value of one word 
 so w_p = round(W_p·u_q[c]·δ_q / (u_r[o]·α_r·2**s_p)): the sender's scale and the receiver's scale are both folded into
 the weights ("data-based weight normalisation", Rueckauer et al. 2017). With α one number for the population
 (`threshold_sharing="population"`) all its channels compare with the same N thresholds; with `"channel"` each channel
-has its own α, finer weights and N thresholds of its own, which cost registers.
+has its own α, finer weights and N thresholds of its own, which cost registers. Scales belong to channels, so tables
+of single neurons (`"neuron"`) hold what those of their channels do, and a core's one table (`"core"`) a population's.
 s_p lets a projection with larger weights (a residual) share the accumulator with one that needs a finer step.
 """
 
@@ -24,7 +25,7 @@ from sfnhw.network import MaxPool, Network, Population, Product, Projection
 from sfnhw.neurons import FireTable, Readout
 from sfnhw.numerics import Numerics
 
-Sharing = Literal["population", "channel"]
+Sharing = Literal["population", "channel", "core", "neuron"]
 # Accumulator LSBs: beyond every accumulator (48 bits), and small enough that sums stay inside 64 bits.
 FAR_BEYOND = 2**60
 
@@ -89,7 +90,7 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
             alpha = np.array([_product_step(network, product, words) / unit[0]])
             lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, _ in into})
         elif weighted:
-            shared = threshold_sharing == "population" or isinstance(r.coding, Readout)
+            shared = threshold_sharing in ("population", "core") or isinstance(r.coding, Readout)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # checked below
                 normalised = [
                     p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)

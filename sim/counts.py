@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
-from sfnhw.chip.threshold_unit import update_cost
+from sfnhw.chip.sharing import memory_words, unit_update
 from sfnhw.lowering import lower, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
@@ -168,7 +168,8 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         if population.needs_function_unit:
             add(FUNCTIONS[population.function].action, s.index, updates)
         add("weight_write", s.index, times * cleared_words(mapping, s))
-        cost = update_cost(chip.core.threshold_unit.kind, population.coding.need())
+        cost = unit_update(chip.core, population.coding.need())
+        add("state_read", s.index, times * memory_words(chip.core, population.coding.need(), s.neurons))
         add("threshold_read", s.index, updates * cost.threshold_reads)
         add("compare", s.index, updates * cost.compares)
         add("encode", s.index, updates * cost.encodes)

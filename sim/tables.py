@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
-from sfnhw.chip.threshold_unit import update_cost
+from sfnhw.chip.sharing import unit_update
 from sfnhw.lowering import lower
 from sfnhw.mapping import Mapping, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
-from sfnhw.neurons import ThresholdNeed
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
@@ -231,7 +230,9 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         elif population.function == "max":
             cycles.append(chip.core.threshold_unit.update_cycles or 1)
         else:
-            cycles.append(max(unit_cycles(chip, population.coding.need()), function_cycles(chip, population)))
+            cycles.append(
+                max(unit_update(chip.core, population.coding.need()).cycles, function_cycles(chip, population))
+            )
     is_input = np.array([network[s.population].role == "input" for s in slices])
     operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
@@ -253,12 +254,6 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         is_input=is_input,
         is_output=np.array([network[s.population].role == "output" for s in slices]),
     )
-
-
-def unit_cycles(chip: Chip, need: ThresholdNeed) -> int:
-    """Cycles of one update of as many neurons as the unit has lanes: the chip's own number, or what its kind takes."""
-    own: int | None = chip.core.threshold_unit.update_cycles
-    return update_cost(chip.core.threshold_unit.kind, need).cycles if own is None else own
 
 
 def function_cycles(chip: Chip, population: Population) -> int:

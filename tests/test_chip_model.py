@@ -45,7 +45,7 @@ OTHERS = {
     "noc.rows": st.integers(1, 1024),
     "noc.cast": st.sampled_from(["multicast", "unicast"]),
     "core.threshold_unit.kind": st.sampled_from(["parallel", "serial", "binary-search", "uniform", "power-of-two"]),
-    "core.threshold_unit.sharing": st.sampled_from(["population", "channel"]),
+    "core.threshold_unit.sharing": st.sampled_from(["population", "channel", "core", "neuron"]),
     "execution.mode": st.sampled_from(["dataflow", "barrier"]),
     "execution.gate_idle_cores": st.booleans(),
 }
@@ -227,9 +227,10 @@ def test_the_area_of_the_chip_is_that_of_its_parts():
 
 
 def test_overhead_of_eight_thresholds_by_hand():
-    # Parallel, 24 bits: x1.598 in width. Unit (272 + 104 x 8 − 375) x 1.598 = 1165 gates; registers 7 x 24 x 8 = 1344.
+    # Parallel, 24 bits: 7 comparators more, of 22 full bits at 5.94 gates, 7 words of select at 24 x 0.39, and an encoder
+    # of 8 edges and 13 ones (in 1 .. 8) at 1.32: 915 + 66 + 28 = 1008 gates; registers 7 x 24 x 8 = 1344.
     over = threshold_overhead_area(REFERENCE, 8)
-    assert over["threshold_unit"].value_mm2 == pytest.approx(729 * 1.598 * 0.29526e-6, rel=0.01)
+    assert over["threshold_unit"].value_mm2 == pytest.approx(1008 * 0.29526e-6, rel=0.01)
     assert over["threshold_registers"].value_mm2 == pytest.approx(1344 * 0.29526e-6, rel=0.01)
     # A leading-one detector is smaller than a programmable comparator.
     two = threshold_overhead_area(REFERENCE.replace({"core.threshold_unit.kind": "power-of-two"}), 8)
@@ -246,7 +247,8 @@ def test_overhead_of_eight_thresholds_by_hand():
 def test_more_thresholds_never_take_less_area(kind, thresholds, signed, groups):
     chip = REFERENCE.replace({"core.threshold_unit.kind": kind})
     few, many = (threshold_overhead_area(chip, n, signed, groups)["total"] for n in (thresholds, thresholds + 1))
-    assert few.value_mm2 <= many.value_mm2
+    # One threshold is a comparator with any threshold, which a leading-one detector is smaller than.
+    assert few.value_mm2 <= many.value_mm2 or (kind == "power-of-two" and thresholds == 1)
     assert few.low_mm2 <= few.value_mm2 <= few.high_mm2
 
 

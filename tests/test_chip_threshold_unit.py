@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfnhw.chip import UpdateCost, comparators, registers, unit_gates, update_cost
+from sfnhw.chip import UpdateCost, comparators, registers, update_cost
 from sfnhw.chip.threshold_unit import KINDS
 from sfnhw.errors import ChipError
 from sfnhw.neurons import SFN, ThresholdNeed
@@ -101,39 +101,3 @@ def test_units_agree_about_the_work(thresholds, signed):
     # A comparison tells two outcomes apart, so B of them must tell N + 1 apart, and B − 1 must not.
     bits = search.threshold_reads
     assert 2**bits >= thresholds + 1 > 2 ** (bits - 1)
-
-
-# Synthesised gate equivalents (16 bits): unit and its 16-bit accumulator register of 16 × 5.67 = 91 GE, or with its own
-# flip-flops included (binary search, uniform). N -> gates of the table.
-MEASURED_16_BITS = {
-    ("parallel", False): {2: 365 + 91, 4: 561 + 91, 8: 986 + 91, 16: 1830 + 91},
-    ("parallel", True): {1: 402 + 91, 2: 593 + 91, 4: 972 + 91, 8: 1766 + 91, 16: 3409 + 91},
-    ("binary-search", False): {1: 548, 2: 606, 4: 686, 8: 824, 16: 1051},
-    ("uniform", False): {1: 459, 2: 524, 4: 535, 8: 601, 16: 625},
-    ("power-of-two", True): {1: 154 + 91, 2: 168 + 91, 4: 196 + 91, 8: 273 + 91, 14: 315 + 91},
-}
-
-
-@pytest.mark.parametrize(("kind", "signed"), MEASURED_16_BITS)
-def test_gates_agree_with_the_synthesised_units_within_the_error_they_state(kind, signed):
-    for thresholds, measured in MEASURED_16_BITS[kind, signed].items():
-        gates = unit_gates(kind, thresholds, 16, signed)
-        # One point more than stated: the fits' errors are rounded to whole percents.
-        assert gates.value == pytest.approx(measured, rel=gates.fit_error + 0.01)
-
-
-def test_gates_grow_with_the_width_as_synthesised():
-    # Parallel, N = 8: 1.65 and 2.17 times at 24 and 32 bits. Binary search, N = 8: 824, 1172, 1531 gates.
-    for kind, ratios, error in (("parallel", (1.65, 2.17), 0.04), ("binary-search", (1172 / 824, 1531 / 824), 0.01)):
-        for width, ratio in zip((24, 32), ratios, strict=True):
-            grown = unit_gates(kind, 8, width, False).value / unit_gates(kind, 8, 16, False).value
-            assert grown == pytest.approx(ratio, rel=error)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.sampled_from(KINDS), st.integers(1, 63), st.integers(8, 47), st.booleans())
-def test_more_thresholds_or_bits_never_take_fewer_gates(kind, thresholds, width, signed):
-    here = unit_gates(kind, thresholds, width, signed).value
-    assert 0 < here <= unit_gates(kind, thresholds + 1, width, signed).value
-    assert here <= unit_gates(kind, thresholds, width + 1, signed).value
-    assert here <= unit_gates(kind, thresholds, width, True).value

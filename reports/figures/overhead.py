@@ -38,9 +38,10 @@ def overhead_parts(overhead: Any) -> list[tuple[str, dict[str, float]]]:
     names = {
         "compare": "compares",
         "threshold_read": "threshold reads",
+        "state_read": "thresholds from state memory",
         "encode": "encoding the level",
     }
-    parts = [(names[action], unit[action]["excess_energy_j"]) for action in names]
+    parts = [(names[action], unit[action]["excess_energy_j"]) for action in names if action in unit]
     parts.append(("extra flits for the level", overhead["payload"]["extra_flits_energy_j"]))
     parts.append(("looking the level's value up", synapse["decode_read"]["energy_j"]))
     parts.append(("multiplying at the synapse", synapse["multiply_bit"]["energy_j"]))

@@ -10,17 +10,22 @@ from sfnhw.chip.area import (
     threshold_overhead_area,
 )
 from sfnhw.chip.chip import Chip
+from sfnhw.chip.gate_model import Gates, unit_gates, unit_parts
 from sfnhw.chip.load import load_chip, preset_names
 from sfnhw.chip.prices import Area, Power, Price
-from sfnhw.chip.threshold_unit import UpdateCost, comparators, registers, unit_gates, update_cost
+from sfnhw.chip.threshold_unit import UpdateCost, comparators, registers, update_cost
+from sfnhw.chip.unit_figures import ScaleFigures, UnitFigures, scale_figures, unit_figures
 
 __all__ = [
     "Area",
     "Chip",
     "ChipArea",
+    "Gates",
     "Power",
     "Price",
+    "ScaleFigures",
     "SquareMillimetres",
+    "UnitFigures",
     "UpdateCost",
     "chip_area",
     "comparators",
@@ -30,7 +35,10 @@ __all__ = [
     "logic_gates",
     "preset_names",
     "registers",
+    "scale_figures",
     "threshold_overhead_area",
+    "unit_figures",
     "unit_gates",
+    "unit_parts",
     "update_cost",
 ]

@@ -3,9 +3,11 @@
 from dataclasses import astuple, dataclass
 
 from sfnhw.chip.chip import Chip
+from sfnhw.chip.gate_model import FIT_ERROR, unit_gates
 from sfnhw.chip.prices import Power
-from sfnhw.chip.threshold_unit import registers, unit_gates
+from sfnhw.chip.threshold_unit import registers
 from sfnhw.neurons import ThresholdNeed
+from sfnhw.units import BITS_PER_KIB
 
 # Register with enable: 6.38 µm² at Nangate45 = 8.0 gate equivalents (8.3 sky130, 8.0 ASAP7), synthesised; the threshold
 # select multiplexer is part of the unit's gates.
@@ -46,15 +48,12 @@ NOTHING = SquareMillimetres(0.0, 0.0, 0.0)
 def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
     """Return the area of one core with its router, component -> mm².
 
-    The threshold unit is sized for the largest unsigned bank that its registers hold: N = registers where a slice
-    shares one table, N = registers // neurons (at least 1) where every channel has its own, and no more than the chip's
-    neurons may have. State memory holds all
-    banks. The fits of the unit's gates are to N ≤ 16; beyond, they are extrapolated.
+    The threshold unit is sized for the largest unsigned bank that the core holds (`largest_bank`). State memory holds
+    all banks of accumulators, and the thresholds where every neuron has its own. The unit's gates were fitted to N ≤ 32;
+    beyond, they are extrapolated.
     """
     unit = chip.core.threshold_unit
-    thresholds = unit.registers if unit.sharing == "population" else max(1, unit.registers // chip.core.neurons)
-    thresholds = min(thresholds, unit.most_thresholds or thresholds)
-    gates = threshold_unit_area(chip, thresholds, False)
+    gates = threshold_unit_area(chip, largest_bank(chip), False)
     return {
         "weight_memory": _area(chip, "weight_memory"),
         "state_memory": _area(chip, "state_memory"),
@@ -66,6 +65,23 @@ def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
         "control": _area(chip, "control"),
         "router": _area(chip, "router"),
     }
+
+
+def largest_bank(chip: Chip) -> int:
+    """Return the most unsigned thresholds that a full core has room for, at least 1.
+
+    One table for a slice or core: N = registers. One for each channel: registers // neurons. One for each neuron: what
+    the state memory holds beside the accumulators, neuron by neuron. And no more than the chip's neurons may have.
+    """
+    core, unit = chip.core, chip.core.threshold_unit
+    if unit.sharing in ("population", "core"):
+        room = unit.registers
+    elif unit.sharing == "channel":
+        room = unit.registers // core.neurons
+    else:
+        bits = core.state_memory.kib * BITS_PER_KIB // core.neurons - core.accumulator_bits * core.state_banks
+        room = bits // unit.register_bits
+    return max(1, min(room, unit.most_thresholds or room))
 
 
 def chip_area(chip: Chip) -> ChipArea:
@@ -96,7 +112,7 @@ def threshold_unit_area(chip: Chip, thresholds: int, signed: bool) -> SquareMill
     """Return the area of all lanes of a threshold unit that serves N thresholds for each polarity; no registers."""
     unit = chip.core.threshold_unit
     gates = unit_gates(unit.kind, thresholds, chip.core.accumulator_bits, signed)
-    return _gates_area(chip, gates.value * unit.lanes, gates.fit_error + LIBRARY_SPREAD)
+    return _gates_area(chip, gates.equivalents * unit.lanes, FIT_ERROR[unit.kind] + LIBRARY_SPREAD)
 
 
 def register_area(chip: Chip, words: int) -> SquareMillimetres:
@@ -105,19 +121,28 @@ def register_area(chip: Chip, words: int) -> SquareMillimetres:
     return _gates_area(chip, bits * REGISTER_GATES_PER_BIT, LIBRARY_SPREAD)
 
 
+def memory_area(chip: Chip, words: int) -> SquareMillimetres:
+    """Return the area that so many threshold words take up in state memory (thresholds of single neurons)."""
+    core = chip.core
+    share = words * core.threshold_unit.register_bits / (core.state_memory.kib * BITS_PER_KIB)
+    memory = _area(chip, "state_memory")
+    return SquareMillimetres(memory.value_mm2 * share, memory.low_mm2 * share, memory.high_mm2 * share)
+
+
 def threshold_overhead_area(
     chip: Chip, thresholds: int, signed: bool = False, groups: int = 1
 ) -> dict[str, SquareMillimetres]:
     """Return what N thresholds add to ONE core, beside plain integrate-and-fire with one programmable threshold.
 
-    A power-of-two unit needs no programmable comparator and may come out below zero.
+    A power-of-two unit needs no programmable comparator and may come out below zero. Thresholds of single neurons are
+    SRAM, so they count as state memory.
 
     Parameters
     ----------
     thresholds : N for each polarity.
     signed : with a negative branch.
-    groups : tables that the core holds (its channels, where `sharing` is ``channel``); the plain neuron has one
-        register for each of them.
+    groups : tables that the core holds (its channels or neurons, where `sharing` says so); the plain neuron has one
+        word for each of them.
 
     Returns
     -------
@@ -127,8 +152,9 @@ def threshold_overhead_area(
     unit = chip.core.threshold_unit
     spacing = {"uniform": "uniform", "power-of-two": "power-of-two"}.get(unit.kind, "free")
     need = ThresholdNeed("bank", thresholds, signed, spacing)  # type: ignore[arg-type]
-    words = register_area(chip, registers(unit.kind, need, groups) - groups)
-    plain = unit_gates("parallel", 1, chip.core.accumulator_bits, False).value * unit.lanes
+    store = memory_area if unit.sharing == "neuron" else register_area
+    words = store(chip, registers(unit.kind, need, groups) - groups)
+    plain = unit_gates("parallel", 1, chip.core.accumulator_bits, False).equivalents * unit.lanes
     more = _minus(threshold_unit_area(chip, thresholds, signed), _gates_area(chip, plain, LIBRARY_SPREAD))
     return {"threshold_unit": more, "threshold_registers": words, "total": more + words}
 

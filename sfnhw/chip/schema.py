@@ -90,8 +90,10 @@ class ThresholdUnit(Part):
     )
     registers: int = entry("words", "threshold registers of one core", ge=1, le=1 << 20)
     register_bits: int = entry("bits", "width of a threshold register", ge=2, le=32)
-    sharing: Literal["population", "channel"] = entry(
-        "", "one table of N thresholds for a whole slice, or N thresholds for each of its channels"
+    sharing: Literal["population", "channel", "core", "neuron"] = entry(
+        "",
+        "who shares a table of N thresholds: a slice, each of its channels, a whole core (its slices must be of one "
+        "population), or each neuron has its own, kept in state memory",
     )
 
 
@@ -128,7 +130,7 @@ class Core(Part):
     )
     axon_cycles: int = entry("cycles", "one axon look-up; 0 where it is part of the synaptic operations", ge=0, le=1000)
     weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
-    state_memory: Memory = entry("", "accumulators")
+    state_memory: Memory = entry("", "accumulators, and thresholds where every neuron has its own")
     threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
     function_unit: FunctionUnit = entry("", "GELU, softmax and layer norm; pipelined with the threshold unit")
 

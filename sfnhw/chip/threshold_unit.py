@@ -1,4 +1,4 @@
-"""What one neuron update costs on each threshold-unit microarchitecture: actions, cycles, registers, gates.
+"""What one neuron update costs on each threshold-unit microarchitecture: actions, cycles, registers, comparators.
 
 N is the number of thresholds for each polarity, B = ⌈log2(N+1)⌉ the bits that tell N+1 outcomes apart.
 
@@ -14,9 +14,8 @@ With N = 1 every kind is plain integrate-and-fire: 1 compare, 1 read, no encode,
 both signs (2 and 2, in 2 cycles unless the unit is parallel). A leaky neuron takes one multiply (`leaks`) and one
 cycle more, since the reset decides what decays, and a register for each decay factor.
 
-Source: the microarchitectures were generated and synthesised for this project (yosys 0.23 + ABC, Nangate45, mapped
-netlists checked against a Python model, N = 1 .. 16, 16-bit state). A serial comparator was not synthesised: its gates
-are those of the binary search, which has the same parts and a different sequencer.
+The circuits behind the table are in ``benchmarks/synthesis``; their gates are modelled by `sfnhw.chip.gate_model`, and
+where the thresholds are kept by `sfnhw.chip.sharing`.
 """
 
 from dataclasses import dataclass, replace
@@ -34,16 +33,6 @@ _SERVES: dict[str, tuple[str, ...]] = {
     "binary-search": ("free", "uniform", "power-of-two"),
     "uniform": ("uniform",),
     "power-of-two": ("power-of-two",),
-}
-
-
-# Growth of the unit's gates for each bit beyond 16, relative to 16 bits; see `unit_gates`.
-_PER_BIT = {
-    "parallel": 0.0748,
-    "serial": 0.0535,
-    "binary-search": 0.0535,
-    "uniform": 24.1 / (24.1 * 16 - 32),
-    "power-of-two": 24.1 / (24.1 * 16 - 32),
 }
 
 
@@ -134,44 +123,3 @@ def check_serves(kind: str, need: ThresholdNeed) -> None:
         field="core.threshold_unit.kind",
         expected="one of " + ", ".join(can),
     )
-
-
-@dataclass(frozen=True)
-class Gates:
-    """Gate equivalents (NAND2) of one lane, without threshold registers, and the worst relative error of the fit."""
-
-    value: float
-    fit_error: float
-
-
-def unit_gates(kind: str, thresholds: int, width_bits: int, signed: bool) -> Gates:
-    """Return the gates of one lane of a threshold unit: adder, thresholds, index, residual, accumulator register.
-
-    Fits to synthesised units of 16 bits, N = 1 .. 16, with their largest error against the synthesised logic
-    plus its flip-flops (5.67 GE a bit): IF 375;
-    parallel 272 + 104 N [6 %], signed with two banks 329 + 216 N [12 %]; binary search 540 + 33 N
-    [5 %], with `abs` for the sign 5.4 W − 10 more; uniform serial divider 459 + 42 (B − 1) [6 %]; power of two, leading
-    one 254 + 11.6 N [9 %] (the signed unit; the unsigned one is smaller). Beyond N = 16 they are
-    extrapolated. Linear in width W: lines through the measured 1.65 and 2.17 times at 24 and 32 bits (parallel, N = 8;
-    within 4 %) and 1.42 and 1.86 times (binary search, N = 8; within 1 %); for the others the line of the IF,
-    24.1 W − 32, which is INFERRED. Transfer between cell libraries adds about ±15 %.
-
-    Raises
-    ------
-    ChipError : an unknown kind.
-    """
-    check_serves(kind, ThresholdNeed("none"))
-    n = thresholds
-    bits = bits_for(n + 1)
-    magnitude = 5.4 * 16 - 10 if signed else 0.0
-    at_16_bits: dict[str, tuple[float, float]] = {
-        "parallel": (329 + 216 * n, 0.12) if signed else (272 + 104 * n, 0.06),
-        "serial": (540 + 33 * n + magnitude, 0.15),
-        "binary-search": (540 + 33 * n + magnitude, 0.05),
-        "uniform": (459 + 42 * (bits - 1) + magnitude, 0.06),
-        "power-of-two": (254 + 11.6 * n, 0.09),
-    }
-    value, error = at_16_bits[kind]
-    if n == 1 and kind == "parallel" and not signed:
-        value, error = 375, 0.0
-    return Gates(value * (1 + _PER_BIT[kind] * (width_bits - 16)), error)

@@ -20,6 +20,7 @@ COMMANDS = {
     "plot": "plot",
     "chips": "chips",
     "codings": "codings",
+    "threshold-units": "threshold_units",
     "rates": "rates",
     "numerics": "numerics",
 }
