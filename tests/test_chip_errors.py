@@ -75,7 +75,7 @@ def test_a_missing_key(message):
         ("schema_version: 2", "c.yaml:2:17: schema_version: found 2, expected a whole number equal to 1"),
         ("name: ''", "c.yaml:2:7: name: found '', expected a text that is not empty"),
         ("static: {core_leakge_uw: {}}", "c.yaml:2:10: static.core_leakge_uw: unknown field, expected one of core_leakage_uw, router_leakage_uw, core_clock_pj, router_clock_pj (did you mean 'core_leakage_uw'?)"),
-        ("energy: {io_bit: {node_nm: 22}}", "c.yaml:2:28: energy.io_bit.node_nm: a price of another node or supply than the chip's is not mixed in, found 22.0, expected 28, as in technology.node_nm"),
+        ("energy: {io_bit: {node_nm: 22}}", "c.yaml:2:28: energy.io_bit.node_nm: a price of another node or supply than the chip's is not mixed in, found 22.0, expected 28, as in technology.node_nm, or technology.scaling: stillmaker-baas-2017"),
         ("energy: {io_bit: {scaling: {noc.flit_bit: 1}}}", "c.yaml:2:29: energy.io_bit.scaling.noc.flit_bit: no such numeric field of a chip, expected a dotted field as in core.weight_bits (did you mean 'noc.flit_bits'?)"),
         ("energy: {io_bit: {scaling: {noc.flit_bits: 1}}}", "c.yaml:2:44: energy.io_bit.scaling.noc.flit_bits: no reference value for this field, expected noc.flit_bits under `at`"),
         ("energy: {io_bit: {at: {noc.flit_bits: 0}}}", "c.yaml:2:39: energy.io_bit.at.noc.flit_bits: found 0.0, expected a number from 1e-06 to 1e+09"),

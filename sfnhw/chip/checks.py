@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from sfnhw.actions import ACTION_NAMES
 from sfnhw.chip.fields import flatten
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
+from sfnhw.chip.stillmaker_baas import NAME, is_defined
+from sfnhw.chip.technology import NO_SCALING
 from sfnhw.chip.validation import Problem
 from sfnhw.errors import nearest
 from sfnhw.units import ATTOJOULES_PER_PICOJOULE, attojoules
@@ -72,20 +74,32 @@ def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row
         found.append(
             Problem(path, "the bounds are not in order", f"{low:g}, {value:g}, {high:g}", "low ≤ value ≤ high")
         )
-    given = {"node_nm": chip.technology.node_nm, "voltage_v": chip.technology.voltage_v}
-    for key, of_chip in given.items():
-        of_row = getattr(row, key, None)
-        if of_row is not None and of_row != of_chip:
-            message = "a price of another node or supply than the chip's is not mixed in"
-            found.append(
-                Problem(
-                    (*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}", cause=("technology", key)
-                )
-            )
+    found += _technology(chip, name, row, path)
     found += _follows(row, fields, path)
-    if not found and not all(isfinite(number) for number in row.scaled(lambda name: fields[name])):
+    if not found and not all(isfinite(number) for number in row.scaled(name, lambda key: fields[key])):
         found.append(Problem(path, "the price is not finite at this configuration"))
     return found or _vanishing(chip, fields, path, row)
+
+
+def _technology(chip: "Chip", name: str, row: Row, path: tuple[str, str]) -> list[Problem]:
+    """Check that a row holds at the chip's node and supply, or can be brought there."""
+    fields = {"technology." + key: value for key, value in dict(chip.technology).items()}
+    rule, before, after = row.moved(name, lambda key: fields[key])
+    if chip.technology.scaling != NO_SCALING:
+        lost = [point for point in (before, after) if rule not in ("none", "area") and not is_defined(point)]
+        places = {before: (*path, "voltage_v"), after: ("technology", "voltage_v")}
+        return [
+            Problem(places[point], f"the energy polynomial of {chip.technology.scaling} is not above 0 at {point}")
+            for point in (lost if before != after else [])[:1]
+        ]
+    found = []
+    for key in ("node_nm", "voltage_v"):
+        of_row, of_chip = getattr(row, key, None), getattr(chip.technology, key)
+        if of_row is not None and of_row != of_chip:
+            message = "a price of another node or supply than the chip's is not mixed in"
+            expected = f"{of_chip:g}, as in technology.{key}, or technology.scaling: {NAME}"
+            found.append(Problem((*path, key), message, of_row, expected, cause=("technology", key)))
+    return found
 
 
 def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
@@ -94,7 +108,7 @@ def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row:
         return []
     # 1 µW for one cycle of f MHz is 1/f pJ.
     cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
-    for number in row.scaled(lambda name: fields[name]):
+    for number in row.scaled(path[1], lambda key: fields[key]):
         if number > 0 and attojoules(number / cycles) == 0:
             least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
             message = "rounds to nothing, since energies are counted in whole attojoules"
