@@ -19,6 +19,7 @@ none       stays: pads have a supply of their own
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from math import exp, log
 
 from sfnhw.chip.stillmaker_baas import (
@@ -153,7 +154,7 @@ def _memory(node_nm: float) -> float:
     """Energy of a memory read over that of logic at the same point, relative to 45 nm; constant beyond 45 and 22 nm."""
     steps = sorted(_READS)
     node = min(max(node_nm, steps[0]), steps[-1])
-    low, high = next((a, b) for a, b in zip(steps, steps[1:], strict=False) if node <= b)
+    low, high = next((a, b) for a, b in pairwise(steps) if node <= b)
     share = log(node / low) / log(high / low)
     return exp((1 - share) * log(_correction(low)) + share * log(_correction(high)))
 
