@@ -103,7 +103,9 @@ def estimate(
         mapping = map_network(subject, chip, placer=placer)
         result = simulate(mapping, recording.activity, fidelity=fidelity, threads=threads, progress=tell)
         cost = price(result)
-        return Run(subject, chip, recording, mapping, result, cost, warnings=_warnings(recording))
+        return Run(
+            subject, chip, recording, mapping, result, cost, warnings=(*_warnings(recording), *chip.technology_warnings)
+        )
 
     sampled = _sampled(drawn, network, inputs, samples, seed)
     main = one(network, _coding_name(network), None if inputs is not None else sampled)

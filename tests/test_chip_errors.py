@@ -4,7 +4,7 @@ from importlib import resources
 
 import pytest
 
-from sfnhw.chip import load_chip
+from sfnhw.chip import load_chip, preset_names
 from sfnhw.errors import ChipError
 
 REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encoding="utf-8")
@@ -13,6 +13,7 @@ ACTIONS = (
     "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, packet, barrier, "
     "router_flit, link_flit, io_bit"
 )
+PRESETS = ", ".join(preset_names())
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
 PRICE = "    energy_pj: 2\n    low_pj: 1\n    high_pj: 3\n"
 
@@ -140,6 +141,22 @@ def test_prices_that_cannot_be_counted(message, content, expected):
     assert message(content) == expected
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (IO_BIT + PRICE.replace("energy_pj", "energy_nj") + "    source: x\n", "c.yaml:4:5: energy.io_bit.energy_nj: an energy in nJ, expected energy_pj, in pJ (1 nJ = 1000 pJ)"),
+        (IO_BIT + PRICE.replace("low_pj", "low_fj") + "    source: x\n", "c.yaml:5:5: energy.io_bit.low_fj: an energy in fJ, expected low_pj, in pJ (1 fJ = 0.001 pJ)"),
+        (IO_BIT + PRICE.replace("energy_pj", "power_uw") + "    source: x\n", "c.yaml:4:5: energy.io_bit.power_uw: a power in uW, where an energy belongs, expected energy_pj, in pJ"),
+        (IO_BIT + PRICE.replace("energy_pj", "energy_uw") + "    source: x\n", "c.yaml:4:5: energy.io_bit.energy_uw: a power in uW, where an energy belongs, expected energy_pj, in pJ"),
+        ("base: reference\nstatic:\n  core_leakage_uw:\n    {energy_pj: 1, low_uw: 1, high_uw: 2, source: x}\n", "c.yaml:4:6: static.core_leakage_uw.energy_pj: an energy in pJ, where a power belongs, expected power_uw, in uW"),
+        ("base: reference\narea:\n  router:\n    {area_mm2: 1, low_um2: 1, high_um2: 2, source: x}\n", "c.yaml:4:6: area.router.area_mm2: an area in mm2, expected area_um2, in um2 (1 mm2 = 1e+06 um2)"),
+        ("base: reference\nenergy: {io_bit: {technology: srma}}\n", "c.yaml:2:31: energy.io_bit.technology: found 'srma', expected 'default', 'logic', 'sram', 'wire' or 'none' (did you mean 'sram'?)"),
+    ],
+)  # fmt: skip
+def test_a_price_in_another_unit_or_dimension_is_told_the_right_one(message, content, expected):
+    assert message(content) == expected
+
+
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
         ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 26 more"
@@ -172,7 +189,7 @@ def test_not_yaml(message, content, expected):
 @pytest.mark.parametrize(
     ("base", "expected"),
     [
-        ("referense", "c.yaml:1:7: base: no such chip, found 'referense', expected a path ending in .yaml, or one of the presets: reference (did you mean 'reference'?)"),
+        ("referense", f"c.yaml:1:7: base: no such chip, found 'referense', expected a path ending in .yaml, or one of the presets: {PRESETS} (did you mean 'reference'?)"),
         ("c.yaml", "c.yaml:1:7: base: a chip cannot be its own base, found 'c.yaml'"),
         ("no/where.yaml", "c.yaml:1:7: base: no such file, found 'no/where.yaml'"),
         ("[1]", "c.yaml:1:1: base: found [1], expected the name of a preset or the path of a chip file"),
@@ -186,7 +203,7 @@ def test_names_and_paths_that_are_not_there(tmp_path):
     with pytest.raises(ChipError) as error:
         load_chip("refrence")
     assert str(error.value) == (
-        "no such chip, found 'refrence', expected a path ending in .yaml, or one of the presets: reference "
+        f"no such chip, found 'refrence', expected a path ending in .yaml, or one of the presets: {PRESETS} "
         "(did you mean 'reference'?)"
     )
     with pytest.raises(ChipError, match=r"none\.yaml: cannot be read \(No such file or directory\)"):

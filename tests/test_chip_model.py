@@ -78,7 +78,7 @@ def test_a_chip_whose_leakage_rounds_to_nothing_is_refused():
 
 
 def test_the_reference():
-    assert preset_names() == ("reference",)
+    assert "reference" in preset_names()
     assert REFERENCE.cores == 64
     assert REFERENCE.numerics == Numerics(8, 8, 24, 24, "saturate")
     assert REFERENCE.schema_version == 1

@@ -72,7 +72,7 @@ class Chip(Part):
         """Return all fields but the price tables, flat: dotted name -> value."""
         return flatten(self)
 
-    def replace(self, changes: dict[str, Any], *, origin: str = "given as a change of the chip") -> "Chip":
+    def replace(self, changes: dict[str, Any], *, origin: str = "given in a change of the chip") -> "Chip":
         """Return a chip with dotted fields changed, validated like a file; texts are read as YAML scalars.
 
         Prices are fields too: ``energy.compare.energy_pj``, ``static.core_leakage_uw.high_uw``, ``area.router.source``. A
@@ -174,7 +174,8 @@ class Chip(Part):
         for name, row in table.items():
             numbers = [key for key in type(row).model_fields if key.endswith(("_pj", "_uw", "_um2"))]
             numbers.sort(key=lambda key: key.startswith(("low", "high")))
-            at = row.moved(name, self.field)[2]
+            rule, own, here = row.moved(name, self.field)
+            at = own if rule == "none" else here
             rest = {
                 "source": row.provenance(name, self.field),
                 "node_nm": at.node_nm,

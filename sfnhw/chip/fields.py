@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
+from sfnhw.chip.dimensions import explanation, meant
 from sfnhw.chip.validation import Locate, nowhere
 from sfnhw.errors import ChipError, nearest
 from sfnhw.yaml_source import parse_yaml
@@ -123,6 +124,9 @@ def _price_parts(chip: Chip, name: str) -> tuple[str, str, str]:
         expected = "one of " + ", ".join(rows) + nearest(row, list(rows))
         raise ChipError(f"no such price in {section}", field=name, found=row, expected=expected)
     keys = list(type(rows[row]).model_fields)
+    if other := meant(key, keys):
+        message, expected = explanation(key, other)
+        raise ChipError(message, field=name, expected=expected)
     if key not in keys:
         expected = ", ".join(f"{section}.{row}.{k}" for k in keys)
         raise ChipError("no such field of a price", field=name, found=key or None, expected="one of " + expected)

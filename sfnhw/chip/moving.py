@@ -22,9 +22,8 @@ def moved_chip(chip: "Chip", node_nm: float | None, voltage_v: float | None, clo
     if after == before:
         return chip
     changes = {"technology.node_nm": after.node_nm, "technology.voltage_v": after.voltage_v, "technology.scaling": NAME}
-    moved = chip.replace(changes)
     if clock == "keep":
-        return moved
+        return chip.replace(changes | {"technology.clock_is_met": False})
     slower = delay_factor(before, after)
     if slower is None:
         raise ChipError(
@@ -33,13 +32,13 @@ def moved_chip(chip: "Chip", node_nm: float | None, voltage_v: float | None, clo
             found=clock,
             expected="'keep'",
         )
-    return moved.replace({"clock_mhz": chip.clock_mhz / slower})
+    return chip.replace(changes | {"technology.clock_is_met": True, "clock_mhz": chip.clock_mhz / slower})
 
 
 def warnings_of(chip: "Chip") -> tuple[str, ...]:
     """Return what a reader of the chip's prices must know; see `Chip.technology_warnings`.
 
-    The clock is taken to be met at the node and supply of the row `static.core_clock_pj`.
+    Unless the chip says that its clock is met, it is taken to be one that is met where `static.core_clock_pj` holds.
     """
     if not scales(chip.technology.scaling):
         return ()
@@ -52,7 +51,5 @@ def warnings_of(chip: "Chip") -> tuple[str, ...]:
     if not moved:
         return ()
     clocked = chip.static.core_clock_pj
-    return (
-        *range_warnings([own, *moved]),
-        *clock_warning(chip.clock_mhz, Point(clocked.node_nm, clocked.voltage_v), own),
-    )
+    met_at = own if chip.technology.clock_is_met else Point(clocked.node_nm, clocked.voltage_v)
+    return (*range_warnings([own, *moved]), *clock_warning(chip.clock_mhz, met_at, own))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sfnhw.chip.schema import Part, entry
 from sfnhw.chip.stillmaker_baas import Point
-from sfnhw.chip.technology import factor, rule_of, scales, sentence
+from sfnhw.chip.technology import factor, rule_of_energy, scales, sentence
 
 # Area terms that every chip file gives. `gate_equivalent` is one NAND2; `synapse_lane` one lane; the rest one core's
 # or one router's.
@@ -93,6 +93,10 @@ class Row(Part):
         power = prod((field(name) / self.at[name]) ** exponent for name, exponent in self.scaling.items())
         return power * prod(table.get(str(field(name)), 1.0) for name, table in self.factors.items())
 
+    def rule(self, term: str) -> str:
+        """Return the rule of `sfnhw.chip.technology` that this row, `term` in its table, follows."""
+        raise NotImplementedError
+
     def moved(self, term: str, field: Callable[[str], Any]) -> tuple[str, Point, Point]:
         """Return the rule of technology that the row follows, and the points that it is moved from and to.
 
@@ -100,11 +104,7 @@ class Row(Part):
         """
         to = Point(field("technology.node_nm"), field("technology.voltage_v"))
         own = Point(getattr(self, "node_nm", to.node_nm), getattr(self, "voltage_v", to.voltage_v))
-        return (
-            rule_of(getattr(self, "technology", "none"), term),
-            own,
-            to if scales(field("technology.scaling")) else own,
-        )
+        return self.rule(term), own, to if scales(field("technology.scaling")) else own
 
     def scaled(self, term: str, field: Callable[[str], Any]) -> tuple[float, float, float]:
         """Return (value, low, high) of this row, `term` in its table, at a configuration."""
@@ -136,6 +136,10 @@ class EnergyRow(Row):
         """(value, low, high) in pJ."""
         return self.energy_pj, self.low_pj, self.high_pj
 
+    def rule(self, term: str) -> str:
+        """Return the row's own rule, or its action's."""
+        return rule_of_energy(term) if self.technology == "default" else self.technology
+
 
 class LeakageRow(Row):
     """Leakage power of one powered core or router."""
@@ -154,6 +158,10 @@ class LeakageRow(Row):
         """(value, low, high) in µW."""
         return self.power_uw, self.low_uw, self.high_uw
 
+    def rule(self, term: str) -> str:
+        """Return ``leakage`` or ``none``."""
+        return "leakage" if self.technology == "default" else self.technology
+
 
 class AreaRow(Row):
     """The area of one component."""
@@ -170,6 +178,10 @@ class AreaRow(Row):
     def bounds(self) -> tuple[float, float, float]:
         """(value, low, high) in µm²."""
         return self.area_um2, self.low_um2, self.high_um2
+
+    def rule(self, term: str) -> str:
+        """Return ``area`` or ``none``."""
+        return "area" if self.technology == "default" else self.technology
 
 
 class Static(Part):

@@ -26,6 +26,12 @@ class Technology(Part):
         "rule that brings price rows of another node or supply here; with `none` such a row is an error",
         default="none",
     )
+    clock_is_met: bool = entry(
+        "",
+        "`clock_mhz` is known to be met at this node and supply; else, where the chip scales, it is taken to be one that is "
+        "met at those of `static.core_clock_pj`, and a report warns where logic here is slower",
+        default=False,
+    )
 
 
 class Memory(Part):

@@ -61,11 +61,9 @@ _SHRINKS = [last / first for first, last in zip(_READS[45], _READS[22], strict=T
 _LEAST_LEAKAGE = 9 / 57 / area_factor(45, 22).value
 
 
-def rule_of(given: str, term: str) -> str:
-    """Return the rule that a row follows: its own, or the one of its action or term where it says ``default``."""
-    if given != "default":
-        return given
-    return "leakage" if term.endswith("_uw") else _BY_TERM.get(term, "logic")
+def rule_of_energy(term: str) -> str:
+    """Return the rule that the energy of an action, or of a clock, follows unless its row names another."""
+    return _BY_TERM.get(term, "logic")
 
 
 def factor(rule: str, before: Point, after: Point) -> Factor:
@@ -127,7 +125,7 @@ def clock_warning(clock_mhz: float, before: Point, after: Point) -> list[str]:
         return []
     return [
         f"clock: logic at {after} is {slower:.3g} times slower than at the {before} of the clock's price, by {CITATION}; "
-        f"where {clock_mhz:g} MHz was just met there, {clock_mhz / slower:.3g} MHz is what can be met now"
+        f"where {clock_mhz:.4g} MHz was just met there, {clock_mhz / slower:.3g} MHz is what can be met now"
     ]
 
 

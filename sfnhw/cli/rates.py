@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import columns
 from sfnhw.cli.options import as_json, chip_option, fidelity_option, inputs_option, network_argument
 from sfnhw.cli.output import check_file, print_json, say
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("rates")
 @network_argument
 @chip_option
+@set_option
 @inputs_option
 @click.option(
     "--by",
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 def command(
     network_path: Path,
     chip: str,
+    settings: tuple[str, ...],
     inputs_path: Path,
     by: str,
     output: Path,
@@ -52,7 +55,6 @@ def command(
     For each layer, timestep and group of neurons: with what probability a neuron sends each level. `sfnhw estimate
     --rates` draws spikes from the file.
     """
-    from sfnhw.chip import load_chip
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
     from sfnhw.rates import Rates, group_index
@@ -61,7 +63,7 @@ def command(
     from sfnhw.reports.rates_table import rates_lines
 
     check_file(output, (".npz",))
-    target = load_chip(chip)
+    target = with_settings(chip, settings)
     given = load_inputs(inputs_path)
     network = Network.load(network_path)
     group_index(network.populations[0], by)
