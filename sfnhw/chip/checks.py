@@ -108,7 +108,10 @@ def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row:
         return []
     # 1 µW for one cycle of f MHz is 1/f pJ.
     cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
-    for number in row.scaled(path[1], lambda key: fields[key]):
+    value, low, high = row.scaled(path[1], lambda key: fields[key])
+    # A lower bound that a move made vanish is still a lower bound; as a file gives it, it would be a slip of units.
+    _, before, after = row.moved(path[1], lambda key: fields[key])
+    for number in (value, low, high) if before == after else (value, high):
         if number > 0 and attojoules(number / cycles) == 0:
             least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
             message = "rounds to nothing, since energies are counted in whole attojoules"

@@ -129,17 +129,14 @@ def area_factor(before_nm: float, after_nm: float) -> Factor:
 
 def delay_factor(before: Point, after: Point) -> float | None:
     """Return what the delay of logic is multiplied by; None where the cubic is not above zero."""
-    ends = [[_polynomial(NODES[n].delay, p.voltage_v) for n in _bracket(p.node_nm)[:2]] for p in (before, after)]
-    if any(d <= 0 for pair in ends for d in pair):
-        return None
-    start, end = (_mix(*pair, _bracket(p.node_nm)[2]) for pair, p in zip(ends, (before, after), strict=True))
-    return end / start
+    start, end = _delay(before), _delay(after)
+    return end / start if start and end else None
 
 
 def _leans(before: Point, after: Point) -> list[tuple[int, int]]:
     # Two nodes between the same neighbours lean to the same one.
     together = _bracket(before.node_nm)[:2] == _bracket(after.node_nm)[:2]
-    return [(k, k) for k in _LEANS] if together else list(product(_LEANS, repeat=2))
+    return [(k, k) for k in _LEANS] if together else [(a, b) for a in _LEANS for b in _LEANS]
 
 
 def _bracket(node_nm: float) -> tuple[int, int, float]:
@@ -175,8 +172,14 @@ def _energy(at: Point, lp: bool, lean: int, square: bool) -> float:
         lowest, _, highest = voltages(at.node_nm)
         v = min(max(v, lowest), highest)
         factor = (at.voltage_v / v) ** 2
-    ends = (_polynomial(NODES[n].energy_lp if lp else NODES[n].energy, v) for n in (low, high))
-    return factor * _mix(*ends, _leaning(share, lean))
+    below, above = (_polynomial(NODES[n].energy_lp if lp else NODES[n].energy, v) for n in (low, high))
+    return factor * _mix(below, above, _leaning(share, lean))
+
+
+def _delay(at: Point) -> float | None:
+    low, high, share = _bracket(at.node_nm)
+    below, above = (_polynomial(NODES[n].delay, at.voltage_v) for n in (low, high))
+    return _mix(below, above, share) if below > 0 and above > 0 else None
 
 
 def _area(node_nm: float, lean: int) -> float:
