@@ -35,6 +35,14 @@ def moved_chip(chip: "Chip", node_nm: float | None, voltage_v: float | None, clo
     return chip.replace(changes | {"technology.clock_is_met": True, "clock_mhz": chip.clock_mhz / slower})
 
 
+def moved_text(chip: "Chip") -> str:
+    """Return ``; 34 of 35 were brought there by ...`` where price rows of other nodes or supplies are, else nothing."""
+    tables = (chip.energy, dict(chip.static), chip.area)
+    rows = [row.moved(name, chip.field) for table in tables for name, row in table.items()]
+    moved = sum(before != after and rule != "none" for rule, before, after in rows)
+    return f"; {moved} of {len(rows)} were brought there by {chip.technology.scaling}" if moved else ""
+
+
 def warnings_of(chip: "Chip") -> tuple[str, ...]:
     """Return what a reader of the chip's prices must know; see `Chip.technology_warnings`.
 

@@ -86,6 +86,7 @@ def _text(chip: "Chip") -> str:
     fields = [[key, str(value)] for key, value in chip.fields().items() if key not in hidden]
     parts = [
         f"{chip.name}: " + fill(chip.description, WIDTH, initial_indent=" " * (len(chip.name) + 2)).strip(),
+        *_where(chip),
         columns(["field", "value"], fields),
     ]
     for section, title in (
@@ -101,6 +102,15 @@ def _text(chip: "Chip") -> str:
         )
     parts += [fill(f"warning: {text}", WIDTH, subsequent_indent="  ") for text in chip.technology_warnings]
     return "\n\n".join(parts)
+
+
+def _where(chip: "Chip") -> list[str]:
+    """Say at what node and supply the prices are, where rows were brought there: a description may say another."""
+    from sfnhw.chip import moved_text
+
+    moved = moved_text(chip)
+    at = chip.technology
+    return [fill(f"Prices are at {at.node_nm:g} nm and {at.voltage_v:g} V{moved}.", WIDTH)] if moved else []
 
 
 def _prices(rows: list[dict[str, Any]], section: str) -> str:
