@@ -14,6 +14,7 @@ from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, register
 from sfnhw.chip.area import NOTHING, register_area, threshold_unit_area
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
+from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
 from sfnhw.sim.counts import projection_arithmetic
 from sfnhw.sim.tables import function_cycles, packet_bits
@@ -34,11 +35,12 @@ def overhead(run: Run) -> dict[str, Any]:
     """Return the multi-threshold overhead of a run as JSON values; energies, times and counts are per inference.
 
     Keys: ``thresholds`` (N by layer), ``registers``, ``area``, ``threshold_unit`` (actions), ``time``, ``payload``,
-    ``synapse``, ``total`` (shares of the run's energy, time and area). Each energy is ``{value, low, high}`` in J.
+    ``synapse``, ``wider_spike`` (`sfnhw.reports.wider_spike`), ``total`` (shares of the run's energy, time and area). Each energy is ``{value, low, high}`` in J.
     In ``total``, work is what extra actions take, static what leakage and clock of the extra cycles take; leakage is an
     upper bound (``at_most``), as extra cycles may overlap with other work.
     """
     layers = {p.name: p.coding.need() for p in run.network.populations if _has_bank(p)}
+    carriers = {p.name for p in run.network.populations if is_multilevel(p)}
     unit = _threshold_actions(run)
     synapse = _synapse(run)
     payload = _payload(run)
@@ -60,6 +62,9 @@ def overhead(run: Run) -> dict[str, Any]:
         "time": time,
         "payload": payload,
         "synapse": synapse,
+        "wider_spike": wider_spike(
+            run, carriers, _sum_bands([row["energy_j"] for row in synapse["by_action"].values()])
+        ),
         "total": {
             "work_energy_j": work,
             "static_at_most_energy_j": static,

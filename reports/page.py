@@ -8,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from sfnhw.reports import summary, text
+from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.rates_table import rates_rows
+from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.view import CHIP_LAYER, RunView
 
 # The space between a number and its unit.
@@ -19,7 +21,15 @@ TITLES = {
     "utilisation": "How full and how busy the chip is",
     "links": "Traffic between cores",
     "overhead": "What many thresholds cost, beside other ways to spike",
+    "break_even": "Where one timestep stops paying",
+    "sensitivity": "How far calibration and inputs may be off",
     "packet_latency": "How long packets travel",
+}
+
+
+CALIBRATED = {
+    "mse": "Every N is calibrated anew, by least squares",
+    "range": "Every N spans what this network's own levels span",
 }
 
 
@@ -40,13 +50,16 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         }
         for name in drawn
     ]
-    rates = view.json.get("rates_comparison")
+    rates, break_even = view.json.get("rates_comparison"), view.json.get("break_even")
     html = _template().render(
         view=view,
         run=view.json,
         figures=figures,
         t=_kept_together(),
         rates_rows=rates_rows(rates) if rates else [],
+        break_even_verdicts=verdict_rows(break_even) if break_even else [],
+        break_even_sentences=rate_sentences(break_even["spike_rate"]) if break_even else [],
+        break_even_rows=break_even_rows(break_even) if break_even else [],
     )
     return str(html)
 
@@ -133,4 +146,13 @@ def _caption(name: str, view: RunView) -> str:
             return "No baseline was asked for."
         parts = [f"{r['coding']}: {text.factor(r['energy_ratio']['value'])}" for r in rows]
         return "Energy of the same network on the same chip, relative to this one: " + "; ".join(parts) + "."
+    if name == "sensitivity":
+        return sensitivity_sentence(run["sensitivity"])
+    if name == "break_even":
+        data, formats = run["break_even"], run["chip"]["packet.format"]
+        return (
+            f"The same weights under other codings on this chip, {data['samples']:,} inferences at {data['fidelity']} "
+            f"fidelity. {CALIBRATED[data['scaling']]}; threshold registers are made to suffice; packets are {formats}, which "
+            "favours sparse spikes over dense values."
+        )
     return "From the cycle in which a packet is ready to the cycle in which a core or the pins have it whole."

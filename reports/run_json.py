@@ -63,6 +63,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
         "baselines_skipped": dict(run.skipped),
+        "break_even": run.break_even,
+        "sensitivity": run.sensitivity,
         "activity": run.recording.sampled or f"recorded on {n:,} inputs",
         "rates_comparison": run.rates_comparison,
         "coverage": coverage(run),

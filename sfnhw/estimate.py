@@ -28,9 +28,9 @@ from sfnhw.timesteps import fitted
 if TYPE_CHECKING:
     from sfnhw.rates import Rates
 
-# What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, and the
-# quantised network at 8 bits and at as many bits as N thresholds carry.
-BASELINES = ("if", "graded8", "graded")
+# What the multi-threshold network is set beside: IF over the T that the equivalence theorem says is equal, N uniform
+# thresholds, bursts, spike times, and the quantised network at 8 bits and at as many bits as N thresholds carry.
+BASELINES = ("if", "mtn", "polarity", "ttfs", "graded8", "graded")
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,6 +47,8 @@ def estimate(
     fidelity: str = "packet",
     placer: str = "hilbert",
     baselines: Sequence[str] = BASELINES,
+    break_even: bool = False,
+    sensitivity: bool = False,
     calibration: Any = None,
     conversion: dict[str, Any] | None = None,
     rates: "Rates | str | Path | None" = None,
@@ -67,6 +69,8 @@ def estimate(
     labels : (samples,), if known.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
+    break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
+    sensitivity : also its accuracy with thresholds that are off and inputs that drift (`sfnhw.sensitivity`).
     rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
         there is no accuracy, and no baselines (they would spike otherwise). With inputs, the run is the one on the inputs,
         and `Run.rates_comparison` says what the rates would have given instead.
@@ -85,6 +89,9 @@ def estimate(
         raise InputError("labels belong to inputs, and spikes are drawn from rates", field="labels", expected="None")
     if samples is not None and rates is None:
         raise InputError("are drawn from rates, and none are given", field="samples", found=samples, expected="None")
+    for name, asked in (("break_even", break_even), ("sensitivity", sensitivity)):
+        if asked and inputs is None:
+            raise InputError("needs inputs, and spikes are drawn from rates", field=name, found=True, expected="False")
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
@@ -114,6 +121,17 @@ def estimate(
         from sfnhw.rates import compare_runs
 
         comparison = compare_runs(main, one(network, "rates", sampled), drawn, seed).as_json()
+    chart = disturbed = None
+    if break_even:
+        from sfnhw.break_even import break_even as chart_of
+
+        assert inputs is not None
+        chart = chart_of(network, chip, inputs, labels=labels, placer=placer, progress=progress)
+    if sensitivity:
+        from sfnhw.sensitivity import sensitivity as sensitivity_of
+
+        assert inputs is not None
+        disturbed = sensitivity_of(network, inputs, chip, labels, progress=progress)
     others, skipped = _others(one, network, baselines, inputs is not None)
     provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
@@ -125,6 +143,8 @@ def estimate(
         provenance=provenance,
         rates_comparison=comparison,
         ann_accuracy=trained,
+        break_even=chart,
+        sensitivity=disturbed,
     )
 
 
@@ -158,18 +178,21 @@ def _others(
 def baseline(network: Network, name: str) -> Network:
     """Return the network under the coding that a baseline stands for.
 
-    ``if``: T = N steps (arXiv 2510.23383, Theorem 1: θ_IF = N·θ_M). ``graded8``: 8-bit activations. ``graded``:
+    ``if``: T = N steps (arXiv 2510.23383, Theorem 1: θ_IF = N·θ_M). ``mtn``: N uniform thresholds. ``polarity``: bursts of
+    up to N spikes. ``ttfs``: one spike in T = N steps. ``graded8``: 8-bit activations. ``graded``:
     ⌈log2(N + 1)⌉ bits, the fair partner of N thresholds (Yan et al., arXiv 2409.08290).
     """
     from sfnhw.recode import recode
 
     spiking = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
     levels = max((coding.max_level for coding in spiking), default=1)
-    if name == "if":
-        return recode(network, coding="if", timesteps=max(levels, network.timesteps))
+    steps = max(levels, network.timesteps)
+    if name in ("if", "ttfs"):
+        return recode(network, coding=name, timesteps=steps)
+    if name in ("mtn", "polarity"):
+        return recode(network, coding=name, thresholds=steps)
     if name == "graded8":
         return recode(network, coding="graded", bits=8)
-    steps = max(levels, network.timesteps)
     return recode(network, coding="graded", bits=max(1, steps.bit_length()))
 
 

@@ -18,7 +18,7 @@ CODINGS = ("if", "mtn", "polarity", "ttfs", "graded")
 # What the size of each coding is called.
 SIZES = {"if": "timesteps", "mtn": "thresholds", "polarity": "thresholds", "ttfs": "timesteps", "graded": "bits"}
 SPACINGS = ("uniform", "power-of-two", "free")
-SCALINGS = ("step", "quantile", "max", "mse")
+SCALINGS = ("step", "range", "quantile", "max", "mse")
 # Widths for which calibration keeps a least-squares clipping point; wider ones span up to the maximum.
 WIDEST_CLIP_BITS = 8
 
@@ -97,6 +97,7 @@ def recode(
     bits : of `graded`; 8 if not given.
     scaling : where full scale F lies. "step" keeps the multi-threshold step s of the network: F = s·T, θ_IF = s·T and
         θ_M = s·N, so that with T = N both are what Theorem 1 of arXiv 2510.23383 calls equal (θ_M = θ_IF / T).
+        "range" F = what the network's own coding spans, whatever the new number of levels (needs no statistics);
         "quantile" F = θ of the calibration; "max" F = the largest activation; "mse" F = the clipping point at which
         the new coding's own staircase leaves the least-squares error (on 64 quantiles of the calibration; graded up to
         8 bits on the calibration itself, wider ones span up to the maximum). Default: mse for `graded`, else step.
@@ -185,11 +186,18 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
     return replace(population, coding=new, scale=scale)
 
 
+def full_scale(population: Population) -> Reals:
+    """Return (channels,) the real value at which a population's own coding saturates."""
+    return _step(population, population.coding.resolution)
+
+
 def _full_scale(population: Population, new: Coding, scaling: str) -> Reals:
     """(channels,) the real value at which the new coding saturates."""
     if scaling == "step":
         spaced = isinstance(new, MTN) and new.spacing != "uniform"
         return _step(population, population.coding.resolution if spaced else new.resolution)
+    if scaling == "range":
+        return full_scale(population)
     if scaling != "mse":
         value = _statistic(population, scaling)
     elif isinstance(new, Graded):

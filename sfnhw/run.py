@@ -26,6 +26,8 @@ class Run:
         network is behind this one.
     warnings : sentences that a reader of the numbers must know.
     provenance : versions, seeds, fingerprints, command, times, peak memory.
+    break_even : where one timestep stops paying (`sfnhw.break_even`), or None where it was not asked for.
+    sensitivity : accuracy under wrong calibration and drifting inputs (`sfnhw.sensitivity`), or None.
     rates_comparison : what spikes drawn from rates would have given (`sfnhw.rates.RatesComparison` as plain values), or
         None.
     """
@@ -42,6 +44,8 @@ class Run:
     provenance: dict[str, Any] = field(default_factory=dict)
     rates_comparison: dict[str, Any] | None = None
     ann_accuracy: float | None = None
+    break_even: dict[str, Any] | None = None
+    sensitivity: dict[str, Any] | None = None
 
     @property
     def ann_accuracy_on_calibration(self) -> float | None:

@@ -137,3 +137,39 @@ def test_the_bottleneck_is_the_unit_that_is_made_slow():
     assert found["layers"] == ["l2"]
     assert found["core"] == int(slow.mapping.terminals[slow.mapping.slices_of("l2")[0].index])
     assert 0.5 < found["busy_share"] <= 1
+
+
+def test_a_wider_spike_by_pencil():
+    """As in test_by_pencil: two packets of two flits instead of one, over one link and two routers."""
+    run = small({"core.threshold_unit.kind": "parallel", "noc.flit_bits": REFERENCE.noc.header_bits + 3})
+    found, chip = overhead(run)["wider_spike"], run.chip
+    assert (found["packet_flits"], found["packet_flits_without"]) == (2.0, 1.0)
+    flits = 2 * chip.energy_price("link_flit").value_pj + 4 * chip.energy_price("router_flit").value_pj
+    flits += 4 * chip.static_price("router_clock").value_pj
+    # One flit more behind the last packet: it arrives a cycle later on an empty chip. Powered are two cores, all routers.
+    cycles = round(found["latency_s"] * chip.clock_mhz * 1e6)
+    assert cycles >= 1
+    leak = 2 * chip.static_price("core_leakage").value_uw + 64 * chip.static_price("router_leakage").value_uw
+    assert found["transport_j"]["value"] == pytest.approx(flits * 1e-12 + leak * 1e-6 * found["latency_s"], rel=1e-5)
+    # Two packets at one synapse each, two partial products each.
+    arithmetic = 4 * chip.energy_price("multiply_bit").value_pj * 1e-12
+    assert found["arithmetic_j"]["value"] == pytest.approx(arithmetic)
+    assert found["energy_j"]["value"] == pytest.approx(found["transport_j"]["value"] + arithmetic)
+
+
+def test_a_level_that_fits_costs_no_transport():
+    found = overhead(small({}))["wider_spike"]
+    assert (found["packet_flits"], found["packet_flits_without"]) == (1.0, 1.0)
+    assert found["transport_j"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["latency_s"] == 0
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 500), flit=st.integers(13, 40))
+def test_wider_spikes_never_save(seed, flit):
+    network = random_network(seed)
+    chip = REFERENCE.replace({"noc.flit_bits": flit})
+    found = overhead(run_of(network, chip, random_activity(network, seed, samples=1), "analytic"))["wider_spike"]
+    assert found["packet_flits"] >= found["packet_flits_without"]
+    assert min(found["transport_j"].values()) >= 0
+    assert found["latency_s"] >= 0

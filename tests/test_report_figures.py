@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 
 from sfnhw.activity import Activity, Recording
+from sfnhw.break_even import break_even
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
@@ -22,6 +23,7 @@ from sfnhw.reports.pareto import pareto_figure, pareto_front
 from sfnhw.reports.style import styled
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
+from sfnhw.sensitivity import sensitivity
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
 
@@ -41,7 +43,19 @@ def view_of(network: Network, changes: dict[str, object], fidelity: str = "packe
     mapping = map_network(network, chip)
     result = simulate(mapping, activity, fidelity=fidelity)
     run = Run(network, chip, Recording(activity, np.zeros((2, 1))), mapping, result, price(result))
-    return as_view(replace(run, baselines={"if": run, "graded8": run}))
+    return as_view(replace(run, baselines={"if": run, "graded8": run}, break_even=chart(), sensitivity=disturbed()))
+
+
+@lru_cache(maxsize=1)
+def chart() -> dict:
+    """A break-even chart: of one small network, whatever the run is."""
+    return break_even(chain([5, 20, 3], SFN.uniform(8)), "reference", np.ones((1, 5)))
+
+
+@lru_cache(maxsize=1)
+def disturbed() -> dict:
+    network = chain([5, 20, 3], SFN.uniform(8))
+    return sensitivity(network, np.ones((2, 5)), load_chip("reference"))
 
 
 @lru_cache(maxsize=4)

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from sfnhw.errors import InputError, nearest
+from sfnhw.reports.figures.break_even import break_even
 from sfnhw.reports.figures.energy import energy
 from sfnhw.reports.figures.links import links
 from sfnhw.reports.figures.overhead import overhead
 from sfnhw.reports.figures.packet_latency import packet_latency
+from sfnhw.reports.figures.sensitivity import sensitivity
 from sfnhw.reports.figures.timeline import timeline
 from sfnhw.reports.figures.utilisation import utilisation
 from sfnhw.reports.style import styled
@@ -22,16 +24,31 @@ FIGURES: dict[str, Callable[[RunView], Figure]] = {
     "utilisation": utilisation,
     "links": links,
     "overhead": overhead,
+    "break_even": break_even,
+    "sensitivity": sensitivity,
     "packet_latency": packet_latency,
 }
 
-# Figures that need a table which not every run has.
-_NEEDS = {"packet_latency": "packets"}
+# What not every run has, and what then is missing.
+_NEEDS: dict[str, tuple[Callable[[RunView], bool], str]] = {
+    "packet_latency": (
+        lambda view: bool(len(view.tables.get("packets", {}).get("packets", ()))),
+        "packets are simulated at packet fidelity only, and it is {fidelity}",
+    ),
+    "break_even": (
+        lambda view: bool(view.json.get("break_even")),
+        "it was estimated without break_even=True (--break-even)",
+    ),
+    "sensitivity": (
+        lambda view: bool(view.json.get("sensitivity")),
+        "it was estimated without sensitivity=True (--sensitivity)",
+    ),
+}
 
 
 def available(view: RunView) -> list[str]:
     """Return the names of the figures that this run has data for."""
-    return [n for n in FIGURES if n not in _NEEDS or len(view.tables.get(_NEEDS[n], {}).get("packets", ()))]
+    return [name for name in FIGURES if name not in _NEEDS or _NEEDS[name][0](view)]
 
 
 def figure(name: str, run: Run | RunView) -> Figure:
@@ -47,7 +64,7 @@ def figure(name: str, run: Run | RunView) -> Figure:
     view = as_view(run)
     if name not in available(view):
         raise InputError(
-            f"this run has no data for it: packets are simulated at packet fidelity only, and it is {view.json['fidelity']}",
+            "this run has no data for it: " + _NEEDS[name][1].format(fidelity=view.json["fidelity"]),
             field="figure",
             found=name,
             expected=f"one of {', '.join(available(view))}",

@@ -17,7 +17,7 @@ def command(folder: Path, as_json: bool) -> None:
     """Train, convert, map, simulate and price a CNN on handwritten digits.
 
     The CNN is trained on scikit-learn's digits, converted to one timestep with 8 thresholds, and its 360 test images
-    are simulated packet by packet on the `reference` chip, beside IF over 8 steps and the quantised network.
+    are simulated packet by packet on the `reference` chip, beside IF over 8 steps, the other ways to spike and the quantised network.
     """
     from sfnhw.reports import check_output_folder
 
@@ -37,12 +37,19 @@ def command(folder: Path, as_json: bool) -> None:
         thresholds=THRESHOLDS,
         name="digits CNN",
     )
-    say("mapping it on the reference chip and simulating 360 test images, beside three baselines")
+    say("mapping it on the reference chip and simulating 360 test images, beside six other codings")
     from sfnhw.estimate import estimate
 
     progress = Progress()
     run = estimate(
-        network, "reference", split.test_images, labels=split.test_labels, progress=progress, command=command_line()
+        network,
+        "reference",
+        split.test_images,
+        labels=split.test_labels,
+        break_even=True,
+        sensitivity=True,
+        progress=progress,
+        command=command_line(),
     )
     progress.clear()
     run.save(folder)

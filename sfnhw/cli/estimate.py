@@ -38,11 +38,13 @@ from sfnhw.errors import InputError
 @click.option("--placer", default="hilbert", show_default=True, help="How slices are laid out over the cores.")
 @click.option(
     "--baselines",
-    default="if,graded8,graded",
+    default="if,mtn,polarity,ttfs,graded8,graded",
     show_default=True,
     metavar="NAMES",
     help="The same network under other codings, to compare with; `none` for none.",
 )
+@click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
+@click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -60,6 +62,8 @@ def command(
     fidelity: str,
     placer: str,
     baselines: str,
+    break_even: bool,
+    sensitivity: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -88,6 +92,8 @@ def command(
         fidelity=fidelity,
         placer=placer,
         baselines=names,
+        break_even=break_even,
+        sensitivity=sensitivity,
         rates=rates_path,
         samples=samples,
         seed=seed or 0,

@@ -1,0 +1,82 @@
+"""What a spike that carries a level costs end to end, beside the same spike without it: flits, time and arithmetic.
+
+The network is estimated twice in closed form on the same mapping and the same spikes: once as it is, once with packets
+that hold no level. What differs are flits in routers and links, their clock, pins, and the leakage of the longer way.
+The arithmetic at the receiving synapses is counted, not estimated (`sfnhw.reports.overhead`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sfnhw.run import Run
+from sfnhw.sim import price
+from sfnhw.sim.analytic import analytic_timing
+from sfnhw.sim.counts import closed_form, to_actions
+from sfnhw.sim.result import Result
+from sfnhw.sim.tables import Tables, packet_bits, sent_neurons
+from sfnhw.units import ceil_div
+
+Band = dict[str, float]
+BAND = ("value", "low", "high")
+
+
+def wider_spike(run: Run, carriers: set[str], arithmetic_j: Band) -> dict[str, Any]:
+    """Return what the level of a spike costs, per inference.
+
+    Parameters
+    ----------
+    carriers : populations whose spikes carry one of many levels.
+    arithmetic_j : energy of looking up, multiplying and shifting at the synapses that they feed.
+
+    Returns
+    -------
+    packet_flits, packet_flits_without : mean flits of a packet that carries a level, and would without. transport_j,
+    arithmetic_j, energy_j : ``{value, low, high}``, transport being routers, links, pins, clock and leakage together.
+    share_of_energy : of the run's. latency_s : the longer way, at analytic fidelity (packets of equal length: 0).
+    """
+    slices = run.mapping.slices
+    flits = run.result.tables.slices.flits
+    without = np.array([_flits_without(run, s.index, carriers) for s in slices], np.int64)
+    carried = np.array([s.population in carriers for s in slices])
+    packets = run.result.counts.sent.sum(axis=1) * carried
+    latency, transport = 0.0, dict.fromkeys(BAND, 0.0)
+    if (flits != without).any():
+        latency, transport = _difference(run, without)
+    energy = {key: transport[key] + arithmetic_j[key] for key in BAND}
+    total = run.cost.total.as_joules(run.samples)["value"]
+    sent = max(1, int(packets.sum()))
+    return {
+        "packet_flits": float((packets * flits).sum() / sent),
+        "packet_flits_without": float((packets * without).sum() / sent),
+        "transport_j": transport,
+        "arithmetic_j": arithmetic_j,
+        "energy_j": energy,
+        "share_of_energy": energy["value"] / total if total else 0.0,
+        "latency_s": latency,
+    }
+
+
+def _flits_without(run: Run, index: int, carriers: set[str]) -> int:
+    header, address, payload = packet_bits(run.mapping, index)
+    if run.mapping.slices[index].population in carriers:
+        payload = 0
+    return ceil_div(header + address + payload, run.chip.noc.flit_bits)
+
+
+def _difference(run: Run, flits: Any) -> tuple[float, Band]:
+    """(seconds, joules) per inference that the run's own packets take beyond packets of these flits."""
+    tables = run.result.tables
+    narrow = tables._replace(slices=tables.slices._replace(flits=flits))
+    wide_, narrow_ = _closed_form(run, tables), _closed_form(run, narrow)
+    costs = [price(result).total.as_joules(run.samples) for result in (wide_, narrow_)]
+    # One table prices both, so its errors go together.
+    band = {key: costs[0][key] - costs[1][key] for key in BAND}
+    return wide_.latency_s - narrow_.latency_s, band
+
+
+def _closed_form(run: Run, tables: Tables) -> Result:
+    sent = sent_neurons(run.mapping, run.recording.activity)
+    counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
+    actions = to_actions(run.mapping, tables, counts, run.samples)
+    return Result(run.mapping, tables, "analytic", run.samples, counts, actions, timing)
