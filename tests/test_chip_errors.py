@@ -105,6 +105,9 @@ def test_an_unknown_action(message):
     row = "base: reference\nenergy:\n  acumulate:\n" + PRICE + "    source: x\n    node_nm: 28\n    voltage_v: 0.9\n"
     expected = f"energy.acumulate: unknown action, expected one of {ACTIONS} (did you mean 'accumulate'?)"
     assert message(row) == f"c.yaml:3:3: {expected}"
+    # Whatever else the row lacks.
+    assert message("base: reference\nenergy:\n  acumulate: {energy_nj: 2}\n") == f"c.yaml:3:3: {expected}"
+    assert message("base: reference\narea:\n  rooter: 5\n").startswith("c.yaml:3:3: area.rooter: unknown component")
 
 
 def test_prices_below_zero_and_bounds_out_of_order(message):

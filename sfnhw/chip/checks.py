@@ -32,6 +32,15 @@ def problems(chip: "Chip") -> list[Problem]:
     return found
 
 
+def unknown_names(data: dict[str, Any]) -> list[Problem]:
+    """Return the rows of plain data that price no action and no component."""
+    found: list[Problem] = []
+    for section, known, what in (("energy", ACTION_NAMES, "action"), ("area", tuple(AREA_TERMS), "component")):
+        table = data.get(section)
+        found += _unknown(section, table, known, what) if isinstance(table, dict) else []
+    return found
+
+
 def _widths(chip: "Chip") -> list[Problem]:
     core, noc, found = chip.core, chip.noc, []
     for place, router, limit in zip((0, 1), chip.io.router, (noc.columns, noc.rows), strict=True):
@@ -56,15 +65,19 @@ def _widths(chip: "Chip") -> list[Problem]:
 
 
 def _names(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
-    found = [
-        Problem((section, name), f"unknown {what}", None, "one of " + ", ".join(known) + nearest(name, known), True)
-        for name in table
-        if name not in known
-    ]
+    found = _unknown(section, table, known, what)
     found += [
         Problem((section, name), f"missing: every chip prices this {what}") for name in known if name not in table
     ]
     return found
+
+
+def _unknown(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
+    return [
+        Problem((section, name), f"unknown {what}", None, "one of " + ", ".join(known) + nearest(name, known), True)
+        for name in table
+        if name not in known
+    ]
 
 
 def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row) -> list[Problem]:
