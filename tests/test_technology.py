@@ -83,6 +83,17 @@ def test_delay_factors(node, voltage, table):
     assert delay_factor(BASE, Point(7, 0.7)) == pytest.approx(3.2391 / 12.6036, rel=1e-3)
 
 
+@given(st.floats(7, 65), st.floats(0.3, 1.2), st.floats(0.3, 1.2))
+def test_within_a_node_a_higher_supply_is_never_slower(node, first, second):
+    low, high = Point(node, min(first, second)), Point(node, max(first, second))
+    faster, slower = delay_factor(low, high), delay_factor(high, low)
+    assert (faster is None) == (slower is None)
+    if faster is not None:
+        assert faster <= 1 <= slower
+        assert faster * slower == pytest.approx(1)
+    assert REFERENCE.at(voltage_v=0.98).technology_warnings == ()
+
+
 def test_areas_are_those_of_the_papers_table_and_bounds_hold_our_own_circuit():
     assert area_factor(45, 32).value == 0.46
     seven = area_factor(45, 7)

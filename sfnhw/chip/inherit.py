@@ -16,9 +16,9 @@ def merge(base: YamlSource, over: YamlSource, default_name: str) -> YamlSource:
     """Lay a file over its base: mappings field by field, everything else replaced; positions follow the values.
 
     A price row that gives a number of its own is a new row: it holds at the chip's node and supply unless it names others,
-    and keeps neither the base's source nor what its price follows, which were the base's number's. A file without a name of its own gets
-    `default_name`, and one without a description of its own says what it is based on, so that a report never calls it
-    by its base's name nor by what the base is.
+    and keeps neither the base's source nor what its price follows, which were the base's number's. A file without a name of
+    its own gets `default_name`, and one without a description of its own says what it is based on, so that a report never
+    calls it by its base's name nor by what the base is.
     """
     changes = {key: value for key, value in over.value.items() if key != "base"}
     changes.setdefault("name", default_name)

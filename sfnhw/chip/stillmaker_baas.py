@@ -2,8 +2,9 @@
 
 The paper fits HSPICE simulations of a FO4 inverter chain with predictive transistor models of 180 to 7 nm: energy is
 a V² + b V + c, delay d₃V³ + d₂V² + d₁V + d₀ for each node (tables of coefficients), area a factor (table, two digits). Only
-ratios of these mean anything. (The cubics of 45 and 32 nm turn below their nominal supply, by up to 8 %.) Coefficients were read in the MIT-licensed `nodeScale` of UCLA NanoCAD, not in the paper
-itself. Ours, and INFERRED:
+ratios of these mean anything. The cubics of 45 and 32 nm turn at 0.95 and 0.85 V, below the nominal supply: beyond, they
+have logic get slower. Coefficients were read in the MIT-licensed `nodeScale` of UCLA NanoCAD, not in the paper itself.
+Ours, and INFERRED:
 
 - between nodes log(quantity) is linear in log(node); a bound lies half-way to each neighbour's;
 - beyond 7 or 180 nm the last segment is carried on, and a bound lies at the last node, the other as far on the other side;
@@ -128,9 +129,16 @@ def area_factor(before_nm: float, after_nm: float) -> Factor:
 
 
 def delay_factor(before: Point, after: Point) -> float | None:
-    """Return what the delay of logic is multiplied by; None where the cubic is not above zero."""
+    """Return what the delay of logic is multiplied by; None where the cubic is not above zero.
+
+    Within a node a higher supply is never slower: where the cubic says so, beyond its turn, the delay stays.
+    """
     start, end = _delay(before), _delay(after)
-    return end / start if start and end else None
+    if start is None or end is None:
+        return None
+    if before.node_nm == after.node_nm:
+        return min(1.0, end / start) if after.voltage_v >= before.voltage_v else max(1.0, end / start)
+    return end / start
 
 
 def _leans(before: Point, after: Point) -> list[tuple[int, int]]:
