@@ -1,5 +1,6 @@
 """What a run's numbers count and what they do not, in sentences that hold for this run."""
 
+from sfnhw.chip import moved_text
 from sfnhw.network import Product, Stationary
 from sfnhw.reports.overhead import is_multilevel
 from sfnhw.run import Run
@@ -116,7 +117,7 @@ def _not_counted(run: Run) -> list[str]:
     out += [
         "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
         "Wires inside a core, layout, pads, power grid and process variation; prices hold at "
-        f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only.",
+        f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only{moved_text(chip)}.",
         "Overlap of inferences, in the energy of layers, actions and baselines: static energy is booked for one inference at "
         "a time, and a busy pipeline shares it (the total back to back is given beside the throughput).",
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",

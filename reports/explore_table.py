@@ -23,6 +23,9 @@ def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
             head, cells = _folded(good, names, fields)
         lines += table(head, cells)
         lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
+        warned = sum(bool(row.get("warnings")) for row in good)
+        if warned:
+            lines += wrapped(f"{warned} of {len(good)} have warnings: see the column `warnings` of the table")
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row.get("error") is not None:

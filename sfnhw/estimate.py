@@ -142,7 +142,8 @@ class _Chain:
             )
         mapping = map_network(network, self.chip, placer=self.placer)
         result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
-        return Run(network, self.chip, recording, mapping, result, price(result), warnings=_warnings(recording))
+        warnings = (*_warnings(recording), *self.chip.technology_warnings)
+        return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)
 
     def break_even(self, network: Network) -> Any:
         """The chart of `sfnhw.break_even`."""

@@ -56,8 +56,8 @@ def explore(
     workers : processes (default: the machine's cores).
 
     Returns one row a point, in the order of the grid: the fields set, `energy_j`, `energy_low_j`, `energy_high_j` (per
-    inference), `latency_s`, `throughput_inferences_per_s`, `accuracy`, `cores_used`, `area_mm2`, `on_pareto`, and
-    `error` with the reason where the network does not fit.
+    inference), `latency_s`, `throughput_inferences_per_s`, `accuracy`, `cores_used`, `area_mm2`, `on_pareto`,
+    `warnings` (what a reader of the numbers must know, or None), and `error` with the reason where the network does not fit.
 
     Raises
     ------
@@ -213,6 +213,7 @@ def estimate_point(
         "accuracy": run.recording.accuracy,
         "cores_used": run.mapping.cores_used,
         "area_mm2": chip_area(chip).total.value_mm2,
+        "warnings": "; ".join(run.warnings) or None,
         "error": None,
     }
 

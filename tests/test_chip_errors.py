@@ -76,7 +76,7 @@ def test_a_missing_key(message):
         ("schema_version: 2", "c.yaml:2:17: schema_version: found 2, expected a whole number equal to 1"),
         ("name: ''", "c.yaml:2:7: name: found '', expected a text that is not empty"),
         ("static: {core_leakge_uw: {}}", "c.yaml:2:10: static.core_leakge_uw: unknown field, expected one of core_leakage_uw, gate_leakage_uw, router_leakage_uw, core_clock_pj, router_clock_pj (did you mean 'core_leakage_uw'?)"),
-        ("energy: {io_bit: {node_nm: 22}}", "c.yaml:2:28: energy.io_bit.node_nm: a price of another node or supply than the chip's is not mixed in, found 22.0, expected 28, as in technology.node_nm"),
+        ("energy: {io_bit: {node_nm: 22}}", "c.yaml:2:28: energy.io_bit.node_nm: a price of another node or supply than the chip's is not mixed in, found 22.0, expected 28, as in technology.node_nm, or technology.scaling: stillmaker-baas-2017"),
         ("energy: {io_bit: {scaling: {noc.flit_bit: 1}}}", "c.yaml:2:29: energy.io_bit.scaling.noc.flit_bit: no such numeric field of a chip, expected a dotted field as in core.weight_bits (did you mean 'noc.flit_bits'?)"),
         ("energy: {io_bit: {scaling: {noc.flit_bits: 1}}}", "c.yaml:2:44: energy.io_bit.scaling.noc.flit_bits: no reference value for this field, expected noc.flit_bits under `at`"),
         ("energy: {io_bit: {at: {noc.flit_bits: 0}}}", "c.yaml:2:39: energy.io_bit.at.noc.flit_bits: found 0.0, expected a number from 1e-06 to 1e+09"),
@@ -105,6 +105,9 @@ def test_an_unknown_action(message):
     row = "base: reference\nenergy:\n  acumulate:\n" + PRICE + "    source: x\n    node_nm: 28\n    voltage_v: 0.9\n"
     expected = f"energy.acumulate: unknown action, expected one of {ACTIONS} (did you mean 'accumulate'?)"
     assert message(row) == f"c.yaml:3:3: {expected}"
+    # Whatever else the row lacks.
+    assert message("base: reference\nenergy:\n  acumulate: {energy_nj: 2}\n") == f"c.yaml:3:3: {expected}"
+    assert message("base: reference\narea:\n  rooter: 5\n").startswith("c.yaml:3:3: area.rooter: unknown component")
 
 
 def test_prices_below_zero_and_bounds_out_of_order(message):
@@ -138,6 +141,22 @@ def test_prices_below_zero_and_bounds_out_of_order(message):
     ],
 )  # fmt: skip
 def test_prices_that_cannot_be_counted(message, content, expected):
+    assert message(content) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (IO_BIT + PRICE.replace("energy_pj", "energy_nj") + "    source: x\n", "c.yaml:4:5: energy.io_bit.energy_nj: an energy in nJ, expected energy_pj, in pJ (1 nJ = 1000 pJ)"),
+        (IO_BIT + PRICE.replace("low_pj", "low_fj") + "    source: x\n", "c.yaml:5:5: energy.io_bit.low_fj: an energy in fJ, expected low_pj, in pJ (1 fJ = 0.001 pJ)"),
+        (IO_BIT + PRICE.replace("energy_pj", "power_uw") + "    source: x\n", "c.yaml:4:5: energy.io_bit.power_uw: a power in uW, where an energy belongs, expected energy_pj, in pJ"),
+        (IO_BIT + PRICE.replace("energy_pj", "energy_uw") + "    source: x\n", "c.yaml:4:5: energy.io_bit.energy_uw: a power in uW, where an energy belongs, expected energy_pj, in pJ"),
+        ("base: reference\nstatic:\n  core_leakage_uw:\n    {energy_pj: 1, low_uw: 1, high_uw: 2, source: x}\n", "c.yaml:4:6: static.core_leakage_uw.energy_pj: an energy in pJ, where a power belongs, expected power_uw, in uW"),
+        ("base: reference\narea:\n  router:\n    {area_mm2: 1, low_um2: 1, high_um2: 2, source: x}\n", "c.yaml:4:6: area.router.area_mm2: an area in mm2, expected area_um2, in um2 (1 mm2 = 1e+06 um2)"),
+        ("base: reference\nenergy: {io_bit: {technology: srma}}\n", "c.yaml:2:31: energy.io_bit.technology: found 'srma', expected 'default', 'logic', 'sram', 'wire' or 'none' (did you mean 'sram'?)"),
+    ],
+)  # fmt: skip
+def test_a_price_in_another_unit_or_dimension_is_told_the_right_one(message, content, expected):
     assert message(content) == expected
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sfnhw.chip import preset_names
 from sfnhw.network import Network
 from tests.command_line import sfnhw, write_case
 from tests.networks import chain
@@ -84,14 +85,81 @@ def test_explore_keeps_what_is_finished(given):
 
 
 def test_chips_and_codings_as_json(given):
-    prices = json.loads(sfnhw("chips", "reference", "--json").stdout)["prices"]
-    assert {"action", "energy_pj", "low_pj", "high_pj", "source", "node_nm", "voltage_v"} <= set(prices[0])
-    assert all(p["low_pj"] <= p["energy_pj"] <= p["high_pj"] and p["source"] for p in prices)
+    for preset in preset_names():
+        prices = json.loads(sfnhw("chips", preset, "--json").stdout)["prices"]
+        assert {"action", "energy_pj", "low_pj", "high_pj", "source", "node_nm", "voltage_v"} <= set(prices[0])
+        assert all(p["low_pj"] <= p["energy_pj"] <= p["high_pj"] and p["source"] for p in prices)
     assert "sfn" in sfnhw("codings").stdout
-    for command in (("chips",), ("chips", "reference"), ("codings",), ("--help",), ("--version",)):
+    chips = tuple(("chips", preset) for preset in preset_names())
+    for command in (("chips",), *chips, ("codings",), ("--help",), ("--version",)):
         done = sfnhw(*command)
         assert done.returncode == 0
         assert max(map(len, done.stdout.splitlines())) <= 100 if command == ("--help",) else 80
+
+
+def test_a_chip_at_another_node_and_with_other_prices():
+    moved = json.loads(
+        sfnhw(
+            *("chips", "reference", "--node", 5, "--voltage", 0.7, "--clock", "scale"),
+            *("--set", "energy.compare.energy_pj=0.1", "--set", "noc.columns=4", "--json"),
+        ).stdout
+    )
+    assert (moved["node_nm"], moved["voltage_v"], moved["fields"]["noc.columns"]) == (5, 0.7, 4)
+    prices = {row["action"]: row for row in moved["prices"]}
+    given = prices["compare"]
+    assert (given["low_pj"], given["energy_pj"], given["high_pj"]) == (0.1, 0.1, 0.1)
+    assert given["source"] == "given on the command line"
+    assert "scaled from 28 nm 0.9 V by Stillmaker-Baas 2017" in prices["accumulate"]["source"]
+    [warning] = moved["warnings"]
+    assert "5 nm is outside the 7 to 180 nm" in warning
+    assert moved["clock_mhz"] > 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--node", 7), "--set, --node, --voltage and --clock change one chip, expected its name"),
+        (
+            ("reference", "--clock", "scale"),
+            "--clock: nothing moves the chip, found 'scale', expected --node or --voltage",
+        ),
+        (("reference", "--voltage", 0.1), "technology.voltage_v: found 0.1, expected a number > 0.2"),
+        (("reference", "--set", "noc.columns"), "--set: found 'noc.columns', expected FIELD=VALUE"),
+        (("reference", "--set", "noc.rows=1", "--set", "noc.rows=2"), "noc.rows is given twice"),
+        (("reference", "--set", "energy.compare.energy_nj=1"), "an energy in nJ, expected energy_pj, in pJ"),
+        (("refrence", "--node", 7), "did you mean 'reference'"),
+    ],
+)
+def test_changes_of_a_chip_that_cannot_be(arguments, message):
+    done = sfnhw("chips", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_estimate_and_explore_at_another_node(given, tmp_path):
+    network = (given / "net.sfn", "--inputs", given / "in.npz", "--fidelity", "analytic", "--json")
+    base = json.loads(sfnhw("estimate", *network, "-o", tmp_path / "a", "--baselines", "none").stdout)
+    run = json.loads(
+        sfnhw(
+            *("estimate", *network, "-o", tmp_path / "b", "--baselines", "none"),
+            *("--node", 7, "--voltage", 0.9, "--set", "energy.accumulate.energy_pj=0"),
+        ).stdout
+    )
+    assert run["counts"] == base["counts"]
+    assert run["energy_by_action_j"]["accumulate"] == 0
+    assert run["energy_per_inference_j"]["value"] < base["energy_per_inference_j"]["value"]
+    assert any("0.9 V at 7 nm is outside" in text for text in run["warnings"])
+    assert "0.9 V at 7 nm is outside" in (tmp_path / "b" / "report.html").read_text()
+    grid = json.loads(
+        sfnhw(
+            *("explore", *network, "-o", tmp_path / "c", "--workers", 1, "--node", 14, "--voltage", 0.7),
+            *("--set", "technology.node_nm=7,14"),
+        ).stdout
+    )["points"]
+    assert [point["technology.node_nm"] for point in grid] == [7, 14]
+    assert grid[0]["energy_j"] < grid[1]["energy_j"] < base["energy_per_inference_j"]["value"]
+    assert [point["warnings"] for point in grid] == [None, None]
 
 
 def bad_chip(folder: Path, text: str) -> Path:

@@ -12,6 +12,7 @@ from sfnhw.chip.area import (
 from sfnhw.chip.chip import Chip
 from sfnhw.chip.gate_model import Gates, unit_gates, unit_parts
 from sfnhw.chip.load import load_chip, preset_names
+from sfnhw.chip.moving import moved_text
 from sfnhw.chip.prices import Area, Power, Price
 from sfnhw.chip.threshold_unit import UpdateCost, comparators, registers, update_cost
 from sfnhw.chip.unit_figures import ScaleFigures, UnitFigures, scale_figures, unit_figures
@@ -33,6 +34,7 @@ __all__ = [
     "core_leakage",
     "load_chip",
     "logic_gates",
+    "moved_text",
     "preset_names",
     "registers",
     "scale_figures",

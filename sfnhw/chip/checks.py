@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from sfnhw.actions import ACTION_NAMES, OPTIONAL_ROWS
 from sfnhw.chip.fields import flatten
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
+from sfnhw.chip.stillmaker_baas import NAME, is_defined
+from sfnhw.chip.technology import NO_SCALING
 from sfnhw.chip.validation import Problem
 from sfnhw.errors import nearest
 from sfnhw.units import ATTOJOULES_PER_PICOJOULE, attojoules
@@ -28,6 +30,15 @@ def problems(chip: "Chip") -> list[Problem]:
     for section, table in (("energy", chip.energy), ("static", chip.static.rows()), ("area", chip.area)):
         for name, row in table.items():
             found += _row(chip, fields, section, name, row)
+    return found
+
+
+def unknown_names(data: dict[str, Any]) -> list[Problem]:
+    """Return the rows of plain data that price no action and no component."""
+    found: list[Problem] = []
+    for section, known, what in (("energy", ACTION_NAMES, "action"), ("area", tuple(AREA_TERMS), "component")):
+        table = data.get(section)
+        found += _unknown(section, table, known, what) if isinstance(table, dict) else []
     return found
 
 
@@ -55,15 +66,19 @@ def _widths(chip: "Chip") -> list[Problem]:
 
 
 def _names(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
-    found = [
-        Problem((section, name), f"unknown {what}", None, "one of " + ", ".join(known) + nearest(name, known), True)
-        for name in table
-        if name not in known
-    ]
+    found = _unknown(section, table, known, what)
     found += [
         Problem((section, name), f"missing: every chip prices this {what}") for name in known if name not in table
     ]
     return found
+
+
+def _unknown(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
+    return [
+        Problem((section, name), f"unknown {what}", None, "one of " + ", ".join(known) + nearest(name, known), True)
+        for name in table
+        if name not in known
+    ]
 
 
 def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row) -> list[Problem]:
@@ -73,20 +88,32 @@ def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row
         found.append(
             Problem(path, "the bounds are not in order", f"{low:g}, {value:g}, {high:g}", "low ≤ value ≤ high")
         )
-    given = {"node_nm": chip.technology.node_nm, "voltage_v": chip.technology.voltage_v}
-    for key, of_chip in given.items():
-        of_row = getattr(row, key, None)
-        if of_row is not None and of_row != of_chip:
-            message = "a price of another node or supply than the chip's is not mixed in"
-            found.append(
-                Problem(
-                    (*path, key), message, of_row, f"{of_chip:g}, as in technology.{key}", cause=("technology", key)
-                )
-            )
+    found += _technology(chip, name, row, path)
     found += _follows(row, fields, path)
-    if not found and not all(isfinite(number) for number in row.scaled(lambda name: fields[name])):
+    if not found and not all(isfinite(number) for number in row.scaled(name, lambda key: fields[key])):
         found.append(Problem(path, "the price is not finite at this configuration"))
     return found or _vanishing(chip, fields, path, row)
+
+
+def _technology(chip: "Chip", name: str, row: Row, path: tuple[str, str]) -> list[Problem]:
+    """Check that a row holds at the chip's node and supply, or can be brought there."""
+    fields = {"technology." + key: value for key, value in dict(chip.technology).items()}
+    rule, before, after = row.moved(name, lambda key: fields[key])
+    if chip.technology.scaling != NO_SCALING:
+        lost = [point for point in (before, after) if rule not in ("none", "area") and not is_defined(point)]
+        places = {before: (*path, "voltage_v"), after: ("technology", "voltage_v")}
+        return [
+            Problem(places[point], f"the energy polynomial of {chip.technology.scaling} is not above 0 at {point}")
+            for point in (lost if before != after else [])[:1]
+        ]
+    found = []
+    for key in ("node_nm", "voltage_v"):
+        of_row, of_chip = getattr(row, key, None), getattr(chip.technology, key)
+        if of_row is not None and of_row != of_chip:
+            message = "a price of another node or supply than the chip's is not mixed in"
+            expected = f"{of_chip:g}, as in technology.{key}, or technology.scaling: {NAME}"
+            found.append(Problem((*path, key), message, of_row, expected, cause=("technology", key)))
+    return found
 
 
 def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
@@ -95,6 +122,9 @@ def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row:
         return []
     # 1 µW for one cycle of f MHz is 1/f pJ.
     cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
+    value, low, high = row.scaled(path[1], lambda key: fields[key])
+    # A lower bound that a move made vanish is still a lower bound; as a file gives it, it would be a slip of units.
+    _, before, after = row.moved(path[1], lambda key: fields[key])
     if path[1] == "gate_leakage_uw":
         # Counted for all gates of a core together; a chip file whose areas are incomplete has that problem first.
         from sfnhw.chip.area import logic_gates
@@ -103,7 +133,7 @@ def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row:
         if not gates:
             return []
         cycles, unit = cycles / gates, f"uW with {gates:.0f} gates in a core at {chip.clock_mhz:g} MHz"
-    for number in row.scaled(lambda name: fields[name]):
+    for number in (value, low, high) if before == after else (value, high):
         if number > 0 and attojoules(number / cycles) == 0:
             least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
             message = "rounds to nothing, since energies are counted in whole attojoules"

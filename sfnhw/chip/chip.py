@@ -77,14 +77,44 @@ class Chip(Part):
         """Return all fields but the price tables, flat: dotted name -> value."""
         return flatten(self)
 
-    def replace(self, changes: dict[str, Any]) -> "Chip":
+    def replace(self, changes: dict[str, Any], *, origin: str = "given in a change of the chip") -> "Chip":
         """Return a chip with dotted fields changed, validated like a file; texts are read as YAML scalars.
+
+        Prices are fields too: ``energy.compare.energy_pj``, ``static.core_leakage_uw.high_uw``, ``area.router.source``. A
+        new value is a new row, at the chip's node and supply, that follows nothing: its bounds are the value unless given,
+        its source is `origin` unless given.
 
         Raises
         ------
         ChipError : an unknown field (with the nearest names), or a value that does not fit.
         """
-        return replaced(self, changes)
+        return replaced(self, changes, origin)
+
+    def at(self, node_nm: float | None = None, voltage_v: float | None = None, *, clock: str = "keep") -> "Chip":
+        """Return the chip at another node or supply, every price brought there by Stillmaker and Baas 2017.
+
+        Rows keep what was published, so that a chip moved away and back is the same chip, with the same bounds;
+        `price_rows` shows the factors, `technology_warnings` what a reader must know.
+
+        Parameters
+        ----------
+        node_nm, voltage_v : what is left out stays. [nm, V]
+        clock : ``keep``, or ``scale``: the clock by the ratio of the delays of logic.
+
+        Raises
+        ------
+        ChipError : a node or supply without meaning, or another word for the clock.
+        """
+        from sfnhw.chip.moving import moved_chip
+
+        return moved_chip(self, node_nm, voltage_v, clock)
+
+    @property
+    def technology_warnings(self) -> tuple[str, ...]:
+        """What readers of prices must know: points outside the rule of scaling's range, a clock that logic cannot meet."""
+        from sfnhw.chip.moving import warnings_of
+
+        return warnings_of(self)
 
     def energy_price(self, action: str) -> Price:
         """Return the energy of one action at this configuration. [pJ]
@@ -93,7 +123,7 @@ class Chip(Part):
         ------
         ChipError : no such action.
         """
-        return Price(*self._row(self.energy, action, "energy").scaled(self.field))
+        return Price(*self._row(self.energy, action, "energy").scaled(action, self.field))
 
     def link_price(self, vertical: bool) -> Price:
         """Return the energy of a flit over a link of a row, or of a column (`link_flit_vertical` where it is given). [pJ]"""
@@ -115,7 +145,7 @@ class Chip(Part):
         row: EnergyRow | LeakageRow | None = self._row(dict(self.static), key, "static")
         if row is None:
             return Power(0.0, 0.0, 0.0)
-        scaled = row.scaled(self.field)
+        scaled = row.scaled(key, self.field)
         return Power(*scaled) if isinstance(row, LeakageRow) else Price(*scaled)
 
     def area_of(self, term: str) -> Area:
@@ -125,7 +155,7 @@ class Chip(Part):
         ------
         ChipError : no such component.
         """
-        return Area(*self._row(self.area, term, "area").scaled(self.field))
+        return Area(*self._row(self.area, term, "area").scaled(term, self.field))
 
     @staticmethod
     def _row(table: dict[str, Any], name: str, section: str) -> Any:
@@ -138,7 +168,8 @@ class Chip(Part):
         """Return a price table as flat rows at this configuration: ``energy``, ``static`` or ``area``.
 
         Keys: action (energy) or term, the value with `low` and `high` (pJ, µW or µm²: the unit is in the key),
-        source, node_nm, voltage_v, meaning.
+        source (with the factor, where the row was brought from another node), node_nm and voltage_v that the numbers
+        hold at (no supply for an area), meaning.
 
         Raises
         ------
@@ -156,11 +187,15 @@ class Chip(Part):
         for name, row in table.items():
             numbers = [key for key in type(row).model_fields if key.endswith(("_pj", "_uw", "_um2"))]
             numbers.sort(key=lambda key: key.startswith(("low", "high")))
-            rest = {key: getattr(row, key, None) for key in ("source", "node_nm", "voltage_v")}
-            rows.append(
-                {label: name, **dict(zip(numbers, row.scaled(self.field), strict=True)), **rest}
-                | {"meaning": meanings[name]}
-            )
+            rule, own, here = row.moved(name, self.field)
+            at = own if rule == "none" else here
+            rest = {
+                "source": row.provenance(name, self.field),
+                "node_nm": at.node_nm,
+                "voltage_v": at.voltage_v if section != "area" else None,
+                "meaning": meanings[name],
+            }
+            rows.append({label: name, **dict(zip(numbers, row.scaled(name, self.field), strict=True)), **rest})
         return rows
 
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
+from sfnhw.chip.dimensions import explanation, meant
 from sfnhw.chip.validation import Locate, nowhere
 from sfnhw.errors import ChipError, nearest
 from sfnhw.yaml_source import parse_yaml
@@ -54,6 +55,9 @@ def sweepable(model: type[BaseModel]) -> list[str]:
 
 def lookup(chip: Chip, name: str) -> Any:
     """Return the value of a dotted field; raises ChipError where there is none."""
+    if is_price(name):
+        section, row, key = _price_parts(chip, name)
+        return getattr(dict(getattr(chip, section))[row], key)
     value: Any = chip
     for part in name.split("."):
         if not isinstance(value, BaseModel) or part not in type(value).model_fields:
@@ -78,19 +82,64 @@ def unknown_field(name: str, model: type[BaseModel]) -> ChipError:
     )
 
 
-def replaced(chip: C, changes: dict[str, Any], locate: Locate = nowhere) -> C:
+def is_price(name: str) -> bool:
+    """Whether a dotted name looks into a price table: ``energy.compare.energy_pj``."""
+    return name.partition(".")[0] in TABLES and "." in name
+
+
+def replaced(chip: C, changes: dict[str, Any], origin: str, locate: Locate = nowhere) -> C:
     """Return the chip with dotted fields changed, validated again; see `Chip.replace`."""
     from sfnhw.chip.load import build
 
     data = chip.model_dump()
     known = names_of(type(chip))
+    prices: dict[tuple[str, str], dict[str, Any]] = {}
     for name, value in changes.items():
+        if is_price(name):
+            section, row, key = _price_parts(chip, name)
+            prices.setdefault((section, row), {})[key] = value if key == "source" else _read(name, value)
+            continue
         if name not in known:
             raise unknown_field(name, type(chip))
         *around, last = name.split(".")
         target = data
         for part in around:
             target = target[part]
-        is_text = isinstance(value, str) and name not in LABELS
-        target[last] = parse_yaml(value or "''", f"the value of {name}").value if is_text else value
+        target[last] = value if name in LABELS else _read(name, value)
+    for (section, row), given in prices.items():
+        data[section][row] = _priced(data[section][row], given, data["technology"], origin)
     return build(data, locate, type(chip))
+
+
+def _read(name: str, value: Any) -> Any:
+    return parse_yaml(value or "''", f"the value of {name}").value if isinstance(value, str) else value
+
+
+def _price_parts(chip: Chip, name: str) -> tuple[str, str, str]:
+    """Split ``energy.compare.energy_pj``; raises ChipError where the table has no such row, or the row no such field."""
+    section, _, rest = name.partition(".")
+    row, _, key = rest.partition(".")
+    rows = dict(getattr(chip, section))
+    if row not in rows:
+        expected = "one of " + ", ".join(rows) + nearest(row, list(rows))
+        raise ChipError(f"no such price in {section}", field=name, found=row, expected=expected)
+    keys = list(type(rows[row]).model_fields)
+    if other := meant(key, keys):
+        message, expected = explanation(key, other)
+        raise ChipError(message, field=name, expected=expected)
+    if key not in keys:
+        expected = ", ".join(f"{section}.{row}.{k}" for k in keys)
+        raise ChipError("no such field of a price", field=name, found=key or None, expected="one of " + expected)
+    return section, row, key
+
+
+def _priced(row: dict[str, Any], given: dict[str, Any], technology: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Return a price row with fields given. A value is a new row; a bound alone is said to be given in the source."""
+    numbers = [key for key in row if key.endswith(("_pj", "_uw", "_um2"))]
+    main = next(key for key in numbers if not key.startswith(("low", "high")))
+    if main in given:
+        here = {key: technology[key] for key in ("node_nm", "voltage_v") if key in row}
+        return {**dict.fromkeys(numbers, given[main]), **here, "source": origin, **given}
+    changed = ", ".join(key for key in given if key != "source")
+    source = row["source"] + (f"; {changed} {origin}" if changed else "")
+    return {**row, "source": source, **given}

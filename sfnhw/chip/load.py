@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sfnhw.chip.checks import problems
+from sfnhw.chip.checks import problems, unknown_names
 from sfnhw.chip.chip import Chip
 from sfnhw.chip.inherit import merge
 from sfnhw.chip.validation import Locate, from_pydantic, nowhere, raise_first
@@ -46,7 +46,10 @@ def build(data: dict[str, Any], locate: Locate = nowhere, model: type[C] = Chip)
     try:
         chip = model.model_validate(data)
     except ValidationError as error:
-        raise_first(from_pydantic(error, model), locate)
+        found, unknown = from_pydantic(error, model), unknown_names(data)
+        # What is wrong inside a row of no action is of no interest.
+        inside = {problem.path for problem in unknown}
+        raise_first([problem for problem in found if problem.path[:2] not in inside] + unknown, locate)
         raise
     raise_first(problems(chip), locate)
     return chip

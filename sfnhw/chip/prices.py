@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from sfnhw.chip.schema import Part, entry
+from sfnhw.chip.stillmaker_baas import Point
+from sfnhw.chip.technology import factor, rule_of_energy, scales, sentence
 
 # Area terms that every chip file gives. `gate_equivalent` is one NAND2; `synapse_lane` one lane; the rest one core's
 # or one router's.
@@ -65,7 +67,9 @@ class Area:
 class Row(Part):
     """What all price rows share: where the number comes from, and how it follows the chip's fields.
 
-    value = given value · Π (field / at[field]) ** scaling[field] · Π factors[field][value of field]
+    value = given value · Π (field / at[field]) ** scaling[field] · Π factors[field][value of field] · technology
+
+    `technology` is 1 where the row's node and supply are the chip's; else what `sfnhw.chip.technology` says.
     """
 
     source: str = entry("", "where the number comes from and how it was derived", min_length=1, pattern=r"\S")
@@ -90,11 +94,28 @@ class Row(Part):
         power = prod((field(name) / self.at[name]) ** exponent for name, exponent in self.scaling.items())
         return power * prod(table.get(str(field(name)), 1.0) for name, table in self.factors.items())
 
-    def scaled(self, field: Callable[[str], Any]) -> tuple[float, float, float]:
-        """Return (value, low, high) at a configuration."""
-        factor = self.factor(field)
+    def rule(self, term: str) -> str:
+        """Return the rule of `sfnhw.chip.technology` that this row, `term` in its table, follows."""
+        raise NotImplementedError
+
+    def moved(self, term: str, field: Callable[[str], Any]) -> tuple[str, Point, Point]:
+        """Return the rule of technology that the row follows, and the points that it is moved from and to.
+
+        term : the row's key in its table. Both points are the same unless the chip names a rule of scaling.
+        """
+        to = Point(field("technology.node_nm"), field("technology.voltage_v"))
+        own = Point(getattr(self, "node_nm", to.node_nm), getattr(self, "voltage_v", to.voltage_v))
+        return self.rule(term), own, to if scales(field("technology.scaling")) else own
+
+    def scaled(self, term: str, field: Callable[[str], Any]) -> tuple[float, float, float]:
+        """Return (value, low, high) of this row, `term` in its table, at a configuration."""
+        size, move = self.factor(field), factor(*self.moved(term, field))
         value, low, high = self.bounds()
-        return value * factor, low * factor, high * factor
+        return value * size * move.value, low * size * move.low, high * size * move.high
+
+    def provenance(self, term: str, field: Callable[[str], Any]) -> str:
+        """Return the source, and how the number was brought to the chip's node where it was."""
+        return self.source + sentence(*self.moved(term, field))
 
 
 class EnergyRow(Row):
@@ -103,12 +124,22 @@ class EnergyRow(Row):
     energy_pj: float = entry("pJ", "best estimate", ge=0, le=MAX_PJ)
     low_pj: float = entry("pJ", "lower bound", ge=0, le=MAX_PJ)
     high_pj: float = entry("pJ", "upper bound", ge=0, le=MAX_PJ)
-    node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
-    voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
+    node_nm: float = entry("nm", "node that the price holds for", gt=0)
+    voltage_v: float = entry("V", "supply that the price holds for", gt=0)
+
+    technology: Literal["default", "logic", "sram", "wire", "none"] = entry(
+        "",
+        "how the row follows node and supply, where the chip scales; `default`: as its action says",
+        default="default",
+    )
 
     def bounds(self) -> tuple[float, float, float]:
         """(value, low, high) in pJ."""
         return self.energy_pj, self.low_pj, self.high_pj
+
+    def rule(self, term: str) -> str:
+        """Return the row's own rule, or its action's."""
+        return rule_of_energy(term) if self.technology == "default" else self.technology
 
 
 class LeakageRow(Row):
@@ -117,12 +148,20 @@ class LeakageRow(Row):
     power_uw: float = entry("uW", "best estimate", ge=0, le=MAX_UW)
     low_uw: float = entry("uW", "lower bound", ge=0, le=MAX_UW)
     high_uw: float = entry("uW", "upper bound", ge=0, le=MAX_UW)
-    node_nm: float = entry("nm", "node that the price holds for; must be the chip's", gt=0)
-    voltage_v: float = entry("V", "supply that the price holds for; must be the chip's", gt=0)
+    node_nm: float = entry("nm", "node that the price holds for", gt=0)
+    voltage_v: float = entry("V", "supply that the price holds for", gt=0)
+
+    technology: Literal["default", "leakage", "none"] = entry(
+        "", "how the row follows node and supply, where the chip scales; `default`: leakage", default="default"
+    )
 
     def bounds(self) -> tuple[float, float, float]:
         """(value, low, high) in µW."""
         return self.power_uw, self.low_uw, self.high_uw
+
+    def rule(self, term: str) -> str:
+        """Return ``leakage`` or ``none``."""
+        return "leakage" if self.technology == "default" else self.technology
 
 
 class AreaRow(Row):
@@ -131,11 +170,19 @@ class AreaRow(Row):
     area_um2: float = entry("um2", "best estimate", ge=0, le=MAX_UM2)
     low_um2: float = entry("um2", "lower bound", ge=0, le=MAX_UM2)
     high_um2: float = entry("um2", "upper bound", ge=0, le=MAX_UM2)
-    node_nm: float = entry("nm", "node that the area holds for; must be the chip's", gt=0)
+    node_nm: float = entry("nm", "node that the area holds for", gt=0)
+
+    technology: Literal["default", "area", "none"] = entry(
+        "", "how the row follows node and supply, where the chip scales; `default`: area", default="default"
+    )
 
     def bounds(self) -> tuple[float, float, float]:
         """(value, low, high) in µm²."""
         return self.area_um2, self.low_um2, self.high_um2
+
+    def rule(self, term: str) -> str:
+        """Return ``area`` or ``none``."""
+        return "area" if self.technology == "default" else self.technology
 
 
 class Static(Part):

@@ -46,10 +46,21 @@ BarrierCycles = Annotated[
 
 
 class Technology(Part):
-    """The process node and supply that every price in the file is given for."""
+    """The process node and supply at which the chip is priced."""
 
     node_nm: float = entry("nm", "process node", ge=1, le=250)
-    voltage_v: float = entry("V", "core supply voltage", ge=0.2, le=2.0)
+    voltage_v: float = entry("V", "core supply voltage", gt=0.2, le=2.0)
+    scaling: Literal["none", "stillmaker-baas-2017"] = entry(
+        "",
+        "rule that brings price rows of another node or supply here; with `none` such a row is an error",
+        default="none",
+    )
+    clock_is_met: bool = entry(
+        "",
+        "`clock_mhz` is known to be met at this node and supply; else, where the chip scales, it is taken to be one that is "
+        "met at those of `static.core_clock_pj`, and a report warns where logic here is slower",
+        default=False,
+    )
 
 
 class Memory(Part):

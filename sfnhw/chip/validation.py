@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from sfnhw.chip.dimensions import explanation, meant
 from sfnhw.errors import ChipError, Where, nearest, shorten
 
 Location = tuple[str | int, ...]
@@ -65,7 +66,9 @@ def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Proble
     for item in items:
         if item["type"] == "extra_forbidden":
             beside = {name: loc for loc, name in missing.items() if loc[:-1] == item["loc"][:-1]}
-            explained |= {beside[name] for name in get_close_matches(str(item["loc"][-1]), list(beside), 1)}
+            other_unit = meant(str(item["loc"][-1]), list(beside))
+            names = [other_unit] if other_unit else get_close_matches(str(item["loc"][-1]), list(beside), 1)
+            explained |= {beside[name] for name in names}
     return [_translate(item, model) for item in items if item["loc"] not in explained]
 
 
@@ -79,6 +82,10 @@ def _translate(item: dict[str, Any], model: type[BaseModel]) -> Problem:
     if item["type"] == "extra_forbidden":
         around = _target(model, path[:-1])[0]
         known = list(around.model_fields) if isinstance(around, type) and issubclass(around, BaseModel) else []
+        field = meant(str(path[-1]), known)
+        if field:
+            message, expected = explanation(str(path[-1]), field)
+            return Problem(path, message, None, expected, at_key=True)
         hint = nearest(str(path[-1]), known)
         return Problem(path, "unknown field", None, "one of " + ", ".join(known) + hint, at_key=True)
     annotation, info = _target(model, path)

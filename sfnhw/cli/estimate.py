@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sfnhw.cli.chip_options import at_technology, set_option, technology_options, with_settings
 from sfnhw.cli.options import (
     as_json,
     as_typed,
@@ -21,6 +22,8 @@ from sfnhw.errors import InputError
 @click.command("estimate", short_help="Energy, latency and area of a network on a chip.")
 @network_argument
 @chip_option
+@set_option
+@technology_options
 @optional_inputs_option
 @click.option(
     "--rates",
@@ -50,6 +53,10 @@ from sfnhw.errors import InputError
 def command(
     network_path: Path,
     chip: str,
+    settings: tuple[str, ...],
+    node_nm: float | None,
+    voltage_v: float | None,
+    clock: str | None,
     inputs_path: Path | None,
     rates_path: Path | None,
     samples: int | None,
@@ -64,7 +71,6 @@ def command(
     as_json: bool,
 ) -> None:
     """Estimate what NETWORK (a .sfn file) costs on a chip, on given inputs or on spikes drawn from rates."""
-    from sfnhw.chip import load_chip
     from sfnhw.estimate import estimate
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
@@ -76,7 +82,7 @@ def command(
     for option, value in (("--samples", samples), ("--seed", seed)):
         if rates_path is None and value is not None:
             raise InputError("draws from rates", field=option, found=value, expected="--rates FILE with it")
-    target = load_chip(chip)
+    target = with_settings(at_technology(chip, node_nm, voltage_v, clock), settings)
     given = load_inputs(inputs_path) if inputs_path else None
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sfnhw.cli.chip_options import at_technology, technology_options
 from sfnhw.cli.options import as_json, chip_option, fidelity_option, folder_option, inputs_option, network_argument
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
@@ -12,6 +13,7 @@ from sfnhw.errors import InputError
 @click.command("explore", short_help="Estimate a network on a grid of chip fields.")
 @network_argument
 @chip_option
+@technology_options
 @inputs_option
 @click.option(
     "--set",
@@ -19,7 +21,7 @@ from sfnhw.errors import InputError
     multiple=True,
     required=True,
     metavar="FIELD=V1,V2,..",
-    help="Values of a chip field, e.g. noc.columns=4,8; may be given several times, all combinations are estimated. A list stands in brackets: io.router=[0,0],[7,7].",
+    help="Values of a chip field, e.g. noc.columns=4,8, or of a price, e.g. energy.compare.energy_pj=0.1,0.2; may be given several times, all combinations are estimated. A list stands in brackets: io.router=[0,0],[7,7].",
 )
 @folder_option()
 @fidelity_option
@@ -30,6 +32,9 @@ from sfnhw.errors import InputError
 def command(
     network_path: Path,
     chip: str,
+    node_nm: float | None,
+    voltage_v: float | None,
+    clock: str | None,
     inputs_path: Path,
     settings: tuple[str, ...],
     folder: Path,
@@ -45,11 +50,12 @@ def command(
     from sfnhw.inputs import load_inputs
 
     grid = parse_settings(settings)
+    target = at_technology(chip, node_nm, voltage_v, clock)
     given = load_inputs(inputs_path)
     progress = Progress()
     rows = explore(
         network_path,
-        chip,
+        target,
         given.inputs,
         grid,
         folder,

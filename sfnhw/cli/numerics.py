@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import columns
 from sfnhw.cli.options import as_json, chip_option, inputs_option, network_argument
 from sfnhw.cli.output import Progress, print_json, say
@@ -21,6 +22,7 @@ JSON_FILE, FIGURE = "numerics.json", "numerics"
 @click.command("numerics", short_help="Accuracy against bits of weights, thresholds, ...")
 @network_argument
 @chip_option
+@set_option
 @inputs_option
 @click.option("--weight-bits", default="2-16", show_default=True, metavar="BITS", help="E.g. 2-16 or 2,4,8; or none.")
 @click.option("--decode-bits", default="1-12", show_default=True, metavar="BITS", help="Of decode-table words, if any.")
@@ -38,6 +40,7 @@ JSON_FILE, FIGURE = "numerics.json", "numerics"
 def command(
     network_path: Path,
     chip: str,
+    settings: tuple[str, ...],
     inputs_path: Path,
     weight_bits: str,
     decode_bits: str,
@@ -52,7 +55,6 @@ def command(
     One width is varied at a time; the others are the chip's own. With labels in FILE.npz the result is the accuracy,
     without them how often the answer is the one of real-valued arithmetic.
     """
-    from sfnhw.chip import load_chip
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
     from sfnhw.numerics_sweep import numerics_sweep
@@ -68,7 +70,7 @@ def command(
         raise InputError(field="--overflow", found=overflow, expected="saturate, wrap or both")
     if folder is not None:
         _check_folder(folder)
-    target = load_chip(chip)
+    target = with_settings(chip, settings)
     given = load_inputs(inputs_path)
     network = Network.load(network_path)
     progress = Progress()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import columns
 from sfnhw.cli.options import as_json, chip_option, fidelity_option, inputs_option, network_argument
 from sfnhw.cli.output import check_file, print_json, say
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("rates", short_help="Record how often neurons spike, to draw spikes from.")
 @network_argument
 @chip_option
+@set_option
 @inputs_option
 @click.option(
     "--by",
@@ -42,6 +44,7 @@ def command(
     context: click.Context,
     network_path: Path,
     chip: str,
+    settings: tuple[str, ...],
     inputs_path: Path,
     by: str,
     output: Path,
@@ -56,7 +59,6 @@ def command(
     For each layer, timestep and group of neurons: with what probability a neuron sends each level. `sfnhw estimate
     --rates` draws spikes from the file.
     """
-    from sfnhw.chip import load_chip
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
     from sfnhw.rates import Rates, group_index
@@ -68,7 +70,7 @@ def command(
     for option in ("samples", "seed", "fidelity"):
         if not compare and context.get_parameter_source(option) is not ParameterSource.DEFAULT:
             raise InputError("is of the comparison", field=f"--{option}", expected="--compare with it")
-    target = load_chip(chip)
+    target = with_settings(chip, settings)
     given = load_inputs(inputs_path)
     network = Network.load(network_path)
     group_index(network.populations[0], by)
