@@ -34,9 +34,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "memories": ("axon_lookup", "weight_read", "weight_write", "state_read", "state_write"),
     "core logic": (
         "decode_read", "accumulate", "multiply_bit", "shift_bit", "neuron_update", "threshold_read", "compare", "encode",
-        "requantise", "gelu", "softmax", "layer_norm", "leak",
+        "requantise", "gelu", "softmax", "layer_norm", "leak", "spike",
     ),
-    "network": ("packet", "barrier", "router_flit", "link_flit"),
+    "network": ("packet", "injection", "barrier", "router_flit", "link_flit"),
     "pins": ("io_bit",),
     "leakage": ("core_leakage", "gate_leakage", "router_leakage"),
     "clock": ("core_clock", "router_clock"),
