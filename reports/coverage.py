@@ -123,6 +123,8 @@ def _not_counted(run: Run) -> list[str]:
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
         "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
+    if chip.static.gate_leakage_uw is None:
+        out.append("Leakage of logic inside cores, beyond what this chip's core_leakage row holds.")
     if any(is_multilevel(p) for p in run.network.populations):
         beyond = "In what many thresholds add: the time that a level's extra flits take (their energy is counted)"
         if any(isinstance(p, Product) for p in run.network.projections):
