@@ -104,8 +104,7 @@ def convert(
 
     tell = progress or (lambda stage, done, total: None)
     check_finite(module)
-    tell("trace", 0, 1)
-    traced = trace(module, inputs.shape[1:], bool((inputs < 0).any()))
+    traced = trace(module, inputs.shape[1:], bool((inputs < 0).any()), progress=progress)
     plan = traced.plan
     _require_stream(plan, options.get("stream_bits"))
     _require_one_timestep(plan, chosen)

@@ -7,6 +7,7 @@ import numpy as np
 
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
+from sfnhw.convert.weights import scaled
 from sfnhw.network import (
     AveragePool,
     Conv2d,
@@ -99,13 +100,13 @@ def _scaled(term: Projection, gain: Reals, value: Sum) -> Projection:
             raise UnsupportedError("a factor on attention scores that is not one positive number", "use one")
         return term if isinstance(term, Stationary) else replace(term, gain=term.gain * float(gain[0]))
     if isinstance(term, Dense):
-        return replace(term, weight=term.weight * np.repeat(gain, len(term.weight) // gain.size)[:, None])
+        return replace(term, weight=scaled(term.weight, np.repeat(gain, len(term.weight) // gain.size)[:, None]))
     if isinstance(term, TransposedConv2d):
         if gain.size != term.weight.shape[1] * term.groups:
             raise UnsupportedError("a factor that differs from position to position", "use one for each channel")
-        return replace(term, weight=term.weight * gain[term.target_channels(len(term.weight))][:, :, None, None])
+        return replace(term, weight=scaled(term.weight, gain[term.target_channels(len(term.weight))][:, :, None, None]))
     if isinstance(term, Conv2d):
         if gain.size != len(term.weight):
             raise UnsupportedError("a factor that differs from position to position", "use one for each channel")
-        return replace(term, weight=term.weight * gain[:, None, None, None])
+        return replace(term, weight=scaled(term.weight, gain[:, None, None, None]))
     raise UnsupportedError(f"a factor on a {term.kind} projection", "put it before or after")

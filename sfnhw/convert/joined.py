@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.convert.layout import same_map
 from sfnhw.convert.values import Call, Joined, Pooled, Spikes, Sum, UnsupportedError, Value
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def added(sums: list[Sum]) -> Sum:
     """Sum of the shares that the parts of a concatenation have in one layer's result."""
     total = sums[0]
     for other in sums[1:]:
-        if total.grid != other.grid or not np.array_equal(total.index, other.index):
+        if total.grid != other.grid or not same_map(total.index, other.index):
             raise UnsupportedError("parts of a concatenation in different orders", "bring them to one order before")
         size = max(total.bias.size, other.bias.size)
         bias = np.repeat(total.bias, size // total.bias.size) + np.repeat(other.bias, size // other.bias.size)

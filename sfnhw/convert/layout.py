@@ -3,26 +3,43 @@
 A tensor of shape (samples, ...) comes with an integer array of the same shape that holds sample · neurons + neuron,
 neurons being counted channel-major as in `sfnhw.network.Population`. What moves no value (a transposition, a reshape,
 a slice, even one that mixes the sample axis with others for a while) moves the index map alone, so attention heads,
-token-major transformers and flattening all come to the same few questions, answered here from the map.
+token-major transformers and flattening all come to the same few questions, answered here from the map. While a module is
+traced, each question about a map is answered once (`sfnhw.convert.memo`).
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.convert.memo import once, same_memory
 from sfnhw.convert.values import EXAMPLE_SAMPLES, Index, Shape, UnsupportedError
+from sfnhw.convert.weights import is_hollow
 
 
-@lru_cache(maxsize=64)
+@once
 def plain(grid: Shape) -> Index:
     """(samples, *grid) the map of a population seen as it is; one read-only array for all populations of a shape."""
-    index = np.arange(EXAMPLE_SAMPLES * int(np.prod(grid)), dtype=np.int64).reshape(EXAMPLE_SAMPLES, *grid)
-    index.setflags(write=False)
-    return index
+    return np.arange(EXAMPLE_SAMPLES * int(np.prod(grid)), dtype=np.int64).reshape(EXAMPLE_SAMPLES, *grid)
 
 
+@once
+def reshaped(index: Index, shape: Shape) -> Index:
+    """The same elements in the same order, in another shape: a view where numpy has one."""
+    return index.reshape(shape)
+
+
+def same_map(a: Index, b: Index) -> bool:
+    """Whether two maps have one shape and hold the same neurons."""
+    return same_memory(a, b) or _equal(a, b)
+
+
+@once
+def _equal(a: Index, b: Index) -> bool:
+    return np.array_equal(a, b)
+
+
+@once
 def is_plain(index: Index, grid: Shape) -> bool:
     """Whether the elements are all neurons of all samples in their own order, whatever the shape."""
     size = EXAMPLE_SAMPLES * int(np.prod(grid))
@@ -60,6 +77,7 @@ class Vectors(NamedTuple):
     position: NDArray[Any]
 
 
+@once
 def vectors(index: Index, grid: Shape) -> Vectors:
     """Read the last axis as channels.
 
@@ -77,9 +95,10 @@ def vectors(index: Index, grid: Shape) -> Vectors:
             f"its last axis of {index.shape[-1]} mixes channels and positions of a population of shape {grid}",
             "let the last axis be the channels of one position, or flatten everything",
         )
-    return Vectors(at.channel[0], at.sample[:, 0], at.position[:, 0])
+    return Vectors(at.channel[0].copy(), at.sample[:, 0].copy(), at.position[:, 0].copy())
 
 
+@once
 def merged(grid: Shape, kept: Vectors) -> Index:
     """(vectors, channels) the map of a population of shape `grid` whose channels replace those of `kept`."""
     positions = int(np.prod(grid[1:]))
@@ -98,9 +117,15 @@ def per_neuron(factor: NDArray[np.float64], index: Index, grid: Shape) -> NDArra
     """
     if factor.size == 1:
         return factor.reshape(1)
-    size, channels = int(np.prod(grid)), grid[0]
-    if not any(factor.strides):  # shapes alone (`sfnhw.size_of`): any two entries may differ
+    if is_hollow(factor):  # shapes alone (`sfnhw.size_of`): any two entries may differ
         factor = np.arange(1.0, factor.size + 1).reshape(factor.shape)
+    order = _entries(factor.shape, index, grid)
+    if order is not None:
+        found = factor.ravel()[order].astype(float, copy=False)
+        if not np.isnan(found).any():
+            return _shortest(found, grid[0])
+    # Another entry for each sample may still hold the same number.
+    size = int(np.prod(grid))
     full = np.broadcast_to(factor, index.shape)
     out = np.full(EXAMPLE_SAMPLES * size, np.nan)
     out[index.ravel()] = full.ravel()
@@ -110,5 +135,26 @@ def per_neuron(factor: NDArray[np.float64], index: Index, grid: Shape) -> NDArra
             f"a constant of shape {factor.shape} on a part of a population of shape {grid}, or another for each sample",
             "apply it before the tensor is taken apart",
         )
-    grid_values = rows[0].reshape(channels, -1)
-    return grid_values[:, 0].copy() if (grid_values == grid_values[:, :1]).all() else rows[0].copy()
+    return _shortest(rows[0].copy(), grid[0])
+
+
+def _shortest(values: NDArray[Any], channels: int) -> NDArray[Any]:
+    """(channels,) of one value for each neuron, where all neurons of a channel have the same; else the values."""
+    rows = values.reshape(channels, -1)
+    return rows[:, 0].copy() if (rows == rows[:, :1]).all() else values
+
+
+@once
+def _entries(shape: Shape, index: Index, grid: Shape) -> Index | None:
+    """(channels,) or (neurons,) which entry of an array of `shape`, broadcast over the map, each neuron meets.
+
+    None where there is a neuron that meets none, or meets another one in each sample.
+    """
+    size = int(np.prod(grid))
+    entries = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), index.shape)
+    out = np.full(EXAMPLE_SAMPLES * size, -1)
+    out[index.ravel()] = entries.ravel()
+    rows = out.reshape(EXAMPLE_SAMPLES, size)
+    if (rows < 0).any() or (rows != rows[:1]).any():
+        return None
+    return _shortest(rows[0].copy(), grid[0])

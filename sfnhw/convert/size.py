@@ -3,15 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sfnhw.convert.values import Joined, Pooled, Shape, Sum
+from sfnhw.convert.weights import hollow
 from sfnhw.errors import ConversionError
 from sfnhw.network import MaxPool, Population, Projection
 from sfnhw.neurons import SFN
 
 if TYPE_CHECKING:
     import torch
+
+    from sfnhw.convert.conversion import Progress
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class NetworkSize:
         return sum(layer.macs for layer in self.layers)
 
 
-def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
+def size_of(module: "torch.nn.Module", input_shape: Shape, *, progress: "Progress | None" = None) -> NetworkSize:
     """Size of a module as a spiking network, layer by layer, from shapes alone.
 
     Neither weights nor activations lie in memory, so a billion parameters take seconds: build the module under
@@ -78,6 +79,7 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
     ----------
     module : in eval mode, on any device, meta included.
     input_shape : of one sample, without the sample axis.
+    progress : called as progress(stage, done, total).
 
     Raises
     ------
@@ -95,7 +97,7 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
         raise ConversionError(
             field="input_shape", found=input_shape, expected="positive sizes, without the sample axis"
         )
-    traced = trace(module, shape, signed=True, empty=True)
+    traced = trace(module, shape, signed=True, empty=True, progress=progress)
     plan = traced.plan
     populations = {p.name: Population(p.name, p.shape, SFN.uniform(1, signed=True)) for p in plan.populations.values()}
     layers = []
@@ -113,11 +115,6 @@ def size_of(module: "torch.nn.Module", input_shape: Shape) -> NetworkSize:
             )
         )
     return NetworkSize(tuple(layers), coverage(plan, traced.visited))
-
-
-def hollow(shape: Shape) -> Any:
-    """Ones of a shape that take no memory."""
-    return np.broadcast_to(np.float64(1.0), shape)
 
 
 def emptied(value: Any) -> Any:

@@ -13,9 +13,10 @@ import torch
 from sfnhw.convert.coverage import Visited, visit
 from sfnhw.convert.fold import is_affine
 from sfnhw.convert.joined import build, in_order, pieces
+from sfnhw.convert.memo import remembering
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import ADVICE, DEFAULT_ADVICE, builder_of
-from sfnhw.convert.size import emptied, hollow
+from sfnhw.convert.size import emptied
 from sfnhw.convert.values import (
     EXAMPLE_SAMPLES,
     Call,
@@ -31,10 +32,13 @@ from sfnhw.convert.values import (
     Value,
     conversion_error,
 )
+from sfnhw.convert.weights import hollow, is_hollow
 from sfnhw.errors import ConversionError
 
 if TYPE_CHECKING:
     from torch.fx import Node
+
+    from sfnhw.convert.conversion import Progress
 
 # Operations that take a value apart: their users see parts, so a sum that only they use stays open.
 _PARTS = ("select", "slice", "narrow", "unbind", "chunk", "split", "split_with_sizes")
@@ -55,8 +59,16 @@ class Traced(NamedTuple):
     visited: tuple[Visited, ...]
 
 
-def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = False) -> Traced:
+def trace(
+    module: torch.nn.Module,
+    shape: Shape,
+    signed: bool,
+    empty: bool = False,
+    progress: "Progress | None" = None,
+) -> Traced:
     """Trace `module` on inputs of `shape` (without the sample axis); `empty` keeps the shapes of weights only.
+
+    progress : called as progress("trace", done, total): before torch.export, and as its operations are gone through.
 
     Raises
     ------
@@ -65,10 +77,16 @@ def trace(module: torch.nn.Module, shape: Shape, signed: bool, empty: bool = Fal
     training = [name or "the module itself" for name, m in module.named_modules() if m.training]
     if training:
         raise ConversionError("is in training mode; call .eval() first", field=training[0])
+    tell = progress or (lambda stage, done, total: None)
+    tell("trace", 0, 1)
     program = _export(module, shape)
     walk = _Walk(program, shape, signed, empty)
-    for node in program.graph.nodes:
-        walk.visit(node)
+    nodes = list(program.graph.nodes)
+    with remembering():
+        for done, node in enumerate(nodes):
+            if done % (len(nodes) // 50 + 1) == 0:
+                tell("trace", done, len(nodes))
+            walk.visit(node)
     if walk.failures:
         raise conversion_error(walk.failures)
     return Traced(walk.plan, tuple(walk.on_host), tuple(walk.visited))
@@ -78,23 +96,34 @@ def _export(module: torch.nn.Module, shape: Shape) -> Any:
     like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(1))
     example = torch.rand((EXAMPLE_SAMPLES, *shape), dtype=like.dtype, device=like.device)
     sizes = ", ".join(map(str, shape))
+    if not example.is_meta:
+        _try(module, example)
+    try:
+        with torch.no_grad(), _quiet():
+            return torch.export.export(module, (example,))
+    except Exception as error:  # torch.export raises many kinds
+        if (
+            example.is_meta
+        ):  # without values, tracing and running are one and the same work: the second is for its words
+            _try(module, example)
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConversionError(
+            f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
+            f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
+        ) from error
+
+
+def _try(module: torch.nn.Module, example: torch.Tensor) -> None:
+    """Raise ConversionError, with the module's own reason, where it does not take such inputs."""
     try:
         with torch.no_grad():
             module(example)
     except Exception as error:  # the user's own code, or a layer that meets a shape it does not take
         reason = str(error).strip().splitlines() or [type(error).__name__]
+        sizes = ", ".join(map(str, example.shape[1:]))
         raise ConversionError(
             f"{type(module).__name__} fails on inputs of shape (samples, {sizes}) ({type(error).__name__}: {reason[0]});"
             " the calibration inputs must have the shape that forward takes"
-        ) from error
-    try:
-        with torch.no_grad(), _quiet():
-            return torch.export.export(module, (example,))
-    except Exception as error:  # torch.export raises many kinds
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConversionError(
-            f"torch.export cannot trace {type(module).__name__} on inputs of shape (samples, {sizes})"
-            f" ({type(error).__name__}: {reason[0]}); its forward must take one tensor and not branch on its values"
         ) from error
 
 
@@ -154,9 +183,7 @@ class _Walk:
             return
         inputs = [self.env.get(n) for n in node.all_input_nodes]
         if not any(isinstance(v, Value) for v in inputs):
-            args = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: self.env[n])
-            with torch.no_grad():
-                self.env[node] = node.target(*args[0], **args[1])
+            self.env[node] = self._constant(node)
             return
         if node.target is operator.getitem and isinstance(inputs[0], Several):
             self.env[node] = self._settled(node, inputs[0].parts[node.args[1]])
@@ -180,6 +207,24 @@ class _Walk:
             self._fail(call, error)
         if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
             self.env[node.all_input_nodes[0]] = self.env[node]  # in place: later uses of the operand see the result
+
+    def _constant(self, node: "Node") -> Any:
+        """Value of a node that does not depend on the input; a shape alone where it depends on weights without values.
+
+        What a module on the meta device makes of nothing but sizes (a mask that hides no key) has values all the same.
+        """
+        found = [self.env[n] for n in node.all_input_nodes]
+        hollow_input = any(isinstance(v, torch.Tensor) and v.is_meta for v in found)
+
+        def given(used: "Node") -> Any:
+            value = self.env[used]
+            return value.to("meta") if hollow_input and isinstance(value, torch.Tensor) else value
+
+        args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), given)
+        if not hollow_input and str(kwargs.get("device")) == "meta":
+            kwargs = {**kwargs, "device": "cpu"}
+        with torch.no_grad():
+            return node.target(*args, **kwargs)
 
     def _settled(self, node: "Node", value: Value) -> Value:
         """A sum that several operations use becomes a population: computed once, sent to all.
@@ -259,7 +304,8 @@ def _argument(value: Any, env: "dict[Node, Any]") -> Any:
         return hollow(tuple(value.shape))
     if isinstance(value, torch.Tensor):
         array = value.detach().cpu()
-        return np.asarray(array.double() if array.is_floating_point() else array.numpy())
+        values = np.asarray(array.double() if array.is_floating_point() else array.numpy())
+        return values.copy() if is_hollow(values) else values  # an expanded number is known, unlike a shape
     if isinstance(value, list | tuple):
         return [_argument(v, env) for v in value]
     return value

@@ -56,6 +56,13 @@ class Fan(NamedTuple):
         t = self.taps[i % self.positions] if len(self.taps) > 1 else self.taps[0]
         return (w * t) * np.ones(neurons, np.int64)
 
+    def total(self, neurons: int) -> int:
+        """Return the sum of `per_neuron` over all `neurons` of the source block, as a product of two sums."""
+        if not neurons:
+            return 0
+        width = int(self.width.sum()) * (1 if len(self.width) > 1 else neurons // self.positions)
+        return width * int(self.taps.sum()) * (1 if len(self.taps) > 1 else self.positions)
+
 
 NOTHING = Block(0, 0, 0, 0)
 

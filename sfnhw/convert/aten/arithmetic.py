@@ -3,7 +3,7 @@
 import numpy as np
 
 from sfnhw.convert.fold import affine, equally_long
-from sfnhw.convert.layout import per_neuron
+from sfnhw.convert.layout import per_neuron, same_map
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
@@ -64,7 +64,7 @@ def _join(plan: Plan, call: Call, a: Spikes | Sum | Pooled, b: Spikes | Sum | Po
         raise UnsupportedError(
             f"shapes {left.shape[1:]} and {right.shape[1:]} are broadcast", "add values of one shape"
         )
-    if left.grid != right.grid or not np.array_equal(left.index, right.index):
+    if left.grid != right.grid or not same_map(left.index, right.index):
         raise UnsupportedError(
             f"populations of shapes {left.grid} and {right.grid}, or of one shape in another order",
             "add before flattening or reordering",

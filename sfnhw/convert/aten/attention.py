@@ -7,6 +7,7 @@ import numpy as np
 
 from sfnhw.convert.aten.functions import softmax_over
 from sfnhw.convert.layout import places
+from sfnhw.convert.memo import once
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Index, Pooled, Shape, Spikes, Sum, UnsupportedError
@@ -51,11 +52,16 @@ def _named(value: Spikes | Sum | Pooled, role: str, plan: Plan) -> Spikes | Sum 
 def product(plan: Plan, call: Call, left: Spikes | Sum | Pooled, right: Spikes | Sum | Pooled) -> Sum:
     """left (.., I, D) @ right (.., D, J), both activations."""
     grid = plan.grid(left)
-    channel = places(left.index, grid).channel
-    over_channels = (channel[..., :1] != channel[..., 1:]).any() if left.shape[-1] > 1 else len(grid) == 3
-    if over_channels:
+    if _over_channels(left.index, grid) if left.shape[-1] > 1 else len(grid) == 3:
         return _scores(plan, call, left, right.index, right, 1.0)
     return _mix(plan, call, left, right)
+
+
+@once
+def _over_channels(index: Index, grid: Shape) -> bool:
+    """Whether any row of a map holds several channels."""
+    channel = places(index, grid).channel
+    return bool((channel[..., :1] != channel[..., 1:]).any())
 
 
 def _operand(plan: Plan, value: Spikes | Sum | Pooled) -> Spikes:
@@ -72,46 +78,60 @@ def _scores(
 
     `turned` is the map of the right operand with its last two axes as the product sees them: (.., D, J).
     """
-    right = _operand(plan, replace(right, index=np.ascontiguousarray(turned.swapaxes(-1, -2))))
+    right = _operand(plan, replace(right, index=turned.swapaxes(-1, -2)))
     left = _operand(plan, left)
     grids = plan[left.population].shape, plan[right.population].shape
-    heads, order = _heads(left.index, grids[0])
-    others, other_order = _heads(right.index, grids[1])
+    heads, index = _score_map(left.index, right.index, *grids)
+    target = (heads, *(int(np.prod(grid[1:])) for grid in grids))
+    terms = _terms(left.population, right.population, "scores", heads, gain)
+    return Sum(terms, np.zeros(heads), target, index, call.layer)
+
+
+@once
+def _score_map(left: Index, right: Index, left_grid: Shape, right_grid: Shape) -> tuple[int, Index]:
+    """Heads, and the map (.., I, J) of left (.., I, D) times right (.., J, D), of (heads, rows, columns)."""
+    heads, order = _heads(left, left_grid)
+    others, other_order = _heads(right, right_grid)
     if heads != others or not np.array_equal(order, other_order):
         raise UnsupportedError("operands whose heads differ", _ADVICE)
-    rows, columns = (int(np.prod(grid[1:])) for grid in grids)
-    target = (heads, rows, columns)
-    terms = _terms(left.population, right.population, "scores", heads, gain)
-    at, other = places(left.index[..., 0], grids[0]), places(right.index[..., 0], grids[1])
-    head = at.channel // (grids[0][0] // heads)
-    index = ((at.sample * heads + head) * rows + at.position)[..., :, None] * columns + other.position[..., None, :]
-    return Sum(terms, np.zeros(heads), target, index, call.layer)
+    rows, columns = int(np.prod(left_grid[1:])), int(np.prod(right_grid[1:]))
+    at, other = places(left[..., 0], left_grid), places(right[..., 0], right_grid)
+    head = at.channel // (left_grid[0] // heads)
+    first = ((at.sample * heads + head) * rows + at.position) * columns
+    return heads, first[..., :, None] + other.position[..., None, :]
 
 
 def _mix(plan: Plan, call: Call, left: Spikes | Sum | Pooled, right: Spikes | Sum | Pooled) -> Sum:
     """Sum over keys: left (heads, queries, keys) × right (channels, keys) → (channels, queries)."""
     weights, values = _operand(plan, left), _operand(plan, right)
     grid, value_grid = plan[weights.population].shape, plan[values.population].shape
-    heads = grid[0]
-    at = places(weights.index, grid)
-    seen, _ = _heads(values.index, value_grid)
-    keys = places(values.index, value_grid).position[..., 0]
-    if (
-        seen != heads
-        or grid[2] != int(np.prod(value_grid[1:]))
-        or (at.channel != at.channel[..., :1]).any()
-        or (at.position // grid[2] != at.position[..., :1] // grid[2]).any()
-        or (at.position % grid[2] != keys[..., None, :]).any()
-    ):
-        raise UnsupportedError("a product that is neither query·keyᵀ nor attention·value", _ADVICE)
+    index = _mix_map(weights.index, values.index, grid, value_grid)
     target = (value_grid[0], *plan.query_shape(weights.population))
-    terms = _terms(weights.population, values.population, "mix", heads, 1.0)
-    first = at.sample[..., 0] * value_grid[0] * grid[1] + at.position[..., 0] // grid[2]
-    channel = places(values.index, value_grid).channel[..., 0, :]
-    index = first[..., :, None] + channel[..., None, :] * grid[1]
+    terms = _terms(weights.population, values.population, "mix", grid[0], 1.0)
     return Sum(terms, np.zeros(target[0]), target, index, call.layer)
 
 
+@once
+def _mix_map(weights: Index, values: Index, grid: Shape, value_grid: Shape) -> Index:
+    """The map (.., I, E) of weights (.., I, J) times values (.., J, E), of (channels, queries)."""
+    at = places(weights, grid)
+    seen, _ = _heads(values, value_grid)
+    keys = places(values, value_grid).position[..., 0]
+    row, column = np.divmod(at.position, grid[2])
+    if (
+        seen != grid[0]
+        or grid[2] != int(np.prod(value_grid[1:]))
+        or (at.channel != at.channel[..., :1]).any()
+        or (row != row[..., :1]).any()
+        or (column != keys[..., None, :]).any()
+    ):
+        raise UnsupportedError("a product that is neither query·keyᵀ nor attention·value", _ADVICE)
+    first = at.sample[..., 0] * value_grid[0] * grid[1] + row[..., 0]
+    channel = places(values, value_grid).channel[..., 0, :]
+    return first[..., :, None] + channel[..., None, :] * grid[1]
+
+
+@once
 def _heads(index: Index, grid: Shape) -> tuple[int, Index]:
     """Number of heads of an operand (.., positions, features), and each head's channels, (heads, features).
 

@@ -10,6 +10,7 @@ from sfnhw.convert.layout import plain
 from sfnhw.convert.plan import Plan, grid_of
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Pooled, Reals, Spikes, Sum, UnsupportedError
+from sfnhw.convert.weights import scaled
 from sfnhw.network import Conv2d
 
 
@@ -58,7 +59,7 @@ def _share(
     channel = (np.arange(out) // (out // groups) * width)[:, None] + np.arange(width)
     total = np.zeros(out) if bias is None else bias.copy()
     total += np.einsum("oc,oc->o", weight.sum(axis=(2, 3)), offset[channel])
-    term = Conv2d(source.population, "", weight * gain[channel][:, :, None, None], **geometry)
+    term = Conv2d(source.population, "", scaled(weight, gain[channel][:, :, None, None]), **geometry)
     grid = grid_of(call.shape[1:])
     return Sum((term,), total, grid, plain(grid).reshape(call.shape), call.layer)
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from sfnhw.convert.fold import affine
 from sfnhw.convert.layout import per_neuron, places, vectors
+from sfnhw.convert.memo import once
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import Call, OnHost, Pooled, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import Call, Index, OnHost, Pooled, Shape, Spikes, Sum, UnsupportedError
 
 
 @register("aten.gelu.default")
@@ -46,17 +47,22 @@ def softmax(plan: Plan, call: Call) -> Spikes | OnHost:
 def softmax_over(plan: Plan, call: Call, value: Spikes | Sum | Pooled, axis: int) -> Spikes:
     """Softmax of an axis that runs over the columns of a population."""
     grid = plan.grid(value)
-    index = np.moveaxis(value.index, axis, -1).reshape(-1, value.shape[axis])
-    at = places(index, grid)
-    columns = grid[2] if len(grid) == 3 else 0
-    if (
-        index.shape[1] != columns
-        or (at.channel != at.channel[:, :1]).any()
-        or (at.position % columns != np.arange(columns)).any()
-        or (at.position // columns != at.position[:, :1] // columns).any()
-    ):
+    if not _runs_over_columns(np.moveaxis(value.index, axis, -1), grid):
         raise UnsupportedError(
             f"a softmax over axis {axis} of {value.shape[1:]} that is not one row of a population of shape {grid}",
             "use it on attention scores, over the keys",
         )
     return plan.function(value, "softmax", call)
+
+
+@once
+def _runs_over_columns(index: Index, grid: Shape) -> bool:
+    """Whether the last axis of a map is all columns, in order, of one row of one channel."""
+    columns = grid[2] if len(grid) == 3 else 0
+    if index.shape[-1] != columns:
+        return False
+    at = places(index.reshape(-1, columns), grid)
+    row, column = np.divmod(at.position, columns)
+    return not (
+        (at.channel != at.channel[:, :1]).any() or (column != np.arange(columns)).any() or (row != row[:, :1]).any()
+    )

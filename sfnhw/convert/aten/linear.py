@@ -5,10 +5,12 @@ import numpy as np
 from sfnhw.convert.aten.attention import product
 from sfnhw.convert.fold import equally_long, through
 from sfnhw.convert.joined import added, pieces
-from sfnhw.convert.layout import merged, plain, vectors
+from sfnhw.convert.layout import Vectors, merged, plain, reshaped, vectors
+from sfnhw.convert.memo import once
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Index, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.convert.weights import applied, scaled, with_columns
 from sfnhw.network import Conv2d, Dense
 
 
@@ -61,12 +63,11 @@ def _share(plan: Plan, call: Call, value: Spikes | Sum | Pooled, weight: Reals, 
         order = index[0]
         if not np.array_equal(index, order + np.arange(EXAMPLE_SAMPLES)[:, None] * grid[0] * positions):
             raise UnsupportedError("its input holds the samples in another order", "keep the sample axis first")
-        columns = np.empty_like(weight)
-        columns[:, order] = weight
+        columns = with_columns(weight, order)
         gain, offset, _ = equally_long(gain, offset, np.zeros(grid[0] * positions))
-        term = Dense(source.population, "", columns * gain)
+        term = Dense(source.population, "", scaled(columns, gain))
         out = (len(weight),)
-        return Sum((term,), bias + columns @ offset, out, plain(out).reshape(call.shape), call.layer)
+        return Sum((term,), bias + applied(columns, offset), out, plain(out).reshape(call.shape), call.layer)
     return _each_position(call, source, grid, weight, bias, gain, offset)
 
 
@@ -74,32 +75,38 @@ def _each_position(
     call: Call, source: Spikes, grid: Shape, weight: Reals, bias: Reals, gain: Reals, offset: Reals
 ) -> Sum:
     """The same matrix at each position: a 1×1 convolution."""
-    kept = vectors(source.index, grid)
-    positions = int(np.prod(grid[1:]))
-    where = kept.sample * positions + kept.position
+    kept, tokens = _tokens(source.index, grid)
     if len(kept.channel) != grid[0] or gain.size != grid[0]:
         raise UnsupportedError(
             f"it sees {len(kept.channel)} of {grid[0]} channels, or a factor for each position",
             "give each part a layer of its own",
         )
-    matrix = weight
-    if not np.array_equal(kept.channel, np.arange(grid[0])):
-        matrix = np.empty_like(weight)
-        matrix[:, kept.channel] = weight
+    matrix = weight if np.array_equal(kept.channel, np.arange(grid[0])) else with_columns(weight, kept.channel)
     stride, target = (1, 1), (len(weight), *grid[1:])
-    if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3 and grid[2] == 1:
-        stride, target = (grid[1], 1), (len(weight), 1, 1)  # the first token of each sample, and no other
-        kept = kept._replace(position=np.zeros_like(kept.position))
+    if tokens == "first":
+        stride, target = (grid[1], 1), (len(weight), 1, 1)
         offset = offset if offset.size == grid[0] else offset.reshape(grid[0], -1)[:, 0]
-    elif not np.array_equal(np.sort(where), np.arange(EXAMPLE_SAMPLES * positions)):
+    elif tokens == "some":
         raise UnsupportedError(
-            f"it sees {len(where) // EXAMPLE_SAMPLES} of {positions} positions",
+            f"it sees {len(kept.sample) // EXAMPLE_SAMPLES} of {int(np.prod(grid[1:]))} positions",
             "take the first token, or all of them, or their mean",
         )
-    shift = matrix @ offset.reshape(grid[0], -1) if offset.any() else np.zeros((len(matrix), 1))
+    shift = applied(matrix, offset.reshape(grid[0], -1)) if offset.any() else np.zeros((len(matrix), 1))
     if (gain != 1).any():
-        matrix = matrix * gain
+        matrix = scaled(matrix, gain)
     total = (bias[:, None] + shift).ravel()
     term = Conv2d(source.population, "", matrix[:, :, None, None], stride=stride)
-    index = merged(target, kept).reshape(call.shape)
+    index = reshaped(merged(target, kept), call.shape)
     return Sum((term,), total, target, index, call.layer)
+
+
+@once
+def _tokens(index: Index, grid: Shape) -> tuple[Vectors, str]:
+    """Vectors of a map, and which positions they are: all (each once), the first of each sample and no other, or some."""
+    kept = vectors(index, grid)
+    positions = int(np.prod(grid[1:]))
+    where = kept.sample * positions + kept.position
+    if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3 and grid[2] == 1:
+        return kept._replace(position=np.zeros_like(kept.position)), "first"
+    every = np.array_equal(np.sort(where), np.arange(EXAMPLE_SAMPLES * positions))
+    return kept, "all" if every else "some"

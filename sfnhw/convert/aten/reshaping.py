@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sfnhw.convert.layout import reshaped
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
 from sfnhw.convert.values import Call, Index, Joined, OnHost, Pooled, Several, Spikes, Sum, UnsupportedError
@@ -24,7 +25,7 @@ from sfnhw.convert.values import Call, Index, Joined, OnHost, Pooled, Several, S
 )
 def reshape(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """Order in memory is kept."""
-    return _moved(call, lambda index: index.reshape(call.shape))
+    return _moved(call, lambda index: reshaped(index, call.shape))
 
 
 @register("aten.transpose.int", "aten.t.default", "aten.permute.default", "aten.movedim.int", "aten.swapaxes.default")
@@ -41,7 +42,7 @@ def transpose(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
 @register("aten.select.int")
 def select(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined:
     """One entry of an axis."""
-    return _moved(call, lambda index: np.take(index, call.plain("index"), axis=call.plain("dim")))
+    return _moved(call, lambda index: np.moveaxis(index, call.plain("dim"), 0)[call.plain("index")])
 
 
 @register("aten.slice.Tensor", "aten.narrow.default")
@@ -66,7 +67,7 @@ def apart(plan: Plan, call: Call) -> Several:
     axis = call.plain("dim", 0)
     length = value.shape[axis]
     if call.short == "unbind":
-        pieces = [np.take(value.index, i, axis=axis) for i in range(length)]
+        pieces = list(np.moveaxis(value.index, axis, 0))
     else:
         if call.short == "chunk":
             size: Any = -(-length // call.plain("chunks"))

@@ -78,7 +78,7 @@ class Projection(ABC):
 
     def macs(self, source: Population, target: Population) -> int:
         """Multiply-accumulates of the dense (ANN) computation, padding excluded."""
-        return int(self.fan(source, target, source.block, target.block).per_neuron(source.size).sum())
+        return self.fan(source, target, source.block, target.block).total(source.size)
 
     def dense_macs(self, source: Population, target: Population) -> int:
         """Multiply-accumulates as frameworks count them: products with padding count, pooling and copies do not.
