@@ -11,6 +11,7 @@ from sfnhw.chip.prices import AREA_TERMS, STATIC_UNITS
 from sfnhw.errors import MappingError
 from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network
+from sfnhw.neurons import IF
 from tests.networks import chain, random_inputs
 
 TRUENORTH, SENECA = load_chip("truenorth"), load_chip("seneca")
@@ -140,7 +141,7 @@ def test_every_preset_names_its_sources_and_what_it_leaves_out(name):
         named = {row.get("action", row.get("term")) for row in rows}
         assert set(terms) - {"gate_leakage_uw"} <= named <= {*terms, *OPTIONAL_ROWS}
         assert all(len(row["source"]) > 10 for row in rows)
-    network = chain([6, 5, 3])
+    network = chain([6, 5, 3], IF(2) if chip.core.threshold_unit.most_thresholds == 1 else None)
     run = estimate(network, chip, np.zeros((1, *network.inputs[0].shape)), baselines=())
     low, value, high = (getattr(run.cost.total, f"{end}_aj") for end in ("low", "value", "high"))
     assert 0 <= low <= value <= high
