@@ -114,7 +114,7 @@ def main() -> None:
     asked = parser.parse_args()
     start = load_chip("reference")
     chip, steps = tune(cases(0), lambda text: print(text, file=sys.stderr, flush=True))
-    unseen, rows = cases(SAMPLES), []
+    unseen, rows = cases(SAMPLES), list[dict[str, Any]]()
     for name, one in (("reference", start), ("tuned", chip)):
         for case in unseen:
             found = figures(one, [case], "packet")
