@@ -114,13 +114,13 @@ def main() -> None:
     asked = parser.parse_args()
     start = load_chip("reference")
     chip, steps = tune(cases(0), lambda text: print(text, file=sys.stderr, flush=True))
-    unseen, rows = cases(SAMPLES), list[dict[str, Any]]()
+    unseen, rows = cases(SAMPLES), []
     for name, one in (("reference", start), ("tuned", chip)):
         for case in unseen:
             found = figures(one, [case], "packet")
             energy, latency = found[0] if found else (None, None)
             area = chip_area(one).total.value_mm2
-            row = {"chip": name, "network": case[0].name, "energy_j": energy, "latency_s": latency, "area_mm2": area}
+            row: dict[str, Any] = {"chip": name, "network": case[0].name, "energy_j": energy, "latency_s": latency, "area_mm2": area}
             rows.append(row)
     changes = {f: chip.field(f) for f in FIELDS if chip.field(f) != start.field(f)}
     if asked.json:
