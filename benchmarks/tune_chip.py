@@ -120,7 +120,13 @@ def main() -> None:
             found = figures(one, [case], "packet")
             energy, latency = found[0] if found else (None, None)
             area = chip_area(one).total.value_mm2
-            row: dict[str, Any] = {"chip": name, "network": case[0].name, "energy_j": energy, "latency_s": latency, "area_mm2": area}
+            row: dict[str, Any] = {
+                "chip": name,
+                "network": case[0].name,
+                "energy_j": energy,
+                "latency_s": latency,
+                "area_mm2": area,
+            }
             rows.append(row)
     changes = {f: chip.field(f) for f in FIELDS if chip.field(f) != start.field(f)}
     if asked.json:
