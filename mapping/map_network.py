@@ -1,33 +1,61 @@
 """map_network: slices, then cores, then routes."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.mapping import Mapping
-from sfnhw.mapping.placement import PLACERS
+from sfnhw.mapping.placement import PLACERS, Mesh, Problem
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
 from sfnhw.mapping.slicing import slice_network
+from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
 from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
 
 
-def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Mapping:
+def map_network(
+    network: Network,
+    chip: Chip,
+    *,
+    placer: str = "hilbert",
+    activity: Activity | None = None,
+    seed: int = 0,
+    moves: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Mapping:
     """Map a network on a chip.
 
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
-    limit allows. Placement follows the network's order along `placer`'s walk over the mesh, and fills the cores of a
-    router one after the other.
+    limit allows. `hilbert` (or `space-filling`) and `sequential` follow the network's order along a walk over the mesh,
+    and fill the cores of a router one after the other; `random` puts them anywhere; `annealed` searches for the fewest
+    flits over links.
+
+    Parameters
+    ----------
+    placer : a name from `PLACERS`.
+    activity : what really spikes, recorded or drawn from rates: `annealed` weighs each slice with the packets that it sends,
+        so the placement then depends on the inputs. None: as if every neuron sent one packet an inference.
+    seed : of `random` and `annealed`; the same seed gives the same mapping.
+    moves : that `annealed` may try; None: its own rule.
+    progress : called as progress(moves tried, moves in all).
 
     Raises
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : unknown placer; dataflow execution of a network with delays; another one of a network with products.
+    InputError : unknown placer; a seed or a number of moves that is none; dataflow execution of a network with delays;
+        another one of a network with products.
+    ActivityError : an activity of another network.
     """
+    for field, value in (("seed", seed), ("moves", moves)):
+        if not (value is None and field == "moves") and (type(value) is not int or value < 0):
+            raise InputError(field=field, found=value, expected="an integer ≥ 0")
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
@@ -64,13 +92,13 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
     groups = _group(slices, demands, chip)
     if len(groups) > chip.cores:
         raise _too_many(slices, demands, len(groups), chip)
-    tiles = PLACERS[placer](chip.noc.columns, chip.noc.rows)
-    each = chip.noc.cores_per_router
-    walk = (tiles[:, None] * each + np.arange(each)).ravel()
-    terminals = np.full(len(slices), chip.cores, np.int64)
-    for core, group in zip(walk, groups, strict=False):
-        terminals[[s.index for s in group]] = core
+    node_of = np.full(len(slices), PINS, np.int64)
+    for node, group in enumerate(groups):
+        node_of[[s.index for s in group]] = node
     connections = connect(network, tuple(slices))
+    problem = _problem(network, slices, node_of, connections, chip, activity, (seed, moves, progress))
+    cores = np.append(PLACERS[placer](problem), chip.cores)  # the pins come last
+    terminals = cores[node_of]
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
     x, y = chip.io.router
     io_router = int(x + chip.noc.columns * y)
@@ -83,8 +111,8 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
         terminals=terminals,
         demands=tuple(demands),
         connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast, each),
-        ready_routes=route(terminals, back, *size, io_router, multicast, each),
+        routes=route(terminals, forward, *size, io_router, multicast, chip.noc.cores_per_router),
+        ready_routes=route(terminals, back, *size, io_router, multicast, chip.noc.cores_per_router),
         placer=placer,
     )
 
@@ -175,6 +203,24 @@ def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chi
             *one_table,
         ),
     )
+
+
+def _problem(
+    network: Network,
+    slices: list[Slice],
+    node_of: np.ndarray,
+    connections: Connections,
+    chip: Chip,
+    activity: Activity | None,
+    search: tuple[int, int | None, Callable[[int, int], None] | None],
+) -> Problem:
+    """What the placer is given; `search` is (seed, moves, progress)."""
+    traffic = slice_traffic(network, tuple(slices), chip, activity)
+    is_output = np.array([network[s.population].role == "output" for s in slices])
+    nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
+    x, y = chip.io.router
+    mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, int(x + chip.noc.columns * y))
+    return Problem(mesh, nets, *search)
 
 
 def _destinations(

@@ -1,0 +1,220 @@
+"""Local search over placements: swaps and moves to free cores, each priced by the trees that it touches."""
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.mapping.placement.tree_kernel import (
+    Forest,
+    Graph,
+    Ints,
+    add_leaf,
+    drop_leaf,
+    last_leaf,
+    leaf_change,
+    root_router,
+    tree_links,
+)
+
+# What a move does to a net, in bits: the first node is a leaf, the second is, the first is the root, the second is.
+LEAF_A, LEAF_B, ROOT_A, ROOT_B = 1, 2, 4, 8
+
+
+class Scratch(NamedTuple):
+    """Of one move; and the random state."""
+
+    role: NDArray[np.uint8]  # (nets,) bits as above; 0 between moves
+    touched: Ints  # (nets,)
+    links: Ints  # (nets,) new links of the touched nets, in their order
+    random: NDArray[np.uint64]  # (1,)
+
+
+@nb.njit(nogil=True, cache=True)
+def below(s: Scratch, n: int) -> int:
+    """A random integer in [0, n): xorshift64* (Marsaglia 2003, Vigna 2016), high bits."""
+    x = s.random[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    s.random[0] = x
+    x *= np.uint64(0x2545F4914F6CDD1D)
+    return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+
+
+@nb.njit(nogil=True, cache=True)
+def uniform(s: Scratch) -> float:
+    """A random number in [0, 1)."""
+    return below(s, 1 << 30) / (1 << 30)
+
+
+@nb.njit(nogil=True, cache=True)
+def mark(g: Graph, s: Scratch, node: int, leaf: int, root: int, n: int) -> int:
+    """Note the nets of a node; `n` were noted before. Returns how many there are now."""
+    for i in range(g.leaf_first[node], g.leaf_first[node + 1]):
+        net = g.leaf_nets[i]
+        if s.role[net] == 0:
+            s.touched[n] = net
+            n += 1
+        s.role[net] |= leaf
+    for i in range(g.root_first[node], g.root_first[node + 1]):
+        net = g.root_nets[i]
+        if s.role[net] == 0:
+            s.touched[n] = net
+            n += 1
+        s.role[net] |= root
+    return n
+
+
+@nb.njit(nogil=True, cache=True)
+def ends_of(role: int, a: int, b: int) -> tuple[int, int]:
+    """Router that a net loses and router that it gains as leaves; equal where its set stays the same.
+
+    a, b : routers of the first and of the second node before the move.
+    """
+    leaf_a, leaf_b = role & LEAF_A != 0, role & LEAF_B != 0
+    if leaf_a == leaf_b:
+        return -1, -1
+    return (a, b) if leaf_a else (b, a)
+
+
+@nb.njit(nogil=True, cache=True)
+def price_move(f: Forest, g: Graph, s: Scratch, node: int, target: int) -> tuple[int, int]:
+    """Change of Σ weight × links if a node goes to core `target`, and who is there comes back; and the nets noted."""
+    other = f.occupant[target]
+    a, b = f.core[node] // g.each, target // g.each
+    n = mark(g, s, node, LEAF_A, ROOT_A, 0)
+    if other >= 0:
+        n = mark(g, s, other, LEAF_B, ROOT_B, n)
+    change = 0
+    for k in range(n):
+        net = s.touched[k]
+        role = s.role[net]
+        lost, gained = ends_of(role, a, b)
+        gone = lost if lost >= 0 and last_leaf(f, g, net, lost) else -1
+        if role & (ROOT_A | ROOT_B):
+            # Both cannot be roots of one net.
+            root = b if role & ROOT_A else a
+            links = tree_links(f, g, net, root, gone, gained)
+        elif gained >= 0:
+            links = f.links[net] + leaf_change(f, g, net, root_router(f, g, net), gone, gained)
+        else:
+            links = f.links[net]
+        s.links[k] = links
+        change += g.weight[net] * (links - f.links[net])
+    return change, n
+
+
+@nb.njit(nogil=True, cache=True)
+def forget(s: Scratch, n: int) -> None:
+    """Clear the notes of a move."""
+    for k in range(n):
+        s.role[s.touched[k]] = 0
+
+
+@nb.njit(nogil=True, cache=True)
+def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -> None:
+    """Do a move that was just priced."""
+    other, source = f.occupant[target], f.core[node]
+    a, b = source // g.each, target // g.each
+    for k in range(n):
+        net = s.touched[k]
+        lost, gained = ends_of(s.role[net], a, b)
+        if gained >= 0:
+            drop_leaf(f, g, net, lost)
+            add_leaf(f, g, net, gained)
+        f.links[net] = s.links[k]
+    f.core[node], f.occupant[target] = target, node
+    f.occupant[source] = other
+    if other >= 0:
+        f.core[other] = source
+
+
+@nb.njit(nogil=True, cache=True)
+def near(g: Graph, s: Scratch, router: int, radius: int) -> int:
+    """A random core within `radius` rows and columns of a router."""
+    x, y = router % g.mesh_columns, router // g.mesh_columns
+    left, right = max(0, x - radius), min(g.mesh_columns - 1, x + radius)
+    top, bottom = max(0, y - radius), min(g.mesh_rows - 1, y + radius)
+    x = left + below(s, right - left + 1)
+    y = top + below(s, bottom - top + 1)
+    return (x + g.mesh_columns * y) * g.each + (below(s, g.each) if g.each > 1 else 0)
+
+
+@nb.njit(nogil=True, cache=True)
+def partner(f: Forest, g: Graph, s: Scratch, node: int) -> int:
+    """The router of a random other end of a random net of a node; its own where it has none."""
+    leaf, root = g.leaf_first[node + 1] - g.leaf_first[node], g.root_first[node + 1] - g.root_first[node]
+    if leaf + root == 0:
+        return f.core[node] // g.each
+    i = below(s, leaf + root)
+    if i < leaf:
+        net = g.leaf_nets[g.leaf_first[node] + i]
+        if below(s, 2) == 0:
+            return root_router(f, g, net)
+    else:
+        net = g.root_nets[g.root_first[node] + i - leaf]
+    size = g.first[net + 1] - g.first[net]
+    if size == 0:
+        return g.io_router
+    return f.core[g.leaves[g.first[net] + below(s, size)]] // g.each
+
+
+@nb.njit(nogil=True, cache=True)
+def anneal(
+    f: Forest, g: Graph, s: Scratch, moves: int, hot: float, cooling: float, radius: int, best: Ints, cost: int, least: int
+) -> tuple[int, int, int]:
+    """Try moves at one temperature after the other; the best placement seen is copied to `best`.
+
+    hot, cooling : first temperature, and the factor after each move.
+    radius : of the window that half of the moves stay in; the others go beside a random end of one of the node's nets.
+    cost, least : of the placement, and of `best`.
+    Returns the cost of the placement at the end, the least seen, and the moves accepted.
+    """
+    nodes = f.core.shape[0]
+    temperature, accepted = hot, 0
+    for _ in range(moves):
+        temperature *= cooling
+        node = below(s, nodes)
+        own = f.core[node]
+        if below(s, 2) == 0:
+            target = near(g, s, own // g.each, radius)
+        else:
+            target = near(g, s, partner(f, g, s, node), 1)
+        if target // g.each == own // g.each:
+            continue
+        change, n = price_move(f, g, s, node, target)
+        if change <= 0 or uniform(s) < np.exp(-change / temperature):
+            make_move(f, g, s, node, target, n)
+            cost += change
+            accepted += 1
+            if cost < least:
+                least = cost
+                best[:] = f.core
+        forget(s, n)
+    return cost, least, accepted
+
+
+@nb.njit(nogil=True, cache=True)
+def descend(f: Forest, g: Graph, s: Scratch, cost: int, moves: int) -> tuple[int, int]:
+    """Try every node on every core, again and again, and keep what is cheaper, until nothing is or `moves` were tried.
+
+    Returns the cost, and the moves tried.
+    """
+    nodes, cores = f.core.shape[0], f.occupant.shape[0]
+    tried, quiet, node = 0, 0, 0
+    while quiet < nodes and tried < moves:
+        quiet += 1
+        for target in range(cores):
+            if target // g.each == f.core[node] // g.each:
+                continue
+            change, n = price_move(f, g, s, node, target)
+            tried += 1
+            if change < 0:
+                make_move(f, g, s, node, target, n)
+                cost += change
+                quiet = 0
+            forget(s, n)
+        node = (node + 1) % nodes
+    return cost, tried

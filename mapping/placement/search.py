@@ -1,0 +1,82 @@
+"""A placement under search: flat arrays of one problem, and the kernels applied to them."""
+
+import numpy as np
+
+from sfnhw.mapping.placement import anneal_kernel, tree_kernel
+from sfnhw.mapping.placement.anneal_kernel import Scratch
+from sfnhw.mapping.placement.problem import Ints, Mesh
+from sfnhw.mapping.placement.tree_kernel import WORD, Forest, Graph
+from sfnhw.mapping.traffic import Nets
+
+
+class Search:
+    """Trees of all nets, kept true while nodes move. Numba compiles, or loads, the kernels on first use."""
+
+    def __init__(self, nets: Nets, mesh: Mesh, seed: int = 0) -> None:
+        self.graph = _graph(nets, mesh)
+        routers = mesh.columns * mesh.rows
+        each_column, each_net = -(-mesh.rows // WORD), -(-mesh.columns // WORD)
+        self.forest = Forest(
+            core=np.zeros(nets.nodes, np.int64),
+            occupant=np.full(mesh.cores, -1, np.int64),
+            rows=np.zeros(len(nets) * mesh.columns * each_column, np.uint64),
+            columns=np.zeros(len(nets) * each_net, np.uint64),
+            count=np.zeros(len(nets) * routers if mesh.each > 1 else 0, np.uint16),
+            links=np.zeros(len(nets), np.int64),
+        )
+        state = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)  # never 0
+        self.scratch = Scratch(
+            np.zeros(len(nets), np.uint8), np.zeros(len(nets), np.int64), np.zeros(len(nets), np.int64), state
+        )
+        self.cost = 0
+
+    def put(self, cores: Ints) -> int:
+        """Place all nodes anew; returns Σ weight × links."""
+        self.forest.core[:] = cores
+        self.cost = int(tree_kernel.plant(self.forest, self.graph))
+        return self.cost
+
+    def move(self, node: int, target: int) -> int:
+        """Move a node to a core, and who is there back; returns the change of the cost."""
+        change, touched = anneal_kernel.price_move(self.forest, self.graph, self.scratch, node, target)
+        anneal_kernel.make_move(self.forest, self.graph, self.scratch, node, target, touched)
+        anneal_kernel.forget(self.scratch, touched)
+        self.cost += int(change)
+        return int(change)
+
+    def anneal(self, moves: int, hot: float, cooling: float, radius: int, best: Ints, least: int) -> tuple[int, int]:
+        """See `anneal_kernel.anneal`; returns the least cost seen and the moves accepted."""
+        self.cost, least, accepted = anneal_kernel.anneal(
+            self.forest, self.graph, self.scratch, moves, hot, cooling, radius, best, self.cost, least
+        )
+        return int(least), int(accepted)
+
+    def descend(self, moves: int) -> int:
+        """See `anneal_kernel.descend`; returns the moves tried."""
+        self.cost, tried = anneal_kernel.descend(self.forest, self.graph, self.scratch, self.cost, moves)
+        return int(tried)
+
+
+def _graph(nets: Nets, mesh: Mesh) -> Graph:
+    owner = np.repeat(np.arange(len(nets)), np.diff(nets.first))
+    rooted = np.flatnonzero(nets.root >= 0)
+    return Graph(
+        nets.root,
+        nets.first,
+        nets.leaves,
+        nets.to_pins,
+        nets.weight,
+        *_by_node(nets.leaves, owner, nets.nodes),
+        *_by_node(nets.root[rooted], rooted, nets.nodes),
+        mesh.columns,
+        mesh.rows,
+        mesh.each,
+        mesh.io_router,
+    )
+
+
+def _by_node(node: Ints, net: Ints, nodes: int) -> tuple[Ints, Ints]:
+    """CSR of the nets at each node."""
+    order = np.argsort(node, kind="stable")
+    first = np.concatenate([[0], np.cumsum(np.bincount(node, minlength=nodes))]).astype(np.int64)
+    return first, net[order].astype(np.int64)
