@@ -14,7 +14,8 @@ from sfnhw.mapping.placement.tree_kernel import (
     drop_leaf,
     last_leaf,
     leaf_change,
-    root_router,
+    root_place,
+    seat,
     tree_links,
 )
 
@@ -68,41 +69,41 @@ def mark(g: Graph, s: Scratch, node: int, leaf: int, root: int, n: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def ends_of(role: int, a: int, b: int) -> tuple[int, int]:
-    """Router that a net loses and router that it gains as leaves; equal where its set stays the same.
-
-    a, b : routers of the first and of the second node before the move.
-    """
-    leaf_a, leaf_b = role & LEAF_A != 0, role & LEAF_B != 0
-    if leaf_a == leaf_b:
-        return -1, -1
-    return (a, b) if leaf_a else (b, a)
-
-
-@nb.njit(nogil=True, cache=True)
 def price_move(f: Forest, g: Graph, s: Scratch, node: int, target: int) -> tuple[int, int]:
     """Change of Σ weight × links if a node goes to core `target`, and who is there comes back; and the nets noted."""
     other = f.occupant[target]
-    a, b = f.core[node] // g.each, target // g.each
+    router = target // g.each
+    ax, ay, bx, by = f.x[node], f.y[node], router % g.sizes.mesh_columns, router // g.sizes.mesh_columns
     n = mark(g, s, node, LEAF_A, ROOT_A, 0)
     if other >= 0:
         n = mark(g, s, other, LEAF_B, ROOT_B, n)
+    rows, columns, count, x_of, y_of, links_of = f.rows, f.columns, f.count, f.x, f.y, f.links
+    root, to_pins, weight, z, each, io_x, io_y = g.root, g.to_pins, g.weight, g.sizes, g.each, g.io_x, g.io_y
+    touched, roles, new_links = s.touched, s.role, s.links
     change = 0
     for k in range(n):
-        net = s.touched[k]
-        role = s.role[net]
-        lost, gained = ends_of(role, a, b)
-        gone = lost if lost >= 0 and last_leaf(f, g, net, lost) else -1
-        if role & (ROOT_A | ROOT_B):
-            # Both cannot be roots of one net.
-            root = b if role & ROOT_A else a
-            links = tree_links(f, g, net, root, gone, gained)
-        elif gained >= 0:
-            links = f.links[net] + leaf_change(f, g, net, root_router(f, g, net), gone, gained)
-        else:
-            links = f.links[net]
-        s.links[k] = links
-        change += g.weight[net] * (links - f.links[net])
+        net = touched[k]
+        role = roles[net]
+        leaf = role & (LEAF_A | LEAF_B)
+        gone_x, gone_y, new_x, new_y = -1, -1, -1, -1
+        if leaf == LEAF_A:
+            new_x, new_y = bx, by
+            if last_leaf(count, net, z, each, ax, ay) and not (to_pins[net] and ax == io_x and ay == io_y):
+                gone_x, gone_y = ax, ay
+        elif leaf == LEAF_B:
+            new_x, new_y = ax, ay
+            if last_leaf(count, net, z, each, bx, by) and not (to_pins[net] and bx == io_x and by == io_y):
+                gone_x, gone_y = bx, by
+        links = links_of[net]
+        if role & ROOT_A:  # both cannot be the root of one net
+            links = tree_links(rows, columns, net, z, bx, by, gone_x, gone_y, new_x, new_y)
+        elif role & ROOT_B:
+            links = tree_links(rows, columns, net, z, ax, ay, gone_x, gone_y, new_x, new_y)
+        elif new_x >= 0:  # with both as leaves its set stays the same
+            sx, sy = (io_x, io_y) if root[net] < 0 else (x_of[root[net]], y_of[root[net]])
+            links += leaf_change(rows, columns, net, z, sx, sy, gone_x, gone_y, new_x, new_y)
+        new_links[k] = links
+        change += weight[net] * (links - links_of[net])
     return change, n
 
 
@@ -117,48 +118,52 @@ def forget(s: Scratch, n: int) -> None:
 def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -> None:
     """Do a move that was just priced."""
     other, source = f.occupant[target], f.core[node]
-    a, b = source // g.each, target // g.each
+    router = target // g.each
+    ax, ay, bx, by = f.x[node], f.y[node], router % g.sizes.mesh_columns, router // g.sizes.mesh_columns
     for k in range(n):
         net = s.touched[k]
-        lost, gained = ends_of(s.role[net], a, b)
-        if gained >= 0:
-            drop_leaf(f, g, net, lost)
-            add_leaf(f, g, net, gained)
+        leaf = s.role[net] & (LEAF_A | LEAF_B)
+        if leaf == LEAF_A:
+            drop_leaf(f, g, net, ax, ay)
+            add_leaf(f, g, net, bx, by)
+        elif leaf == LEAF_B:
+            drop_leaf(f, g, net, bx, by)
+            add_leaf(f, g, net, ax, ay)
         f.links[net] = s.links[k]
-    f.core[node], f.occupant[target] = target, node
-    f.occupant[source] = other
+    f.occupant[source] = -1
+    seat(f, g, node, target)
     if other >= 0:
-        f.core[other] = source
+        seat(f, g, other, source)
 
 
 @nb.njit(nogil=True, cache=True)
-def near(g: Graph, s: Scratch, router: int, radius: int) -> int:
+def near(g: Graph, s: Scratch, x: int, y: int, radius: int) -> int:
     """A random core within `radius` rows and columns of a router."""
-    x, y = router % g.mesh_columns, router // g.mesh_columns
-    left, right = max(0, x - radius), min(g.mesh_columns - 1, x + radius)
-    top, bottom = max(0, y - radius), min(g.mesh_rows - 1, y + radius)
+    left, right = max(0, x - radius), min(g.sizes.mesh_columns - 1, x + radius)
+    top, bottom = max(0, y - radius), min(g.sizes.mesh_rows - 1, y + radius)
     x = left + below(s, right - left + 1)
     y = top + below(s, bottom - top + 1)
-    return (x + g.mesh_columns * y) * g.each + (below(s, g.each) if g.each > 1 else 0)
+    return (x + g.sizes.mesh_columns * y) * g.each + (below(s, g.each) if g.each > 1 else 0)
 
 
 @nb.njit(nogil=True, cache=True)
-def partner(f: Forest, g: Graph, s: Scratch, node: int) -> int:
-    """The router of a random other end of a random net of a node; its own where it has none."""
+def partner(f: Forest, g: Graph, s: Scratch, node: int) -> tuple[int, int]:
+    """The router (x, y) of a random other end of a random net of a node; its own where it has none."""
     leaf, root = g.leaf_first[node + 1] - g.leaf_first[node], g.root_first[node + 1] - g.root_first[node]
     if leaf + root == 0:
-        return f.core[node] // g.each
+        return f.x[node], f.y[node]
     i = below(s, leaf + root)
     if i < leaf:
         net = g.leaf_nets[g.leaf_first[node] + i]
         if below(s, 2) == 0:
-            return root_router(f, g, net)
+            return root_place(f, g, net)
     else:
         net = g.root_nets[g.root_first[node] + i - leaf]
     size = g.first[net + 1] - g.first[net]
     if size == 0:
-        return g.io_router
-    return f.core[g.leaves[g.first[net] + below(s, size)]] // g.each
+        return g.io_x, g.io_y
+    other = g.leaves[g.first[net] + below(s, size)]
+    return f.x[other], f.y[other]
 
 
 @nb.njit(nogil=True, cache=True)
@@ -179,9 +184,10 @@ def anneal(
         node = below(s, nodes)
         own = f.core[node]
         if below(s, 2) == 0:
-            target = near(g, s, own // g.each, radius)
+            target = near(g, s, f.x[node], f.y[node], radius)
         else:
-            target = near(g, s, partner(f, g, s, node), 1)
+            x, y = partner(f, g, s, node)
+            target = near(g, s, x, y, 1)
         if target // g.each == own // g.each:
             continue
         change, n = price_move(f, g, s, node, target)

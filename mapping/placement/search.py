@@ -5,7 +5,7 @@ import numpy as np
 from sfnhw.mapping.placement import anneal_kernel, tree_kernel
 from sfnhw.mapping.placement.anneal_kernel import Scratch
 from sfnhw.mapping.placement.problem import Ints, Mesh
-from sfnhw.mapping.placement.tree_kernel import WORD, Forest, Graph
+from sfnhw.mapping.placement.tree_kernel import WORD, Forest, Graph, Sizes
 from sfnhw.mapping.traffic import Nets
 
 
@@ -15,12 +15,13 @@ class Search:
     def __init__(self, nets: Nets, mesh: Mesh, seed: int = 0) -> None:
         self.graph = _graph(nets, mesh)
         routers = mesh.columns * mesh.rows
-        each_column, each_net = -(-mesh.rows // WORD), -(-mesh.columns // WORD)
         self.forest = Forest(
             core=np.zeros(nets.nodes, np.int64),
+            x=np.zeros(nets.nodes, np.int64),
+            y=np.zeros(nets.nodes, np.int64),
             occupant=np.full(mesh.cores, -1, np.int64),
-            rows=np.zeros(len(nets) * mesh.columns * each_column, np.uint64),
-            columns=np.zeros(len(nets) * each_net, np.uint64),
+            rows=np.zeros(len(nets) * mesh.columns * self.graph.sizes.column_words, np.uint64),
+            columns=np.zeros(len(nets) * self.graph.sizes.net_words, np.uint64),
             count=np.zeros(len(nets) * routers if mesh.each > 1 else 0, np.uint16),
             links=np.zeros(len(nets), np.int64),
         )
@@ -68,10 +69,10 @@ def _graph(nets: Nets, mesh: Mesh) -> Graph:
         nets.weight,
         *_by_node(nets.leaves, owner, nets.nodes),
         *_by_node(nets.root[rooted], rooted, nets.nodes),
-        mesh.columns,
-        mesh.rows,
+        Sizes(mesh.columns, mesh.rows, -(-mesh.rows // WORD), -(-mesh.columns // WORD)),
         mesh.each,
-        mesh.io_router,
+        mesh.io_router % mesh.columns,
+        mesh.io_router // mesh.columns,
     )
 
 

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 
-WORD = 64
+WORD = 64  # bits; also the 6 and the 63 of the shifts below
+ONE, NONE = np.uint64(1), np.uint64(0)
+
+
+class Sizes(NamedTuple):
+    """Of the mesh, and of the sets of bits."""
+
+    mesh_columns: int
+    mesh_rows: int
+    column_words: int  # words of one column's rows
+    net_words: int  # words of one net's columns
 
 
 class Graph(NamedTuple):
@@ -32,16 +42,18 @@ class Graph(NamedTuple):
     leaf_nets: Ints
     root_first: Ints  # (nodes + 1,) nets of which it is the root
     root_nets: Ints
-    mesh_columns: int
-    mesh_rows: int
+    sizes: Sizes
     each: int
-    io_router: int
+    io_x: int
+    io_y: int
 
 
 class Forest(NamedTuple):
     """Where nodes are, and what their trees look like; changed in place."""
 
     core: Ints  # (nodes,)
+    x: Ints  # (nodes,) of its router
+    y: Ints
     occupant: Ints  # (cores,) node, or −1
     rows: Bits  # (nets × columns × words,) rows with a leaf
     columns: Bits  # (nets × words,) columns with a leaf
@@ -70,12 +82,6 @@ def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def] # noqa
 
 
 @nb.njit(nogil=True, cache=True)
-def words_of(length: int) -> int:
-    """Words that hold as many bits."""
-    return (length + WORD - 1) // WORD
-
-
-@nb.njit(nogil=True, cache=True)
 def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int) -> int:
     """Links from `start` down to the lowest and up to the highest bit; −1 where there is none.
 
@@ -84,37 +90,35 @@ def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int) -> i
     low, high = -1, -1
     for w in range(words):
         word = bits[at + w]
-        if drop >= 0 and drop // WORD == w:
-            word &= ~(np.uint64(1) << np.uint64(drop % WORD))
-        if add >= 0 and add // WORD == w:
-            word |= np.uint64(1) << np.uint64(add % WORD)
-        if word != np.uint64(0):
+        if drop >= 0 and drop >> 6 == w:
+            word &= ~(ONE << np.uint64(drop & 63))
+        if add >= 0 and add >> 6 == w:
+            word |= ONE << np.uint64(add & 63)
+        if word != NONE:
             if low < 0:
-                low = w * WORD + trailing_zeros(word)
-            high = w * WORD + WORD - 1 - leading_zeros(word)
+                low = 64 * w + trailing_zeros(word)
+            high = 64 * w + 63 - leading_zeros(word)
     if low < 0:
         return -1
     return max(0, high - start) + max(0, start - low)
 
 
 @nb.njit(nogil=True, cache=True)
-def tree_links(f: Forest, g: Graph, net: int, root: int, gone: int, new: int) -> int:
-    """Links of one net's tree from router `root`, with a leaf gone from one router and a new one at another (−1: none)."""
-    columns, each_column, each_net = g.mesh_columns, words_of(g.mesh_rows), words_of(g.mesh_columns)
-    sx, sy = root % columns, root // columns
-    gone_x, gone_y = (gone % columns, gone // columns) if gone >= 0 else (-1, -1)
-    new_x, new_y = (new % columns, new // columns) if new >= 0 else (-1, -1)
+def tree_links(
+    rows: Bits, columns: Bits, net: int, z: Sizes, sx: int, sy: int, gone_x: int, gone_y: int, new_x: int, new_y: int
+) -> int:
+    """Links of one net's tree from router (sx, sy), with a leaf gone from one router and a new one at another (−1: none)."""
     low, high, total = sx, sx, 0
-    for w in range(each_net):
-        word = f.columns[net * each_net + w]
-        if new_x >= 0 and new_x // WORD == w:
-            word |= np.uint64(1) << np.uint64(new_x % WORD)
-        while word != np.uint64(0):
-            x = w * WORD + trailing_zeros(word)
-            word &= word - np.uint64(1)
+    for w in range(z.net_words):
+        word = columns[net * z.net_words + w]
+        if new_x >= 0 and new_x >> 6 == w:
+            word |= ONE << np.uint64(new_x & 63)
+        while word != NONE:
+            x = 64 * w + trailing_zeros(word)
+            word &= word - ONE
             drop = gone_y if x == gone_x else -1
             add = new_y if x == new_x else -1
-            links = reach(f.rows, (net * columns + x) * each_column, each_column, drop, add, sy)
+            links = reach(rows, (net * z.mesh_columns + x) * z.column_words, z.column_words, drop, add, sy)
             if links >= 0:
                 total += links
                 low, high = min(low, x), max(high, x)
@@ -122,86 +126,92 @@ def tree_links(f: Forest, g: Graph, net: int, root: int, gone: int, new: int) ->
 
 
 @nb.njit(nogil=True, cache=True)
-def leaf_change(f: Forest, g: Graph, net: int, root: int, gone: int, new: int) -> int:
+def leaf_change(
+    rows: Bits, columns: Bits, net: int, z: Sizes, sx: int, sy: int, gone_x: int, gone_y: int, new_x: int, new_y: int
+) -> int:
     """Links more of one net's tree when one leaf goes from a router (−1: another leaf stays there) to another."""
-    columns, each_column, each_net = g.mesh_columns, words_of(g.mesh_rows), words_of(g.mesh_columns)
-    sx, sy = root % columns, root // columns
-    new_x, new_y = new % columns, new // columns
-    gone_x, gone_y = (gone % columns, gone // columns) if gone >= 0 else (-1, -1)
-    at = (net * columns + new_x) * each_column
-    before = max(0, reach(f.rows, at, each_column, -1, -1, sy))
+    words = z.column_words
+    at = (net * z.mesh_columns + new_x) * words
+    before = max(0, reach(rows, at, words, -1, -1, sy))
     if gone_x == new_x:
-        return reach(f.rows, at, each_column, gone_y, new_y, sy) - before
-    change = reach(f.rows, at, each_column, -1, new_y, sy) - before
+        return reach(rows, at, words, gone_y, new_y, sy) - before
+    change = reach(rows, at, words, -1, new_y, sy) - before
     empty = -1
-    if gone >= 0:
-        at = (net * columns + gone_x) * each_column
-        after = reach(f.rows, at, each_column, gone_y, -1, sy)
-        change += max(0, after) - reach(f.rows, at, each_column, -1, -1, sy)
+    if gone_x >= 0:
+        at = (net * z.mesh_columns + gone_x) * words
+        after = reach(rows, at, words, gone_y, -1, sy)
+        change += max(0, after) - reach(rows, at, words, -1, -1, sy)
         if after < 0:
             empty = gone_x
-    trunk = reach(f.columns, net * each_net, each_net, -1, -1, sx)
-    return change + reach(f.columns, net * each_net, each_net, empty, new_x, sx) - trunk
+    at = net * z.net_words
+    trunk = reach(columns, at, z.net_words, -1, -1, sx)
+    return change + reach(columns, at, z.net_words, empty, new_x, sx) - trunk
 
 
 @nb.njit(nogil=True, cache=True)
-def add_leaf(f: Forest, g: Graph, net: int, router: int) -> None:
+def add_leaf(f: Forest, g: Graph, net: int, x: int, y: int) -> None:
     """Set the bits of a leaf."""
-    columns, each_column, each_net = g.mesh_columns, words_of(g.mesh_rows), words_of(g.mesh_columns)
-    x, y = router % columns, router // columns
-    f.rows[(net * columns + x) * each_column + y // WORD] |= np.uint64(1) << np.uint64(y % WORD)
-    f.columns[net * each_net + x // WORD] |= np.uint64(1) << np.uint64(x % WORD)
+    f.rows[(net * g.sizes.mesh_columns + x) * g.sizes.column_words + (y >> 6)] |= ONE << np.uint64(y & 63)
+    f.columns[net * g.sizes.net_words + (x >> 6)] |= ONE << np.uint64(x & 63)
     if g.each > 1:
-        f.count[net * columns * g.mesh_rows + router] += 1
+        f.count[(net * g.sizes.mesh_rows + y) * g.sizes.mesh_columns + x] += 1
 
 
 @nb.njit(nogil=True, cache=True)
-def last_leaf(f: Forest, g: Graph, net: int, router: int) -> bool:
-    """Whether no other leaf of the net would stay at a router that one leaves."""
-    if g.to_pins[net] and router == g.io_router:
-        return False
-    return g.each == 1 or f.count[net * g.mesh_columns * g.mesh_rows + router] == 1
+def last_leaf(count: NDArray[np.uint16], net: int, z: Sizes, each: int, x: int, y: int) -> bool:
+    """Whether no other node that is a leaf of the net is at the router of one; the pins are not a node."""
+    return each == 1 or count[(net * z.mesh_rows + y) * z.mesh_columns + x] == 1
 
 
 @nb.njit(nogil=True, cache=True)
-def drop_leaf(f: Forest, g: Graph, net: int, router: int) -> None:
+def drop_leaf(f: Forest, g: Graph, net: int, x: int, y: int) -> None:
     """Clear the bits of a leaf, unless another one stays at its router."""
-    columns, each_column, each_net = g.mesh_columns, words_of(g.mesh_rows), words_of(g.mesh_columns)
-    last = last_leaf(f, g, net, router)
+    last = last_leaf(f.count, net, g.sizes, g.each, x, y) and not (g.to_pins[net] and x == g.io_x and y == g.io_y)
     if g.each > 1:
-        f.count[net * columns * g.mesh_rows + router] -= 1
+        f.count[(net * g.sizes.mesh_rows + y) * g.sizes.mesh_columns + x] -= 1
     if not last:
         return
-    x, y = router % columns, router // columns
-    at = (net * columns + x) * each_column
-    f.rows[at + y // WORD] &= ~(np.uint64(1) << np.uint64(y % WORD))
-    if reach(f.rows, at, each_column, -1, -1, 0) < 0:
-        f.columns[net * each_net + x // WORD] &= ~(np.uint64(1) << np.uint64(x % WORD))
+    at = (net * g.sizes.mesh_columns + x) * g.sizes.column_words
+    f.rows[at + (y >> 6)] &= ~(ONE << np.uint64(y & 63))
+    if reach(f.rows, at, g.sizes.column_words, -1, -1, 0) < 0:
+        f.columns[net * g.sizes.net_words + (x >> 6)] &= ~(ONE << np.uint64(x & 63))
 
 
 @nb.njit(nogil=True, cache=True)
-def root_router(f: Forest, g: Graph, net: int) -> int:
-    """Router that a net starts from."""
-    return g.io_router if g.root[net] < 0 else f.core[g.root[net]] // g.each
+def root_place(f: Forest, g: Graph, net: int) -> tuple[int, int]:
+    """Router (x, y) that a net starts from."""
+    root = g.root[net]
+    if root < 0:
+        return g.io_x, g.io_y
+    return f.x[root], f.y[root]
+
+
+@nb.njit(nogil=True, cache=True)
+def seat(f: Forest, g: Graph, node: int, core: int) -> None:
+    """Note where a node is."""
+    f.core[node], f.occupant[core] = core, node
+    router = core // g.each
+    f.x[node], f.y[node] = router % g.sizes.mesh_columns, router // g.sizes.mesh_columns
 
 
 @nb.njit(nogil=True, cache=True)
 def plant(f: Forest, g: Graph) -> int:
     """Build all trees from `f.core`; return Σ weight × links."""
     f.occupant[:] = -1
-    f.rows[:] = np.uint64(0)
-    f.columns[:] = np.uint64(0)
+    f.rows[:] = NONE
+    f.columns[:] = NONE
     f.count[:] = 0
     for node in range(f.core.shape[0]):
-        f.occupant[f.core[node]] = node
+        seat(f, g, node, f.core[node])
     total = 0
     for net in range(g.root.shape[0]):
-        for i in range(g.first[net], g.first[net + 1]):
-            add_leaf(f, g, net, f.core[g.leaves[i]] // g.each)
         if g.to_pins[net]:
-            add_leaf(f, g, net, g.io_router)
-            if g.each > 1:  # the pins are asked for by themselves (`last_leaf`)
-                f.count[net * g.mesh_columns * g.mesh_rows + g.io_router] -= 1
-        f.links[net] = tree_links(f, g, net, root_router(f, g, net), -1, -1)
+            add_leaf(f, g, net, g.io_x, g.io_y)
+            if g.each > 1:  # `count` has nodes only: the pins are asked for by themselves (`last_leaf`)
+                f.count[(net * g.sizes.mesh_rows + g.io_y) * g.sizes.mesh_columns + g.io_x] = 0
+        for i in range(g.first[net], g.first[net + 1]):
+            add_leaf(f, g, net, f.x[g.leaves[i]], f.y[g.leaves[i]])
+        sx, sy = root_place(f, g, net)
+        f.links[net] = tree_links(f.rows, f.columns, net, g.sizes, sx, sy, -1, -1, -1, -1)
         total += g.weight[net] * f.links[net]
     return total
