@@ -97,7 +97,9 @@ class Nets:
         return len(self.root)
 
 
-def build_nets(node_of: Ints, connections: Connections, is_output: NDArray[np.bool_], traffic: Traffic, cast: str) -> Nets:
+def build_nets(
+    node_of: Ints, connections: Connections, is_output: NDArray[np.bool_], traffic: Traffic, cast: str
+) -> Nets:
     """Nets of the slices' packets and of their ready tokens; those with the same ends are one.
 
     Parameters

@@ -68,6 +68,8 @@ def estimate(
     chip : a `Chip`, the name of a preset, or the path of a chip file.
     inputs : (samples, *input shape); see `record`.
     labels : (samples,), if known.
+    placer : a name from `sfnhw.mapping.PLACERS`; `annealed` weighs each slice with the packets that it sends in this recording, so
+        its placement depends on the inputs, and each baseline has a placement of its own.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
     break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
@@ -140,7 +142,8 @@ class _Chain:
                 numerics=self.chip.numerics,
                 threshold_sharing=self.chip.core.threshold_unit.sharing,
             )
-        mapping = map_network(network, self.chip, placer=self.placer)
+        place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
+        mapping = map_network(network, self.chip, placer=self.placer, activity=recording.activity, progress=place)
         result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
         warnings = (*_warnings(recording), *self.chip.technology_warnings)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)

@@ -10,12 +10,11 @@ from sfnhw.mapping.placement.tree_kernel import (
     Forest,
     Graph,
     Ints,
-    add_leaf,
-    drop_leaf,
     last_leaf,
     leaf_change,
     root_place,
     seat,
+    shift_leaf,
     tree_links,
 )
 
@@ -79,6 +78,7 @@ def price_move(f: Forest, g: Graph, s: Scratch, node: int, target: int) -> tuple
         n = mark(g, s, other, LEAF_B, ROOT_B, n)
     rows, columns, count, x_of, y_of, links_of = f.rows, f.columns, f.count, f.x, f.y, f.links
     root, to_pins, weight, z, each, io_x, io_y = g.root, g.to_pins, g.weight, g.sizes, g.each, g.io_x, g.io_y
+    a_pins, b_pins = ax == io_x and ay == io_y, bx == io_x and by == io_y
     touched, roles, new_links = s.touched, s.role, s.links
     change = 0
     for k in range(n):
@@ -88,11 +88,11 @@ def price_move(f: Forest, g: Graph, s: Scratch, node: int, target: int) -> tuple
         gone_x, gone_y, new_x, new_y = -1, -1, -1, -1
         if leaf == LEAF_A:
             new_x, new_y = bx, by
-            if last_leaf(count, net, z, each, ax, ay) and not (to_pins[net] and ax == io_x and ay == io_y):
+            if not (to_pins[net] and a_pins) and last_leaf(count, net, z, each, ax, ay):
                 gone_x, gone_y = ax, ay
         elif leaf == LEAF_B:
             new_x, new_y = ax, ay
-            if last_leaf(count, net, z, each, bx, by) and not (to_pins[net] and bx == io_x and by == io_y):
+            if not (to_pins[net] and b_pins) and last_leaf(count, net, z, each, bx, by):
                 gone_x, gone_y = bx, by
         links = links_of[net]
         if role & ROOT_A:  # both cannot be the root of one net
@@ -120,16 +120,17 @@ def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -
     other, source = f.occupant[target], f.core[node]
     router = target // g.each
     ax, ay, bx, by = f.x[node], f.y[node], router % g.sizes.mesh_columns, router // g.sizes.mesh_columns
+    rows, columns, count, links = f.rows, f.columns, f.count, f.links
+    to_pins, z, each = g.to_pins, g.sizes, g.each
+    a_pins, b_pins = ax == g.io_x and ay == g.io_y, bx == g.io_x and by == g.io_y
     for k in range(n):
         net = s.touched[k]
         leaf = s.role[net] & (LEAF_A | LEAF_B)
         if leaf == LEAF_A:
-            drop_leaf(f, g, net, ax, ay)
-            add_leaf(f, g, net, bx, by)
+            shift_leaf(rows, columns, count, net, z, each, to_pins[net] and a_pins, (ax, ay, bx, by))
         elif leaf == LEAF_B:
-            drop_leaf(f, g, net, bx, by)
-            add_leaf(f, g, net, ax, ay)
-        f.links[net] = s.links[k]
+            shift_leaf(rows, columns, count, net, z, each, to_pins[net] and b_pins, (bx, by, ax, ay))
+        links[net] = s.links[k]
     f.occupant[source] = -1
     seat(f, g, node, target)
     if other >= 0:
@@ -167,8 +168,43 @@ def partner(f: Forest, g: Graph, s: Scratch, node: int) -> tuple[int, int]:
 
 
 @nb.njit(nogil=True, cache=True)
+def propose(f: Forest, g: Graph, s: Scratch, node: int, radius: int) -> int:
+    """A core for a node: half of the times within `radius` of its own, else beside a random end of one of its nets."""
+    if below(s, 2) == 0:
+        return near(g, s, f.x[node], f.y[node], radius)
+    x, y = partner(f, g, s, node)
+    return near(g, s, x, y, 1)
+
+
+@nb.njit(nogil=True, cache=True)
+def mean_rise(f: Forest, g: Graph, s: Scratch, samples: int) -> float:
+    """Mean rise of the cost over short moves that raise it, none of which is made; 0 where there is none."""
+    total, rises = 0.0, 0
+    for _ in range(samples):
+        node = below(s, f.core.shape[0])
+        target = propose(f, g, s, node, 1)
+        if target // g.each == f.core[node] // g.each:
+            continue
+        change, n = price_move(f, g, s, node, target)
+        forget(s, n)
+        if change > 0:
+            total += change
+            rises += 1
+    return total / rises if rises else 0.0
+
+
+@nb.njit(nogil=True, cache=True)
 def anneal(
-    f: Forest, g: Graph, s: Scratch, moves: int, hot: float, cooling: float, radius: int, best: Ints, cost: int, least: int
+    f: Forest,
+    g: Graph,
+    s: Scratch,
+    moves: int,
+    hot: float,
+    cooling: float,
+    radius: int,
+    best: Ints,
+    cost: int,
+    least: int,
 ) -> tuple[int, int, int]:
     """Try moves at one temperature after the other; the best placement seen is copied to `best`.
 
@@ -183,11 +219,7 @@ def anneal(
         temperature *= cooling
         node = below(s, nodes)
         own = f.core[node]
-        if below(s, 2) == 0:
-            target = near(g, s, f.x[node], f.y[node], radius)
-        else:
-            x, y = partner(f, g, s, node)
-            target = near(g, s, x, y, 1)
+        target = propose(f, g, s, node, radius)
         if target // g.each == own // g.each:
             continue
         change, n = price_move(f, g, s, node, target)

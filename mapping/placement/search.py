@@ -45,6 +45,10 @@ class Search:
         self.cost += int(change)
         return int(change)
 
+    def mean_rise(self, samples: int) -> float:
+        """See `anneal_kernel.mean_rise`."""
+        return float(anneal_kernel.mean_rise(self.forest, self.graph, self.scratch, samples))
+
     def anneal(self, moves: int, hot: float, cooling: float, radius: int, best: Ints, least: int) -> tuple[int, int]:
         """See `anneal_kernel.anneal`; returns the least cost seen and the moves accepted."""
         self.cost, least, accepted = anneal_kernel.anneal(

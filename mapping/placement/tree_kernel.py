@@ -4,6 +4,8 @@ The union of the XY paths from a root (sx, sy) is a trunk in row sy over all col
 columns the way from sy to its lowest and to its highest leaf. So a net needs, for each column, only the set of rows in
 which it has leaves: one bit a row (`Forest.rows`), and one bit for each column that is not empty (`Forest.columns`).
 A leaf that moves changes two columns and the ends of the trunk; a root that moves is counted over all columns.
+
+Kernels that are called for each net take single arrays: a tuple of arrays costs more to pass than the tree to count.
 """
 
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint64]
+Ends = tuple[int, int, int, int]
 
 WORD = 64  # bits; also the 6 and the 63 of the shifts below
 ONE, NONE = np.uint64(1), np.uint64(0)
@@ -62,20 +65,20 @@ class Forest(NamedTuple):
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def trailing_zeros(typing_context, value):  # type: ignore[no-untyped-def] # noqa: ARG001
+def trailing_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     """Position of the lowest set bit of a uint64 that is not 0."""
 
-    def build(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ARG001
+    def build(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
 
     return types.int64(types.uint64), build
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def] # noqa: ARG001
+def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     """Zeros above the highest set bit of a uint64 that is not 0."""
 
-    def build(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ARG001
+    def build(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.ctlz(arguments[0], context.get_constant(types.boolean, True))
 
     return types.int64(types.uint64), build
@@ -149,12 +152,10 @@ def leaf_change(
 
 
 @nb.njit(nogil=True, cache=True)
-def add_leaf(f: Forest, g: Graph, net: int, x: int, y: int) -> None:
+def add_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> None:
     """Set the bits of a leaf."""
-    f.rows[(net * g.sizes.mesh_columns + x) * g.sizes.column_words + (y >> 6)] |= ONE << np.uint64(y & 63)
-    f.columns[net * g.sizes.net_words + (x >> 6)] |= ONE << np.uint64(x & 63)
-    if g.each > 1:
-        f.count[(net * g.sizes.mesh_rows + y) * g.sizes.mesh_columns + x] += 1
+    rows[(net * z.mesh_columns + x) * z.column_words + (y >> 6)] |= ONE << np.uint64(y & 63)
+    columns[net * z.net_words + (x >> 6)] |= ONE << np.uint64(x & 63)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -164,17 +165,26 @@ def last_leaf(count: NDArray[np.uint16], net: int, z: Sizes, each: int, x: int, 
 
 
 @nb.njit(nogil=True, cache=True)
-def drop_leaf(f: Forest, g: Graph, net: int, x: int, y: int) -> None:
-    """Clear the bits of a leaf, unless another one stays at its router."""
-    last = last_leaf(f.count, net, g.sizes, g.each, x, y) and not (g.to_pins[net] and x == g.io_x and y == g.io_y)
-    if g.each > 1:
-        f.count[(net * g.sizes.mesh_rows + y) * g.sizes.mesh_columns + x] -= 1
-    if not last:
-        return
-    at = (net * g.sizes.mesh_columns + x) * g.sizes.column_words
-    f.rows[at + (y >> 6)] &= ~(ONE << np.uint64(y & 63))
-    if reach(f.rows, at, g.sizes.column_words, -1, -1, 0) < 0:
-        f.columns[net * g.sizes.net_words + (x >> 6)] &= ~(ONE << np.uint64(x & 63))
+def drop_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> None:
+    """Clear the bits of a leaf."""
+    at = (net * z.mesh_columns + x) * z.column_words
+    rows[at + (y >> 6)] &= ~(ONE << np.uint64(y & 63))
+    if reach(rows, at, z.column_words, -1, -1, 0) < 0:
+        columns[net * z.net_words + (x >> 6)] &= ~(ONE << np.uint64(x & 63))
+
+
+@nb.njit(nogil=True, cache=True)
+def shift_leaf(
+    rows: Bits, columns: Bits, count: NDArray[np.uint16], net: int, z: Sizes, each: int, pins: bool, ends: Ends
+) -> None:
+    """Move a leaf from router (ax, ay) to (bx, by); `pins`: whether the net also ends at the pins of the first."""
+    ax, ay, bx, by = ends
+    if not pins and last_leaf(count, net, z, each, ax, ay):
+        drop_leaf(rows, columns, net, z, ax, ay)
+    add_leaf(rows, columns, net, z, bx, by)
+    if each > 1:
+        count[(net * z.mesh_rows + ay) * z.mesh_columns + ax] -= 1
+        count[(net * z.mesh_rows + by) * z.mesh_columns + bx] += 1
 
 
 @nb.njit(nogil=True, cache=True)
@@ -203,15 +213,17 @@ def plant(f: Forest, g: Graph) -> int:
     f.count[:] = 0
     for node in range(f.core.shape[0]):
         seat(f, g, node, f.core[node])
+    rows, columns, count, z = f.rows, f.columns, f.count, g.sizes
     total = 0
     for net in range(g.root.shape[0]):
         if g.to_pins[net]:
-            add_leaf(f, g, net, g.io_x, g.io_y)
-            if g.each > 1:  # `count` has nodes only: the pins are asked for by themselves (`last_leaf`)
-                f.count[(net * g.sizes.mesh_rows + g.io_y) * g.sizes.mesh_columns + g.io_x] = 0
+            add_leaf(rows, columns, net, z, g.io_x, g.io_y)
         for i in range(g.first[net], g.first[net + 1]):
-            add_leaf(f, g, net, f.x[g.leaves[i]], f.y[g.leaves[i]])
-        sx, sy = root_place(f, g, net)
-        f.links[net] = tree_links(f.rows, f.columns, net, g.sizes, sx, sy, -1, -1, -1, -1)
+            x, y = f.x[g.leaves[i]], f.y[g.leaves[i]]
+            add_leaf(rows, columns, net, z, x, y)
+            if g.each > 1:  # of nodes only: the pins are asked for by themselves
+                count[(net * z.mesh_rows + y) * z.mesh_columns + x] += 1
+        sx, sy = (g.io_x, g.io_y) if g.root[net] < 0 else (f.x[g.root[net]], f.y[g.root[net]])
+        f.links[net] = tree_links(rows, columns, net, z, sx, sy, -1, -1, -1, -1)
         total += g.weight[net] * f.links[net]
     return total

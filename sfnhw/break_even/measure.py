@@ -25,7 +25,7 @@ def measure(network: Network, chip: Chip, recording: Recording, fidelity: str, p
     ------
     MappingError : the network does not fit on the chip.
     """
-    mapping = map_network(network, chip, placer=placer)
+    mapping = map_network(network, chip, placer=placer, activity=recording.activity)
     result = simulate(mapping, recording.activity, fidelity=fidelity)
     return Run(network, chip, recording, mapping, result, price(result))
 
