@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.placement.tree_kernel import (
+    Bits,
     Forest,
     Graph,
     Ints,
+    Sizes,
     last_leaf,
     leaf_change,
     root_place,
@@ -28,25 +30,25 @@ class Scratch(NamedTuple):
     role: NDArray[np.uint8]  # (nets,) bits as above; 0 between moves
     touched: Ints  # (nets,)
     links: Ints  # (nets,) new links of the touched nets, in their order
-    random: NDArray[np.uint64]  # (1,)
+    random: Bits  # (1,)
 
 
 @nb.njit(nogil=True, cache=True)
-def below(s: Scratch, n: int) -> int:
+def below(random: Bits, n: int) -> int:
     """A random integer in [0, n): xorshift64* (Marsaglia 2003, Vigna 2016), high bits."""
-    x = s.random[0]
+    x = random[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
-    s.random[0] = x
+    random[0] = x
     x *= np.uint64(0x2545F4914F6CDD1D)
     return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @nb.njit(nogil=True, cache=True)
-def uniform(s: Scratch) -> float:
+def uniform(random: Bits) -> float:
     """A random number in [0, 1)."""
-    return below(s, 1 << 30) / (1 << 30)
+    return below(random, 1 << 30) / (1 << 30)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -138,13 +140,13 @@ def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -
 
 
 @nb.njit(nogil=True, cache=True)
-def near(g: Graph, s: Scratch, x: int, y: int, radius: int) -> int:
+def near(z: Sizes, each: int, random: Bits, x: int, y: int, radius: int) -> int:
     """A random core within `radius` rows and columns of a router."""
-    left, right = max(0, x - radius), min(g.sizes.mesh_columns - 1, x + radius)
-    top, bottom = max(0, y - radius), min(g.sizes.mesh_rows - 1, y + radius)
-    x = left + below(s, right - left + 1)
-    y = top + below(s, bottom - top + 1)
-    return (x + g.sizes.mesh_columns * y) * g.each + (below(s, g.each) if g.each > 1 else 0)
+    left, right = max(0, x - radius), min(z.mesh_columns - 1, x + radius)
+    top, bottom = max(0, y - radius), min(z.mesh_rows - 1, y + radius)
+    x = left + below(random, right - left + 1)
+    y = top + below(random, bottom - top + 1)
+    return (x + z.mesh_columns * y) * each + (below(random, each) if each > 1 else 0)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -153,27 +155,27 @@ def partner(f: Forest, g: Graph, s: Scratch, node: int) -> tuple[int, int]:
     leaf, root = g.leaf_first[node + 1] - g.leaf_first[node], g.root_first[node + 1] - g.root_first[node]
     if leaf + root == 0:
         return f.x[node], f.y[node]
-    i = below(s, leaf + root)
+    i = below(s.random, leaf + root)
     if i < leaf:
         net = g.leaf_nets[g.leaf_first[node] + i]
-        if below(s, 2) == 0:
+        if below(s.random, 2) == 0:
             return root_place(f, g, net)
     else:
         net = g.root_nets[g.root_first[node] + i - leaf]
     size = g.first[net + 1] - g.first[net]
     if size == 0:
         return g.io_x, g.io_y
-    other = g.leaves[g.first[net] + below(s, size)]
+    other = g.leaves[g.first[net] + below(s.random, size)]
     return f.x[other], f.y[other]
 
 
 @nb.njit(nogil=True, cache=True)
 def propose(f: Forest, g: Graph, s: Scratch, node: int, radius: int) -> int:
     """A core for a node: half of the times within `radius` of its own, else beside a random end of one of its nets."""
-    if below(s, 2) == 0:
-        return near(g, s, f.x[node], f.y[node], radius)
+    if below(s.random, 2) == 0:
+        return near(g.sizes, g.each, s.random, f.x[node], f.y[node], radius)
     x, y = partner(f, g, s, node)
-    return near(g, s, x, y, 1)
+    return near(g.sizes, g.each, s.random, x, y, 1)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -181,7 +183,7 @@ def mean_rise(f: Forest, g: Graph, s: Scratch, samples: int) -> float:
     """Mean rise of the cost over short moves that raise it, none of which is made; 0 where there is none."""
     total, rises = 0.0, 0
     for _ in range(samples):
-        node = below(s, f.core.shape[0])
+        node = below(s.random, f.core.shape[0])
         target = propose(f, g, s, node, 1)
         if target // g.each == f.core[node] // g.each:
             continue
@@ -217,13 +219,13 @@ def anneal(
     temperature, accepted = hot, 0
     for _ in range(moves):
         temperature *= cooling
-        node = below(s, nodes)
+        node = below(s.random, nodes)
         own = f.core[node]
         target = propose(f, g, s, node, radius)
         if target // g.each == own // g.each:
             continue
         change, n = price_move(f, g, s, node, target)
-        if change <= 0 or uniform(s) < np.exp(-change / temperature):
+        if change <= 0 or uniform(s.random) < np.exp(-change / temperature):
             make_move(f, g, s, node, target, n)
             cost += change
             accepted += 1

@@ -17,9 +17,9 @@ DESCENT = 8
 # Small problems are searched again from the start: one round in four or so ends beside the optimum.
 ROUNDS, SMALL = 8, 64
 # First and last temperature as shares of the mean rise of short moves, and the steps in which the window follows the
-# accepted share, towards 44 % (Lam and Delosme 1988; Betz and Rose 1997). Found on ViT-B/16 and ResNet-50.
+# accepted share (each of some moves at least), towards 44 % (Lam and Delosme 1988; Betz and Rose 1997). Found on ViT-B/16 and ResNet-50.
 HOT, COLD = 0.3, 0.0025
-STEPS = 50
+STEPS, FEWEST_MOVES = 50, 500
 ACCEPTED = 0.44
 
 
@@ -58,12 +58,13 @@ def _round(search: "Search", start: Ints, moves: int, tell: Callable[[int], None
     least = search.put(start)
     best = start.copy()
     hot = HOT * search.mean_rise(min(moves, 2000))
-    each = (moves - moves // DESCENT) // STEPS
+    steps = max(1, min(STEPS, moves // FEWEST_MOVES))
+    each = (moves - moves // DESCENT) // steps
     if hot > 0 and each:
-        cooling = (COLD / HOT) ** (1 / (each * STEPS))
+        cooling = (COLD / HOT) ** (1 / (each * steps))
         side = max(search.graph.sizes.mesh_columns, search.graph.sizes.mesh_rows)
         radius = float(side)
-        for step in range(STEPS):
+        for step in range(steps):
             least, accepted = search.anneal(each, hot * cooling ** (each * step), cooling, round(radius), best, least)
             radius = min(max(1.0, radius * (1 - ACCEPTED + accepted / each)), side)
             tell(each * (step + 1))
