@@ -42,7 +42,7 @@ def below(random: Bits, n: int) -> int:
     x ^= x >> np.uint64(27)
     random[0] = x
     x *= np.uint64(0x2545F4914F6CDD1D)
-    return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    return int(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @nb.njit(nogil=True, cache=True)
@@ -78,7 +78,7 @@ def price_move(f: Forest, g: Graph, s: Scratch, node: int, target: int) -> tuple
     n = mark(g, s, node, LEAF_A, ROOT_A, 0)
     if other >= 0:
         n = mark(g, s, other, LEAF_B, ROOT_B, n)
-    rows, columns, count, x_of, y_of, links_of = f.rows, f.columns, f.count, f.x, f.y, f.links
+    rows, columns, count, x_of, y_of, links_of = f.rows, f.columns, f.held, f.x, f.y, f.links
     root, to_pins, weight, z, each, io_x, io_y = g.root, g.to_pins, g.weight, g.sizes, g.each, g.io_x, g.io_y
     a_pins, b_pins = ax == io_x and ay == io_y, bx == io_x and by == io_y
     touched, roles, new_links = s.touched, s.role, s.links
@@ -122,7 +122,7 @@ def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -
     other, source = f.occupant[target], f.core[node]
     router = target // g.each
     ax, ay, bx, by = f.x[node], f.y[node], router % g.sizes.mesh_columns, router // g.sizes.mesh_columns
-    rows, columns, count, links = f.rows, f.columns, f.count, f.links
+    rows, columns, count, links = f.rows, f.columns, f.held, f.links
     to_pins, z, each = g.to_pins, g.sizes, g.each
     a_pins, b_pins = ax == g.io_x and ay == g.io_y, bx == g.io_x and by == g.io_y
     for k in range(n):

@@ -22,7 +22,7 @@ class Search:
             occupant=np.full(mesh.cores, -1, np.int64),
             rows=np.zeros(len(nets) * mesh.columns * self.graph.sizes.column_words, np.uint64),
             columns=np.zeros(len(nets) * self.graph.sizes.net_words, np.uint64),
-            count=np.zeros(len(nets) * routers if mesh.each > 1 else 0, np.uint16),
+            held=np.zeros(len(nets) * routers if mesh.each > 1 else 0, np.uint16),
             links=np.zeros(len(nets), np.int64),
         )
         state = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)  # never 0

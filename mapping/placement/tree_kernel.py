@@ -60,11 +60,11 @@ class Forest(NamedTuple):
     occupant: Ints  # (cores,) node, or −1
     rows: Bits  # (nets × columns × words,) rows with a leaf
     columns: Bits  # (nets × words,) columns with a leaf
-    count: NDArray[np.uint16]  # (nets × routers,) leaves at a router; empty where a router has one core
+    held: NDArray[np.uint16]  # (nets × routers,) nodes that are leaves at a router; empty where a router has one core
     links: Ints  # (nets,) links of each tree
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def trailing_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     """Position of the lowest set bit of a uint64 that is not 0."""
 
@@ -74,7 +74,7 @@ def trailing_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     """Zeros above the highest set bit of a uint64 that is not 0."""
 
@@ -99,8 +99,8 @@ def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int) -> i
             word |= ONE << np.uint64(add & 63)
         if word != NONE:
             if low < 0:
-                low = 64 * w + trailing_zeros(word)
-            high = 64 * w + 63 - leading_zeros(word)
+                low = 64 * w + trailing_zeros(word)  # type: ignore[call-arg]
+            high = 64 * w + 63 - leading_zeros(word)  # type: ignore[call-arg]
     if low < 0:
         return -1
     return max(0, high - start) + max(0, start - low)
@@ -117,7 +117,7 @@ def tree_links(
         if new_x >= 0 and new_x >> 6 == w:
             word |= ONE << np.uint64(new_x & 63)
         while word != NONE:
-            x = 64 * w + trailing_zeros(word)
+            x = 64 * w + trailing_zeros(word)  # type: ignore[call-arg]
             word &= word - ONE
             drop = gone_y if x == gone_x else -1
             add = new_y if x == new_x else -1
@@ -210,10 +210,10 @@ def plant(f: Forest, g: Graph) -> int:
     f.occupant[:] = -1
     f.rows[:] = NONE
     f.columns[:] = NONE
-    f.count[:] = 0
+    f.held[:] = 0
     for node in range(f.core.shape[0]):
         seat(f, g, node, f.core[node])
-    rows, columns, count, z = f.rows, f.columns, f.count, g.sizes
+    rows, columns, count, z = f.rows, f.columns, f.held, g.sizes
     total = 0
     for net in range(g.root.shape[0]):
         if g.to_pins[net]:
