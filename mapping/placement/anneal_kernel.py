@@ -42,7 +42,7 @@ def below(random: Bits, n: int) -> int:
     x ^= x >> np.uint64(27)
     random[0] = x
     x *= np.uint64(0x2545F4914F6CDD1D)
-    return int(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]
 
 
 @nb.njit(nogil=True, cache=True)
