@@ -8,6 +8,8 @@ Each is a proof of how far from best a mapping may be, not an estimate of the be
 - worst link: each term looks at one place (the pins, one core) or at the mean; it says nothing of the routes between.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -164,7 +166,7 @@ def least_worst_link(nets: Nets, mesh: Mesh, traffic: int) -> int:
     return max(*bounds, -(-int(out.max(initial=0)) // most))
 
 
-def _but_largest(weights: NDArray[np.float64], spared: int) -> int:
+def _but_largest(weights: NDArray[Any], spared: int) -> int:
     """Sum of all but the largest few."""
     ordered = np.sort(weights)
     return int(ordered[: max(0, len(ordered) - spared)].sum())

@@ -1,5 +1,6 @@
 """Placement: exact tree costs, a search that finds the optimum where it can be enumerated, and bounds below it."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_annealed_finds_the_optimum_of_small_problems():
             seed, most=4 if seed % 2 else 5, meshes=((3, 3),) if seed % 2 else ((2, 2), (3, 2), (2, 3))
         )
         best = best_of_all(problem)
-        found = Search(problem.nets, problem.mesh).put(PLACERS["annealed"](problem))
+        found = Search(problem.nets, problem.mesh).put(PLACERS["annealed"](replace(problem, moves=8000)))
         assert found >= best
         assert least_traffic(problem.nets, problem.mesh) <= best
         solved += found == best
