@@ -203,7 +203,7 @@ def test_the_front_is_what_nothing_dominates(points):
 def test_pareto_labels_lie_on_nothing_and_the_front_is_a_step():
     rng = np.random.default_rng(4)
     rows = explored([(float(x) * 1e-6, float(y) * 1e-6) for x, y in rng.uniform(1, 9, (20, 2))])
-    fig = pareto_figure(rows)
+    fig = pareto_figure(rows, "kind, sharing, node_nm")
     texts = drawn_texts(fig)
     assert overlapping(texts) == []
     axes = fig.axes[0]
