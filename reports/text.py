@@ -70,6 +70,15 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     return engineering(value, unit, digits)
 
 
+def price_text(value: float, unit: str) -> str:
+    """Return a price with a prefix that keeps it readable: ``9.624 pJ``, ``0.1966 nW``, ``2.065 pJ a cycle``."""
+    if not value:
+        return f"0 {unit}"
+    size, _, rest = unit.partition(" ")
+    scale = {"p": 1e-12, "µ": 1e-6}[size[0]]
+    return quantity(scale * value, size[1:], 4) + (f" {rest}" if rest else "")
+
+
 def band(energy: dict[str, float], unit: str = "J") -> str:
     """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``; nothing at all is ``0 J``."""
     if not any(energy[key] for key in ("value", "low", "high")):

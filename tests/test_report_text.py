@@ -15,7 +15,7 @@ from sfnhw.neurons import SFN
 from sfnhw.reports.explore_table import table_text, varied_fields
 from sfnhw.reports.summary import summary
 from sfnhw.reports.terminal import WIDTH, table
-from sfnhw.reports.text import field_text, percent, printable, shortest_ends, spread_text
+from sfnhw.reports.text import field_text, percent, price_text, printable, shortest_ends, spread_text
 from sfnhw.reports.view import GROUPS, RunView, as_view
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
@@ -149,6 +149,14 @@ def test_fields_are_shown_as_a_chip_file_has_them(value, shown):
 def test_only_all_of_it_shows_as_100_percent(share):
     assert (percent(share) == "100 %") == (100 * share == 100)
     assert (percent(share) == "0 %") == (share == 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(9.624, "pJ", "9.624 pJ"), (0.0001966, "µW", "196.6 pW"), (1140.0, "µW", "1.14 mW"), (2.065, "pJ a cycle", "2.065 pJ a cycle"), (0, "pJ", "0 pJ")],
+)  # fmt: skip
+def test_prices_need_no_exponent(value, unit, shown):
+    assert price_text(value, unit) == shown
 
 
 def test_explore_table_with_one_field_has_columns():
