@@ -1,5 +1,6 @@
 """This network beside the same weights under other codings on the same chip."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sfnhw.actions import ACTION_INDEX
@@ -10,6 +11,8 @@ from sfnhw.reports.ratio import ratio_band
 from sfnhw.run import Run
 
 THIS = "this network"
+# What stands between a mapping error's reason and its remedies.
+ADVICE = "; what would make it fit:"
 
 
 def comparison_rows(run: Run) -> list[dict[str, Any]]:
@@ -25,6 +28,17 @@ def comparison_rows(run: Run) -> list[dict[str, Any]]:
     rows = [_row(THIS, run, run)]
     rows += [_row(name, other, run) for name, other in run.baselines.items()]
     return rows
+
+
+def skipped_texts(skipped: Mapping[str, str]) -> list[str]:
+    """Return why baselines were skipped, one sentence a reason, e.g. ``mtn, polarity were skipped: layer ...``.
+
+    What would make one fit is left out: it is advice for a network that is to run, not for one to compare with.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name, reason in skipped.items():
+        reasons.setdefault(reason.partition(ADVICE)[0], []).append(name)
+    return [f"{', '.join(n)} {'were' if len(n) > 1 else 'was'} skipped: {why}" for why, n in reasons.items()]
 
 
 def _row(name: str, run: Run, this: Run) -> dict[str, Any]:
