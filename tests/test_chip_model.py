@@ -221,7 +221,7 @@ static: {gate_leakage_uw: {power_uw: 0.25, low_uw: 0.125, high_uw: 0.5, source: 
     changed = base.replace(changes)
     assert (changed.link_price(True), changed.static_price("gate_leakage")) == (Price(9, 9, 9), Power(0.25, 0.25, 0.25))
     for name, value in {"static.gate_leakage_uw.low_uw": 0, "energy.link_flit_vertical.source": "mine"}.items():
-        with pytest.raises(ChipError, match="this chip has no such price, expected .*(power_uw|energy_pj) with it"):
+        with pytest.raises(ChipError, match=r"this chip has no such price, expected .*(power_uw|energy_pj) with it"):
             base.replace({name: value})
         with pytest.raises(ChipError, match=rf"^{re.escape(name)}: this chip has no such price"):
             base.field(name)
