@@ -35,7 +35,10 @@ def problems(chip: "Chip") -> list[Problem]:
 def unknown_names(data: dict[str, Any]) -> list[Problem]:
     """Return the rows of plain data that price no action and no component."""
     found: list[Problem] = []
-    for section, known, what in (("energy", (*ACTION_NAMES, *OPTIONAL_ROWS), "action"), ("area", tuple(AREA_TERMS), "component")):
+    for section, known, what in (
+        ("energy", (*ACTION_NAMES, *OPTIONAL_ROWS), "action"),
+        ("area", tuple(AREA_TERMS), "component"),
+    ):
         table = data.get(section)
         found += _unknown(section, table, known, what) if isinstance(table, dict) else []
     return found

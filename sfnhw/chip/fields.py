@@ -145,7 +145,9 @@ def _may_be_added(section: str) -> dict[str, type[BaseModel]]:
     """Return the rows that a chip may do without, and so may be given one by a change: name -> kind of row."""
     from sfnhw.chip.prices import EnergyRow, LeakageRow
 
-    return {"energy": dict.fromkeys(OPTIONAL_ROWS, EnergyRow), "static": {"gate_leakage_uw": LeakageRow}}.get(section, {})
+    if section == "energy":
+        return dict.fromkeys(OPTIONAL_ROWS, EnergyRow)
+    return {"gate_leakage_uw": LeakageRow} if section == "static" else {}
 
 
 def _blank(section: str, row: str, given: dict[str, Any]) -> dict[str, Any]:
