@@ -62,7 +62,7 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
     latency, area = run.result.latency_s, whole.total.value_mm2
     rows: list[dict[str, Any]] = []
     for name, component in one.items():
-        many = chip.cores if name == ROUTER else powered
+        many = chip.routers if name == ROUTER else powered
         power = {key: leaks[name][key] * 1e-6 * many for key in KEYS}
         rows.append(
             {
@@ -77,7 +77,7 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
             }
         )
     total = {key: sum(row["leakage_power_w"][key] for row in rows) for key in KEYS}
-    on = sum(component.value_mm2 * (chip.cores if name == ROUTER else powered) for name, component in one.items())
+    on = sum(component.value_mm2 * (chip.routers if name == ROUTER else powered) for name, component in one.items())
     core_uw = core_leakage(chip)
     off = chip.cores - powered
     return {

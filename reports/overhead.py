@@ -352,8 +352,9 @@ def _area(run: Run) -> dict[str, Any]:
     one_unit, one_words, one_comparing = _unit_and_registers(run, single=True)
     extra = _minus(units, one_unit) + _minus(words, one_words)
     core = core_area(run.chip)
-    rest = sum((a for name, a in core.items() if not name.startswith("threshold_")), NOTHING)
-    cores = rest.times(run.mapping.cores_used) + units + words
+    rest = sum((a for name, a in core.items() if not name.startswith(("threshold_", "router"))), NOTHING)
+    routers = core["router"].times(run.mapping.routers_used)  # of a tile, once
+    cores = rest.times(run.mapping.cores_used) + routers + units + words
     provided = (core["threshold_unit"] + core["threshold_registers"]).times(run.chip.cores)
     return {
         "threshold_unit_mm2": _mm2(units),

@@ -119,10 +119,12 @@ def test_components_of_leakage_by_pencil(tmp_path):
 
 
 @pytest.mark.parametrize("gated", [True, False])
-@pytest.mark.parametrize("gates", [True, False])
-def test_components_add_up_to_what_is_priced(tmp_path, gated, gates):
+@pytest.mark.parametrize(("gates", "columns", "each"), [(True, 8, 1), (False, 8, 1), (True, 2, 4)])
+def test_components_add_up_to_what_is_priced(tmp_path, gated, gates, columns, each):
     network = chain([5, 40, 300, 3])
-    chip = (REFERENCE if gates else whole_core(tmp_path)).replace({"execution.gate_idle_cores": gated})
+    chip = (REFERENCE if gates else whole_core(tmp_path)).replace(
+        {"execution.gate_idle_cores": gated, "noc.columns": columns, "noc.cores_per_router": each}
+    )
     activity = random_activity(network, 1)
     mapping = map_network(network, chip)
     result = simulate(mapping, activity)
@@ -142,11 +144,13 @@ def test_components_add_up_to_what_is_priced(tmp_path, gated, gates):
     assert sum(row["share_of_energy"] for row in rows.values()) == pytest.approx(found["energy_share"])
     used = mapping.cores_used
     assert (found["powered_cores"], found["gated_cores"]) == ((used, 64 - used) if gated else (64, 0))
-    # All 64 cores leak what is leaked and what gating saves.
+    # All 64 cores, and the router of each tile, leak what is leaked and what gating saves.
     both = found["leakage_power_w"]["value"] + found["gated_leakage_power_w"]["value"]
-    assert both == pytest.approx(64 * 1e-6 * leaks_uw(chip))
+    router_uw = chip.static_price("router_leakage").value_uw
+    whole = 64e-6 * core_leakage(chip).value_uw + 64e-6 / each * router_uw
+    assert both == pytest.approx(whole)
     if not gated:
         density = found["leakage_power_density_w_per_mm2"]["value"]
-        assert density == pytest.approx(64 * 1e-6 * leaks_uw(chip) / chip_area(chip).total.value_mm2)
+        assert density == pytest.approx(whole / chip_area(chip).total.value_mm2)
     power = run.cost.total.as_joules(2)["value"] / result.latency_s
     assert found["mean_power_density_w_per_mm2"] == pytest.approx(power / chip_area(chip).total.value_mm2)

@@ -90,6 +90,14 @@ def test_waiting_by_pencil(lanes, walks):
     assert total["energy_at_most_j"]["value"] == pytest.approx(total["work_energy_j"]["value"] + leakage + clock)
 
 
+def test_a_tile_has_one_router_in_the_area_of_the_cores_in_use():
+    """Hidden layer and readout: two cores with a router each, or two cores of one tile."""
+    alone, tiled = small({}), small({"noc.columns": 4, "noc.cores_per_router": 2})
+    assert (alone.mapping.cores_used, tiled.mapping.cores_used, tiled.mapping.routers_used) == (2, 2, 1)
+    areas = [overhead(run)["area"]["used_cores_mm2"]["value"] for run in (alone, tiled)]
+    assert areas[0] - areas[1] == pytest.approx(REFERENCE.area_of("router").value_um2 * 1e-6)
+
+
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(sizes=st.lists(st.integers(2, 40), min_size=2, max_size=4), levels=st.integers(2, 12), lanes=st.integers(1, 8))
 def test_serial_minus_parallel_is_what_the_bound_bounds(sizes, levels, lanes):
