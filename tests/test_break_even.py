@@ -195,6 +195,13 @@ def test_report_and_command_line(tmp_path):
     assert "--break-even" in done.stderr
 
 
+def test_energies_are_drawn_over_decades(chart):
+    view = as_view(sfnhw.estimate(chain([2, 2, 1]), REFERENCE, np.ones((1, 2)), baselines=()))
+    view.json["break_even"] = chart  # type: ignore[index]
+    energies, ratios, rates = figure("break_even", view).axes
+    assert (energies.get_yscale(), ratios.get_yscale(), rates.get_yscale()) == ("log", "linear", "log")
+
+
 def test_needs_inputs():
     with pytest.raises(InputError, match="break_even"):
         sfnhw.estimate(NETWORK, rates=sfnhw.Rates.given(NETWORK, {"*": 0.5}), break_even=True)
