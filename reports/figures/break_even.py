@@ -129,9 +129,9 @@ def _rates(axes: Axes, data: Mapping[str, Any]) -> None:
         point = line["recorded"]
         axes.plot([point["rate"]], [scale * point["energy_j"]["value"]], "o", color=colour, markersize=7)
     axes.plot([], [], "o", color=FAINT, markersize=7, label="what these inputs do")
-    _marks(axes, data, scale)
     axes.set_xscale("log")
-    _log_energies(axes)
+    _log_energies(axes)  # before vertical lines, whose ends are no energies
+    _marks(axes, data, scale)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel("hidden neurons that spike, of all in each timestep (quantised: values that are not zero)")
     axes.set_ylabel(f"energy per inference ({unit})")
