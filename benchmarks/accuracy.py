@@ -156,7 +156,9 @@ def lambda_rows(task: Task, quick: bool, progress: Progress) -> list[dict[str, A
         for lam in (1.0, 0.0625) if quick else LAMBDAS:
             for N in (16,) if quick else COUNTS:
                 progress(f"{task.name}: quantile {quantile:g}, lambda = {lam:g}, N = {N}")
-                found = measure_setting(task, {"thresholds": N, "lam": lam, "quantile": quantile})
+                # The paper's own even steps, whatever conversion would choose for this network by itself.
+                setting = {"thresholds": N, "lam": lam, "quantile": quantile, "spacing": "uniform", "rounding": "floor"}
+                found = measure_setting(task, setting)
                 rows.append({"network": task.name, "quantile": quantile, "lam": lam, "thresholds": N, **found})
     return rows
 

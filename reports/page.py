@@ -10,6 +10,7 @@ from typing import Any
 from sfnhw.reports import summary, text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.comparison import skipped_texts
+from sfnhw.reports.overhead_rows import overhead_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.view import CHIP_LAYER, GROUPS, RunView
@@ -62,6 +63,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         skipped=skipped_texts(view.json["baselines_skipped"]),
         arithmetic_share=_arithmetic_share(view),
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
+        overhead_rows=overhead_rows(view.json["overhead"], view.energy["value"]),
         rates_rows=rates_rows(rates) if rates else [],
         break_even_verdicts=verdict_rows(break_even) if break_even else [],
         break_even_sentences=rate_sentences(break_even["spike_rate"]) if break_even else [],

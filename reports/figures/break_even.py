@@ -68,7 +68,7 @@ def _energies(axes: Axes, series: Mapping[str, list[Mapping[str, Any]]]) -> None
         x, y = [r["thresholds"] for r in rows], [scale * r["energy_j"]["value"] for r in rows]
         axes.plot(x, y, line, color=colour, marker=MARKERS.get(way, "."), markersize=4, label=label, linewidth=1.4)
     _over_counts(axes, series)
-    _log_energies(axes)
+    _log_energies(axes, min(r["energy_j"]["value"] for rows in series.values() for r in rows))
     axes.set_ylabel(f"energy per inference ({unit})")
     axes.set_title("Energy over N")
     axes.legend(loc="upper left", fontsize=7, handlelength=2.2, labelspacing=0.25)
@@ -104,9 +104,9 @@ def _over_counts(axes: Axes, series: Mapping[str, list[Mapping[str, Any]]]) -> N
     axes.grid()
 
 
-def _log_energies(axes: Axes) -> None:
+def _log_energies(axes: Axes, least: float) -> None:
     """Logarithmic but where a chip's prices make something free."""
-    if all((np.asarray(line.get_ydata(), float) > 0).all() for line in axes.lines):
+    if least > 0:
         axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -130,8 +130,8 @@ def _rates(axes: Axes, data: Mapping[str, Any]) -> None:
         axes.plot([point["rate"]], [scale * point["energy_j"]["value"]], "o", color=colour, markersize=7)
     axes.plot([], [], "o", color=FAINT, markersize=7, label="what these inputs do")
     axes.set_xscale("log")
-    _log_energies(axes)  # before vertical lines, whose ends are no energies
     _marks(axes, data, scale)
+    _log_energies(axes, min(e["value"] for line in lines.values() for e in line["energy_j"]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel("hidden neurons that spike, of all in each timestep (quantised: values that are not zero)")
     axes.set_ylabel(f"energy per inference ({unit})")
