@@ -134,7 +134,17 @@ def _area_caption(run: Mapping[str, Any]) -> str:
         f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
         f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
         f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
+        + _unit_text(found)
     )
+
+
+def _unit_text(found: Mapping[str, Any]) -> str:
+    """Say for how many thresholds the threshold unit is, and whether the network needs more; older runs do not know."""
+    if "unit_serves" not in found:
+        return ""
+    serves, needs = found["unit_serves"], found["unit_needs"]
+    more = f"; this network's N = {needs:,} takes a larger one, which is not in the area" if needs > serves else ""
+    return f" The threshold unit is one for N = {serves:,}, what a full core has registers or memory for{more}."
 
 
 def _top(view: RunView) -> dict[str, Any]:

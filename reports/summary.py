@@ -7,6 +7,7 @@ from typing import Any
 from sfnhw.reports.comparison import THIS, skipped_texts
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
+from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
 from sfnhw.reports.text import band, count, elide, ends, factor, percent, quantity, rate, spread_text
 from sfnhw.reports.view import RunView, as_view
@@ -30,6 +31,7 @@ def summary(run: "Run | RunView") -> str:
     lines += list(_shares("layer", _largest_layers(view.json), bands["by_layer"], view.energy["value"]))
     lines += list(_shares("action", _largest_actions(view.json), bands["by_action"], view.energy["value"]))
     lines += ["", *_comparison(view.json)]
+    lines += _asked_for(view.json)
     if view.json.get("rates_comparison"):
         lines += ["", *map(plain, rates_lines(view.json["rates_comparison"]))]
     for text in view.json["warnings"]:
@@ -174,6 +176,23 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
         yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
     for text in skipped_texts(data["baselines_skipped"]):
         yield from wrapped(text)
+
+
+def _asked_for(data: Mapping[str, Any]) -> Iterator[str]:
+    """What the charts say that a run has only where they were asked for: in a terminal nothing else shows them."""
+    if data.get("break_even"):
+        from sfnhw.reports.break_even_text import verdict_rows
+
+        rows = [[unit, less_if, less, more] for unit, less_if, _, _, less, _, more in verdict_rows(data["break_even"])]
+        if rows:
+            head = ["one timestep\ntakes less with", "\nthan IF at", "\nthan quantised at", "\nmore from"]
+            yield from [
+                "",
+                *table(head, rows),
+                "*: some combination of prices within their bands turns it round at some N",
+            ]
+    if data.get("sensitivity"):
+        yield from ["", *wrapped(sensitivity_sentence(data["sensitivity"]).replace("θ", "theta"))]
 
 
 def _line(label: str, text: str) -> list[str]:

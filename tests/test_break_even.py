@@ -104,6 +104,8 @@ def test_verdicts_by_hand():
         "unit": "serial", "rival": "if", "counts": [1, 2], "pays_at": 0, "stops_at": None, "certain": True,
     }  # fmt: skip
     assert verdicts([rows[3]])[0]["stops_at"] == 8
+    # As much as the rival is not more than it.
+    assert verdicts([rows[0]])[0]["stops_at"] is None
 
 
 def test_crossing_by_hand():
@@ -186,6 +188,8 @@ def test_report_and_command_line(tmp_path):
     assert {row["way"] for row in data["thresholds"]} >= {"if", "graded", "parallel", "serial"}
     text = (tmp_path / "run" / "report.html").read_text()
     assert "Where one timestep stops paying" in text
+    told = " ".join(command("report", tmp_path / "run").stdout.split())
+    assert "takes less with than IF at than quantised at more from parallel" in told
     assert "arXiv 2409.08290" in text
     assert (tmp_path / "run" / "figures" / "break_even.png").stat().st_size > 10_000
     done = command(*given_, "-o", tmp_path / "plain")
@@ -217,4 +221,8 @@ def test_a_chart_in_which_nothing_fits_is_drawn_all_the_same():
     view.json["break_even"] = chart  # type: ignore[index]
     assert "break_even" in available(view)
     figure("break_even", view)
-    assert "skipped:" in page(view)
+    html = page(view)
+    assert "skipped:" in html
+    assert "what would make it fit" not in html
+    assert "Over the spike rate, " in html
+    assert "Published for" not in html

@@ -115,7 +115,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return for each threshold unit and each rival up to which N one timestep pays, and from which N it does not.
 
     Keys: unit, rival (``if`` or ``graded``), pays_at (the counts at which its energy is the smaller), stops_at (the first
-    count above all of those, None where it pays up to the largest count looked at), certain (whether the whole band of the
+    count above all of those at which it is the larger, None where there is none), certain (whether the whole band of the
     ratio is on one side of 1 at every count).
     """
     out = []
@@ -126,7 +126,7 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             if not ratios:
                 continue
             pays = [n for n, ratio in ratios.items() if ratio["value"] < 1]
-            beyond = [n for n in ratios if not pays or n > max(pays)]
+            beyond = [n for n, ratio in ratios.items() if n > max(pays, default=0) and ratio["value"] > 1]
             out.append(
                 {
                     "unit": unit,
