@@ -23,6 +23,7 @@ from sfnhw.reports.view import as_view
 from sfnhw.sim import price, simulate
 from tests.command_line import sfnhw as command
 from tests.networks import chain
+from tests.test_report_figures import drawn_texts, overlapping
 
 REFERENCE = sfnhw.load_chip("reference")
 NETWORK = chain([6, 9, 3], SFN.uniform(8), weight=0.3)
@@ -220,7 +221,7 @@ def test_a_chart_in_which_nothing_fits_is_drawn_all_the_same():
     view = as_view(run)
     view.json["break_even"] = chart  # type: ignore[index]
     assert "break_even" in available(view)
-    figure("break_even", view)
+    assert overlapping(drawn_texts(figure("break_even", view))) == []
     html = page(view)
     assert "skipped:" in html
     assert "what would make it fit" not in html

@@ -47,7 +47,7 @@ def break_even(view: RunView) -> Figure:
     for axes in (left, right, below):
         if not axes.lines:
             axes.set_axis_off()
-            axes.text(0, 0.5, "nothing here could be estimated: every point has its reason in the table", color=FAINT)
+            axes.text(0, 0.5, "nothing here could be estimated:\nevery point has its reason in the table", color=FAINT)
     return figure
 
 
