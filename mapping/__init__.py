@@ -15,6 +15,7 @@ from sfnhw.mapping.slices import (
     state_banks,
     step_skew,
 )
+from sfnhw.mapping.verification import Verification, Violation, verify
 
 __all__ = [
     "PLACERS",
@@ -23,6 +24,8 @@ __all__ = [
     "Mapping",
     "Routes",
     "Slice",
+    "Verification",
+    "Violation",
     "bias_bits",
     "capacity",
     "connect",
@@ -32,4 +35,5 @@ __all__ = [
     "route",
     "state_banks",
     "step_skew",
+    "verify",
 ]
