@@ -72,11 +72,11 @@ def _pointers(name: str, array: NDArray[Any], size: int, end: int) -> Iterator[t
 
 
 def _row_faults(mapping: "Mapping", c: "Connections") -> Iterator[tuple[str, str]]:
-    network, rows = mapping.network, len(c.source)
+    network, rows = mapping.network, np.size(c.source)
     limits = {"source": (0, len(mapping.slices) - 1), "target": (0, len(mapping.slices) - 1)}
     limits |= {"projection": (0, len(network.projections) - 1), "positions": (1, 2**31)}
     limits |= dict.fromkeys(("width_stride", "taps_stride"), (0, 1))
-    limits |= {"width_first": (0, len(c.width) - 1), "taps_first": (0, len(c.taps) - 1)}
+    limits |= {"width_first": (0, np.size(c.width) - 1), "taps_first": (0, np.size(c.taps) - 1)}
     faults = [
         f for name in ROW_ARRAYS for f in _whole_numbers(f"connections.{name}", getattr(c, name), rows, *limits[name])
     ]
@@ -98,7 +98,7 @@ def _row_faults(mapping: "Mapping", c: "Connections") -> Iterator[tuple[str, str
 
 
 def _route_faults(mapping: "Mapping", r: "Routes", name: str) -> Iterator[tuple[str, str]]:
-    nodes, routers = len(r.router), mapping.chip.routers
+    nodes, routers = np.size(r.router), mapping.chip.routers
     limits = {"owner": (0, len(mapping.slices) - 1), "router": (0, routers - 1), "parent": (-1, nodes - 1)}
     limits["link"] = (-1, 4 * routers - 1)
     faults = [f for key in NODE_ARRAYS for f in _whole_numbers(f"{name}.{key}", getattr(r, key), nodes, *limits[key])]
@@ -107,6 +107,6 @@ def _route_faults(mapping: "Mapping", r: "Routes", name: str) -> Iterator[tuple[
     faults += _whole_numbers(f"{name}.roots", r.roots, None, 0, nodes - 1)
     yield from faults
     if not faults:
-        yield from _pointers(f"{name}.child_first", r.child_first, nodes + 1, len(r.children))
-        yield from _pointers(f"{name}.exit_first", r.exit_first, nodes + 1, len(r.exits))
-        yield from _pointers(f"{name}.root_first", r.root_first, len(mapping.slices) + 1, len(r.roots))
+        yield from _pointers(f"{name}.child_first", r.child_first, nodes + 1, np.size(r.children))
+        yield from _pointers(f"{name}.exit_first", r.exit_first, nodes + 1, np.size(r.exits))
+        yield from _pointers(f"{name}.root_first", r.root_first, len(mapping.slices) + 1, np.size(r.roots))
