@@ -1,7 +1,7 @@
 """The mapping file: an .npz of plain integer arrays (no pickle) with a versioned JSON header.
 
 Key ``header`` holds UTF-8 JSON as bytes: ``format`` ("sfnhw.mapping"), ``version`` (1), ``placer``, ``network`` (``name``,
-``sha256``, and a sha256 of each part), ``chip`` (``name``, ``sha256``, and the fields that a mapping may depend on:
+``timesteps``, ``sha256``, and a sha256 of each part), ``chip`` (``name``, ``sha256``, and the fields that a mapping may depend on:
 all of core, noc, packet, execution and io). Arrays: ``slices`` (n, 5) population, c0, c1, r0, r1; ``terminals`` (n,);
 ``demands`` (n, 5) in the order of `Demand`; ``connections/<field>``, ``routes/<field>``, ``ready_routes/<field>``.
 
@@ -49,13 +49,12 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
     if path.suffix != ".npz":
         raise InputError(field="output", found=path.name, expected="a name that ends in .npz")
     network, chip = mapping.network, mapping.chip
-    parts = part_digests(network)
     place = {p.name: i for i, p in enumerate(network.populations)}
     header = {
         "format": FORMAT,
         "version": VERSION,
         "placer": mapping.placer,
-        "network": {"name": network.name, "sha256": whole_digest(parts), "parts": parts},
+        "network": _about(network),
         "chip": {"name": chip.name, "sha256": chip.fingerprint(), "fields": structure(chip)},
     }
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
@@ -112,8 +111,7 @@ def moved_onto(mapping: "Mapping", network: Network, chip: Chip) -> "Mapping":
     InputError : another network or chip; the first part or field that differs is named.
     """
     if mapping.network is not network:
-        parts = part_digests(mapping.network)
-        _check_network({"name": mapping.network.name, "sha256": whole_digest(parts), "parts": parts}, network)
+        _check_network(_about(mapping.network), network)
     check_structure(mapping.chip.name, structure(mapping.chip), chip)
     return replace(mapping, network=network, chip=chip)
 
@@ -145,10 +143,21 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
+def _about(network: Network) -> dict[str, Any]:
+    """What a file says about its network."""
+    parts = part_digests(network)
+    return {"name": network.name, "timesteps": network.timesteps, "sha256": whole_digest(parts), "parts": parts}
+
+
 def _check_network(was: dict[str, Any], network: Network) -> None:
     now = part_digests(network)
     if was["sha256"] == whole_digest(now):
         return
+    if was["timesteps"] != network.timesteps:
+        raise InputError(
+            f"the mapping is of network {was['name']!r} over T = {was['timesteps']} timesteps, and this one has "
+            f"T = {network.timesteps}; map it again (T may follow the inputs: `sfnhw map --timesteps`)"
+        )
     parts = was["parts"]
     missing = next((name for name in parts if name not in now), None)
     new = next((name for name in now if name not in parts), None)

@@ -13,7 +13,7 @@ from sfnhw.mapping.pins import Pins, Placement, decided, put_on_pins
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
-from sfnhw.mapping.slicing import slice_network
+from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
 
@@ -29,6 +29,7 @@ def map_network(
     placer: str = PLACER,
     pins: Pins | None = None,
     placement: Placement | None = None,
+    splits: Splits | None = None,
 ) -> Mapping:
     """Map a network on a chip.
 
@@ -42,6 +43,7 @@ def map_network(
         its slice i alone. The rest is placed around them, and may share their cores where the chip is full.
     placement : the same for all layers but the inputs; or one core for each of their slices, in network order; or the
         path of a YAML or JSON file with that under the key ``placement``. No placer is asked then.
+    splits : layer → (parts of its channels, parts of its rows), nearly equal ones; other layers are cut as they must be.
 
     Raises
     ------
@@ -78,12 +80,13 @@ def map_network(
                 demand=1,
                 capacity=0,
                 unit=f"lane of a function unit for {population.function}",
+                terms=(f"one lane at least for {population.function} of {population.size:,} neurons",),
                 levers=("a chip whose cores have a function unit",),
             )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
             _check_neurons(population, chip)
-    slices, demands = slice_network(network, chip)
+    slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
     groups = _group(slices, demands, chip, fixed)
     if len(groups) > chip.cores:
@@ -128,6 +131,7 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=coding.max_level,
             capacity=most,
             unit="thresholds of each neuron" if thresholds else "values that a spike may stand for",
+            terms=(f"levels 1 to {coding.max_level} of coding {coding.kind!r}",),
             levers=(unit_spikes, "a chip whose neurons have several thresholds"),
         )
     if population.function == "max" and not chip.core.max_pooling:
@@ -137,6 +141,7 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=1,
             capacity=0,
             unit="way to keep the largest of a window",
+            terms=(f"max pooling into {population.size:,} neurons",),
             levers=("average pooling, or a stride, instead of max pooling", "a chip whose synapses can compare"),
         )
 

@@ -16,7 +16,7 @@ from tests.naive import synapses_of
 from tests.networks import chain, random_attention, random_network
 
 REFERENCE = load_chip("reference")
-SHARINGS = ("population", "channel", "neuron")
+SHARINGS = ("population", "channel", "core", "neuron")
 
 
 def spoil(mapping, part, **arrays):
