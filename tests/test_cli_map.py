@@ -1,6 +1,7 @@
 """`sfnhw map`, and `sfnhw estimate --mapping`: what they print and keep, and what they refuse."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from sfnhw.errors import InputError, MappingError
 from sfnhw.estimate import estimate
 from sfnhw.mapping import Mapping, map_network
 from sfnhw.network import Network
-from sfnhw.neurons import SFN
+from sfnhw.neurons import SFN, Events
+from sfnhw.timesteps import OPEN
 from tests.command_line import write_case
-from tests.networks import chain, random_attention, random_inputs
+from tests.networks import chain, random_attention, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
 
@@ -176,6 +178,30 @@ def test_estimate_with_a_saved_mapping(given):
         estimate(network, REFERENCE, inputs, mapping=3, **kwargs)
 
 
+def test_a_split_on_the_command_line(given, run):
+    code, out, _ = run("map", given / "chain.sfn", "--split", "l1=3x1", "--pin", "l1=4,5,6", "--json")
+    assert code == 0
+    assert {row["name"]: row["cores"] for row in json.loads(out)["layers"]}["l1"] == [4, 5, 6]
+
+
+def test_timesteps_that_follow_the_inputs(given, run):
+    """Mapped over the T of the inputs, a mapping is theirs; over another T it is refused by T."""
+    network = random_network(11, 2, window=False)
+    image = replace(network.populations[0], coding=Events(2), scale=np.ones(1))
+    events = Network((image, *network.populations[1:]), network.projections, "events", {OPEN: True})
+    events.save(given / "events.sfn")
+    inputs = (np.random.default_rng(0).random((2, 5, *image.shape)) < 0.3).astype(float)
+    for T in (5, 4):
+        assert run("map", given / "events.sfn", "--timesteps", T, "-o", given / f"t{T}.npz")[0] == 0
+    common = {"fidelity": "analytic", "baselines": []}
+    assert estimate(given / "events.sfn", inputs=inputs, mapping=given / "t5.npz", **common).network.timesteps == 5
+    with pytest.raises(InputError, match=r"t4\.npz: .* over T = 4 timesteps, and this one has T = 5; map it again"):
+        estimate(given / "events.sfn", inputs=inputs, mapping=given / "t4.npz", **common)
+    code, _, err = run("map", given / "chain.sfn", "--timesteps", 3)
+    assert code == 2
+    assert "--timesteps: the network's T does not follow its inputs, found 3, expected 1" in err
+
+
 @pytest.mark.slow
 def test_the_command_line_estimates_with_a_saved_mapping(given, run):
     net, inputs = given / "net.sfn", given / "in.npz"
@@ -199,6 +225,11 @@ def test_the_command_line_estimates_with_a_saved_mapping(given, run):
         (("map", "chain.sfn", "--pin", "l1=1,2", "--pin", "l1=3,4"), "--pin: l1 is given twice"),
         (("map", "chain.sfn", "--pin", "l1=99,1"), "--pin l1: no such core, found 99"),
         (("map", "chain.sfn", "--pin", "l1=1,1"), "--pin: core 1 would need 300 neurons, core.neurons gives 256"),
+        (
+            ("map", "chain.sfn", "--split", "l1=2"),
+            "--split: found 'l1=2', expected LAYER=CHANNELSxROWS such as conv1=2x1",
+        ),
+        (("map", "chain.sfn", "--split", "l1=0x1"), "--split l1: found (0, 1)"),
         (("map", "chain.sfn", "--placement", "no.yaml"), "no.yaml: cannot be read"),
         (
             ("map", "chain.sfn", "--placement", "no.yaml", "--placer", "hilbert"),

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfnhw.chip import load_chip
-from sfnhw.errors import InputError
+from sfnhw.errors import InputError, MappingError
 from sfnhw.mapping import map_network, verify
 from sfnhw.mapping.pins import put_on_pins
-from tests.networks import chain, random_network
+from tests.networks import chain, random_attention, random_network
 
 REFERENCE = load_chip("reference").replace({"core.neurons": 150})
 NETWORK = chain([20, 300, 300, 3])  # l1 and l2 take two cores each
@@ -171,3 +171,49 @@ def test_a_file_is_told_by_its_line(tmp_path, text, message):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(InputError, match=r"none\.yaml: cannot be read \(No such file"):
         map_network(NETWORK, REFERENCE, placement=str(tmp_path / "none.yaml"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.booleans(), st.data())
+def test_a_split_is_kept_and_the_mapping_is_right(seed, attention, data):
+    """So many parts of the channels × parts of the rows, of sizes that differ by one at most."""
+    network = random_attention(seed) if attention else random_network(seed)
+    layer = data.draw(st.sampled_from([p for p in network.populations if p.role != "input"]))
+    whole = layer.function == "layer_norm"
+    parts_c = data.draw(st.integers(1, 1 if whole else min(layer.channels, 4)))
+    parts_r = data.draw(st.integers(1, min(layer.rows, 4)))
+    mapping = map_network(network, load_chip("reference"), splits={layer.name: (parts_c, parts_r)})
+    blocks = [s.block for s in mapping.slices_of(layer.name)]
+    assert len(blocks) == parts_c * parts_r
+    assert {b.channels for b in blocks} <= {layer.channels // parts_c, -(-layer.channels // parts_c)}
+    assert {b.rows for b in blocks} <= {layer.rows // parts_r, -(-layer.rows // parts_r)}
+    found = verify(mapping)
+    assert found.ok, found.summary()
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"l9": (1, 1)}, r"splits\.l9: no such layer on cores, expected one of l1, l2, l3"),
+        ({"l0": (1, 1)}, r"splits\.l0: no such layer on cores"),
+        (
+            {"l3": (4, 1)},
+            r"splits\.l3: found \(4, 1\), expected \(1 to 3 parts of its channels, 1 to 1 parts of its rows\)",
+        ),
+        ({"l3": (1, 2)}, r"splits\.l3: found \(1, 2\)"),
+        ({"l3": (0, 1)}, r"splits\.l3: found \(0, 1\)"),
+        ({"l3": (1.0, 1)}, r"splits\.l3: found \(1\.0, 1\)"),
+        ({"l3": 2}, r"splits\.l3: found 2"),
+        ([1], r"splits: found \[1\]"),
+    ],
+)
+def test_a_split_that_cannot_be_is_one_sentence(splits, message):
+    with pytest.raises(InputError, match=message):
+        map_network(NETWORK, REFERENCE, splits=splits)
+
+
+def test_a_part_that_does_not_fit_is_told_with_more_parts_as_a_way():
+    with pytest.raises(MappingError) as error:
+        map_network(NETWORK, REFERENCE, splits={"l1": (1, 1)})
+    assert "needs 300 neurons in a part of the given split (300 channels × 1 row)" in str(error.value)
+    assert "more parts in its split" in error.value.levers

@@ -274,3 +274,13 @@ def test_no_number_of_the_tables_can_change_unnoticed(array, place, step):
         width = whole.connections.width
         assume(not 0 <= values[place] + step < len(width) or width[values[place] + step] != width[values[place]])
     assert not verify(spoilt).ok
+
+
+@pytest.mark.parametrize("bad", [np.zeros(0, int), np.zeros((2, 2), int), np.array(3), np.zeros(5), [1, 2], None])
+@pytest.mark.parametrize("array", ARRAYS, ids=".".join)
+def test_no_array_makes_it_raise(mapping, array, bad):
+    """An empty array, a table, a number, real numbers, a list, nothing: told (as it, or as what it leads to), not followed."""
+    part, name = array
+    found = verify(spoil(mapping, part, **{name: bad}))
+    assert found.kinds() == {"arrays"}
+    assert all(v.where.startswith(f"{part}.") for v in found.violations)
