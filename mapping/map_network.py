@@ -1,5 +1,7 @@
 """map_network: slices, then cores, then routes."""
 
+from functools import reduce
+
 import numpy as np
 
 from sfnhw.chip import Chip
@@ -7,30 +9,53 @@ from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.pins import Pins, Placement, decided, put_on_pins
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.routes import route
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
-from sfnhw.mapping.slicing import slice_network
+from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.network import Network, Population, Product
 from sfnhw.units import ceil_div
 
+PLACER = "hilbert"
+# What `Mapping.placer` says where the user gave the whole placement.
+GIVEN = "given"
 
-def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Mapping:
+
+def map_network(
+    network: Network,
+    chip: Chip,
+    *,
+    placer: str = PLACER,
+    pins: Pins | None = None,
+    placement: Placement | None = None,
+    splits: Splits | None = None,
+) -> Mapping:
     """Map a network on a chip.
 
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
     limit allows. Placement follows the network's order along `placer`'s walk over the mesh, and fills the cores of a
     router one after the other.
 
+    Parameters
+    ----------
+    pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
+        its slice i alone. The rest is placed around them, and may share their cores where the chip is full.
+    placement : the same for all layers but the inputs; or one core for each of their slices, in network order; or the
+        path of a YAML or JSON file with that under the key ``placement``. No placer is asked then.
+    splits : layer → (parts of its channels, parts of its rows), nearly equal ones; other layers are cut as they must be.
+
     Raises
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : unknown placer; dataflow execution of a network with delays; another one of a network with products.
+    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; dataflow execution of a network with delays; another one of a network with products.
     """
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    if placement is not None and placer != PLACER:
+        raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
     if network.has_delays and chip.execution.mode == "dataflow":
         delayed = next(p for p in network.projections if getattr(p, "delay", 0))
         raise InputError(
@@ -55,20 +80,23 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
                 demand=1,
                 capacity=0,
                 unit=f"lane of a function unit for {population.function}",
+                terms=(f"one lane at least for {population.function} of {population.size:,} neurons",),
                 levers=("a chip whose cores have a function unit",),
             )
         if population.role != "input":
             update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
             _check_neurons(population, chip)
-    slices, demands = slice_network(network, chip)
-    groups = _group(slices, demands, chip)
+    slices, demands = slice_network(network, chip, splits)
+    fixed = decided(network, slices, demands, chip, pins, placement)
+    groups = _group(slices, demands, chip, fixed)
     if len(groups) > chip.cores:
         raise _too_many(slices, demands, len(groups), chip)
     tiles = PLACERS[placer](chip.noc.columns, chip.noc.rows)
     each = chip.noc.cores_per_router
     walk = (tiles[:, None] * each + np.arange(each)).ravel()
     terminals = np.full(len(slices), chip.cores, np.int64)
-    for core, group in zip(walk, groups, strict=False):
+    on_pins = np.array([fixed.get(group[0].index, -1) for group in groups], np.int64)
+    for core, group in zip(put_on_pins(walk[: len(groups)], on_pins), groups, strict=True):
         terminals[[s.index for s in group]] = core
     connections = connect(network, tuple(slices))
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
@@ -85,7 +113,7 @@ def map_network(network: Network, chip: Chip, *, placer: str = "hilbert") -> Map
         connections=connections,
         routes=route(terminals, forward, *size, io_router, multicast, each),
         ready_routes=route(terminals, back, *size, io_router, multicast, each),
-        placer=placer,
+        placer=placer if placement is None else GIVEN,
     )
 
 
@@ -103,6 +131,7 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=coding.max_level,
             capacity=most,
             unit="thresholds of each neuron" if thresholds else "values that a spike may stand for",
+            terms=(f"levels 1 to {coding.max_level} of coding {coding.kind!r}",),
             levers=(unit_spikes, "a chip whose neurons have several thresholds"),
         )
     if population.function == "max" and not chip.core.max_pooling:
@@ -112,22 +141,29 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=1,
             capacity=0,
             unit="way to keep the largest of a window",
+            terms=(f"max pooling into {population.size:,} neurons",),
             levers=("average pooling, or a stride, instead of max pooling", "a chip whose synapses can compare"),
         )
 
 
-def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
+def _group(slices: list[Slice], demands: list[Demand], chip: Chip, fixed: dict[int, int]) -> list[list[Slice]]:
     """Slices that share a core: one each if the cores suffice, else first-fit in network order.
 
-    Where a core has one threshold table, only slices of one population share it, and slices without thresholds.
+    Those that the user placed (`fixed`: slice → core) come first in their groups, by core. Where a core has one threshold
+    table, only slices of one population share it, and slices without thresholds.
     """
-    placed = [s for s in slices if demands[s.index].neurons]  # the inputs' slices sit at the pins
-    if len(placed) <= chip.cores:
-        return [[s] for s in placed]
+    by_core: dict[int, list[Slice]] = {}
+    for index, core in sorted(fixed.items()):
+        by_core.setdefault(core, []).append(slices[index])
+    groups = list(by_core.values())
+    # The inputs' slices sit at the pins.
+    placed = [s for s in slices if demands[s.index].neurons and s.index not in fixed]
+    if len(placed) + len(groups) <= chip.cores:
+        return sorted([*groups, *([s] for s in placed)], key=lambda group: group[0].index)
     limit = capacity(chip)
-    groups: list[list[Slice]] = []
-    used: list[Demand] = []
-    tables: list[set[str]] = []  # populations whose thresholds a core holds
+    used = [reduce(lambda a, s: together(a, demands[s.index], chip), group, Demand()) for group in groups]
+    # Populations whose thresholds a core holds.
+    tables = [{s.population for s in group if demands[s.index].registers} for group in groups]
     one_table = chip.core.threshold_unit.sharing == "core"
     for s in placed:
         own = {s.population} if demands[s.index].registers else set()
@@ -143,7 +179,7 @@ def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[
             groups.append([s])
             used.append(demands[s.index])
             tables.append(own)
-    return groups
+    return sorted(groups, key=lambda group: group[0].index) if fixed else groups
 
 
 def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
