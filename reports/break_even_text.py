@@ -33,7 +33,7 @@ def break_even_rows(data: Mapping[str, Any]) -> list[list[str]]:
         if row["skipped"] is not None:
             rows.append([*label, f"skipped: {row['skipped'].partition(ADVICE)[0]}"])
             continue
-        area = None if row["way"] == "graded" else row["threshold_unit_area_mm2"]["value"]
+        area = row["threshold_unit_area_mm2"]
         rows.append(
             [
                 *label,
@@ -44,7 +44,7 @@ def break_even_rows(data: Mapping[str, Any]) -> list[list[str]]:
                 percent(row["accuracy"]),
                 count(row["spikes"]),
                 count(row["flit_hops"]),
-                "" if area is None else f"{area:.3g} mm²",
+                "" if area is None else f"{area['value']:.3g} mm²",
             ]
         )
     return rows

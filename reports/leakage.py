@@ -3,7 +3,7 @@
 from dataclasses import astuple
 from typing import Any
 
-from sfnhw.chip import Chip, SquareMillimetres, chip_area, core_area, core_leakage
+from sfnhw.chip import Chip, chip_area, core_area, core_leakage
 from sfnhw.chip.area import LOGIC_COMPONENTS, largest_bank
 from sfnhw.reports.overhead import levels_of
 from sfnhw.run import Run
@@ -70,8 +70,8 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
         rows.append(
             {
                 "component": name,
-                "core_area_mm2": band_mm2(component),
-                "chip_area_mm2": band_mm2(whole.components[name]),
+                "core_area_mm2": component.as_json(),
+                "chip_area_mm2": whole.components[name].as_json(),
                 "share_of_area": whole.components[name].value_mm2 / area if area else 0.0,
                 "core_leakage_uw": leaks[name],
                 "leakage_power_w": power,
@@ -95,8 +95,3 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
         "energy_share": total["value"] * latency / energy if energy else 0.0,
         "components": rows,
     }
-
-
-def band_mm2(area: SquareMillimetres) -> Band:
-    """Return ``{value, low, high}`` in mm²."""
-    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}

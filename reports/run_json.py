@@ -11,7 +11,7 @@ from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
-from sfnhw.reports.leakage import area_and_leakage, band_mm2
+from sfnhw.reports.leakage import area_and_leakage
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
@@ -53,7 +53,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "area_mm2": area.total.value_mm2,
         "area_low_mm2": area.total.low_mm2,
         "area_high_mm2": area.total.high_mm2,
-        "area_by_component_mm2": {name: band_mm2(part) for name, part in area.components.items()},
+        "area_by_component_mm2": {name: part.as_json() for name, part in area.components.items()},
         "area_and_leakage": area_and_leakage(run),
         "counts": result.totals(),
         "energy_by_action_j": _per_inference(cost.by_action(), n),

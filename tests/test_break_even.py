@@ -169,8 +169,8 @@ def test_what_cannot_be_estimated_has_its_reason():
         ({"counts": (0, 2)}, "counts: found [0, 2]"),
         ({"counts": (1.5,)}, "counts: found [1.5]"),
         ({"rates": (0.5, 1.5)}, "rates: found [0.5, 1.5], expected numbers from 0 to 1, ascending"),
-        ({"timesteps": 0}, "timesteps: found [0]"),
-        ({"samples": 0}, "samples: found [0]"),
+        ({"timesteps": 0}, "timesteps: found 0, expected a whole number from 1 to 1,024"),
+        ({"samples": 0}, "samples: found 0, expected a whole number from 1"),
     ],
 )
 def test_bad_options(options, message):
