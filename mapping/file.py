@@ -26,13 +26,13 @@ from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.slices import Demand, Slice
 from sfnhw.network import Block, Network
 from sfnhw.network.fingerprint import part_digests, whole_digest
+from sfnhw.npz_header import header_array, read_header
 
 if TYPE_CHECKING:
     from sfnhw.mapping.mapping import Mapping
 
 FORMAT, VERSION = "sfnhw.mapping", 1
 EXPECTED = "a mapping file (.npz) as `sfnhw map` writes it"
-SECTIONS = ("core", "noc", "packet", "execution", "io")
 # Arrays of a part that hold 64-bit integers; all others hold 32-bit ones.
 WIDE = ("first", "child_first", "exit_first", "root_first")
 PARTS: dict[str, Any] = {"connections": Connections, "routes": Routes, "ready_routes": Routes}
@@ -57,9 +57,8 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
         "network": _about(network),
         "chip": {"name": chip.name, "sha256": chip.fingerprint(), "fields": structure(chip)},
     }
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
     arrays: dict[str, Any] = {
-        "header": np.frombuffer(text, np.uint8),
+        "header": header_array(header),
         "slices": np.array([(place[s.population], *s.block) for s in mapping.slices], np.int64).reshape(-1, 5),
         "terminals": mapping.terminals,
         "demands": np.array([astuple(d) for d in mapping.demands], np.int64).reshape(-1, 5),
@@ -87,7 +86,9 @@ def load_mapping(path: str | Path, network: Network, chip: Chip) -> "Mapping":
     except InputError as error:
         raise InputError(str(error)) from None
     try:
-        header = _header(arrays)
+        header = read_header(arrays, FORMAT, VERSION, EXPECTED)
+        if not isinstance(header["placer"], str):
+            raise InputError(field="placer", found=header["placer"], expected="a text")
         _check_network(header["network"], network)
         check_structure(header["chip"]["name"], header["chip"]["fields"], chip)
         mapping = _build(header, arrays, network, chip)
@@ -117,9 +118,8 @@ def moved_onto(mapping: "Mapping", network: Network, chip: Chip) -> "Mapping":
 
 
 def structure(chip: Chip) -> dict[str, Any]:
-    """Return the chip's fields that a mapping may depend on, flat, as JSON values."""
-    whole = chip.model_dump(mode="json", include=set(SECTIONS))
-    flat: dict[str, Any] = json.loads(json.dumps(_flat(whole)))
+    """Return `Chip.structure` as JSON values, so that what was written compares with what is."""
+    flat: dict[str, Any] = json.loads(json.dumps(chip.structure()))
     return flat
 
 
@@ -132,15 +132,6 @@ def check_structure(name: str, was: dict[str, Any], chip: Chip) -> None:
                 f"the mapping is for chip {name!r} with {field} = {was.get(field)}, and chip {chip.name!r} has "
                 f"{now.get(field)}; map the network again"
             )
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, item in value.items():
-        # The table of barrier_cycles is one value.
-        is_part = isinstance(item, dict) and not f"{prefix}{key}".endswith("barrier_cycles")
-        out |= _flat(item, f"{prefix}{key}.") if is_part else {f"{prefix}{key}": item}
-    return out
 
 
 def _about(network: Network) -> dict[str, Any]:
@@ -166,23 +157,6 @@ def _check_network(was: dict[str, Any], network: Network) -> None:
     else:
         what = f"differs in {next((name for name in now if parts[name] != now[name]), 'the order of its parts')}"
     raise InputError(f"the mapping is of another network ({was['name']!r}), which {what}; map this one again")
-
-
-def _header(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    if "header" not in arrays or arrays["header"].dtype != np.uint8:
-        raise InputError("no header", found=sorted(arrays)[:8], expected=EXPECTED)
-    try:
-        header = json.loads(arrays["header"].tobytes().decode())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the header is not JSON ({error})", expected=EXPECTED) from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        found = header.get("format") if isinstance(header, dict) else header
-        raise InputError(field="format", found=found, expected=repr(FORMAT))
-    if header.get("version") != VERSION:
-        raise InputError("unknown version", field="version", found=header.get("version"), expected=str(VERSION))
-    if not isinstance(header["placer"], str):
-        raise InputError(field="placer", found=header["placer"], expected="a text")
-    return header
 
 
 def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]], network: Network, chip: Chip) -> "Mapping":

@@ -49,43 +49,17 @@ def map_network(
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; dataflow execution of a network with delays; another one of a network with products.
+    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer;
+        dataflow execution of a network with delays; another one of a network with products.
     """
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
     if placement is not None and placer != PLACER:
         raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
-    if network.has_delays and chip.execution.mode == "dataflow":
-        delayed = next(p for p in network.projections if getattr(p, "delay", 0))
-        raise InputError(
-            f"dataflow execution has no global timestep, and the {delayed.label} carries a delay",
-            field="execution.mode",
-            found="dataflow",
-            expected="barrier",
-        )
-    if network.has_products and chip.execution.mode != "dataflow":
-        product = next(p for p in network.projections if isinstance(p, Product))
-        raise InputError(
-            f"the {product.label} must wait until its other operand is complete, which only end markers tell",
-            field="execution.mode",
-            found=chip.execution.mode,
-            expected="dataflow",
-        )
+    _check_execution(network, chip)
     for population in network.populations:
-        if population.needs_function_unit and not chip.core.function_unit.lanes:
-            raise MappingError(
-                layer=population.name,
-                resource="core.function_unit.lanes",
-                demand=1,
-                capacity=0,
-                unit=f"lane of a function unit for {population.function}",
-                terms=(f"one lane at least for {population.function} of {population.size:,} neurons",),
-                levers=("a chip whose cores have a function unit",),
-            )
-        if population.role != "input":
-            update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
-            _check_neurons(population, chip)
+        _check_population(population, chip)
     slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
     groups = _group(slices, demands, chip, fixed)
@@ -115,6 +89,43 @@ def map_network(
         ready_routes=route(terminals, back, *size, io_router, multicast, each),
         placer=placer if placement is None else GIVEN,
     )
+
+
+def _check_execution(network: Network, chip: Chip) -> None:
+    """Raise an InputError where the chip's execution has no way to time this network."""
+    if network.has_delays and chip.execution.mode == "dataflow":
+        delayed = next(p for p in network.projections if getattr(p, "delay", 0))
+        raise InputError(
+            f"dataflow execution has no global timestep, and the {delayed.label} carries a delay",
+            field="execution.mode",
+            found="dataflow",
+            expected="barrier",
+        )
+    if network.has_products and chip.execution.mode != "dataflow":
+        product = next(p for p in network.projections if isinstance(p, Product))
+        raise InputError(
+            f"the {product.label} must wait until its other operand is complete, which only end markers tell",
+            field="execution.mode",
+            found=chip.execution.mode,
+            expected="dataflow",
+        )
+
+
+def _check_population(population: Population, chip: Chip) -> None:
+    """Raise where a chip has no unit that does what a population's neurons do."""
+    if population.needs_function_unit and not chip.core.function_unit.lanes:
+        raise MappingError(
+            layer=population.name,
+            resource="core.function_unit.lanes",
+            demand=1,
+            capacity=0,
+            unit=f"lane of a function unit for {population.function}",
+            terms=(f"one lane at least for {population.function} of {population.size:,} neurons",),
+            levers=("a chip whose cores have a function unit",),
+        )
+    if population.role != "input":
+        update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
+        _check_neurons(population, chip)
 
 
 def _check_neurons(population: Population, chip: Chip) -> None:

@@ -159,7 +159,7 @@ def test_bad_input_is_one_sentence(arguments, said, capsys):
     [
         ("reference", ()),
         ("loihi", ("no network of more than 1 threshold a neuron", "takes 53 cycles on loihi", "no price of its own")),
-        ("truenorth", ("no price of its own", "no area of their own")),
+        ("truenorth", ("no network of more than 1 threshold a neuron", "no price of its own", "no area of their own")),
     ],
 )
 def test_the_table_says_what_a_chip_does_not_price_time_or_allow(chip, said, capsys):

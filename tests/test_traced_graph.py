@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from sfnhw.convert import convert, size_of
 from sfnhw.errors import ConversionError
+from sfnhw.estimate import estimate
 from sfnhw.record import record
+from sfnhw.reports.coverage import coverage
 
 torch.set_num_threads(1)
 
@@ -74,6 +76,10 @@ def test_what_nothing_uses_is_left_out_and_said():
         "aten.max.default": 1,
         "aten.relu_.default": 1,
     }
+    run = estimate(network, inputs=np.ones((1, 8)), fidelity="analytic", baselines=())
+    left_out = [text for text in coverage(run)["not_counted"] if "left out" in text]
+    assert len(left_out) == 1
+    assert left_out[0].endswith("left out: abs 1, linear 2, max 1, relu 1.")
 
 
 def test_parts_of_what_is_refused_are_not_reported_again():
