@@ -1,7 +1,6 @@
 """estimate: the whole chain in one call."""
 
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
-from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.errors import InputError, SfnhwError, nearest
 from sfnhw.headroom import told_otherwise
 from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import Mapping as ChipMapping
 from sfnhw.mapping import map_network
+from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network
 from sfnhw.neurons import Stream
 from sfnhw.record import Inputs, record
@@ -210,7 +210,7 @@ def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[
                 skipped[name] = "this network is that already"
                 continue
             others[name] = chain.run(other, name)
-        except (SfnhwError, MappingError) as error:
+        except SfnhwError as error:
             skipped[name] = str(error)
     return others, skipped
 
@@ -361,7 +361,6 @@ def _provenance(chip: Chip, run: Run, fidelity: str, command: Sequence[str] | No
         "versions": versions,
         "command": list(command) if command else None,
         "wall_time_s": round(seconds, 3),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        * (1 if sys.platform == "darwin" else 1024),
+        "peak_rss_bytes": peak_rss_bytes(),
         "samples": int(np.int64(run.samples)),
     }
