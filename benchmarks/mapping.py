@@ -12,7 +12,6 @@ not hold.
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from sfnhw.mapping import PLACERS, map_network
 from sfnhw.mapping.bounds import least_traffic
 from sfnhw.mapping.placement import Mesh, Problem
 from sfnhw.mapping.placement.search import Search
+from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network, Population
 from sfnhw.neurons import SFN, Graded, Readout
 from tests import architectures
@@ -120,11 +120,6 @@ def worst_link(problem: Problem, cores: Any) -> int:
     on_link = trees.link >= 0
     loads = np.bincount(trees.link[on_link], nets.weight[trees.owner[on_link]])
     return int(loads.max(initial=0))
-
-
-def peak_rss_bytes() -> int:
-    """Peak memory of the process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def rows_of(name: str, moves: int | None) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,6 @@ time and counts nothing: the bound. Ratios are what to compare between machines.
 
 import argparse
 import json
-import resource
 import statistics
 import sys
 import time
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.mapping import Mapping, map_network
+from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import price, simulate
@@ -189,7 +189,7 @@ def main() -> int:
     bare = bare_rate(net, activity)
     rows["random_10k"]["bare_loop_operations_per_s"] = bare
     rows["random_10k"]["share_of_bare_loop"] = rows["random_10k"]["synaptic_operations_per_s"] / bare
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_rss_bytes()
     if options.json:
         print(json.dumps({"rows": rows, "peak_rss_bytes": peak}))
         return 0

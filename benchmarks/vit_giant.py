@@ -5,14 +5,12 @@ EVA's giant (Fang et al. 2023, Table 1): width 1408, 40 blocks, 16 heads, 14 × 
 memory of the process; the aim is 10 s and well below 4 GiB.
 """
 
-import resource
-import sys
-import time
+from benchmarks.laps import now, show
 
 
 def main() -> int:
     """Run it once."""
-    begin = time.perf_counter(), time.process_time()
+    begin = now()
     import torch
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -32,14 +30,11 @@ def main() -> int:
     config.num_labels = 1000
     with torch.device("meta"):
         module = Logits(config).eval()
-    built = time.perf_counter(), time.process_time()
+    built = now()
     size = sfnhw.size_of(module, (3, 224, 224))
-    end = time.perf_counter(), time.process_time()
+    end = now()
     print(f"{size.weights:,} weights, {size.neurons:,} neurons, {size.dense_macs:,} dense MACs, {size.macs:,} MACs")
-    for what, a, b in (("build", begin, built), ("size", built, end), ("both", begin, end)):
-        print(f"{what:8} {b[0] - a[0]:6.1f} s wall {b[1] - a[1]:6.1f} s processor")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(f"peak memory {peak / 2**30:.2f} GiB")
+    show((("build", begin, built), ("size", built, end), ("both", begin, end)))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Mapping: populations → slices → cores, and multicast routes."""
 
+from sfnhw.mapping.comparison import MappingComparison, MappingRow, compare
 from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.map_network import map_network
 from sfnhw.mapping.mapping import Mapping
@@ -16,17 +17,24 @@ from sfnhw.mapping.slices import (
     state_banks,
     step_skew,
 )
+from sfnhw.mapping.summary import summary
+from sfnhw.mapping.verification import Verification, Violation, verify
 
 __all__ = [
     "PLACERS",
     "Connections",
     "Demand",
     "Mapping",
+    "MappingComparison",
+    "MappingRow",
     "Quality",
     "Routes",
     "Slice",
+    "Verification",
+    "Violation",
     "bias_bits",
     "capacity",
+    "compare",
     "connect",
     "initiation_interval",
     "map_network",
@@ -35,4 +43,6 @@ __all__ = [
     "route",
     "state_banks",
     "step_skew",
+    "summary",
+    "verify",
 ]

@@ -1,6 +1,7 @@
 """map_network: slices, then cores, then routes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,24 +10,32 @@ from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.connections import Connections, connect
+from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
-from sfnhw.mapping.placement import PLACERS, Mesh, Problem
+from sfnhw.mapping.pins import Pins, Placement, decided
+from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
 from sfnhw.mapping.routes import route
-from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
-from sfnhw.mapping.slicing import slice_network
+from sfnhw.mapping.slices import Slice
+from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
 from sfnhw.network import Network, Population, Product
-from sfnhw.units import ceil_div
+
+PLACER = "hilbert"
+# What `Mapping.placer` says where the user gave the whole placement.
+GIVEN = "given"
 
 
 def map_network(
     network: Network,
     chip: Chip,
     *,
-    placer: str = "hilbert",
+    placer: str = PLACER,
     activity: Activity | None = None,
     seed: int = 0,
     moves: int | None = None,
+    pins: Pins | None = None,
+    placement: Placement | None = None,
+    splits: Splits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Mapping:
     """Map a network on a chip.
@@ -43,14 +52,20 @@ def map_network(
         so the placement then depends on the inputs. None: as if every neuron sent one packet an inference.
     seed : of `random` and `annealed`; the same seed gives the same mapping.
     moves : that `annealed` may try; None: its own rule.
+    pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
+        its slice i alone. The rest is placed around them, and may share their cores where the chip is full.
+    placement : the same for all layers but the inputs; or one core for each of their slices, in network order; or the
+        path of a YAML or JSON file with that under the key ``placement``. No placer is asked then.
+    splits : layer → (parts of its channels, parts of its rows), nearly equal ones; other layers are cut as they must be.
     progress : called as progress(moves tried, moves in all).
 
     Raises
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : unknown placer; a seed or a number of moves that is none; dataflow execution of a network with delays;
-        another one of a network with products.
+    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; a
+        seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
+        products.
     ActivityError : an activity of another network.
     """
     for field, value in (("seed", seed), ("moves", moves)):
@@ -59,6 +74,46 @@ def map_network(
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    if placement is not None and placer != PLACER:
+        raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
+    _check_execution(network, chip)
+    for population in network.populations:
+        _check_population(population, chip)
+    slices, demands = slice_network(network, chip, splits)
+    fixed = decided(network, slices, demands, chip, pins, placement)
+    groups = group_slices(slices, demands, chip, fixed)
+    if len(groups) > chip.cores:
+        raise too_many_cores(slices, demands, len(groups), chip)
+    node_of = np.full(len(slices), PINS, np.int64)
+    for node, group in enumerate(groups):
+        node_of[[s.index for s in group]] = node
+    seats = np.array([fixed.get(group[0].index, FREE) for group in groups], np.int64)
+    connections = connect(network, tuple(slices))
+    if placement is None:
+        problem = _problem(network, slices, node_of, connections, chip, activity)
+        problem = replace(problem, fixed=seats, seed=seed, moves=moves, progress=progress)
+        seats = PLACERS[placer](problem)
+    terminals = np.append(seats, chip.cores)[node_of]  # the chip's pins come last
+    forward, back = _destinations(network, slices, terminals, connections, chip.cores)
+    x, y = chip.io.router
+    io_router = int(x + chip.noc.columns * y)
+    multicast = chip.noc.cast == "multicast"
+    size = (chip.noc.columns, chip.noc.rows)
+    return Mapping(
+        network=network,
+        chip=chip,
+        slices=tuple(slices),
+        terminals=terminals,
+        demands=tuple(demands),
+        connections=connections,
+        routes=route(terminals, forward, *size, io_router, multicast, chip.noc.cores_per_router),
+        ready_routes=route(terminals, back, *size, io_router, multicast, chip.noc.cores_per_router),
+        placer=placer if placement is None else GIVEN,
+    )
+
+
+def _check_execution(network: Network, chip: Chip) -> None:
+    """Raise an InputError where the chip's execution has no way to time this network."""
     if network.has_delays and chip.execution.mode == "dataflow":
         delayed = next(p for p in network.projections if getattr(p, "delay", 0))
         raise InputError(
@@ -75,46 +130,23 @@ def map_network(
             found=chip.execution.mode,
             expected="dataflow",
         )
-    for population in network.populations:
-        if population.needs_function_unit and not chip.core.function_unit.lanes:
-            raise MappingError(
-                layer=population.name,
-                resource="core.function_unit.lanes",
-                demand=1,
-                capacity=0,
-                unit=f"lane of a function unit for {population.function}",
-                levers=("a chip whose cores have a function unit",),
-            )
-        if population.role != "input":
-            update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
-            _check_neurons(population, chip)
-    slices, demands = slice_network(network, chip)
-    groups = _group(slices, demands, chip)
-    if len(groups) > chip.cores:
-        raise _too_many(slices, demands, len(groups), chip)
-    node_of = np.full(len(slices), PINS, np.int64)
-    for node, group in enumerate(groups):
-        node_of[[s.index for s in group]] = node
-    connections = connect(network, tuple(slices))
-    problem = _problem(network, slices, node_of, connections, chip, activity, (seed, moves, progress))
-    cores = np.append(PLACERS[placer](problem), chip.cores)  # the pins come last
-    terminals = cores[node_of]
-    forward, back = _destinations(network, slices, terminals, connections, chip.cores)
-    x, y = chip.io.router
-    io_router = int(x + chip.noc.columns * y)
-    multicast = chip.noc.cast == "multicast"
-    size = (chip.noc.columns, chip.noc.rows)
-    return Mapping(
-        network=network,
-        chip=chip,
-        slices=tuple(slices),
-        terminals=terminals,
-        demands=tuple(demands),
-        connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast, chip.noc.cores_per_router),
-        ready_routes=route(terminals, back, *size, io_router, multicast, chip.noc.cores_per_router),
-        placer=placer,
-    )
+
+
+def _check_population(population: Population, chip: Chip) -> None:
+    """Raise where a chip has no unit that does what a population's neurons do."""
+    if population.needs_function_unit and not chip.core.function_unit.lanes:
+        raise MappingError(
+            layer=population.name,
+            resource="core.function_unit.lanes",
+            demand=1,
+            capacity=0,
+            unit=f"lane of a function unit for {population.function}",
+            terms=(f"one lane at least for {population.function} of {population.size:,} neurons",),
+            levers=("a chip whose cores have a function unit",),
+        )
+    if population.role != "input":
+        update_cost(chip.core.threshold_unit.kind, population.coding.need())  # raises where the unit cannot serve
+        _check_neurons(population, chip)
 
 
 def _check_neurons(population: Population, chip: Chip) -> None:
@@ -131,6 +163,7 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=coding.max_level,
             capacity=most,
             unit="thresholds of each neuron" if thresholds else "values that a spike may stand for",
+            terms=(f"levels 1 to {coding.max_level} of coding {coding.kind!r}",),
             levers=(unit_spikes, "a chip whose neurons have several thresholds"),
         )
     if population.function == "max" and not chip.core.max_pooling:
@@ -140,69 +173,9 @@ def _check_neurons(population: Population, chip: Chip) -> None:
             demand=1,
             capacity=0,
             unit="way to keep the largest of a window",
+            terms=(f"max pooling into {population.size:,} neurons",),
             levers=("average pooling, or a stride, instead of max pooling", "a chip whose synapses can compare"),
         )
-
-
-def _group(slices: list[Slice], demands: list[Demand], chip: Chip) -> list[list[Slice]]:
-    """Slices that share a core: one each if the cores suffice, else first-fit in network order.
-
-    Where a core has one threshold table, only slices of one population share it, and slices without thresholds.
-    """
-    placed = [s for s in slices if demands[s.index].neurons]  # the inputs' slices sit at the pins
-    if len(placed) <= chip.cores:
-        return [[s] for s in placed]
-    limit = capacity(chip)
-    groups: list[list[Slice]] = []
-    used: list[Demand] = []
-    tables: list[set[str]] = []  # populations whose thresholds a core holds
-    one_table = chip.core.threshold_unit.sharing == "core"
-    for s in placed:
-        own = {s.population} if demands[s.index].registers else set()
-        # First fit: any earlier core with room; small layers fill the gaps that large ones leave.
-        for k, before in enumerate(used):
-            shared = tables[k] | own
-            both = together(before, demands[s.index], chip)
-            if both.fits(limit) and not (one_table and len(shared) > 1):
-                groups[k].append(s)
-                used[k], tables[k] = both, shared
-                break
-        else:
-            groups.append([s])
-            used.append(demands[s.index])
-            tables.append(own)
-    return groups
-
-
-def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
-    """Name the layer that takes most cores and the limit that cuts the network into so many slices."""
-    per_layer: dict[str, int] = {}
-    total = Demand()
-    for s in slices:
-        if demands[s.index].neurons:
-            per_layer[s.population] = per_layer.get(s.population, 0) + 1
-            total = total + demands[s.index]
-    limit = capacity(chip)
-    fill = {name: getattr(total, name) / (getattr(limit, name) * chip.cores) for name in LIMITS}
-    tightest = max(fill, key=fill.__getitem__)
-    field = LIMITS[tightest][0]
-    largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
-    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
-    alone = chip.core.threshold_unit.sharing == "core"
-    one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
-    return MappingError(
-        layer=None,
-        resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
-        demand=groups,
-        capacity=chip.cores,
-        unit="cores",
-        terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
-        levers=(
-            f"a mesh of {chip.noc.columns} columns × {needed} rows",
-            f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
-            *one_table,
-        ),
-    )
 
 
 def _problem(
@@ -212,15 +185,14 @@ def _problem(
     connections: Connections,
     chip: Chip,
     activity: Activity | None,
-    search: tuple[int, int | None, Callable[[int, int], None] | None],
 ) -> Problem:
-    """What the placer is given; `search` is (seed, moves, progress)."""
+    """What there is to be placed, and between what the packets go."""
     traffic = slice_traffic(network, tuple(slices), chip, activity)
     is_output = np.array([network[s.population].role == "output" for s in slices])
     nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
     x, y = chip.io.router
     mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, int(x + chip.noc.columns * y))
-    return Problem(mesh, nets, *search)
+    return Problem(mesh, nets)
 
 
 def _destinations(

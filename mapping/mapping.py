@@ -1,6 +1,7 @@
 """A mapping: slices on cores, and the routes of their packets."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,3 +80,22 @@ class Mapping:
     def capacity(self) -> Demand:
         """Return the limits of one core."""
         return capacity(self.chip)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safe file (`.npz`); see `sfnhw.mapping.file`. Raises InputError where it cannot be written."""
+        from sfnhw.mapping.file import save_mapping
+
+        return save_mapping(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, network: Network, chip: Chip) -> "Mapping":
+        """Read and verify a mapping of `network` on `chip`; raises InputError where it is of or for another one."""
+        from sfnhw.mapping.file import load_mapping
+
+        return load_mapping(path, network, chip)
+
+    def onto(self, network: Network, chip: Chip) -> "Mapping":
+        """Return it for an equal network, and a chip with other prices, clock or node; raises InputError as `load`."""
+        from sfnhw.mapping.file import moved_onto
+
+        return moved_onto(self, network, chip)

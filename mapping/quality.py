@@ -1,6 +1,7 @@
 """How good a mapping is: what it achieves, beside what none can beat."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,28 @@ class Quality:
     cores_used: int
     cores_bound: int
     samples: int
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Rows of ``quantity``, ``unit``, ``achieved``, ``bound`` and their ``ratio``, per inference.
+
+        A ratio is None where the bound is 0: no packet need go over a link.
+        """
+        flits = "flits an inference"
+        rows = (
+            ("cores", "cores", self.cores_used, self.cores_bound, 1),
+            ("flits over links", flits, self.traffic_links, self.traffic_bound, self.samples),
+            ("flits over the fullest link", flits, self.worst_link_load, self.worst_link_bound, self.samples),
+        )
+        return [
+            {
+                "quantity": name,
+                "unit": unit,
+                "achieved": got / n,
+                "bound": bound / n,
+                "ratio": got / bound if bound else None,
+            }
+            for name, unit, got, bound, n in rows
+        ]
 
 
 def quality(mapping: Mapping, activity: Activity | None) -> Quality:

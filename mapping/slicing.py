@@ -1,13 +1,14 @@
 """Cut populations into slices that fit a core: fewest slices, then fewest copies of weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sfnhw.chip import Chip
-from sfnhw.errors import MappingError
+from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.cuts import Cut, cut_of
-from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, demand, threshold_words, weight_bits
+from sfnhw.mapping.slices import LIMITS, Demand, Slice, bias_bits, capacity, demand, threshold_words, weight_bits
 from sfnhw.network import FUNCTIONS, Block, Network, Population
-from sfnhw.units import ceil_div
+from sfnhw.units import BITS_PER_KIB, ceil_div
 
 
 def cut(population: Population, parts_c: int, parts_r: int) -> list[Block]:
@@ -23,21 +24,38 @@ def cut(population: Population, parts_c: int, parts_r: int) -> list[Block]:
     ]
 
 
-def slice_network(network: Network, chip: Chip) -> tuple[list[Slice], list[Demand]]:
+Splits = Mapping[str, tuple[int, int]]
+
+
+def slice_network(network: Network, chip: Chip, splits: Splits | None = None) -> tuple[list[Slice], list[Demand]]:
     """Slices of all populations in network order, and the demand of each.
 
     Input populations are one slice each, at the pins, with no demand.
 
+    Parameters
+    ----------
+    splits : layer → (parts of its channels, parts of its rows), for those that the user has cut.
+
     Raises
     ------
-    MappingError : one channel of one row of a population exceeds a limit of the core.
+    MappingError : one channel of one row of a population exceeds a limit of the core, or a part of a split does.
+    InputError : a split that cannot be.
     """
+    splits = checked_splits(network, splits or {})
     slices: list[Slice] = []
     demands: list[Demand] = []
     cuts: dict[str, Cut] = {}
     for population in network.order:
         if population.role == "input":
             chosen, asked = [population.block], [Demand()]
+        elif population.name in splits:
+            chosen = cut(population, *splits[population.name])
+            asked = [
+                demand(network, population, b, axon_entries(network, population, b, cuts, chip), chip) for b in chosen
+            ]
+            for block, ask in zip(chosen, asked, strict=True):
+                if not ask.fits(capacity(chip)):
+                    raise does_not_fit(network, population, block, ask, chip, split=True)
         else:
             chosen, asked = _cut_population(network, population, cuts, chip)
         cuts[population.name] = cut_of(chosen)
@@ -45,6 +63,32 @@ def slice_network(network: Network, chip: Chip) -> tuple[list[Slice], list[Deman
             slices.append(Slice(len(slices), population.name, block, population.block_size(block)))
             demands.append(ask)
     return slices, _with_delayed_axons(network, slices, demands, cuts, chip)
+
+
+def checked_splits(network: Network, splits: Any) -> dict[str, tuple[int, int]]:
+    """Return splits as pairs of integers.
+
+    Raises
+    ------
+    InputError : no such layer, an input, more parts than there are, or channels of a layer norm cut.
+    """
+    if not isinstance(splits, Mapping):
+        raise InputError(field="splits", found=splits, expected="layers to (parts of channels, parts of rows)")
+    layers = [p.name for p in network.populations if p.role != "input"]
+    out: dict[str, tuple[int, int]] = {}
+    for name, parts in splits.items():
+        field = f"splits.{name}"
+        if name not in layers:
+            text = f"no such layer on cores{nearest(str(name), layers)}"
+            raise InputError(text, field=field, expected=f"one of {', '.join(layers)}")
+        p = network[name]
+        most = (1 if _keeps_channels(p) else p.channels, p.rows)
+        pair = tuple(parts) if isinstance(parts, Sequence) else ()
+        if len(pair) != 2 or not all(type(n) is int and 1 <= n <= m for n, m in zip(pair, most, strict=True)):
+            expected = f"(1 to {most[0]} parts of its channels, 1 to {most[1]} parts of its rows)"
+            raise InputError(field=field, found=parts, expected=expected)
+        out[name] = (pair[0], pair[1])
+    return out
 
 
 def axon_entries(network: Network, population: Population, block: Block, sources: dict[str, Cut], chip: Chip) -> int:
@@ -147,8 +191,10 @@ def _demands_if_fit(
     return asked
 
 
-def does_not_fit(network: Network, population: Population, block: Block, ask: Demand, chip: Chip) -> MappingError:
-    """Return the error for a smallest possible block that exceeds a core."""
+def does_not_fit(
+    network: Network, population: Population, block: Block, ask: Demand, chip: Chip, split: bool = False
+) -> MappingError:
+    """Return the error for a block that exceeds a core: a smallest possible one, or a part of the user's own split."""
     limit = capacity(chip)
     resource = ask.violated(limit) or "neurons"
     field, unit = LIMITS[resource]
@@ -158,8 +204,10 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
             f"{weight_bits(p, network, block, chip):,} bits of weights from {p.source!r} ({p.kind})"
             for p in network.into(population.name)
         )
+        bias = bias_bits(population, block, chip)
+        terms += (f"{bias:,} bits of biases",) if bias else ()
     elif resource == "neurons":
-        terms = (f"{block.channels} channels × {population.columns} positions of one row",)
+        terms = (f"{block.channels} channels × {population.columns} positions of {block.rows} rows",)
     elif resource == "state_bits":
         terms = (f"{ask.neurons} neurons × {chip.core.accumulator_bits} bits, with banks and pooling counters",)
         tables = threshold_words(population, block, chip).memory * chip.core.threshold_unit.register_bits
@@ -172,7 +220,10 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         )
     else:
         terms = (f"{chip.core.axon_sharing}-shared axons of {len(network.into(population.name))} projections",)
-    levers = [f"raise {field}"]
+    least = getattr(ask, resource)
+    if resource in ("weight_bits", "state_bits"):  # the field is in KiB
+        least = ceil_div(least, BITS_PER_KIB)
+    levers = [f"raise {field} to {least:,}"]
     if resource == "weight_bits":
         levers.append("lower core.weight_bits")
     if resource == "registers":
@@ -181,12 +232,16 @@ def does_not_fit(network: Network, population: Population, block: Block, ask: De
         levers.append("set core.threshold_unit.sharing to channel or population")
     if resource == "axons" and chip.core.axon_sharing == "neuron":
         levers.append("set core.axon_sharing to slice")
+    if split:
+        levers.append("more parts in its split")
+    which = "a part of the given split" if split else "its smallest slice"
     return MappingError(
         layer=population.name,
         resource=field,
         demand=getattr(ask, resource),
         capacity=getattr(limit, resource),
-        unit=f"{unit} in its smallest slice ({block.channels} channel{'s' * (block.channels > 1)} × 1 row)",
+        unit=f"{unit} in {which} ({block.channels} channel{'s' * (block.channels > 1)} × "
+        f"{block.rows} row{'s' * (block.rows > 1)})",
         terms=terms,
         levers=tuple(levers),
     )

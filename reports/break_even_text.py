@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sfnhw.reports.comparison import ADVICE, skipped_texts
 from sfnhw.reports.figures.break_even import WAYS
 from sfnhw.reports.text import count, factor, percent, quantity
 
@@ -30,9 +31,9 @@ def break_even_rows(data: Mapping[str, Any]) -> list[list[str]]:
     for row in data["thresholds"]:
         label = [f"{row['thresholds']}", WAYS[row["way"]][0]]
         if row["skipped"] is not None:
-            rows.append([*label, f"skipped: {row['skipped']}"])
+            rows.append([*label, f"skipped: {row['skipped'].partition(ADVICE)[0]}"])
             continue
-        area = None if row["way"] == "graded" else row["threshold_unit_area_mm2"]["value"]
+        area = row["threshold_unit_area_mm2"]
         rows.append(
             [
                 *label,
@@ -43,7 +44,7 @@ def break_even_rows(data: Mapping[str, Any]) -> list[list[str]]:
                 percent(row["accuracy"]),
                 count(row["spikes"]),
                 count(row["flit_hops"]),
-                "" if area is None else f"{area:.3g} mm²",
+                "" if area is None else f"{area['value']:.3g} mm²",
             ]
         )
     return rows
@@ -80,7 +81,10 @@ def rate_sentences(data: Mapping[str, Any]) -> list[str]:
             f"{quantity(spiking['energy_per_spike_j'], 'J')}, each quantised value "
             f"{quantity(quantised['energy_per_spike_j'], 'J')}."
         )
+    said += [f"Over the spike rate, {text}." for text in skipped_texts(data["skipped"])]
     published = data["published"]
+    if not said or not data["break_even"]:  # nothing here to set beside what was published
+        return said
     said.append(
         f"Published for T = {published['timesteps']}: below {100 * published['rate']:.3g} % ({published['source']}), from an "
         "analytic model with constants of its own. Three things move the point here: values that are zero are not sent by "

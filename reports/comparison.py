@@ -1,15 +1,18 @@
 """This network beside the same weights under other codings on the same chip."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sfnhw.actions import ACTION_INDEX
 from sfnhw.neurons import Stream
 from sfnhw.reports.operation_count import operation_count
-from sfnhw.reports.overhead import levels_of, needed_unit_area
+from sfnhw.reports.overhead import levels_of
 from sfnhw.reports.ratio import ratio_band
+from sfnhw.reports.run_figures import run_figures
 from sfnhw.run import Run
 
 THIS = "this network"
+# What stands between a mapping error's reason and its remedies.
+ADVICE = "; what would make it fit:"
 
 
 def comparison_rows(run: Run) -> list[dict[str, Any]]:
@@ -27,35 +30,30 @@ def comparison_rows(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
+def skipped_texts(skipped: Mapping[str, str]) -> list[str]:
+    """Return why baselines were skipped, one sentence a reason, e.g. ``mtn, polarity were skipped: layer ...``.
+
+    What would make one fit is left out: it is advice for a network that is to run, not for one to compare with.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name, reason in skipped.items():
+        reasons.setdefault(reason.partition(ADVICE)[0], []).append(name)
+    return [f"{', '.join(n)} {'were' if len(n) > 1 else 'was'} skipped: {why}" for why, n in reasons.items()]
+
+
 def _row(name: str, run: Run, this: Run) -> dict[str, Any]:
-    totals, n = run.result.totals(), run.samples
-    area = needed_unit_area(run)
     operations = operation_count(run)
-    packets = int(run.result.actions.core[ACTION_INDEX["packet"]].sum())
     return {
         "name": name,
         "coding": network_coding(run),
         "timesteps": run.network.timesteps,
-        "accuracy": run.recording.accuracy,
-        "energy_j": run.cost.total.as_joules(n),
-        "energy_ratio": ratio_band(this.cost, this.samples, run.cost, n),
-        "latency_s": run.result.latency_s,
+        **run_figures(run),
+        "energy_ratio": ratio_band(this.cost, this.samples, run.cost, run.samples),
         "throughput_inferences_per_s": run.result.throughput_inferences_per_s,
-        "spikes": int(run.result.counts.sent.sum()) / n,
-        "packets": packets / n,
-        "synaptic_operations": int(run.result.counts.row_synapses.sum()) / n,
-        "flit_hops": totals["link_flit"] / n,
-        "cores_used": run.mapping.cores_used,
-        "threshold_unit_area_mm2": None
-        if _requantises(run)
-        else {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2},
+        "synaptic_operations": int(run.result.counts.row_synapses.sum()) / run.samples,
         "operation_count_j": operations.energy_j,
         "operation_count_multilevel_as_mac_j": operations.multilevel_as_mac_j,
     }
-
-
-def _requantises(run: Run) -> bool:
-    return any(p.coding.need().kind == "requantise" for p in run.network.populations if p.role == "hidden")
 
 
 def network_coding(run: Run) -> str:

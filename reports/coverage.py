@@ -108,6 +108,8 @@ def _not_counted(run: Run) -> list[str]:
         )
     if on_host := _operations(run, "on_host"):
         out.append(f"What the host computes from the network's outputs: {on_host}.")
+    if unused := _operations(run, "unused"):
+        out.append(f"Operations of the trained module that nothing of its result comes of, left out: {unused}.")
     if run.result.fidelity == "packet":
         out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
     else:

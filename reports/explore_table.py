@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
-from sfnhw.reports.text import clean, scaled_unit, short_number, shortest_ends
+from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
 
 Row = Mapping[str, Any]
 
@@ -12,9 +12,12 @@ Row = Mapping[str, Any]
 def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
     """Return rows by energy in at most 80 columns, then what could not be estimated, each with its whole reason.
 
-    Nothing is cut: a table that is too wide for a column for each field has the settings as one text that wraps.
+    Nothing is cut: a table that is too wide for a column for each field has the settings as one text that wraps. Fields
+    with the same value everywhere are said once.
     """
     good = sorted((row for row in rows if row.get("error") is None), key=lambda row: row["energy_j"])
+    same = [field for field in fields if field not in varied_fields(rows, fields)]
+    every, fields = setting_text(rows[0], shortest_ends(same), same) if same else "", varied_fields(rows, fields)
     names = shortest_ends(fields)
     lines: list[str] = []
     if good:
@@ -22,6 +25,8 @@ def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
         if not fits(head, cells):
             head, cells = _folded(good, names, fields)
         lines += table(head, cells)
+        if every:
+            lines += wrapped(f"in every point: {every}")
         lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
         warned = sum(bool(row.get("warnings")) for row in good)
         if warned:
@@ -40,9 +45,14 @@ def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def varied_fields(rows: Sequence[Row], fields: Sequence[str]) -> list[str]:
+    """Return the fields that tell points apart; all of them where none does."""
+    return [f for f in fields if len({field_text(row[f]) for row in rows}) > 1] or list(fields)
+
+
 def setting_text(row: Row, names: Sequence[str], fields: Sequence[str]) -> str:
     """Return e.g. ``columns 4, synapse_lanes 8``."""
-    return ", ".join(f"{name} {clean(row[field])}" for name, field in zip(names, fields, strict=True))
+    return ", ".join(f"{name} {field_text(row[field])}" for name, field in zip(names, fields, strict=True))
 
 
 def _measures(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -71,7 +81,7 @@ def _columns(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -
     """One column a field; the first holds the mark too."""
     head, measures = _measures(rows)
     heads = [_broken(name) for name in names]
-    settings = [[clean(row[field]) for field in fields] for row in rows]
+    settings = [[field_text(row[field]) for field in fields] for row in rows]
     width = max(len(text) for text in [*heads[0].split("\n"), *(s[0] for s in settings)])
     first = [f"{_mark(row)} {s[0]:>{width}}" for row, s in zip(rows, settings, strict=True)]
     cells = [[f, *s[1:], *m] for f, s, m in zip(first, settings, measures, strict=True)]

@@ -3,8 +3,9 @@
 from dataclasses import astuple
 from typing import Any
 
-from sfnhw.chip import Chip, SquareMillimetres, chip_area, core_area, core_leakage
-from sfnhw.chip.area import LOGIC_COMPONENTS
+from sfnhw.chip import Chip, chip_area, core_area, core_leakage
+from sfnhw.chip.area import LOGIC_COMPONENTS, largest_bank
+from sfnhw.reports.overhead import levels_of
 from sfnhw.run import Run
 
 MEMORY_COMPONENTS = ("weight_memory", "state_memory", "axon_table")
@@ -50,6 +51,8 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
         their area at its best estimate.
     gated_leakage_power_w : what the gated cores would leak beside that.
     mean_power_density_w_per_mm2 : the run's whole mean power over the whole chip's area.
+    unit_serves, unit_needs : thresholds for each polarity of the threshold unit whose area is counted, which a full core has
+        room for, and of the network; where it needs more, its unit takes more than is counted.
     energy_share : leakage's share of an inference's energy.
     components : rows of component, core_area_mm2 and chip_area_mm2 (``{value, low, high}``), share_of_area,
         core_leakage_uw (one powered core or router), leakage_power_w (all that are powered), leakage_energy_j (an
@@ -62,13 +65,13 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
     latency, area = run.result.latency_s, whole.total.value_mm2
     rows: list[dict[str, Any]] = []
     for name, component in one.items():
-        many = chip.cores if name == ROUTER else powered
+        many = chip.routers if name == ROUTER else powered
         power = {key: leaks[name][key] * 1e-6 * many for key in KEYS}
         rows.append(
             {
                 "component": name,
-                "core_area_mm2": band_mm2(component),
-                "chip_area_mm2": band_mm2(whole.components[name]),
+                "core_area_mm2": component.as_json(),
+                "chip_area_mm2": whole.components[name].as_json(),
                 "share_of_area": whole.components[name].value_mm2 / area if area else 0.0,
                 "core_leakage_uw": leaks[name],
                 "leakage_power_w": power,
@@ -77,7 +80,7 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
             }
         )
     total = {key: sum(row["leakage_power_w"][key] for row in rows) for key in KEYS}
-    on = sum(component.value_mm2 * (chip.cores if name == ROUTER else powered) for name, component in one.items())
+    on = sum(component.value_mm2 * (chip.routers if name == ROUTER else powered) for name, component in one.items())
     core_uw = core_leakage(chip)
     off = chip.cores - powered
     return {
@@ -87,11 +90,8 @@ def area_and_leakage(run: Run) -> dict[str, Any]:
         "leakage_power_density_w_per_mm2": {key: power / on if on else 0.0 for key, power in total.items()},
         "gated_leakage_power_w": {key: uw * 1e-6 * off for key, uw in zip(KEYS, astuple(core_uw), strict=True)},
         "mean_power_density_w_per_mm2": energy / latency / area if latency and area else 0.0,
+        "unit_serves": largest_bank(chip),
+        "unit_needs": max(1, levels_of(run.network)),
         "energy_share": total["value"] * latency / energy if energy else 0.0,
         "components": rows,
     }
-
-
-def band_mm2(area: SquareMillimetres) -> Band:
-    """Return ``{value, low, high}`` in mm²."""
-    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}

@@ -267,8 +267,9 @@ def _leakage_j(run: Run, cycles: int) -> dict[str, float]:
 
 
 def _per_inference(run: Run, pj: Sequence[float], amount: int) -> dict[str, float]:
-    """`amount` times (value, low, high) pJ in the whole run, as J per inference."""
-    return {key: amount * price * 1e-12 / run.samples for key, price in zip(("value", "low", "high"), pj, strict=True)}
+    """`amount` times (value, low, high) pJ in the whole run, as J per inference; what is saved is most at the high price."""
+    value, *ends = (amount * price * 1e-12 / run.samples for price in pj)
+    return {"value": value, "low": min(ends), "high": max(ends)}
 
 
 def _tables(run: Run) -> Iterator[Slice]:
@@ -307,21 +308,12 @@ def _registers(run: Run) -> dict[str, Any]:
         "words": words,
         "bits": words * bits,
         "in_state_memory_bits": many.memory * bits,
-        "area_mm2": _mm2(_words_area(run, many)),
+        "area_mm2": _words_area(run, many).as_json(),
         "single_threshold_words": single,
         "single_threshold_bits": single * bits,
-        "single_threshold_area_mm2": _mm2(_words_area(run, one)),
+        "single_threshold_area_mm2": _words_area(run, one).as_json(),
         "provided_words": unit.registers * run.chip.cores,
     }
-
-
-def _mm2(area: SquareMillimetres) -> dict[str, float]:
-    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}
-
-
-def _minus(a: SquareMillimetres, b: SquareMillimetres) -> SquareMillimetres:
-    # Same cells on both sides, so their errors go together.
-    return SquareMillimetres(a.value_mm2 - b.value_mm2, a.low_mm2 - b.low_mm2, a.high_mm2 - b.high_mm2)
 
 
 def _unit_and_registers(run: Run, *, single: bool) -> tuple[SquareMillimetres, SquareMillimetres, int]:
@@ -350,21 +342,22 @@ def _area(run: Run) -> dict[str, Any]:
     """What the used cores' threshold units and registers take for this network, beyond one threshold each."""
     units, words, comparing = _unit_and_registers(run, single=False)
     one_unit, one_words, one_comparing = _unit_and_registers(run, single=True)
-    extra = _minus(units, one_unit) + _minus(words, one_words)
+    extra = (units - one_unit) + (words - one_words)
     core = core_area(run.chip)
-    rest = sum((a for name, a in core.items() if not name.startswith("threshold_")), NOTHING)
-    cores = rest.times(run.mapping.cores_used) + units + words
+    rest = sum((a for name, a in core.items() if not name.startswith(("threshold_", "router"))), NOTHING)
+    routers = core["router"].times(run.mapping.routers_used)  # of a tile, once
+    cores = rest.times(run.mapping.cores_used) + routers + units + words
     provided = (core["threshold_unit"] + core["threshold_registers"]).times(run.chip.cores)
     return {
-        "threshold_unit_mm2": _mm2(units),
-        "registers_mm2": _mm2(words),
-        "single_threshold_mm2": _mm2(one_unit + one_words),
-        "excess_mm2": _mm2(extra),
+        "threshold_unit_mm2": units.as_json(),
+        "registers_mm2": words.as_json(),
+        "single_threshold_mm2": (one_unit + one_words).as_json(),
+        "excess_mm2": extra.as_json(),
         "comparators": comparing,
         "single_threshold_comparators": one_comparing,
-        "used_cores_mm2": _mm2(cores),
+        "used_cores_mm2": cores.as_json(),
         "share_of_used_cores": extra.value_mm2 / cores.value_mm2 if cores.value_mm2 else 0.0,
-        "provided_by_chip_mm2": _mm2(provided),
+        "provided_by_chip_mm2": provided.as_json(),
     }
 
 

@@ -86,7 +86,7 @@ def _payload_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
                     payload["extra_flits_energy_j"], energy_j)  # fmt: skip
     whole = _energy(
         "a wider spike end to end: flits, their time, arithmetic",
-        f"{wider['packet_flits']:.3g} flits a packet",
+        f"{wider['packet_flits']:.3g} flit{'' if wider['packet_flits'] == 1 else 's'} a packet",
         f"{wider['packet_flits_without']:.3g}",
         wider["energy_j"],
         energy_j,

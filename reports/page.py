@@ -9,6 +9,7 @@ from typing import Any
 
 from sfnhw.reports import summary, text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
+from sfnhw.reports.comparison import skipped_texts
 from sfnhw.reports.overhead_rows import overhead_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
@@ -59,6 +60,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         run=view.json,
         figures=figures,
         t=_kept_together(),
+        skipped=skipped_texts(view.json["baselines_skipped"]),
         arithmetic_share=_arithmetic_share(view),
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
         overhead_rows=overhead_rows(view.json["overhead"], view.energy["value"]),
@@ -97,7 +99,7 @@ def _kept_together() -> SimpleNamespace:
 
     written = (
         text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
-        summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
+        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})
 
@@ -132,7 +134,17 @@ def _area_caption(run: Mapping[str, Any]) -> str:
         f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
         f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
         f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
+        + _unit_text(found)
     )
+
+
+def _unit_text(found: Mapping[str, Any]) -> str:
+    """Say for how many thresholds the threshold unit is, and whether the network needs more; older runs do not know."""
+    if "unit_serves" not in found:
+        return ""
+    serves, needs = found["unit_serves"], found["unit_needs"]
+    more = f"; this network's N = {needs:,} takes a larger one, which is not in the area" if needs > serves else ""
+    return f" The threshold unit is one for N = {serves:,}, what a full core has registers or memory for{more}."
 
 
 def _top(view: RunView) -> dict[str, Any]:
@@ -149,6 +161,15 @@ def _top(view: RunView) -> dict[str, Any]:
     }
 
 
+def _whole_chip(view: RunView) -> str:
+    """What the chip takes beside its layers, if that is more than any of them."""
+    layers = view.json["energy_by_layer_j"]
+    chip, total = layers.get(CHIP_LAYER, 0.0), view.energy["value"]
+    if not total or chip < max(layers.values()):
+        return ""
+    return f"Cores and routers without a layer take {text.percent(chip / total)} of an inference's energy. "
+
+
 def _arithmetic_share(view: RunView) -> float:
     """What share of the energy is additions and multiplications at synapses: all that papers' rules count."""
     actions = view.json["energy_by_action_j"]
@@ -161,7 +182,7 @@ def _caption(name: str, view: RunView) -> str:
     run, top = view.json, _top(view)
     if name == "energy":
         return (
-            f"Layer {text.clean(top['layer'])} takes {text.percent(top['layer_share'])} of an inference's energy; the "
+            f"{_whole_chip(view)}Layer {text.clean(top['layer'])} takes {text.percent(top['layer_share'])} of an inference's energy; the "
             f"dearest action is {top['action']} with {text.percent(top['action_share'])}."
         )
     if name == "timeline":

@@ -27,12 +27,14 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def pareto_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def pareto_figure(rows: Sequence[Mapping[str, Any]], fields: str = "") -> Figure:
     """Scatter of rows with `energy_j`, `latency_s`, `area_mm2` and `label`, coloured by area; the front is a step line.
 
     Points are numbered, those of the front first, and the key beside the axes says what each number is. Between two
     points of the front there is no chip, so the line goes along what is attained: no energy below it was found at that
     latency. Rows without numbers (points that did not fit) are left out.
+
+    fields : what the parts of the labels are, as a heading of the key.
     """
     points = [r for r in rows if r.get("energy_j") is not None and r.get("latency_s") is not None]
     with styled():
@@ -53,7 +55,7 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         rest = sorted((i for i in range(len(xy)) if i not in front), key=lambda i: float(xy[i, 1]))
         _draw(figure, axes, points, xy, front, rest)
         numbered = [*front, *rest][:NUMBERED]
-        _key(figure, points, numbered, len(front), len(points))
+        _key(figure, points, numbered, len(front), len(points), fields)
         place_labels(axes, xy, numbered, [str(k + 1) for k in range(len(numbered))])
         return figure
 
@@ -82,9 +84,12 @@ def _draw(
         bar.outline.set_visible(False)
 
 
-def _key(figure: Any, points: Sequence[Mapping[str, Any]], numbered: list[int], front: int, total: int) -> None:
+def _key(
+    figure: Any, points: Sequence[Mapping[str, Any]], numbered: list[int], front: int, total: int, fields: str
+) -> None:
     """The numbers in words, right of the axes."""
     lines = [("", "blue ring: beaten by none in energy and latency", BLUE)]
+    lines += [("", elide(fields, KEY_CHARACTERS), INK)] if fields else []
     for k, i in enumerate(numbered):
         lines.append((f"{k + 1}", elide(points[i].get("label", ""), KEY_CHARACTERS), INK if k < front else FAINT))
     if total > len(numbered):

@@ -11,7 +11,7 @@ from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
-from sfnhw.reports.leakage import area_and_leakage, band_mm2
+from sfnhw.reports.leakage import area_and_leakage
 from sfnhw.reports.mapping_report import mapping_report
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
@@ -23,6 +23,7 @@ from sfnhw.run import Run
 from sfnhw.units import joules, seconds
 
 SCHEMA_VERSION = 1
+OWN_VERTICAL = "link_flit_vertical"
 
 
 def run_json(run: Run) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "area_mm2": area.total.value_mm2,
         "area_low_mm2": area.total.low_mm2,
         "area_high_mm2": area.total.high_mm2,
-        "area_by_component_mm2": {name: band_mm2(part) for name, part in area.components.items()},
+        "area_by_component_mm2": {name: part.as_json() for name, part in area.components.items()},
         "area_and_leakage": area_and_leakage(run),
         "counts": result.totals(),
         "energy_by_action_j": _per_inference(cost.by_action(), n),
@@ -108,7 +109,8 @@ def strict(value: Any) -> Any:
 
 def action_rows(run: Run) -> list[dict[str, Any]]:
     """One row an action or static term: action, meaning, count (per inference; None for static terms), energy_j, low_j,
-    high_j, and its price at this configuration: price, price_low, price_high, price_unit, source."""
+    high_j, and its price at this configuration: price, price_low, price_high, price_unit, source. Where links of a column
+    have a price of their own, `link_flit` has `vertical`, see `_vertical_links`: the row's own price is of the others."""
     prices = {row["action"]: (row, "pj") for row in run.chip.price_rows("energy")}
     meanings = {action.name: action.meaning for action in ACTIONS}
     for row in run.chip.price_rows("static"):
@@ -138,7 +140,23 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
                 "source": row["source"],
             }
         )
+        if name == "link_flit" and OWN_VERTICAL in prices:
+            rows[-1]["vertical"] = _vertical_links(run, prices[OWN_VERTICAL][0])
     return rows
+
+
+def _vertical_links(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+    """What of `link_flit` goes over links of a column: count (per inference), price, price_low, price_high [pJ], source."""
+    nodes = run.result.tables.nodes
+    # Links are numbered 4·router + direction: east, west, south, north.
+    along = (nodes.link >= 0) & (nodes.link % 4 >= 2)
+    return {
+        "count": int(run.result.actions.node_flits[along].sum()) / run.samples,
+        "price": row["energy_pj"],
+        "price_low": row["low_pj"],
+        "price_high": row["high_pj"],
+        "source": row["source"],
+    }
 
 
 def _per_inference(energies: dict[str, Any], samples: int) -> dict[str, float]:

@@ -20,15 +20,22 @@ def sensitivity_sentence(data: Mapping[str, Any]) -> str:
     said = []
     if "quantile" in kinds:
         low, high = within("quantile")
-        said.append(f"every θ at any quantile from {percent(low)} to {percent(high)} of its calibration")
+        which = f"the {percent(low)}" if low == high else f"any quantile from {percent(low)} to {percent(high)}"
+        said.append(f"every θ at {which}{' quantile' * (low == high)} of its calibration")
     low, high = within("theta")
-    said.append(f"every θ times {low:g} to {high:g}")
+    said.append(f"every θ times {_range(low, high)}")
     if "gain" in kinds:
         low, high = within("gain")
-        said.append(f"inputs times {low:g} to {high:g}")
+        said.append(f"inputs times {_range(low, high)}")
         said.append(f"up to {percent(within('outliers')[1])} of input values at the maximum")
     measure = "accuracy" if data["measure"] == "accuracy" else "agreement with its undisturbed answers"
-    return f"Of the values looked at, these take no more than one point of {measure}: {'; '.join(said)}."
+    one = 1 / data["samples"]
+    coarse = f" One inference of these {data['samples']:,} is {100 * one:.3g} points." if one > POINTS else ""
+    return f"Of the values looked at, these take no more than one point of {measure}: {'; '.join(said)}.{coarse}"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def tolerance(rows: Sequence[Mapping[str, Any]], kind: str, measure: str, points: float = 0.01) -> tuple[float, float]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from sfnhw.reports.comparison import THIS
+from sfnhw.reports.comparison import THIS, skipped_texts
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
+from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
 from sfnhw.reports.text import band, count, elide, ends, factor, percent, quantity, rate, spread_text
 from sfnhw.reports.view import RunView, as_view
@@ -22,7 +23,7 @@ def summary(run: "Run | RunView") -> str:
     Texts wrap; names may be elided in their middle; numbers are never cut.
     """
     view = as_view(run)
-    lines = [*wrapped(view.title), *wrapped(_subtitle(view.json)), ""]
+    lines = [*wrapped(view.title), *wrapped(subtitle(view.json)), ""]
     for label, text in _answers(view.json):
         lines += _line(label, text)
     lines += ["", "most energy"]
@@ -30,6 +31,7 @@ def summary(run: "Run | RunView") -> str:
     lines += list(_shares("layer", _largest_layers(view.json), bands["by_layer"], view.energy["value"]))
     lines += list(_shares("action", _largest_actions(view.json), bands["by_action"], view.energy["value"]))
     lines += ["", *_comparison(view.json)]
+    lines += _asked_for(view.json)
     if view.json.get("rates_comparison"):
         lines += ["", *map(plain, rates_lines(view.json["rates_comparison"]))]
     for text in view.json["warnings"]:
@@ -46,17 +48,18 @@ def summary_html(run: "Run | RunView") -> str:
     )
     warnings = "".join(f"<li>{escape(str(text))}</li>" for text in view.json["warnings"])
     return (
-        f"<div><b>{escape(elide(view.title, 120))}</b><br>{escape(_subtitle(view.json))}<table>{rows}</table>"
+        f"<div><b>{escape(elide(view.title, 120))}</b><br>{escape(subtitle(view.json))}<table>{rows}</table>"
         + (f"<ul>{warnings}</ul>" if warnings else "")
         + "</div>"
     )
 
 
-def _subtitle(data: Mapping[str, Any]) -> str:
+def subtitle(data: Mapping[str, Any]) -> str:
+    """Return what was estimated in one line: coding, sizes, inferences, fidelity."""
     network, inferences = data["network"], data["samples"]
     return (
         f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights; "
-        f"{inferences:,} inferences, {data['fidelity']} fidelity"
+        f"{inferences:,} inference{'s' * (inferences != 1)}, {data['fidelity']} fidelity"
     )
 
 
@@ -124,11 +127,17 @@ def accuracy_text(data: Mapping[str, Any]) -> str:
 
 
 def _largest_layers(data: Mapping[str, Any]) -> list[tuple[str, float]]:
-    return sorted(data["energy_by_layer_j"].items(), key=lambda kv: -kv[1])[:TOP]
+    return _largest(data["energy_by_layer_j"])
 
 
 def _largest_actions(data: Mapping[str, Any]) -> list[tuple[str, float]]:
-    return sorted(data["energy_by_action_j"].items(), key=lambda kv: -kv[1])[:TOP]
+    return _largest(data["energy_by_action_j"])
+
+
+def _largest(energies: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The dearest few; what costs nothing is not among them, unless all of it does."""
+    rows = sorted(energies.items(), key=lambda kv: -kv[1])[:TOP]
+    return [row for row in rows if row[1]] or rows[:1]
 
 
 def _shares(
@@ -165,8 +174,25 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
         draws = data["uncertainty"]["comparison"]
         cheaper = ", ".join(f"{row['name']} in {percent(row['probability_this_is_cheaper'])}" for row in draws)
         yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
-    for name, reason in data["baselines_skipped"].items():
-        yield from wrapped(f"{name} was skipped: {reason}")
+    for text in skipped_texts(data["baselines_skipped"]):
+        yield from wrapped(text)
+
+
+def _asked_for(data: Mapping[str, Any]) -> Iterator[str]:
+    """What the charts say that a run has only where they were asked for: in a terminal nothing else shows them."""
+    if data.get("break_even"):
+        from sfnhw.reports.break_even_text import verdict_rows
+
+        rows = [[unit, less_if, less, more] for unit, less_if, _, _, less, _, more in verdict_rows(data["break_even"])]
+        if rows:
+            head = ["one timestep\ntakes less with", "\nthan IF at", "\nthan quantised at", "\nmore from"]
+            yield from [
+                "",
+                *table(head, rows),
+                "*: some combination of prices within their bands turns it round at some N",
+            ]
+    if data.get("sensitivity"):
+        yield from ["", *wrapped(sensitivity_sentence(data["sensitivity"]).replace("θ", "theta"))]
 
 
 def _line(label: str, text: str) -> list[str]:

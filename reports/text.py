@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfnhw.units import PREFIXES, engineering
@@ -21,6 +21,21 @@ def clean(text: Any) -> str:
 def printable(text: str) -> str:
     """Return `text` with its line breaks, but without other control characters and what UTF-8 cannot hold."""
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "\ufffd" for c in text)
+
+
+def field_text(value: Any) -> str:
+    """Return a chip field's value as a chip file has it: ``true``, ``28``, ``[0, 0]``; None is ``left out``."""
+    if value is None:
+        return "left out"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{field_text(k)}: {field_text(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(field_text, value))}]"
+    return clean(value)
 
 
 def elide(text: Any, limit: int, mark: str = "…") -> str:
@@ -55,6 +70,15 @@ def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     return engineering(value, unit, digits)
 
 
+def price_text(value: float, unit: str) -> str:
+    """Return a price with a prefix that keeps it readable: ``9.624 pJ``, ``0.1966 nW``, ``2.065 pJ a cycle``."""
+    if not value:
+        return f"0 {unit}"
+    size, _, rest = unit.partition(" ")
+    scale = {"p": 1e-12, "µ": 1e-6}[size[0]]
+    return quantity(scale * value, size[1:], 4) + (f" {rest}" if rest else "")
+
+
 def band(energy: dict[str, float], unit: str = "J") -> str:
     """Return e.g. ``2.25 µJ (0.949 µJ to 4.92 µJ)`` from ``{value, low, high}``; nothing at all is ``0 J``."""
     if not any(energy[key] for key in ("value", "low", "high")):
@@ -68,7 +92,7 @@ def ends(energy: dict[str, float], low: str = "low", high: str = "high", unit: s
 
 
 def percent(share: float | None) -> str:
-    """Return a share as e.g. ``12.3 %``; what is above zero never shows as zero."""
+    """Return a share as e.g. ``12.3 %``; what is above zero never shows as zero, nor what is below all as all."""
     if share is None or not math.isfinite(share):
         return UNKNOWN
     points = 100 * share
@@ -76,6 +100,8 @@ def percent(share: float | None) -> str:
         return "0 %"
     if abs(points) < 0.01:
         return "< 0.01 %"
+    if 99.95 <= points < 100:
+        return "> 99.9 %"
     if abs(points) >= 99.95:
         return f"{points:.0f} %"
     return f"{points:.1f} %" if abs(points) >= 10 else f"{points:.2f} %"

@@ -101,7 +101,8 @@ def _second(a: Reals, b: Reals) -> Reals:
 
 def term_bands(cost: Cost, samples: int) -> Bands:
     """Return the energy of each of `TERMS` per inference: (terms,)."""
-    rows = [cost.by_action()[term].as_joules(samples) for term in TERMS]
+    energies = cost.by_action()
+    rows = [energies[term].as_joules(samples) for term in TERMS]
     return Bands(*(np.array([row[key] for row in rows]) for key in ("value", "low", "high")))
 
 

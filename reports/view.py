@@ -62,8 +62,10 @@ class RunView:
 
     @property
     def title(self) -> str:
-        """Name of the network on the name of the chip, as the user wrote them: escape before use."""
-        return f"{self.json['network']['name']} on {self.json['chip']['name']}"
+        """The network on the chip, by the names that the user gave (escape before use), and where its prices hold."""
+        chip = self.json["chip"]
+        where = f"{chip['technology.node_nm']:g} nm, {chip['technology.voltage_v']:g} V"
+        return f"{self.json['network']['name']} on {chip['name']} ({where})"
 
     @property
     def cores_per_router(self) -> int:

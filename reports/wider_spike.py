@@ -11,10 +11,8 @@ import numpy as np
 
 from sfnhw.run import Run
 from sfnhw.sim import price
-from sfnhw.sim.analytic import analytic_timing
-from sfnhw.sim.counts import closed_form, to_actions
-from sfnhw.sim.result import Result
-from sfnhw.sim.tables import Tables, packet_bits, sent_neurons
+from sfnhw.sim.simulate import in_closed_form
+from sfnhw.sim.tables import packet_bits, sent_neurons
 from sfnhw.units import ceil_div
 
 Band = dict[str, float]
@@ -66,17 +64,10 @@ def _flits_without(run: Run, index: int, carriers: set[str]) -> int:
 
 def _difference(run: Run, flits: Any) -> tuple[float, Band]:
     """(seconds, joules) per inference that the run's own packets take beyond packets of these flits."""
-    tables = run.result.tables
+    tables, sent = run.result.tables, sent_neurons(run.mapping, run.recording.activity)
     narrow = tables._replace(slices=tables.slices._replace(flits=flits))
-    wide_, narrow_ = _closed_form(run, tables), _closed_form(run, narrow)
+    wide_, narrow_ = (in_closed_form(run.mapping, t, sent) for t in (tables, narrow))
     costs = [price(result).total.as_joules(run.samples) for result in (wide_, narrow_)]
     # One table prices both, so its errors go together.
     band = {key: costs[0][key] - costs[1][key] for key in BAND}
     return wide_.latency_s - narrow_.latency_s, band
-
-
-def _closed_form(run: Run, tables: Tables) -> Result:
-    sent = sent_neurons(run.mapping, run.recording.activity)
-    counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
-    actions = to_actions(run.mapping, tables, counts, run.samples)
-    return Result(run.mapping, tables, "analytic", run.samples, counts, actions, timing)

@@ -112,6 +112,19 @@ class MappingError(SfnhwError):
             text += "; what would make it fit: " + "; or ".join(levers)
         super().__init__(text)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what is short, and what would make it fit; `gap` is demand − capacity."""
+        return {
+            "layer": self.layer,
+            "resource": self.resource,
+            "demand": self.demand,
+            "capacity": self.capacity,
+            "gap": self.demand - self.capacity,
+            "unit": self.unit,
+            "terms": list(self.terms),
+            "levers": list(self.levers),
+        }
+
 
 def shorten(value: Any, limit: int = 80) -> str:
     """Return `value` as it would be typed, cut to `limit` characters."""

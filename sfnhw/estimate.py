@@ -1,7 +1,6 @@
 """estimate: the whole chain in one call."""
 
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip, load_chip
-from sfnhw.errors import InputError, MappingError, SfnhwError, nearest
+from sfnhw.errors import InputError, SfnhwError, nearest
 from sfnhw.headroom import told_otherwise
 from sfnhw.ideal import ideal_accuracy
+from sfnhw.mapping import Mapping as ChipMapping
 from sfnhw.mapping import map_network
+from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network
 from sfnhw.neurons import Stream
 from sfnhw.record import Inputs, record
@@ -47,6 +48,7 @@ def estimate(
     labels: NDArray[Any] | None = None,
     fidelity: str = "packet",
     placer: str = "hilbert",
+    mapping: ChipMapping | str | Path | None = None,
     baselines: Sequence[str] = BASELINES,
     break_even: bool = False,
     sensitivity: bool = False,
@@ -70,6 +72,8 @@ def estimate(
     labels : (samples,), if known.
     placer : a name from `sfnhw.mapping.PLACERS`; `annealed` weighs each slice with the packets that it sends in this recording, so
         its placement depends on the inputs, and each baseline has a placement of its own.
+    mapping : a `Mapping` of this network on this chip, or the path of one (`Mapping.save`, `sfnhw map`), instead of a new
+        one; prices and clock may differ. Baselines are other networks: they are mapped with `placer`.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
         or chip cannot serve is skipped with its reason.
     break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
@@ -93,14 +97,15 @@ def estimate(
     if inputs is not None:
         network = fitted(network, inputs)
     drawn = _as_rates(rates, network)
-    chain = _Chain(chip, inputs, labels, fidelity, placer, threads, progress)
+    mapping = _as_mapping(mapping, network, chip)
+    chain = _Chain(chip, inputs, labels, fidelity, placer, mapping, threads, progress)
     sampled = _sampled(drawn, network, inputs, samples, seed)
     main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
     comparison = _comparison(chain, main, drawn, sampled, seed)
     chart = chain.break_even(network) if break_even else None
     disturbed = chain.sensitivity(network) if sensitivity else None
     others, skipped = _others(chain, network, baselines)
-    provenance = _provenance(chip, main, fidelity, placer, command, time.monotonic() - started)
+    provenance = _provenance(chip, main, fidelity, command, time.monotonic() - started)
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
     trained = None if inputs is None else ideal_accuracy(network, inputs, main.recording.labels)
     return replace(
@@ -124,6 +129,7 @@ class _Chain:
     labels: NDArray[Any] | None
     fidelity: str
     placer: str
+    mapping: ChipMapping | None
     threads: int | None
     progress: Progress | None
 
@@ -142,8 +148,10 @@ class _Chain:
                 numerics=self.chip.numerics,
                 threshold_sharing=self.chip.core.threshold_unit.sharing,
             )
-        place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
-        mapping = map_network(network, self.chip, placer=self.placer, activity=recording.activity, progress=place)
+        mapping = self.mapping
+        if mapping is None or mapping.network is not network:
+            place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
+            mapping = map_network(network, self.chip, placer=self.placer, activity=recording.activity, progress=place)
         result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
         warnings = (*_warnings(recording), *self.chip.technology_warnings)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)
@@ -200,10 +208,24 @@ def _others(chain: _Chain, network: Network, baselines: Sequence[str]) -> tuple[
         try:
             with told_otherwise():  # by the warnings of its run
                 other = baseline(network, name)
+            if _same(network, other):
+                skipped[name] = "this network is that already"
+                continue
             others[name] = chain.run(other, name)
-        except (SfnhwError, MappingError) as error:
+        except SfnhwError as error:
             skipped[name] = str(error)
     return others, skipped
+
+
+def _same(network: Network, other: Network) -> bool:
+    """Whether a recoded network spikes as the network itself does: same codings, scales, biases and weights."""
+    pairs: list[tuple[Any, Any]] = []
+    for p, q in zip(network.populations, other.populations, strict=True):
+        if p.coding != q.coding:
+            return False
+        pairs += [(p.scale, q.scale), (p.bias, q.bias)]
+    pairs += [(p.weight, q.weight) for p, q in zip(network.projections, other.projections, strict=True)]
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
 
 def baseline(network: Network, name: str) -> Network:
@@ -261,6 +283,17 @@ def _as_rates(rates: "Rates | str | Path | None", network: Network) -> "Rates | 
     return rates if isinstance(rates, Rates) else Rates.load(rates, network)
 
 
+def _as_mapping(mapping: ChipMapping | str | Path | None, network: Network, chip: Chip) -> ChipMapping | None:
+    if mapping is None:
+        return None
+    if isinstance(mapping, str | Path):
+        return ChipMapping.load(mapping, network, chip)
+    if not isinstance(mapping, ChipMapping):
+        expected = "a sfnhw.Mapping, or the path of a mapping file (.npz)"
+        raise InputError(field="mapping", found=type(mapping).__name__, expected=expected)
+    return mapping.onto(network, chip)
+
+
 def _sampled(
     rates: "Rates | None", network: Network, inputs: Inputs | None, samples: int | None, seed: int
 ) -> Recording | None:
@@ -311,9 +344,7 @@ def _warnings(recording: Recording) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _provenance(
-    chip: Chip, run: Run, fidelity: str, placer: str, command: Sequence[str] | None, seconds: float
-) -> dict[str, Any]:
+def _provenance(chip: Chip, run: Run, fidelity: str, command: Sequence[str] | None, seconds: float) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for package in ("sfnhw", "numpy", "numba", "scipy", "torch"):
         try:
@@ -327,12 +358,11 @@ def _provenance(
         "network": run.network.name,
         "conversion": run.network.metadata,
         "fidelity": fidelity,
-        "placer": placer,
+        "placer": run.mapping.placer,
         "seed": run.network.metadata.get("seed"),
         "versions": versions,
         "command": list(command) if command else None,
         "wall_time_s": round(seconds, 3),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        * (1 if sys.platform == "darwin" else 1024),
+        "peak_rss_bytes": peak_rss_bytes(),
         "samples": int(np.int64(run.samples)),
     }

@@ -22,10 +22,10 @@ from sfnhw.explore_rows import Row, append_row, check_explore_folder, read_rows,
 from sfnhw.files import replace_file, write_text
 from sfnhw.network import Network
 from sfnhw.record import check_inputs
-from sfnhw.reports.explore_table import setting_text
 from sfnhw.reports.explore_table import table_text as table_text
+from sfnhw.reports.explore_table import varied_fields
 from sfnhw.reports.pareto import pareto_figure, pareto_front
-from sfnhw.reports.text import shortest_ends
+from sfnhw.reports.text import field_text, shortest_ends
 from sfnhw.workers import workers as worker_processes
 
 TABLE, RESULT = "table.csv", "explore.json"
@@ -235,13 +235,14 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
     table.writerows(rows)
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / RESULT, json.dumps({"fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n")
-    labelled = [{**row, "label": setting_text(row, shortest_ends(fields), fields)} for row in rows]
+    varied = varied_fields(rows, fields)
+    labelled = [{**row, "label": ", ".join(field_text(row[field]) for field in varied)} for row in rows]
     images = ("svg", "png")
     if all(row["error"] is not None for row in rows):  # nothing to draw, and an earlier figure would be wrong
         for suffix in images:
             (folder / f"pareto.{suffix}").unlink(missing_ok=True)
         return
-    figure = pareto_figure(labelled)
+    figure = pareto_figure(labelled, ", ".join(shortest_ends(varied)))
     for suffix in images:
 
         def draw(beside: Path, suffix: str = suffix) -> None:

@@ -194,6 +194,17 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
     return replace(population, coding=new, scale=scale)
 
 
+def has_threshold(population: Population) -> bool:
+    """Whether a population has thresholds of its own scale: hidden, no residual stream, and it passes nothing on."""
+    return population.role == "hidden" and not isinstance(population.coding, Stream | Relay)
+
+
+def keeps_statistics(network: Network) -> bool:
+    """Whether every population that is calibrated keeps the quantiles of its activations (`sfnhw.convert` sees to it)."""
+    own = [p for p in network.populations if has_threshold(p) and p.function != "max"]
+    return bool(own) and all("magnitudes" in p.statistics for p in own)
+
+
 def full_scale(population: Population) -> Reals:
     """Return (channels,) the real value at which a population's own coding saturates."""
     return _step(population, population.coding.resolution)

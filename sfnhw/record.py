@@ -160,12 +160,11 @@ def _checked(population: Population, values: NDArray[Any], timesteps: int) -> ND
     in_time = isinstance(population.coding, Events)
     expected = ((timesteps,) if in_time else ()) + population.shape
     field = f"inputs of {population.name!r}"
-    if (
-        len(population.shape) == 3
-        and population.rows == 1
-        and array.shape[1:] == (*expected[:-3], *population.shape[::2])
-    ):
-        array = array.reshape(len(array), *expected)  # a sequence (channels, length) is an image of one row
+    if len(population.shape) == 3:
+        # A sequence (channels, length) is an image of one row; one of (tokens, features), or a picture, of one channel.
+        flat = [population.shape[::2]] * (population.rows == 1) + [population.shape[1:]] * (population.channels == 1)
+        if array.shape[1:] in [(*expected[:-3], *shape) for shape in flat]:
+            array = array.reshape(len(array), *expected)
     if (
         array.dtype.kind not in "fiub"
         or array.ndim != len(expected) + 1

@@ -13,8 +13,8 @@ from sfnhw.chip import Chip
 from sfnhw.errors import InputError
 from sfnhw.ideal import has_ideal, ideal_outputs
 from sfnhw.network import Network, Population
-from sfnhw.neurons import Events, Relay, Stream
-from sfnhw.recode import full_scale
+from sfnhw.neurons import Events
+from sfnhw.recode import full_scale, has_threshold, keeps_statistics
 from sfnhw.record import Inputs, given_inputs, record
 
 THETA = (0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0, 4.0)
@@ -63,14 +63,26 @@ def sensitivity(
         raise InputError(field="samples", found=samples, expected="a whole number ≥ 1")
     given = {name: values[:samples] for name, values in given_inputs(network, inputs).items()}
     told = None if labels is None else np.asarray(labels)[:samples]
-    plain = _answers(network, given, chip, told)
+    plain, _, _ = _answers(network, given, chip, told)
+    trained = _trained(network, given, told)
     points = list(_points(network, given, seed))
     rows = []
     for i, (kind, value, subject, disturbed) in enumerate(points):
         if progress:
             progress("sensitivity", i, len(points))
-        rows.append({"kind": kind, "value": value, **_row(subject, disturbed, chip, told, plain[0])})
-    skipped = {} if _keeps_statistics(network) else {"quantile": "the network keeps no quantiles of a calibration"}
+        answers, accuracy, spikes = _answers(subject, disturbed, chip, told)
+        rows.append(
+            {
+                "kind": kind,
+                "value": value,
+                "accuracy": accuracy,
+                "agreement": float((answers == plain).mean()),
+                "spikes": spikes,
+                # The trained network has no thresholds: only other inputs change what it says.
+                "trained_accuracy": trained if disturbed is given else _trained(network, disturbed, told),
+            }
+        )
+    skipped = {} if keeps_statistics(network) else {"quantile": "the network keeps no quantiles of a calibration"}
     if _takes_spikes(network):
         skipped |= dict.fromkeys(("gain", "outliers"), "its inputs are spikes, which have no size")
     return {
@@ -78,13 +90,13 @@ def sensitivity(
         "samples": len(next(iter(given.values()))),
         "seed": seed,
         "measure": "agreement" if told is None else "accuracy",
-        "trained_accuracy": _trained(network, given, told),
+        "trained_accuracy": trained,
         "skipped": skipped,
     }
 
 
 def _points(network: Network, given: Arrays, seed: int) -> Iterator[tuple[str, float, Network, Arrays]]:
-    if _keeps_statistics(network):
+    if keeps_statistics(network):
         for q in QUANTILES:
             yield "quantile", q, _calibrated(network, partial(_to_quantile, q=q)), given
     for factor in THETA:
@@ -110,15 +122,6 @@ def _takes_spikes(network: Network) -> bool:
     return any(isinstance(p.coding, Events) for p in network.inputs)
 
 
-def _thresholded(p: Population) -> bool:
-    return p.role == "hidden" and not isinstance(p.coding, Stream | Relay)
-
-
-def _keeps_statistics(network: Network) -> bool:
-    own = [p for p in network.populations if _thresholded(p) and p.function != "max"]
-    return bool(own) and all("magnitudes" in p.statistics for p in own)
-
-
 def quantile_threshold(p: Population, q: float) -> NDArray[np.float64]:
     """Return (channels,) θ at a quantile, of the 64 that are kept; a channel that was silent there keeps its own θ."""
     largest = np.asarray(p.statistics["max"], float)
@@ -139,7 +142,7 @@ def _calibrated(network: Network, factor: Callable[[Population], Any]) -> Networ
     """Every θ times a factor; a max pool follows the population that it pools."""
     done: dict[str, Population] = {}
     for p in network.order:
-        if not _thresholded(p):
+        if not has_threshold(p):
             done[p.name] = p
         elif p.function == "max":
             done[p.name] = replace(p, scale=done[network.into(p.name)[0].source].scale)
@@ -156,18 +159,6 @@ def _answers(
     hidden = [p.name for p in network.populations if p.role == "hidden"]
     spikes = sum(int(np.count_nonzero(recording.activity.levels[name])) for name in hidden)
     return recording.outputs.argmax(axis=1), recording.accuracy, spikes / len(recording.outputs)
-
-
-def _row(
-    network: Network, given: Arrays, chip: Chip, labels: NDArray[Any] | None, plain: NDArray[np.int64]
-) -> dict[str, Any]:
-    answers, accuracy, spikes = _answers(network, given, chip, labels)
-    return {
-        "accuracy": accuracy,
-        "agreement": float((answers == plain).mean()),
-        "spikes": spikes,
-        "trained_accuracy": _trained(network, given, labels),
-    }
 
 
 def _trained(network: Network, given: Arrays, labels: NDArray[Any] | None) -> float | None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
 from sfnhw.sim.analytic import analytic_timing
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
-from sfnhw.sim.tables import build_tables, sent_neurons
+from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
 FIDELITIES = ("packet", "analytic")
 
@@ -49,6 +52,16 @@ def simulate(
 
         counts, timing = simulate_packets(tables, sent, threads, progress)
     else:
-        counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
+        return in_closed_form(mapping, tables, sent)
     actions = to_actions(mapping, tables, counts, activity.samples)
     return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing)
+
+
+def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) -> Result:
+    """Return the result at fidelity ``analytic`` of tables that may differ from the mapping's own.
+
+    sent : (samples, T, neurons in slice-major order) packets of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
+    """
+    counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
+    actions = to_actions(mapping, tables, counts, len(sent))
+    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing)

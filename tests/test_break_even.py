@@ -23,6 +23,7 @@ from sfnhw.reports.view import as_view
 from sfnhw.sim import price, simulate
 from tests.command_line import sfnhw as command
 from tests.networks import chain
+from tests.test_report_figures import drawn_texts, overlapping
 
 REFERENCE = sfnhw.load_chip("reference")
 NETWORK = chain([6, 9, 3], SFN.uniform(8), weight=0.3)
@@ -104,6 +105,8 @@ def test_verdicts_by_hand():
         "unit": "serial", "rival": "if", "counts": [1, 2], "pays_at": 0, "stops_at": None, "certain": True,
     }  # fmt: skip
     assert verdicts([rows[3]])[0]["stops_at"] == 8
+    # As much as the rival is not more than it.
+    assert verdicts([rows[0]])[0]["stops_at"] is None
 
 
 def test_crossing_by_hand():
@@ -166,8 +169,8 @@ def test_what_cannot_be_estimated_has_its_reason():
         ({"counts": (0, 2)}, "counts: found [0, 2]"),
         ({"counts": (1.5,)}, "counts: found [1.5]"),
         ({"rates": (0.5, 1.5)}, "rates: found [0.5, 1.5], expected numbers from 0 to 1, ascending"),
-        ({"timesteps": 0}, "timesteps: found [0]"),
-        ({"samples": 0}, "samples: found [0]"),
+        ({"timesteps": 0}, "timesteps: found 0, expected a whole number from 1 to 1,024"),
+        ({"samples": 0}, "samples: found 0, expected a whole number from 1"),
     ],
 )
 def test_bad_options(options, message):
@@ -186,6 +189,8 @@ def test_report_and_command_line(tmp_path):
     assert {row["way"] for row in data["thresholds"]} >= {"if", "graded", "parallel", "serial"}
     text = (tmp_path / "run" / "report.html").read_text()
     assert "Where one timestep stops paying" in text
+    told = " ".join(command("report", tmp_path / "run").stdout.split())
+    assert "takes less with than IF at than quantised at more from parallel" in told
     assert "arXiv 2409.08290" in text
     assert (tmp_path / "run" / "figures" / "break_even.png").stat().st_size > 10_000
     done = command(*given_, "-o", tmp_path / "plain")
@@ -216,5 +221,9 @@ def test_a_chart_in_which_nothing_fits_is_drawn_all_the_same():
     view = as_view(run)
     view.json["break_even"] = chart  # type: ignore[index]
     assert "break_even" in available(view)
-    figure("break_even", view)
-    assert "skipped:" in page(view)
+    assert overlapping(drawn_texts(figure("break_even", view))) == []
+    html = page(view)
+    assert "skipped:" in html
+    assert "what would make it fit" not in html
+    assert "Over the spike rate, " in html
+    assert "Published for" not in html

@@ -11,7 +11,7 @@ REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encodi
 ACTIONS = (
     "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
     "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, spike, packet, "
-    "injection, barrier, router_flit, link_flit, io_bit"
+    "injection, barrier, router_flit, link_flit, io_bit, link_flit_vertical"
 )
 PRESETS = ", ".join(preset_names())
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"

@@ -1,5 +1,6 @@
 """The chip as an object: presets, bases, replace, prices that follow the configuration, areas."""
 
+import re
 import subprocess
 import sys
 from math import isclose
@@ -198,6 +199,32 @@ def test_a_price_of_ones_own_follows_only_what_it_names(tmp_path):
     )
     # 64 KiB in the reference, priced at 32: twice.
     assert load_chip(tmp_path / "d.yaml").energy_price("weight_read") == Price(10, 8, 12)
+
+
+def test_a_price_that_the_base_does_without_holds_at_the_files_node(tmp_path):
+    """Optional rows: a link of a column, and gates that leak; truenorth (28 nm, 0.775 V) has neither."""
+    (tmp_path / "new.yaml").write_text(
+        """
+base: truenorth
+energy: {link_flit_vertical: {energy_pj: 9, low_pj: 1, high_pj: 10, source: mine}}
+static: {gate_leakage_uw: {power_uw: 0.25, low_uw: 0.125, high_uw: 0.5, source: mine}}
+"""
+    )
+    chip, base = load_chip(tmp_path / "new.yaml"), load_chip("truenorth")
+    assert chip.link_price(vertical=True) == Price(9, 1, 10)
+    assert chip.link_price(vertical=False) == base.link_price(vertical=False) == base.link_price(vertical=True)
+    assert chip.static_price("gate_leakage") == Power(0.25, 0.125, 0.5)
+    for row in (chip.energy["link_flit_vertical"], chip.static.gate_leakage_uw):
+        assert (row.node_nm, row.voltage_v) == (base.technology.node_nm, base.technology.voltage_v)
+
+    changes = {"energy.link_flit_vertical.energy_pj": 9, "static.gate_leakage_uw.power_uw": "0.25"}
+    changed = base.replace(changes)
+    assert (changed.link_price(True), changed.static_price("gate_leakage")) == (Price(9, 9, 9), Power(0.25, 0.25, 0.25))
+    for name, value in {"static.gate_leakage_uw.low_uw": 0, "energy.link_flit_vertical.source": "mine"}.items():
+        with pytest.raises(ChipError, match=r"this chip has no such price, expected .*(power_uw|energy_pj) with it"):
+            base.replace({name: value})
+        with pytest.raises(ChipError, match=rf"^{re.escape(name)}: this chip has no such price"):
+            base.field(name)
 
 
 def test_factors_multiply_by_choice(tmp_path):

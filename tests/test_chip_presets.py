@@ -102,7 +102,7 @@ def test_the_all_in_price_of_truenorth_stands_alone():
 
 
 def test_a_network_on_truenorth_costs_26_pj_for_each_synaptic_operation():
-    network = chain([12, 10, 4])
+    network = chain([12, 10, 4], IF(1))
     run = estimate(network, TRUENORTH, random_inputs(network, 3, 5), baselines=())
     # A spike of the twelve inputs reaches ten neurons, one of the ten four outputs.
     first, second, _ = (run.recording.activity.spikes(network)[p.name] for p in network.order)
@@ -124,6 +124,11 @@ def test_a_network_on_seneca_by_hand():
         if action != "io_bit":
             by_hand = counts[action] * SENECA_ENERGY[action][0] * 1e6
             assert energies[action].value_aj == pytest.approx(by_hand, rel=1e-3, abs=1)
+
+
+def test_many_thresholds_are_refused_where_spikes_are_binary():
+    with pytest.raises(MappingError, match=r"most_thresholds.*coding if"):
+        map_network(chain([12, 10, 4]), TRUENORTH)
 
 
 def test_what_does_not_fit_truenorth_is_refused_with_what_is_short():

@@ -292,3 +292,12 @@ def test_codings_say_what_a_value_costs():
     assert {name: found[name] for name in expected} == expected
     assert rows["mtn 2^k"]["need"]["spacing"] == "power-of-two"
     assert all(row["stands_for"] and row["source"] for row in rows.values())
+
+
+def test_the_command_compares_with_what_the_function_does():
+    """The default is written out so that `--help` need not load the whole chain."""
+    from sfnhw.cli.estimate import command
+    from sfnhw.estimate import BASELINES
+
+    option = next(p for p in command.params if p.name == "baselines")
+    assert option.default == ",".join(BASELINES)

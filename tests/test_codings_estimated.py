@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import sfnhw
+from sfnhw.errors import MappingError
 from sfnhw.neurons import SFN
 from sfnhw.recode import recode
+from sfnhw.reports.comparison import ADVICE, skipped_texts
 from tests.networks import chain
 
 INPUTS = np.random.default_rng(0).integers(0, 40, (3, 6)).astype(float)
@@ -43,6 +45,25 @@ def test_parts_add_up_and_the_report_names_the_coding(name, mode):
     assert ("at each of the 4 timesteps" in text) == (name == "if")
     assert ("the input comes in once" in text) == (name == "ttfs")
     assert name.split()[0] in run.summary()
+
+
+def test_a_network_is_not_set_beside_itself():
+    network = recode(chain([6, 5, 4, 2], SFN.uniform(4), weight=0.05), "if", timesteps=4)
+    run = sfnhw.estimate(network, "reference", INPUTS, baselines=("if", "mtn"), fidelity="analytic")
+    assert list(run.baselines) == ["mtn"]
+    assert run.skipped == {"if": "this network is that already"}
+    # With another potential at the start it is another network.
+    other = recode(network, "if", timesteps=4, initial_potential=0.25)
+    assert "if" in sfnhw.estimate(other, "reference", INPUTS, baselines=("if",), fidelity="analytic").baselines
+
+
+def test_skipped_baselines_with_one_reason_are_one_sentence():
+    advice = "; what would make it fit: convert it to integrate-and-fire"
+    skipped = {"mtn": f"needs 8{advice}", "ttfs": f"needs 9{advice}", "polarity": f"needs 8{advice}"}
+    assert skipped_texts(skipped) == ["mtn, polarity were skipped: needs 8", "ttfs was skipped: needs 9"]
+    assert ADVICE in str(
+        MappingError(layer=None, resource="core.axons", demand=9, capacity=8, unit="axons", levers=("raise it",))
+    )
 
 
 def test_papers_operation_count_takes_a_burst_for_unit_spikes():

@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = {
     "errors",
+    "memory",
+    "npz_header",
     "units",
     "files",
     "actions",

@@ -11,7 +11,10 @@ from sfnhw.activity import Recording
 from sfnhw.chip import Chip, chip_area, core_area, core_leakage, load_chip, logic_gates
 from sfnhw.errors import ChipError
 from sfnhw.mapping import map_network
+from sfnhw.neurons import SFN
 from sfnhw.reports.leakage import area_and_leakage, leakage_by_component_uw
+from sfnhw.reports.page import page
+from sfnhw.reports.view import as_view
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
@@ -119,10 +122,12 @@ def test_components_of_leakage_by_pencil(tmp_path):
 
 
 @pytest.mark.parametrize("gated", [True, False])
-@pytest.mark.parametrize("gates", [True, False])
-def test_components_add_up_to_what_is_priced(tmp_path, gated, gates):
+@pytest.mark.parametrize(("gates", "columns", "each"), [(True, 8, 1), (False, 8, 1), (True, 2, 4)])
+def test_components_add_up_to_what_is_priced(tmp_path, gated, gates, columns, each):
     network = chain([5, 40, 300, 3])
-    chip = (REFERENCE if gates else whole_core(tmp_path)).replace({"execution.gate_idle_cores": gated})
+    chip = (REFERENCE if gates else whole_core(tmp_path)).replace(
+        {"execution.gate_idle_cores": gated, "noc.columns": columns, "noc.cores_per_router": each}
+    )
     activity = random_activity(network, 1)
     mapping = map_network(network, chip)
     result = simulate(mapping, activity)
@@ -142,11 +147,31 @@ def test_components_add_up_to_what_is_priced(tmp_path, gated, gates):
     assert sum(row["share_of_energy"] for row in rows.values()) == pytest.approx(found["energy_share"])
     used = mapping.cores_used
     assert (found["powered_cores"], found["gated_cores"]) == ((used, 64 - used) if gated else (64, 0))
-    # All 64 cores leak what is leaked and what gating saves.
+    # All 64 cores, and the router of each tile, leak what is leaked and what gating saves.
     both = found["leakage_power_w"]["value"] + found["gated_leakage_power_w"]["value"]
-    assert both == pytest.approx(64 * 1e-6 * leaks_uw(chip))
+    router_uw = chip.static_price("router_leakage").value_uw
+    whole = 64e-6 * core_leakage(chip).value_uw + 64e-6 / each * router_uw
+    assert both == pytest.approx(whole)
     if not gated:
         density = found["leakage_power_density_w_per_mm2"]["value"]
-        assert density == pytest.approx(64 * 1e-6 * leaks_uw(chip) / chip_area(chip).total.value_mm2)
+        assert density == pytest.approx(whole / chip_area(chip).total.value_mm2)
     power = run.cost.total.as_joules(2)["value"] / result.latency_s
     assert found["mean_power_density_w_per_mm2"] == pytest.approx(power / chip_area(chip).total.value_mm2)
+
+
+@pytest.mark.parametrize(("sharing", "serves"), [("population", 64), ("channel", 1)])
+def test_the_page_says_for_how_many_thresholds_the_unit_is(sharing, serves):
+    """64 registers: N = 64 for a table a core, not one a channel where each of 256 neurons may be one."""
+    network = chain([5, 6, 3], SFN.uniform(8))
+    chip = REFERENCE.replace({"core.threshold_unit.sharing": sharing})
+    activity = random_activity(network, 1)
+    mapping = map_network(network, chip)
+    result = simulate(mapping, activity)
+    view = as_view(Run(network, chip, Recording(activity, np.zeros((2, 1))), mapping, result, price(result)))
+    found = view.json["area_and_leakage"]
+    assert (found["unit_serves"], found["unit_needs"]) == (serves, 8)
+    html = page(view, {"area": "<svg/>"})
+    assert f"The threshold unit is one for N = {serves}, what a full core has registers or memory for" in html
+    assert ("N = 8 takes a larger one" in html) == (serves < 8)
+    found.pop("unit_serves")  # a folder of before
+    assert "The threshold unit is one" not in page(view, {"area": "<svg/>"})

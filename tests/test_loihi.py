@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from sfnhw.actions import ACTION_NAMES
 from sfnhw.activity import Activity
 from sfnhw.chip import chip_area, load_chip
-from sfnhw.errors import MappingError
+from sfnhw.errors import ChipError, MappingError
+from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network, route
 from sfnhw.network import Dense, Elementwise, MaxPool, Network, Population
 from sfnhw.neurons import IF, SFN, TTFS, Coding, Events, Graded, Polarity, Readout
 from sfnhw.reports.figures.mesh import as_cells, core_centres
+from sfnhw.reports.run_json import action_rows
 from sfnhw.reports.view import RunView
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
@@ -153,6 +155,33 @@ def test_the_calibrated_set_by_hand():
         "spike": 2 * 69_300_000,
         "injection": 5 * 111 * PJ,  # 3 inputs, a spike, a result
     }
+
+
+def test_the_price_of_links_along_columns_stands_in_the_report(tmp_path):
+    """Count × price of both directions is the energy of link_flit; chips with one price for all links have no such part."""
+    network = chain([3, 5, 5, 5, 2], IF(2))
+    chip = LOIHI.replace({"core.neurons": 5, "noc.cores_per_router": 1, "noc.columns": 2})
+    run = estimate(network, chip, np.ones((2, 3)), baselines=())
+    row = next(row for row in action_rows(run) if row["action"] == "link_flit")
+    vertical = row["vertical"]
+    assert (row["price"], vertical["price"]) == (pytest.approx(1.3), pytest.approx(2.3))
+    assert 0 < vertical["count"] < row["count"]
+    for energy, price_of in (("energy_j", "price"), ("low_j", "price_low"), ("high_j", "price_high")):
+        rest = (row["count"] - vertical["count"]) * row[price_of]
+        assert row[energy] == pytest.approx((rest + vertical["count"] * vertical[price_of]) * 1e-12)
+    page = (run.save(tmp_path / "run") / "report.html").read_text(encoding="utf-8")
+    assert "along columns 2.3" in page
+    assert "tile hop north or south" in page
+    plain = estimate(network, "reference", np.ones((2, 3)), baselines=())
+    assert not any("vertical" in row for row in action_rows(plain))
+
+
+@pytest.mark.parametrize("table", [{"1": 5, "01": 6}, {"0": 5}, {}])
+def test_a_barrier_table_that_says_no_one_thing_is_refused(table):
+    with pytest.raises(
+        ChipError, match=r"^execution.barrier_cycles: .*a table of such numbers by whole numbers ≥ 1, each once"
+    ):
+        LOIHI.replace({"execution.barrier_cycles": table})
 
 
 def test_barriers_are_the_published_ones():

@@ -245,6 +245,10 @@ def test_bad_files_say_what_is_wrong(tmp_path):
         (lambda h: h["populations"][0]["coding"].update(bits=True), "coding.bits: found True, expected a whole number"),
         (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": 10**10}), "coding.thresholds: found 10000000000, expected a whole number up to 1,048,576"),
         (lambda h: h["populations"][0].update(coding={"kind": "mtn", "thresholds": True}), "mtn.thresholds: found True, expected an integer"),
+        (lambda h: h.update(version=True), "version: unknown version, found True"),
+        (lambda h: h["populations"][1].update(bias=None), "population 'l1'.bias: expected true or false"),
+        (lambda h: h["populations"][1].update(bias="yes"), "population 'l1'.bias: found 'yes', expected true or false"),
+        (lambda h: h["projections"][0].update(groups=True), "projections[0].groups: found True, expected numbers"),
         (lambda h: h["projections"][0].update(delay="late"), "delay: found 'late', expected 0 or 1 timestep"),
     ],
 )  # fmt: skip
@@ -256,6 +260,43 @@ def test_values_of_the_wrong_kind_in_a_header_are_one_sentence(tmp_path, change,
         Network.load(tmp_path / "bad.sfn")
     assert str(error.value).startswith(f"{tmp_path / 'bad.sfn'}: ")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["projection/0/bias", "population/9/scale", "../../evil"])
+def test_a_tensor_that_belongs_to_nothing_is_not_dropped(tmp_path, name):
+    header, tensors = saved(tmp_path)
+    write(tmp_path / "bad.sfn", header, {**tensors, name: np.ones(3)})
+    with pytest.raises(NetworkError) as error:
+        Network.load(tmp_path / "bad.sfn")
+    assert f"a tensor that the header knows nothing of, found {name!r}" in str(error.value)
+
+
+def test_a_bias_that_the_header_denies_is_not_dropped(tmp_path):
+    header, tensors = saved(tmp_path)
+    header["populations"][1]["bias"] = False
+    write(tmp_path / "bad.sfn", header, {**tensors, "population/1/bias": np.ones(2)})
+    with pytest.raises(NetworkError, match="knows nothing of, found 'population/1/bias'"):
+        Network.load(tmp_path / "bad.sfn")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.full(2, np.nan), "finite magnitudes"),
+        (np.full(2, np.inf), "finite magnitudes"),
+        (np.full(2, -1.0), "finite magnitudes"),
+        (np.ones(1), "expected real numbers of shape (2,) or (2, kept)"),
+        (np.ones((2, 0)), "expected real numbers of shape (2,) or (2, kept)"),
+        (np.array(1.0), "expected real numbers of shape (2,) or (2, kept)"),
+    ],
+)
+def test_statistics_are_magnitudes_of_each_channel(tmp_path, values, words):
+    header, tensors = saved(tmp_path)
+    write(tmp_path / "bad.sfn", header, {**tensors, "population/1/statistics/max": values})
+    with pytest.raises(NetworkError) as error:
+        Network.load(tmp_path / "bad.sfn")
+    assert "population 'l1'.statistics['max']: " in str(error.value)
+    assert words in str(error.value)
 
 
 def test_a_header_that_is_nested_too_deeply_is_one_sentence(tmp_path):

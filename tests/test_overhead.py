@@ -9,7 +9,7 @@ from sfnhw.activity import Activity, Recording
 from sfnhw.chip import Chip, load_chip, logic_gates
 from sfnhw.mapping import map_network
 from sfnhw.network import Network
-from sfnhw.neurons import SFN
+from sfnhw.neurons import MTN, SFN
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
 from sfnhw.run import Run
@@ -88,6 +88,14 @@ def test_waiting_by_pencil(lanes, walks):
     assert time["clock_energy_j"]["value"] == pytest.approx(clock)
     assert total["static_at_most_energy_j"]["value"] == pytest.approx(leakage + clock)
     assert total["energy_at_most_j"]["value"] == pytest.approx(total["work_energy_j"]["value"] + leakage + clock)
+
+
+def test_a_tile_has_one_router_in_the_area_of_the_cores_in_use():
+    """Hidden layer and readout: two cores with a router each, or two cores of one tile."""
+    alone, tiled = small({}), small({"noc.columns": 4, "noc.cores_per_router": 2})
+    assert (alone.mapping.cores_used, tiled.mapping.cores_used, tiled.mapping.routers_used) == (2, 2, 1)
+    areas = [overhead(run)["area"]["used_cores_mm2"]["value"] for run in (alone, tiled)]
+    assert areas[0] - areas[1] == pytest.approx(REFERENCE.area_of("router").value_um2 * 1e-6)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
@@ -175,3 +183,31 @@ def test_wider_spikes_never_save(seed, flit):
     assert found["packet_flits"] >= found["packet_flits_without"]
     assert min(found["transport_j"].values()) >= 0
     assert found["latency_s"] >= 0
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 500),
+    kind=st.sampled_from(["parallel", "serial", "binary-search", "uniform", "power-of-two"]),
+    levels=st.integers(2, 8),
+)
+def test_every_band_is_in_order(seed, kind, levels):
+    """A power-of-two unit compares with nothing, where one threshold would: what it saves is a band below zero."""
+    spacing = "power-of-two" if kind == "power-of-two" else "uniform"
+    network = chain([6, 9, 3], MTN(levels, spacing=spacing))
+    chip = REFERENCE.replace({"core.threshold_unit.kind": kind})
+    found = overhead(run_of(network, chip, random_activity(network, seed, samples=1), "analytic"))
+    bands = []
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            if set(value) == {"value", "low", "high"}:
+                bands.append(value)
+            for part in value.values():
+                collect(part)
+
+    collect(found)
+    assert len(bands) > 15
+    assert all(band["low"] <= band["value"] <= band["high"] for band in bands)
+    if kind == "power-of-two":
+        assert found["threshold_unit"]["compare"]["excess_energy_j"]["value"] < 0

@@ -12,45 +12,16 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import ActivityError, InputError
 from sfnhw.mapping import PLACERS, map_network
 from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link, packing_bound
-from sfnhw.mapping.placement import Mesh, Problem
+from sfnhw.mapping.placement import FREE, Mesh
 from sfnhw.mapping.placement.search import Search
 from sfnhw.mapping.quality import quality
 from sfnhw.mapping.routes import route
-from sfnhw.mapping.traffic import PINS, Nets
+from sfnhw.mapping.traffic import Nets
 from sfnhw.sim import simulate
+from tests.nets import nets_of, random_problem
 from tests.networks import chain, random_activity, random_network
 
 REFERENCE = load_chip("reference")
-
-
-def nets_of(nodes, rows):
-    """Nets from (root, leaves, to pins, weight)."""
-    root, leaves, pins, weight = zip(*rows, strict=True)
-    return Nets(
-        nodes,
-        np.array(root, np.int64),
-        np.cumsum([0, *map(len, leaves)]).astype(np.int64),
-        np.array([v for x in leaves for v in x], np.int64),
-        np.array(pins, np.bool_),
-        np.array(weight, np.int64),
-    )
-
-
-def random_problem(seed, meshes=((2, 2), (3, 2), (2, 3), (3, 3)), tiles=(1,), most=6, nets=12):
-    """A few nodes and nets on a mesh that holds them."""
-    rng = np.random.default_rng(seed)
-    columns, rows = meshes[rng.integers(len(meshes))]
-    mesh = Mesh(columns, rows, int(rng.choice(tiles)), int(rng.integers(columns * rows)))
-    nodes = int(rng.integers(2, min(most, mesh.cores) + 1))
-    drawn = []
-    while not drawn or len(drawn) < rng.integers(2, nets + 1):
-        root = int(rng.integers(-1, nodes))
-        size = int(rng.integers(0, min(nodes, 5) + 1))
-        leaves = sorted(set(rng.choice(nodes, size, replace=False).tolist()) - {root})
-        to_pins = bool(root != PINS and rng.random() < 0.2)
-        if leaves or to_pins:
-            drawn.append((root, leaves, to_pins, int(rng.integers(1, 9))))
-    return Problem(mesh, nets_of(nodes, drawn), seed)
 
 
 def links_of_routes(problem, cores):
@@ -135,6 +106,28 @@ def test_bounds_by_hand():
     assert least_worst_link(out, mesh, 0) == 8
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.data())
+def test_fixed_nodes_stay_and_the_rest_is_best_around_them(seed, data):
+    """The optimum over all placements that keep the fixed where they are."""
+    problem = random_problem(seed, ((2, 2), (3, 2), (2, 3)), most=4)
+    cores = data.draw(st.permutations(range(problem.mesh.cores)))[: problem.nodes]
+    held = data.draw(st.lists(st.booleans(), min_size=problem.nodes, max_size=problem.nodes))
+    fixed = np.where(held, cores, FREE)
+    problem = replace(problem, fixed=fixed, moves=4000)
+    search = Search(problem.nets, problem.mesh)
+    allowed = [
+        search.put(np.array(p))
+        for p in permutations(range(problem.mesh.cores), problem.nodes)
+        if all(f in (FREE, core) for f, core in zip(fixed, p, strict=True))
+    ]
+    for name, placer in PLACERS.items():
+        placed = placer(problem)
+        assert len(set(placed.tolist())) == problem.nodes, name
+        assert (placed[fixed != FREE] == fixed[fixed != FREE]).all(), name
+    assert search.put(PLACERS["annealed"](problem)) == min(allowed)
+
+
 def fewest_bins(sizes, capacity):
     """By trying everything."""
     best = len(sizes)
@@ -174,7 +167,7 @@ def test_indivisible_slices_need_more_cores_than_their_sum():
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(0, 3), st.data())
 def test_annealed_is_never_worse_than_a_baseline_and_repeats_itself(seed, tiles, thousands, data):
     problem = random_problem(seed, ((3, 3), (4, 4), (5, 2)), (tiles,), most=9)
-    problem = Problem(problem.mesh, problem.nets, seed, moves=1000 * thousands)
+    problem = replace(problem, moves=1000 * thousands)
     search = Search(problem.nets, problem.mesh)
     found = PLACERS["annealed"](problem)
     assert np.array_equal(found, PLACERS["annealed"](problem))

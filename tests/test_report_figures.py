@@ -72,6 +72,13 @@ def small() -> RunView:
     return view_of(chain([5, 40, 300, 3], SFN.uniform(8)), {"core.threshold_unit.kind": "serial"})
 
 
+@lru_cache(maxsize=1)
+def tile() -> RunView:
+    """All of the network in one tile of many: no link moves anything."""
+    tiles = {"noc.columns": 8, "noc.rows": 4, "noc.cores_per_router": 4}
+    return view_of(chain([5, 40, 3], SFN.uniform(8)), tiles)
+
+
 def full_mesh() -> RunView:
     """Every core and nearly every link of 64 × 64 in use: a table is enough, nothing needs to be simulated."""
     view = deep(64)
@@ -112,7 +119,7 @@ def overlapping(texts: list[tuple[str, np.ndarray]], slack: float = 1.5) -> list
 
 @pytest.mark.parametrize("name", list(FIGURES))
 @pytest.mark.parametrize(
-    "make", [small, lambda: deep(8), lambda: deep(64), full_mesh], ids=["small", "8", "64", "full"]
+    "make", [small, tile, lambda: deep(8), lambda: deep(64), full_mesh], ids=["small", "tile", "8", "64", "full"]
 )
 def test_no_two_texts_overlap(make, name):
     view = make()
@@ -120,6 +127,21 @@ def test_no_two_texts_overlap(make, name):
     texts = drawn_texts(figure(name, view))
     assert len(texts) > 3
     assert overlapping(texts) == []
+
+
+def test_links_that_move_nothing_have_no_scale():
+    assert len(figure("links", tile()).axes) == 1
+    with_scale = figure("links", small())
+    assert any("flits per inference" in axes.get_ylabel() for child in with_scale.axes for axes in child.child_axes)
+
+
+def test_the_page_says_what_no_layer_takes_where_it_is_most():
+    quiet, loud = small(), tile()
+    layers = dict(loud.json["energy_by_layer_j"])
+    layers["(chip)"] = 0.75 * loud.energy["value"]
+    loud = RunView({**loud.json, "energy_by_layer_j": layers}, loud.tables)
+    assert "Cores and routers without a layer take 75.0" in page(loud, {"energy": "<svg/>"})
+    assert "without a layer" not in page(quiet, {"energy": "<svg/>"})
 
 
 @pytest.mark.parametrize("name", ["area", "energy", "overhead", "timeline", "tornado"])
@@ -203,7 +225,7 @@ def test_the_front_is_what_nothing_dominates(points):
 def test_pareto_labels_lie_on_nothing_and_the_front_is_a_step():
     rng = np.random.default_rng(4)
     rows = explored([(float(x) * 1e-6, float(y) * 1e-6) for x, y in rng.uniform(1, 9, (20, 2))])
-    fig = pareto_figure(rows)
+    fig = pareto_figure(rows, "kind, sharing, node_nm")
     texts = drawn_texts(fig)
     assert overlapping(texts) == []
     axes = fig.axes[0]

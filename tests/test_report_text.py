@@ -12,10 +12,10 @@ from sfnhw.activity import Recording
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.neurons import SFN
-from sfnhw.reports.explore_table import table_text
+from sfnhw.reports.explore_table import table_text, varied_fields
 from sfnhw.reports.summary import summary
 from sfnhw.reports.terminal import WIDTH, table
-from sfnhw.reports.text import printable, shortest_ends, spread_text
+from sfnhw.reports.text import field_text, percent, price_text, printable, shortest_ends, spread_text
 from sfnhw.reports.view import GROUPS, RunView, as_view
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
@@ -90,7 +90,8 @@ def exploration(errors: int) -> list[dict[str, object]]:
         "accuracy": 0.9875, "cores_used": 1234, "area_mm2": 7.86, "on_pareto": True, "error": None,
     }  # fmt: skip
     reason = "the network does not fit: needs 22 cores, noc.columns × noc.rows gives 16 (6 short); raise core.neurons"
-    return [good, *({**fields, "core.threshold_unit.lanes": k, "error": reason} for k in range(errors))]
+    other = {"core.function_unit.lanes": 3, "core.threshold_unit.kind": "serial", "error": reason}
+    return [good, *({**fields, **other, "core.threshold_unit.lanes": k} for k in range(errors))]
 
 
 def _unwrapped(text: str) -> str:
@@ -114,6 +115,48 @@ def test_explore_table_is_whole():
     # One reason for all three, once and to its end.
     assert joined.count("raise core.neurons") == 1
     assert all(f"threshold_unit.lanes {k}," in joined for k in range(3))
+
+
+def test_explore_table_says_once_what_all_points_share():
+    rows = [
+        {
+            **exploration(0)[0],
+            "technology.scaling": "stillmaker-baas-2017",
+            "technology.node_nm": node,
+            "io.router": [0, 1],
+        }
+        for node in (28.0, 14.0)
+    ]
+    fields = ["technology.scaling", "technology.node_nm", "io.router"]
+    text = " ".join(table_text(rows, fields).split())
+    assert "in every point: scaling stillmaker-baas-2017, router [0, 1]" in text
+    assert text.count("stillmaker-baas-2017") == text.count("[0, 1]") == 1
+    assert "* 28 1.50" in text
+    assert "* 14 1.50" in text
+    # With nothing that varies the fields are all there is to say.
+    assert varied_fields(rows[:1], fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(True, "true"), (None, "left out"), (28.0, "28"), (0.7, "0.7"), ((0, 0), "[0, 0]"), ({1: 1130, 32: 4650}, "{1: 1130, 32: 4650}")],
+)  # fmt: skip
+def test_fields_are_shown_as_a_chip_file_has_them(value, shown):
+    assert field_text(value) == shown
+
+
+@given(st.floats(0, 1))
+def test_only_all_of_it_shows_as_100_percent(share):
+    assert (percent(share) == "100 %") == (100 * share == 100)
+    assert (percent(share) == "0 %") == (share == 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(9.624, "pJ", "9.624 pJ"), (0.0001966, "µW", "196.6 pW"), (1140.0, "µW", "1.14 mW"), (2.065, "pJ a cycle", "2.065 pJ a cycle"), (0, "pJ", "0 pJ")],
+)  # fmt: skip
+def test_prices_need_no_exponent(value, unit, shown):
+    assert price_text(value, unit) == shown
 
 
 def test_explore_table_with_one_field_has_columns():

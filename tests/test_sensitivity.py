@@ -16,7 +16,7 @@ from sfnhw.network import Network
 from sfnhw.neurons import SFN
 from sfnhw.recode import full_scale
 from sfnhw.record import record
-from sfnhw.reports.sensitivity_text import tolerance
+from sfnhw.reports.sensitivity_text import sensitivity_sentence, tolerance
 from sfnhw.sensitivity import GAINS, OUTLIERS, QUANTILES, THETA, quantile_threshold, sensitivity
 from tests.networks import chain
 from tests.test_cli_commands import sfnhw as command
@@ -108,6 +108,19 @@ def test_tolerance_by_hand():
     found = rows("theta", _0_5=0.95, _0_8=0.8, _1=0.9, _2=0.5)
     assert tolerance(found, "theta", "accuracy") == (1.0, 1.0)  # a gap ends the range, whatever lies beyond
     assert tolerance(rows("quantile", _0_9=0.5, _0_95=0.99, _1=0.985), "quantile", "accuracy") == (0.95, 1.0)
+
+
+def test_sentence_by_hand():
+    values = {"quantile": (0.9, 0.95), "theta": (0.5, 1.0, 2.0)}
+    shares = {0.9: 0.8, 0.95: 0.95, 0.5: 0.95, 1.0: 0.95, 2.0: 0.9}
+    rows = [{"kind": kind, "value": v, "accuracy": shares[v]} for kind, mine in values.items() for v in mine]
+    data = {"rows": rows, "measure": "accuracy", "samples": 20}
+    assert sensitivity_sentence(data) == (
+        "Of the values looked at, these take no more than one point of accuracy: every θ at the 95.0 % quantile of its "
+        "calibration; every θ times 0.5 to 1. One inference of these 20 is 5 points."
+    )
+    # A hundred inferences or more tell one point.
+    assert sensitivity_sentence({**data, "samples": 100}).endswith("0.5 to 1.")
 
 
 def test_same_seed_same_outliers():

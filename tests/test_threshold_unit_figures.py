@@ -143,7 +143,7 @@ def test_the_command_prints_what_the_function_returns(capsys):
         (["--thresholds", "1,x"], "--thresholds: found '1,x', expected whole numbers from 1 to 1024"),
         (["--thresholds", "0"], "--thresholds: found '0'"),
         (["--sharing", "all"], "core.threshold_unit.sharing: found 'all', expected 'population', 'channel'"),
-        (["--width", "40"], "found 40"),
+        (["--width", "40"], "40 is not in the range 8<=x<=32"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, said, capsys):
@@ -152,3 +152,19 @@ def test_bad_input_is_one_sentence(arguments, said, capsys):
     assert error.startswith("sfnhw: error: ")
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("chip", "said"),
+    [
+        ("reference", ()),
+        ("loihi", ("no network of more than 1 threshold a neuron", "takes 53 cycles on loihi", "no price of its own")),
+        ("truenorth", ("no network of more than 1 threshold a neuron", "no price of its own", "no area of their own")),
+    ],
+)
+def test_the_table_says_what_a_chip_does_not_price_time_or_allow(chip, said, capsys):
+    assert main(["threshold-units", chip, "--thresholds", "8"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    known = ("no network of more than", "cycles on", "no price of its own", "no area of their own")
+    assert all(sentence in text for sentence in said)
+    assert sum(sentence in text for sentence in known) == len(said)

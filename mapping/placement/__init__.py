@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sfnhw.mapping.placement.annealed import annealed
 from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
-from sfnhw.mapping.placement.problem import Ints, Mesh, Problem
+from sfnhw.mapping.placement.problem import FREE, Ints, Mesh, Problem
 from sfnhw.mapping.placement.random_cores import random_cores
 from sfnhw.mapping.placement.sequential import sequential, sequential_cores
 
@@ -19,4 +19,4 @@ PLACERS: dict[str, Placer] = {
     "annealed": annealed,
 }
 
-__all__ = ["PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]
+__all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]

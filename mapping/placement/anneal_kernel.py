@@ -183,9 +183,9 @@ def mean_rise(f: Forest, g: Graph, s: Scratch, samples: int) -> float:
     """Mean rise of the cost over short moves that raise it, none of which is made; 0 where there is none."""
     total, rises = 0.0, 0
     for _ in range(samples):
-        node = below(s.random, f.core.shape[0])
+        node = g.movable[below(s.random, g.movable.shape[0])]
         target = propose(f, g, s, node, 1)
-        if target // g.each == f.core[node] // g.each:
+        if target // g.each == f.core[node] // g.each or g.locked[target]:
             continue
         change, n = price_move(f, g, s, node, target)
         forget(s, n)
@@ -215,14 +215,14 @@ def anneal(
     cost, least : of the placement, and of `best`.
     Returns the cost of the placement at the end, the least seen, and the moves accepted.
     """
-    nodes = f.core.shape[0]
+    nodes = g.movable.shape[0]
     temperature, accepted = hot, 0
     for _ in range(moves):
         temperature *= cooling
-        node = below(s.random, nodes)
+        node = g.movable[below(s.random, nodes)]
         own = f.core[node]
         target = propose(f, g, s, node, radius)
-        if target // g.each == own // g.each:
+        if target // g.each == own // g.each or g.locked[target]:
             continue
         change, n = price_move(f, g, s, node, target)
         if change <= 0 or uniform(s.random) < np.exp(-change / temperature):
@@ -242,12 +242,13 @@ def descend(f: Forest, g: Graph, s: Scratch, cost: int, moves: int) -> tuple[int
 
     Returns the cost, and the moves tried.
     """
-    nodes, cores = f.core.shape[0], f.occupant.shape[0]
-    tried, quiet, node = 0, 0, 0
+    nodes, cores = g.movable.shape[0], f.occupant.shape[0]
+    tried, quiet, turn = 0, 0, 0
     while quiet < nodes and tried < moves:
         quiet += 1
+        node = g.movable[turn]
         for target in range(cores):
-            if target // g.each == f.core[node] // g.each:
+            if target // g.each == f.core[node] // g.each or g.locked[target]:
                 continue
             change, n = price_move(f, g, s, node, target)
             tried += 1
@@ -256,5 +257,5 @@ def descend(f: Forest, g: Graph, s: Scratch, cost: int, moves: int) -> tuple[int
                 cost += change
                 quiet = 0
             forget(s, n)
-        node = (node + 1) % nodes
+        turn = (turn + 1) % nodes
     return cost, tried

@@ -30,9 +30,9 @@ def annealed(problem: Problem) -> Ints:
     """
     from sfnhw.mapping.placement.search import Search  # Numba
 
-    if not problem.nodes or not len(problem.nets):
+    search = Search(problem.nets, problem.mesh, problem.seed, problem.fixed)
+    if not len(problem.nets) or not len(search.graph.movable):
         return next(starts(problem))
-    search = Search(problem.nets, problem.mesh, problem.seed)
     start = min(starts(problem), key=search.put)
     best, least = start, search.put(start)
     moves = default_moves(problem) if problem.moves is None else problem.moves

@@ -10,7 +10,7 @@ from sfnhw.mapping.placement.problem import Ints, Problem, along
 
 def hilbert_cores(problem: Problem) -> Ints:
     """(nodes,) cores: nodes in network order along the curve."""
-    return along(hilbert(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes)
+    return problem.seated(along(hilbert(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes))
 
 
 def hilbert(columns: int, rows: int) -> NDArray[np.int64]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sfnhw.mapping.traffic import Nets
 
 Ints = NDArray[np.int64]
+# In `Problem.fixed`: the placer may choose.
+FREE = -1
 
 
 class Mesh(NamedTuple):
@@ -41,6 +43,7 @@ class Problem:
     ----------
     mesh : where nodes may sit.
     nets : who must hear whom, with weights.
+    fixed : (nodes,) core of each node that the user placed, `FREE` elsewhere; None: all are free.
     seed : of everything random.
     moves : moves that a search may try; None: as many as the placer thinks right.
     progress : called as progress(moves tried, moves in all).
@@ -48,6 +51,7 @@ class Problem:
 
     mesh: Mesh
     nets: Nets
+    fixed: Ints | None = None
     seed: int = 0
     moves: int | None = None
     progress: Callable[[int, int], None] | None = None
@@ -56,6 +60,17 @@ class Problem:
     def nodes(self) -> int:
         """Nodes to be placed."""
         return self.nets.nodes
+
+    def seated(self, cores: Ints) -> Ints:
+        """(nodes,) cores with the fixed nodes at theirs; who was there takes their place."""
+        at = np.array(cores, np.int64)
+        if self.fixed is None:
+            return at
+        for node in np.flatnonzero(self.fixed != FREE):
+            there = np.flatnonzero(at == self.fixed[node])
+            at[there] = at[node]
+            at[node] = self.fixed[node]
+        return at
 
 
 def along(tiles: Ints, mesh: Mesh, nodes: int) -> Ints:

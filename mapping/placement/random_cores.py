@@ -7,4 +7,5 @@ from sfnhw.mapping.placement.problem import Ints, Problem
 
 def random_cores(problem: Problem) -> Ints:
     """(nodes,) cores drawn without replacement from the problem's seed."""
-    return np.random.default_rng(problem.seed).permutation(problem.mesh.cores)[: problem.nodes].astype(np.int64)
+    cores = np.random.default_rng(problem.seed).permutation(problem.mesh.cores)[: problem.nodes]
+    return problem.seated(cores)

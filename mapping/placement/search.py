@@ -4,16 +4,16 @@ import numpy as np
 
 from sfnhw.mapping.placement import anneal_kernel, tree_kernel
 from sfnhw.mapping.placement.anneal_kernel import Scratch
-from sfnhw.mapping.placement.problem import Ints, Mesh
+from sfnhw.mapping.placement.problem import FREE, Ints, Mesh
 from sfnhw.mapping.placement.tree_kernel import WORD, Forest, Graph, Sizes
 from sfnhw.mapping.traffic import Nets
 
 
 class Search:
-    """Trees of all nets, kept true while nodes move. Numba compiles, or loads, the kernels on first use."""
+    """Trees of all nets, kept true while nodes move; those with a `fixed` core do not. Numba compiles, or loads, the kernels on first use."""
 
-    def __init__(self, nets: Nets, mesh: Mesh, seed: int = 0) -> None:
-        self.graph = _graph(nets, mesh)
+    def __init__(self, nets: Nets, mesh: Mesh, seed: int = 0, fixed: Ints | None = None) -> None:
+        self.graph = _graph(nets, mesh, np.full(nets.nodes, FREE) if fixed is None else fixed)
         routers = mesh.columns * mesh.rows
         self.forest = Forest(
             core=np.zeros(nets.nodes, np.int64),
@@ -62,7 +62,9 @@ class Search:
         return int(tried)
 
 
-def _graph(nets: Nets, mesh: Mesh) -> Graph:
+def _graph(nets: Nets, mesh: Mesh, fixed: Ints) -> Graph:
+    locked = np.zeros(mesh.cores, np.bool_)
+    locked[fixed[fixed != FREE]] = True
     owner = np.repeat(np.arange(len(nets)), np.diff(nets.first))
     rooted = np.flatnonzero(nets.root >= 0)
     return Graph(
@@ -73,6 +75,8 @@ def _graph(nets: Nets, mesh: Mesh) -> Graph:
         nets.weight,
         *_by_node(nets.leaves, owner, nets.nodes),
         *_by_node(nets.root[rooted], rooted, nets.nodes),
+        np.flatnonzero(fixed == FREE),
+        locked,
         Sizes(mesh.columns, mesh.rows, -(-mesh.rows // WORD), -(-mesh.columns // WORD)),
         mesh.each,
         mesh.io_router % mesh.columns,

@@ -8,7 +8,7 @@ from sfnhw.mapping.placement.problem import Ints, Problem, along
 
 def sequential_cores(problem: Problem) -> Ints:
     """(nodes,) cores: nodes in network order along the rows."""
-    return along(sequential(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes)
+    return problem.seated(along(sequential(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes))
 
 
 def sequential(columns: int, rows: int) -> NDArray[np.int64]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sfnhw.mapping.placement.hilbert import hilbert
+from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
 from sfnhw.mapping.placement.problem import Ints, Mesh, Problem, along
 from sfnhw.mapping.placement.random_cores import random_cores
-from sfnhw.mapping.placement.sequential import sequential
+from sfnhw.mapping.placement.sequential import sequential, sequential_cores
 from sfnhw.mapping.traffic import Nets
 
 
@@ -15,8 +15,8 @@ def starts(problem: Problem) -> Iterator[Ints]:
     """Yield placements: the baselines first, as they are, then walks over the whole mesh and over the smallest parts of it
     that hold all nodes beside the pins, in 8 orientations, with nodes in network order and by traffic."""
     mesh, nodes = problem.mesh, problem.nodes
-    yield along(hilbert(mesh.columns, mesh.rows), mesh, nodes)
-    yield along(sequential(mesh.columns, mesh.rows), mesh, nodes)
+    yield hilbert_cores(problem)
+    yield sequential_cores(problem)
     yield random_cores(problem)
     orders = [np.arange(nodes), by_traffic(problem.nets)]
     tiles = -(-nodes // mesh.each)
@@ -26,7 +26,7 @@ def starts(problem: Problem) -> Iterator[Ints]:
             for order in orders:
                 placed = np.empty(nodes, np.int64)
                 placed[order] = cores
-                yield placed
+                yield problem.seated(placed)
 
 
 def _parts(mesh: Mesh, tiles: int) -> set[tuple[int, int]]:

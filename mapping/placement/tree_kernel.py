@@ -45,6 +45,8 @@ class Graph(NamedTuple):
     leaf_nets: Ints
     root_first: Ints  # (nodes + 1,) nets of which it is the root
     root_nets: Ints
+    movable: Ints  # nodes that may move
+    locked: NDArray[np.bool_]  # (cores,) whose node may not
     sizes: Sizes
     each: int
     io_x: int

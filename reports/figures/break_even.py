@@ -47,7 +47,7 @@ def break_even(view: RunView) -> Figure:
     for axes in (left, right, below):
         if not axes.lines:
             axes.set_axis_off()
-            axes.text(0, 0.5, "nothing here could be estimated: every point has its reason in the table", color=FAINT)
+            axes.text(0, 0.5, "nothing here could be estimated:\nevery point has its reason in the table", color=FAINT)
     return figure
 
 
@@ -129,8 +129,8 @@ def _rates(axes: Axes, data: Mapping[str, Any]) -> None:
         point = line["recorded"]
         axes.plot([point["rate"]], [scale * point["energy_j"]["value"]], "o", color=colour, markersize=7)
     axes.plot([], [], "o", color=FAINT, markersize=7, label="what these inputs do")
-    _marks(axes, data, scale)
     axes.set_xscale("log")
+    _marks(axes, data, scale)
     _log_energies(axes, min(e["value"] for line in lines.values() for e in line["energy_j"]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel("hidden neurons that spike, of all in each timestep (quantised: values that are not zero)")

@@ -53,9 +53,10 @@ def links(view: RunView) -> Figure:
     axes.set_ylim(region.y1 - 0.3, region.y0 - 0.7)
     mesh_axes(axes, view, region, "\nsquares: routers, dark where a core is in use; grey arrows move nothing")
     mark_pins(axes, view, size / 2)
-    bar = figure.colorbar(busy, cax=axes.inset_axes((1.0 + 0.15 / wide, 0.1, 0.16 / wide, 0.8)))
-    bar.set_label("flits per inference, in the arrow's direction")
-    bar.outline.set_visible(False)
+    if not idle.all():
+        bar = figure.colorbar(busy, cax=axes.inset_axes((1.0 + 0.15 / wide, 0.1, 0.16 / wide, 0.8)))
+        bar.set_label("flits per inference, in the arrow's direction")
+        bar.outline.set_visible(False)
     axes.set_title(_title(table, flits), pad=22)
     return figure
 

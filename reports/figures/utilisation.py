@@ -51,7 +51,7 @@ def _limits(view: RunView, used: NDArray[np.bool_]) -> str:
     fullest = np.array(view.fullest_limit())[used]
     names, counts = np.unique(fullest, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:2]
-    most = [f"{LIMIT_NAMES.get(names[i], names[i])} on {counts[i]:,} cores" for i in order]
+    most = [f"{LIMIT_NAMES.get(names[i], names[i])} on {counts[i]:,} core{'s' if counts[i] > 1 else ''}" for i in order]
     return "it is " + " and ".join(most) if most else ""
 
 
@@ -81,8 +81,8 @@ def _map(
         _cores_of_tiles(axes, view)
         if region.columns * tile_shape(view)[0] <= LABELLED_COLUMNS:
             _names(axes, view, region, values, used, top, colours)
-    tiles = f"; {view.cores_per_router} cores at each router" if view.cores_per_router > 1 else ""
-    mesh_axes(axes, view, region, f"{tiles}; grey cores are not used")
+    tiles = f"{view.cores_per_router} cores at each router; " if view.cores_per_router > 1 else ""
+    mesh_axes(axes, view, region, f"\n{tiles}grey cores are not used")
     axes.set_xlim(region.x0 - 0.5, region.x1 - 0.5)
     axes.set_ylim(region.y1 - 0.5, region.y0 - 0.5)
     mark_pins(axes, view)

@@ -14,7 +14,7 @@ from sfnhw.errors import InputError
 from sfnhw.network import Network
 from sfnhw.record import Inputs
 
-MOST_THRESHOLDS, MOST_STEPS = 1024, 1024
+MOST_THRESHOLDS, MOST_STEPS, MOST_SAMPLES = 1024, 1024, 2**31
 # Inferences that the chart is made of: a mean over inputs converges quickly, and every point is a whole estimate.
 SAMPLES = 32
 
@@ -61,8 +61,9 @@ def break_even(
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_ascending("counts", counts, 1, MOST_THRESHOLDS, whole=True)
     _check_ascending("rates", rates, 0, 1, whole=False)
-    _check_ascending("timesteps", [timesteps], 1, MOST_STEPS, whole=True)
-    _check_ascending("samples", [samples], 1, 2**31, whole=True)
+    for field, value, most in (("timesteps", timesteps, MOST_STEPS), ("samples", samples, MOST_SAMPLES)):
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+            raise InputError(field=field, found=value, expected=f"a whole number from 1 to {most:,}")
     some = {k: v[:samples] for k, v in inputs.items()} if isinstance(inputs, Mapping) else inputs[:samples]
     told = None if labels is None else np.asarray(labels)[:samples]
     stages = len(counts) + 3

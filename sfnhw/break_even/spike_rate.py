@@ -5,21 +5,23 @@ neurons really do on these inputs is a point beside each line.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
-from sfnhw.break_even.measure import Tell, figures, measure
-from sfnhw.break_even.thresholds import scaling_for
+from sfnhw.break_even.measure import Tell, measure, recorded
+from sfnhw.break_even.thresholds import IF_STEPS, ONE_STEP, QUANTISED, codings, scaling_for, spacing_of
 from sfnhw.chip import Chip
 from sfnhw.errors import SfnhwError
+from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.rates import Rates
 from sfnhw.recode import recode
-from sfnhw.record import Inputs, record
+from sfnhw.record import Inputs
+from sfnhw.reports.comparison import network_coding
+from sfnhw.reports.run_figures import run_figures
 
 RATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 STEPS = 5
@@ -27,14 +29,6 @@ SAMPLES = 4
 # Yan, Bai and Wong, arXiv 2409.08290 v4 (2026), abstract: "under typical neuromorphic hardware conditions, SNNs with
 # moderate time windows (T = 5) require an average spike rate below 5.7 % to outperform equivalent QNNs".
 PUBLISHED_STEPS, PUBLISHED_RATE = 5, 0.057
-
-
-@dataclass(frozen=True)
-class _Way:
-    name: str
-    network: Network
-    chip: Chip
-    recording: Recording
 
 
 def over_spike_rate(
@@ -56,11 +50,12 @@ def over_spike_rate(
     """
     ways: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
-    for name, options in _options(steps, chip, scaling_for(network)).items():
+    spacing = spacing_of(chip.core.threshold_unit.kind)
+    for name, options in codings(steps, scaling_for(network), spacing).items():
         tell(f"break-even over the spike rate: {name}")
         try:
-            way = _recorded(name, network, chip, inputs, labels, options)
-            ways[name] = _line(way, rates, seed, fidelity, placer)
+            subject = recode(network, **options)
+            ways[name] = _line(subject, chip, inputs, labels, rates, seed, fidelity, placer)
         except SfnhwError as error:
             skipped[name] = str(error)
     return {
@@ -77,46 +72,35 @@ def over_spike_rate(
     }
 
 
-def _options(steps: int, chip: Chip, scaling: str) -> dict[str, dict[str, Any]]:
-    spacing = "power-of-two" if chip.core.threshold_unit.kind == "power-of-two" else "uniform"
-    return {
-        "if": {"coding": "if", "timesteps": steps, "scaling": scaling},
-        "one step": {"coding": "mtn", "thresholds": steps, "spacing": spacing, "scaling": scaling},
-        "graded": {"coding": "graded", "bits": steps.bit_length(), "scaling": scaling},
-    }
-
-
-def _recorded(
-    name: str, network: Network, chip: Chip, inputs: Inputs, labels: NDArray[Any] | None, options: dict[str, Any]
-) -> _Way:
-    subject = recode(network, **options)
-    sharing = chip.core.threshold_unit.sharing
-    recording = record(subject, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
-    return _Way(name, subject, chip, recording)
-
-
-def _line(way: _Way, rates: Sequence[float], seed: int, fidelity: str, placer: str) -> dict[str, Any]:
-    from sfnhw.reports.comparison import network_coding
-
-    seen = Rates.of(way.recording, way.network, by="population")
-    energies, spikes = [], []
+def _line(
+    network: Network,
+    chip: Chip,
+    inputs: Inputs,
+    labels: NDArray[Any] | None,
+    rates: Sequence[float],
+    seed: int,
+    fidelity: str,
+    placer: str,
+) -> dict[str, Any]:
+    recording = recorded(network, chip, inputs, labels)
+    mapping = map_network(network, chip, placer=placer, activity=recording.activity)
+    seen = Rates.of(recording, network, by="population")
+    as_recorded = {p.name: seen.populations[p.name] for p in network.inputs}
+    drawn = []
     for rate in rates:
-        given = Rates.given(way.network, {"*": rate})
-        mixed = {p.name: seen.populations[p.name] for p in way.network.inputs}
-        drawn = Rates({**given.populations, **mixed}, "a rate for all").sample(way.network, SAMPLES, seed)
-        run = measure(way.network, way.chip, Recording(drawn, np.zeros((SAMPLES, 0))), fidelity, placer)
-        told = figures(run)
-        energies.append(told["energy_j"])
-        spikes.append(told["spikes"])
-    real = measure(way.network, way.chip, way.recording, fidelity, placer)
-    values = np.array([e["value"] for e in energies])
-    rise = (values[-1] - values[0]) / max(spikes[-1] - spikes[0], 1e-300)
+        same = Rates({**Rates.given(network, {"*": rate}).populations, **as_recorded}, "one rate for all")
+        spikes = Recording(same.sample(network, SAMPLES, seed), np.zeros((SAMPLES, 0)))
+        drawn.append(run_figures(measure(mapping, spikes, fidelity)))
+    real = measure(mapping, recording, fidelity)
+    first, last = drawn[0], drawn[-1]
+    more = last["spikes"] - first["spikes"]
+    rise = (last["energy_j"]["value"] - first["energy_j"]["value"]) / more if more else 0.0
     return {
         "coding": network_coding(real),
-        "energy_j": energies,
-        "recorded": {"rate": hidden_rate(way.network, way.recording), **figures(real)},
-        "fixed_energy_j": float(values[0]),
-        "energy_per_spike_j": float(rise),
+        "energy_j": [point["energy_j"] for point in drawn],
+        "recorded": {"rate": hidden_rate(network, recording), **run_figures(real)},
+        "fixed_energy_j": first["energy_j"]["value"],
+        "energy_per_spike_j": rise,
     }
 
 
@@ -135,7 +119,7 @@ def crossings(lines: dict[str, dict[str, Any]], rates: list[float]) -> list[dict
     cheaper; None where it is dearer at any rate, 1 where it is cheaper at any rate.
     """
     out = []
-    for way, rival in (("if", "graded"), ("one step", "graded"), ("if", "one step")):
+    for way, rival in ((IF_STEPS, QUANTISED), (ONE_STEP, QUANTISED), (IF_STEPS, ONE_STEP)):
         if way not in lines or rival not in lines:
             continue
         line = [e["value"] for e in lines[way]["energy_j"]]
@@ -150,8 +134,5 @@ def crossing(rates: Sequence[float], energies: Sequence[float], level: float) ->
     """Return the rate at which a rising line reaches a level, linearly between its points; see `crossings`."""
     if energies[0] >= level:
         return None
-    for i in range(1, len(rates)):
-        if energies[i] >= level:
-            share = (level - energies[i - 1]) / (energies[i] - energies[i - 1])
-            return float(rates[i - 1] + share * (rates[i] - rates[i - 1]))
-    return float(rates[-1])
+    # Where times make a line dip, the first point that is as high counts.
+    return float(np.interp(level, np.maximum.accumulate(energies), rates))

@@ -29,6 +29,15 @@ class SquareMillimetres:
             self.value_mm2 + other.value_mm2, self.low_mm2 + other.low_mm2, self.high_mm2 + other.high_mm2
         )
 
+    def __sub__(self, other: "SquareMillimetres") -> "SquareMillimetres":
+        # Both come from the same cells, so their errors go together: low minus low, high minus high.
+        value, *ends = (self.value_mm2 - other.value_mm2, self.low_mm2 - other.low_mm2, self.high_mm2 - other.high_mm2)
+        return SquareMillimetres(value, min(value, *ends), max(value, *ends))
+
+    def as_json(self) -> dict[str, float]:
+        """Return ``{value, low, high}``. [mm²]"""
+        return {"value": self.value_mm2, "low": self.low_mm2, "high": self.high_mm2}
+
     def times(self, count: int) -> "SquareMillimetres":
         """Return the area of `count` of them."""
         return SquareMillimetres(self.value_mm2 * count, self.low_mm2 * count, self.high_mm2 * count)
@@ -155,7 +164,7 @@ def threshold_overhead_area(
     store = memory_area if unit.sharing == "neuron" else register_area
     words = store(chip, registers(unit.kind, need, groups) - groups)
     plain = unit_gates("parallel", 1, chip.core.accumulator_bits, False).equivalents * unit.lanes
-    more = _minus(threshold_unit_area(chip, thresholds, signed), _gates_area(chip, plain, LIBRARY_SPREAD))
+    more = threshold_unit_area(chip, thresholds, signed) - _gates_area(chip, plain, LIBRARY_SPREAD)
     return {"threshold_unit": more, "threshold_registers": words, "total": more + words}
 
 
@@ -169,9 +178,3 @@ def _gates_area(chip: Chip, gates: float, spread: float) -> SquareMillimetres:
 def _area(chip: Chip, term: str) -> SquareMillimetres:
     area = chip.area_of(term)
     return SquareMillimetres(area.value_um2 * 1e-6, area.low_um2 * 1e-6, area.high_um2 * 1e-6)
-
-
-def _minus(a: SquareMillimetres, b: SquareMillimetres) -> SquareMillimetres:
-    # Both come from the same cells, so their errors go together: low minus low, high minus high.
-    value, *ends = (a.value_mm2 - b.value_mm2, a.low_mm2 - b.low_mm2, a.high_mm2 - b.high_mm2)
-    return SquareMillimetres(value, min(value, *ends), max(value, *ends))

@@ -23,8 +23,7 @@ MIN_AT, MAX_AT = 1e-6, 1e9
 def problems(chip: "Chip") -> list[Problem]:
     """Return everything that is inconsistent in a chip whose single fields are valid."""
     found = _widths(chip)
-    actions = {name: row for name, row in chip.energy.items() if name not in OPTIONAL_ROWS}
-    found += _names("energy", actions, ACTION_NAMES, "action")
+    found += _names("energy", chip.energy, ACTION_NAMES, "action", tuple(OPTIONAL_ROWS))
     found += _names("area", chip.area, tuple(AREA_TERMS), "component")
     fields = flatten(chip)
     for section, table in (("energy", chip.energy), ("static", chip.static.rows()), ("area", chip.area)):
@@ -36,7 +35,10 @@ def problems(chip: "Chip") -> list[Problem]:
 def unknown_names(data: dict[str, Any]) -> list[Problem]:
     """Return the rows of plain data that price no action and no component."""
     found: list[Problem] = []
-    for section, known, what in (("energy", ACTION_NAMES, "action"), ("area", tuple(AREA_TERMS), "component")):
+    for section, known, what in (
+        ("energy", (*ACTION_NAMES, *OPTIONAL_ROWS), "action"),
+        ("area", tuple(AREA_TERMS), "component"),
+    ):
         table = data.get(section)
         found += _unknown(section, table, known, what) if isinstance(table, dict) else []
     return found
@@ -65,8 +67,10 @@ def _widths(chip: "Chip") -> list[Problem]:
     return found
 
 
-def _names(section: str, table: dict[str, Any], known: tuple[str, ...], what: str) -> list[Problem]:
-    found = _unknown(section, table, known, what)
+def _names(
+    section: str, table: dict[str, Any], known: tuple[str, ...], what: str, optional: tuple[str, ...] = ()
+) -> list[Problem]:
+    found = _unknown(section, table, (*known, *optional), what)
     found += [
         Problem((section, name), f"missing: every chip prices this {what}") for name in known if name not in table
     ]

@@ -23,6 +23,9 @@ from sfnhw.chip.schema import Core, Execution, Io, Noc, Packet, Part, Technology
 from sfnhw.errors import ChipError, nearest
 from sfnhw.numerics import Numerics
 
+# Sections of a chip file that mapping and simulation read; the others name, time and price it.
+STRUCTURE = ("core", "noc", "packet", "execution", "io")
+
 
 class Chip(Part):
     """A multi-core neuromorphic chip, as its file describes it. Made by `load_chip`; frozen."""
@@ -76,6 +79,10 @@ class Chip(Part):
     def fields(self) -> dict[str, Any]:
         """Return all fields but the price tables, flat: dotted name -> value."""
         return flatten(self)
+
+    def structure(self) -> dict[str, Any]:
+        """Return the fields that a mapping or a simulation may depend on, flat: no names, technology, clock or prices."""
+        return {name: value for name, value in self.fields().items() if name.partition(".")[0] in STRUCTURE}
 
     def replace(self, changes: dict[str, Any], *, origin: str = "given in a change of the chip") -> "Chip":
         """Return a chip with dotted fields changed, validated like a file; texts are read as YAML scalars.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
+from sfnhw.actions import OPTIONAL_ROWS
 from sfnhw.chip.dimensions import explanation, meant
 from sfnhw.chip.validation import Locate, nowhere
 from sfnhw.errors import ChipError, nearest
@@ -57,7 +58,10 @@ def lookup(chip: Chip, name: str) -> Any:
     """Return the value of a dotted field; raises ChipError where there is none."""
     if is_price(name):
         section, row, key = _price_parts(chip, name)
-        return getattr(dict(getattr(chip, section))[row], key)
+        there = dict(getattr(chip, section)).get(row)
+        if there is None:
+            raise ChipError("this chip has no such price", field=name)
+        return getattr(there, key)
     value: Any = chip
     for part in name.split("."):
         if not isinstance(value, BaseModel) or part not in type(value).model_fields:
@@ -107,7 +111,10 @@ def replaced(chip: C, changes: dict[str, Any], origin: str, locate: Locate = now
             target = target[part]
         target[last] = value if name in LABELS else _read(name, value)
     for (section, row), given in prices.items():
-        data[section][row] = _priced(data[section][row], given, data["technology"], origin)
+        before = data[section].get(row)
+        if before is None:
+            before = _blank(section, row, given)
+        data[section][row] = _priced(before, given, data["technology"], origin)
     return build(data, locate, type(chip))
 
 
@@ -119,11 +126,12 @@ def _price_parts(chip: Chip, name: str) -> tuple[str, str, str]:
     """Split ``energy.compare.energy_pj``; raises ChipError where the table has no such row, or the row no such field."""
     section, _, rest = name.partition(".")
     row, _, key = rest.partition(".")
-    rows = dict(getattr(chip, section))
+    rows = [*dict(getattr(chip, section)), *(name for name in _may_be_added(section) if name not in chip.energy)]
     if row not in rows:
-        expected = "one of " + ", ".join(rows) + nearest(row, list(rows))
+        expected = "one of " + ", ".join(rows) + nearest(row, rows)
         raise ChipError(f"no such price in {section}", field=name, found=row, expected=expected)
-    keys = list(type(rows[row]).model_fields)
+    there = dict(getattr(chip, section)).get(row)
+    keys = list((_may_be_added(section)[row] if there is None else type(there)).model_fields)
     if other := meant(key, keys):
         message, expected = explanation(key, other)
         raise ChipError(message, field=name, expected=expected)
@@ -131,6 +139,25 @@ def _price_parts(chip: Chip, name: str) -> tuple[str, str, str]:
         expected = ", ".join(f"{section}.{row}.{k}" for k in keys)
         raise ChipError("no such field of a price", field=name, found=key or None, expected="one of " + expected)
     return section, row, key
+
+
+def _may_be_added(section: str) -> dict[str, type[BaseModel]]:
+    """Return the rows that a chip may do without, and so may be given one by a change: name -> kind of row."""
+    from sfnhw.chip.prices import EnergyRow, LeakageRow
+
+    if section == "energy":
+        return dict.fromkeys(OPTIONAL_ROWS, EnergyRow)
+    return {"gate_leakage_uw": LeakageRow} if section == "static" else {}
+
+
+def _blank(section: str, row: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a row that the chip has not had; raises ChipError where the change gives it no value."""
+    fields = _may_be_added(section)[row].model_fields
+    main = next(key for key in fields if key.endswith(("_pj", "_uw")) and not key.startswith(("low", "high")))
+    if main not in given:
+        field = f"{section}.{row}.{next(iter(given))}"
+        raise ChipError("this chip has no such price", field=field, expected=f"{section}.{row}.{main} with it")
+    return dict.fromkeys(fields)
 
 
 def _priced(row: dict[str, Any], given: dict[str, Any], technology: dict[str, Any], origin: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ _TABLES = ("energy", "static", "area")
 _NUMBERS = ("_pj", "_uw", "_um2")
 # Mappings that are one value: a table of another chip's has nothing to do with the base's.
 _WHOLE = (("execution", "barrier_cycles"),)
+# Node and supply that a new row holds at.
 _OF_A_NEW_PRICE = ("node_nm", "voltage_v")
 
 
@@ -40,13 +41,28 @@ def _overlay(base: Any, over: Any, path: Location, replaced: list[Location], her
     """Return `over` laid on `base`, and note the paths at which nothing of the base is left; `here` is where new prices
     hold.
     """
+    if _is_price(path, over):
+        replaced.append(path)
+        return _new_price(over, path, here)
     if path in _WHOLE or not (isinstance(base, dict) and isinstance(over, dict)):
         replaced.append(path)
         return over
-    if len(path) == 2 and path[0] in _TABLES and any(str(key).endswith(_NUMBERS) for key in over):
-        replaced.append(path)
-        return {**{key: value for key, value in (here or {}).items() if key in base}, **over}
     merged = dict(base)
     for key, value in over.items():
-        merged[key] = _overlay(base[key], value, (*path, key), replaced, here) if key in base else value
+        if key in base:
+            merged[key] = _overlay(base[key], value, (*path, key), replaced, here)
+        else:  # a row that the base does without holds here, too
+            merged[key] = _new_price(value, path, here) if _is_price((*path, key), value) else value
     return merged
+
+
+def _is_price(path: Location, over: Any) -> bool:
+    """Whether what stands at `path` is a price row with a number of its own."""
+    is_row = len(path) == 2 and path[0] in _TABLES and isinstance(over, dict)
+    return is_row and any(str(key).endswith(_NUMBERS) for key in over)
+
+
+def _new_price(row: dict[str, Any], path: Location, here: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a price row that holds at `here` where it does not say otherwise; areas have no supply."""
+    of_row = _OF_A_NEW_PRICE[: 1 if path[0] == "area" else 2]
+    return {**{key: value for key, value in (here or {}).items() if key in of_row}, **row}

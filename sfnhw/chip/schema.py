@@ -34,7 +34,9 @@ def _barrier(value: Any) -> Any:
         return value
     if isinstance(value, dict) and value:
         table = {int(k) if isinstance(k, str) and k.isdecimal() else k: v for k, v in value.items()}
-        if all(whole(k, 1, 1 << 20) and whole(v, 0, MOST_BARRIER_CYCLES) for k, v in table.items()):
+        # "1" and "01" are one number of routers, which cannot have two times.
+        once = len(table) == len(value)
+        if once and all(whole(k, 1, 1 << 20) and whole(v, 0, MOST_BARRIER_CYCLES) for k, v in table.items()):
             return dict(sorted(table.items()))
     raise ValueError("neither a number nor a table of cycles")
 

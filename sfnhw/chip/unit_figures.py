@@ -87,9 +87,9 @@ class UnitFigures:
             "encodes": self.update.encodes,
             "state_memory_reads": self.memory_reads,
             "energy_pj": {"value": self.energy.value_pj, "low": self.energy.low_pj, "high": self.energy.high_pj},
-            "unit_area_mm2": _mm2(self.unit_area),
-            "table_area_mm2": _mm2(self.table_area),
-            "area_mm2": _mm2(self.area),
+            "unit_area_mm2": self.unit_area.as_json(),
+            "table_area_mm2": self.table_area.as_json(),
+            "area_mm2": self.area.as_json(),
         }
 
 
@@ -199,7 +199,3 @@ def _energy(chip: Chip, update: UpdateCost, memory_reads: float) -> Price:
 
 def _sum(counts: list[tuple[float, Price]]) -> Price:
     return Price(*(sum(n * getattr(p, end) for n, p in counts) for end in ("value_pj", "low_pj", "high_pj")))
-
-
-def _mm2(area: SquareMillimetres) -> dict[str, float]:
-    return {"value": area.value_mm2, "low": area.low_mm2, "high": area.high_mm2}

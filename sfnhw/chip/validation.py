@@ -131,7 +131,9 @@ def describe(annotation: Any, info: FieldInfo | None = None) -> str:
     """Say in words what may stand in a field, with its bounds and unit."""
     if choices := alternatives(annotation):
         text = describe(choices[0].annotation) + bounds(info, choices[0]) + ("" if info is None else _unit(info))
-        return text + (", or a table of such numbers" if len(choices) > 1 else ", or left out")
+        return text + (
+            ", or a table of such numbers by whole numbers ≥ 1, each once" if len(choices) > 1 else ", or left out"
+        )
     origin = get_origin(annotation)
     if origin is not None and str(origin) == "typing.Literal":
         return _either([repr(choice) for choice in get_args(annotation)])

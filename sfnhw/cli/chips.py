@@ -82,8 +82,10 @@ def _whole(chip: "Chip") -> dict[str, Any]:
 
 
 def _text(chip: "Chip") -> str:
+    from sfnhw.reports.text import field_text
+
     hidden = ("name", "description", "not_modelled", "schema_version")
-    fields = [[key, str(value)] for key, value in chip.fields().items() if key not in hidden]
+    fields = [[key, field_text(value)] for key, value in chip.fields().items() if key not in hidden]
     parts = [
         f"{chip.name}: " + fill(chip.description, WIDTH, initial_indent=" " * (len(chip.name) + 2)).strip(),
         *_where(chip),

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from sfnhw.cli.group import sfnhw
+from sfnhw.cli.output import clear_progress
 from sfnhw.errors import SfnhwError
 
 # 128 + the signal's number for all but the first, as shells report it.
@@ -51,6 +52,7 @@ def _run(given: list[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), USAGE)
     except (KeyboardInterrupt, click.Abort) as stop:
+        clear_progress()
         print("sfnhw: interrupted" + (f": {stop}" if str(stop) else ""), file=sys.stderr)
         return TERMINATED if isinstance(stop.__context__ or stop, _Terminated) else INTERRUPTED
     except BrokenPipeError:
@@ -60,5 +62,6 @@ def _run(given: list[str]) -> int:
 
 
 def _fail(message: Any, code: int) -> int:
+    clear_progress()
     print("sfnhw: error: " + " ".join(str(message).split()), file=sys.stderr)
     return code

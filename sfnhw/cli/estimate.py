@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import at_technology, set_option, technology_options, with_settings
 from sfnhw.cli.options import (
@@ -44,6 +45,13 @@ from sfnhw.errors import InputError
     help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, or annealed (a search).",
 )
 @click.option(
+    "--mapping",
+    "mapping_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="A mapping of NETWORK on this chip (`sfnhw map -o`); baselines are mapped with --placer.",
+)
+@click.option(
     "--baselines",
     default="if,mtn,polarity,ttfs,graded8,graded",
     show_default=True,
@@ -68,6 +76,7 @@ def command(
     folder: Path,
     fidelity: str,
     placer: str,
+    mapping_path: Path | None,
     baselines: str,
     break_even: bool,
     sensitivity: bool,
@@ -90,6 +99,7 @@ def command(
     given = load_inputs(inputs_path) if inputs_path else None
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
+    _check_placer(mapping_path, names, break_even)
     progress = Progress()
     options = ("fidelity", "placer", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
@@ -100,6 +110,7 @@ def command(
             labels=given.labels if given else None,
             fidelity=fidelity,
             placer=placer,
+            mapping=mapping_path,
             baselines=names,
             break_even=break_even,
             sensitivity=sensitivity,
@@ -117,3 +128,11 @@ def command(
     else:
         click.echo(run.summary())
     say(f"\nopen: {folder / 'report.html'}")
+
+
+def _check_placer(mapping: Path | None, baselines: list[str], break_even: bool) -> None:
+    """Refuse a placer that has nothing to place."""
+    given = click.get_current_context().get_parameter_source("placer") is not ParameterSource.DEFAULT
+    if mapping is not None and given and not baselines and not break_even:
+        text = "the network is mapped, and there are no baselines to place"
+        raise InputError(text, field="--placer", expected="--mapping or --placer")

@@ -14,6 +14,7 @@ COMMANDS = {
     "convert": "convert",
     "export": "export",
     "record": "record",
+    "map": "map",
     "estimate": "estimate",
     "explore": "explore",
     "report": "report",

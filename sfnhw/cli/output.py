@@ -27,6 +27,8 @@ def say(message: str) -> None:
 class Progress:
     """A progress bar on standard error, only where that is a terminal."""
 
+    on_screen: "Progress | None" = None
+
     def __init__(self) -> None:
         self.shown = sys.stderr.isatty()
         self.drawn = 0
@@ -39,12 +41,20 @@ class Progress:
         line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total} {stage}"[:79]
         click.echo("\r" + line.ljust(self.drawn), nl=False, err=True)
         self.drawn = len(line)
+        Progress.on_screen = self
 
     def clear(self) -> None:
         """Remove the line."""
         if self.drawn:
             click.echo("\r" + " " * self.drawn + "\r", nl=False, err=True)
             self.drawn = 0
+        Progress.on_screen = None
+
+
+def clear_progress() -> None:
+    """Remove the line of a command that ends before its time, so that what is said next stands alone."""
+    if Progress.on_screen is not None:
+        Progress.on_screen.clear()
 
 
 def check_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:

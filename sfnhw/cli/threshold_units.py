@@ -26,7 +26,10 @@ MOST_THRESHOLDS = 1024
     help="Who shares a table: population, channel, core or neuron. [default: the chip's own]",
 )
 @click.option(
-    "--width", type=int, metavar="BITS", help="Of membrane and thresholds, 8 to 32. [default: the chip's own]"
+    "--width",
+    type=click.IntRange(8, 32),
+    metavar="BITS",
+    help="Of membrane and thresholds, 8 to 32. [default: the chip's own]",
 )
 @as_json
 def command(chip: str, thresholds: str, signed: bool, sharing: str | None, width: int | None, as_json: bool) -> None:
@@ -64,7 +67,8 @@ def command(chip: str, thresholds: str, signed: bool, sharing: str | None, width
     scaled = [[s.step, f"{s.gates.gates:,.0f}", f"{s.gates.equivalents:,.0f}", _energy(s.energy)] for s in steps]
     click.echo("\nSFN's scaling step, if it were a step of its own (this chip folds it)")
     click.echo(columns(["step", "gates", "GE", "energy, pJ"], scaled, [False, True, True]))
-    click.echo("\n" + fill(_note(first), WIDTH))
+    for text in (_note(first), *_limits(target, sizes)):
+        click.echo("\n" + fill(text, WIDTH))
 
 
 def _head(chip: "Chip", first: "UnitFigures") -> str:
@@ -109,6 +113,31 @@ def _note(first: "UnitFigures") -> str:
         "reading thresholds, with all prices at their low and high; not the membrane's own read and write. Each unit is "
         "taken to serve the spacing of the thresholds. docs/threshold-units.md explains them."
     )
+
+
+def _limits(chip: "Chip", sizes: list[int]) -> list[str]:
+    """What of the table this chip's file does not price, time or allow."""
+    unit, told = chip.core.threshold_unit, []
+    most = unit.most_thresholds
+    if most is not None and max(sizes) > most:
+        told.append(
+            f"{chip.name} maps no network of more than {most} threshold{'s' * (most > 1)} a neuron "
+            "(core.threshold_unit.most_thresholds): rows of more say what such a unit would take."
+        )
+    if unit.update_cycles is not None:
+        told.append(
+            f"An update takes {unit.update_cycles} cycles on {chip.name}, whatever its unit compares "
+            "(core.threshold_unit.update_cycles)."
+        )
+    prices = {row["action"]: row["energy_pj"] for row in chip.price_rows("energy")}
+    if not any(prices[action] for action in ("compare", "threshold_read", "encode")):
+        told.append(
+            f"{chip.name} has no price of its own for comparing, reading and encoding: they are in the price of another "
+            f"action, which the sources of their rows name; energy does not tell the units apart."
+        )
+    if not any(row["area_um2"] for row in chip.price_rows("area") if row["term"] == "gate_equivalent"):
+        told.append(f"{chip.name} gives gates no area of their own: 0 says nothing about size.")
+    return told
 
 
 def _sizes(text: str) -> list[int]:

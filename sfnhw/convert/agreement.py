@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.utils import _pytree as pytree
 
 from sfnhw.convert.evaluate import Evaluator
+from sfnhw.convert.values import OnHost
 from sfnhw.errors import ConversionError
 
 # Largest difference between module and folded plan, relative to the largest output, by the module's own precision.
@@ -16,7 +17,7 @@ LOOSE_TOLERANCE = 5e-2  # half precision
 
 
 def agree(
-    module: torch.nn.Module, evaluator: Evaluator, inputs: NDArray[Any], on_host: tuple[str | None, ...]
+    module: torch.nn.Module, evaluator: Evaluator, inputs: NDArray[Any], on_host: tuple[OnHost | None, ...]
 ) -> list[dict[str, Any]]:
     """Compare both on some inputs, each tensor that the module returns by itself.
 
@@ -40,14 +41,18 @@ def agree(
         start += size
         if part.shape[1] == size:
             part = part.reshape(expected.shape)
-        if function in ("softmax", "log_softmax"):
-            part = getattr(torch, function)(part, dim=1)
-        elif function == "sigmoid":
-            part = torch.sigmoid(part)
+        if function is not None:
+            part = torch.sigmoid(part) if function.function == "sigmoid" else _softmax(part, function)
         name = pytree.keystr(path) or "output"
         _close(part, expected, TOLERANCE.get(str(like.dtype), LOOSE_TOLERANCE), name if len(leaves) > 1 else "")
-        results.append({"name": name, "shape": list(expected.shape[1:]), "on_host": function})
+        results.append({"name": name, "shape": list(expected.shape[1:]), "on_host": function and function.function})
     return results
+
+
+def _softmax(values: torch.Tensor, function: OnHost) -> torch.Tensor:
+    name = function.function.strip("_")
+    found: torch.Tensor = getattr(torch, name)(values, dim=function.axis)
+    return found
 
 
 def _close(found: torch.Tensor, expected: torch.Tensor, allowed: float, name: str) -> None:

@@ -10,7 +10,7 @@ from sfnhw.convert.values import Call, Joined, OnHost, Pooled, Spikes, Sum, Valu
 
 # Where an operation's builder stands says what becomes of it; two families depend on their arguments.
 _BY_FAMILY = {"reshaping": "no_work", "joining": "no_work", "normalisation": "folded", "activation": "neuron"}
-KINDS = ("synapses", "neuron", "folded", "no_work", "on_host")
+KINDS = ("synapses", "neuron", "folded", "no_work", "on_host", "unused")
 
 
 class Visited(NamedTuple):
@@ -31,7 +31,8 @@ def coverage(plan: Plan, visited: Iterable[Visited]) -> dict[str, dict[str, int]
 
     ``synapses``: weights, pools, copies, additions and products, counted as synaptic operations. ``neuron``: what the
     neuron's own update does (ReLU; a function unit's GELU, softmax or layer norm). ``folded``: into weights and biases.
-    ``no_work``: moves no value. ``on_host``: not on the chip, not counted.
+    ``no_work``: moves no value. ``on_host``: not on the chip, not counted. ``unused``: computed by the module, but nothing
+    of its result comes of it, so it is left out.
     """
     kinds: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for operation, layer, kind in visited:

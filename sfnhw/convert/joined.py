@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PER_CHANNEL = (
     *("relu", "relu6", "hardtanh", "clamp", "clamp_min", "gelu", "batch_norm", "add", "sub", "rsub", "mul", "div"),
     *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "max_pool1d", "max_pool2d"),
-    *("upsample_nearest1d", "upsample_nearest2d"),
+    *("upsample_nearest1d", "upsample_nearest2d", "mean"),
 )
 
 
@@ -91,7 +91,7 @@ def added(sums: list[Sum]) -> Sum:
 def build(builder: "Callable[[Plan, Call], Value]", plan: "Plan", call: Call) -> Value:
     """Call a builder; where its argument is a concatenation and it treats channels one by one, call it for each part."""
     joined = {name: v for name, v in call.arguments.items() if isinstance(v, Joined)}
-    if not joined or call.short not in PER_CHANNEL:
+    if not joined or call.short not in PER_CHANNEL or (call.short == "mean" and not _keeps_channels(call)):
         return builder(plan, call)
     cuts = {name: pieces(value, 1) for name, value in joined.items()}
     splits = [[piece.entries.tolist() for piece in cut] for cut in cuts.values()]
@@ -109,6 +109,12 @@ def build(builder: "Callable[[Plan, Call], Value]", plan: "Plan", call: Call) ->
         shape = (call.shape[0], len(entries), *call.shape[2:])
         results.append(builder(plan, replace(call, arguments=arguments, shape=shape)))
     return join(results, 1)
+
+
+def _keeps_channels(call: Call) -> bool:
+    """Whether a mean leaves the channels, axis 1, apart."""
+    axes, rank = call.plain("dim"), len(call.arguments["self"].shape)
+    return 1 not in {axis % rank for axis in ([axes] if isinstance(axes, int) else axes)}
 
 
 def _share(value: Any, entries: NDArray[np.int64], call: Call) -> Any:

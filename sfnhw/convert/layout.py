@@ -93,7 +93,8 @@ def vectors(index: Index, grid: Shape) -> Vectors:
     ):
         raise UnsupportedError(
             f"its last axis of {index.shape[-1]} mixes channels and positions of a population of shape {grid}",
-            "let the last axis be the channels of one position, or flatten everything",
+            "let the last axis be the channels of one position (on inputs of tokens × features a linear layer must come"
+            " first), or flatten everything",
         )
     return Vectors(at.channel[0].copy(), at.sample[:, 0].copy(), at.position[:, 0].copy())
 

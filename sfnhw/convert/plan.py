@@ -7,7 +7,7 @@ import numpy as np
 
 from sfnhw.convert.layout import is_plain, plain
 from sfnhw.convert.narrow import narrowed
-from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Index, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
 from sfnhw.network import FUNCTIONS, Elementwise, MaxPool, Product, Projection, Stationary
 
 
@@ -152,6 +152,25 @@ class Plan:
                 )
             self.populations[planned.name] = replace(planned, shape=grid)
         return spikes
+
+    def rows_of_input(self, value: Any) -> Index | None:
+        """Which row each vector of a value is, counted over all samples, where it is the network's input (rows, features).
+
+        From then on the input is an image of one channel. None where the value is another one, or a layer before has
+        read the rows as channels.
+        """
+        if not isinstance(value, Spikes) or self[value.population].role != "input":
+            return None
+        planned, features = self[value.population], value.shape[-1]
+        rows = int(np.prod(planned.shape)) // features
+        unread = planned.shape == (rows, 1, features) and not any(p.source == planned.name for p in self.projections)
+        first = value.index[..., 0]
+        whole = np.array_equal(np.sort(first, axis=None), np.arange(EXAMPLE_SAMPLES * rows) * features)
+        in_order = np.array_equal(value.index, first[..., None] + np.arange(features))
+        if not (unread or planned.shape == (1, rows, features)) or not whole or not in_order:
+            return None
+        self.populations[planned.name] = replace(planned, shape=(1, rows, features))
+        return first // features
 
     def as_sum(self, value: Spikes, name: str) -> Sum:
         """The same values as a sum of one: neuron i to neuron i, weight 1."""

@@ -68,8 +68,10 @@ def registered() -> tuple[str, ...]:
 ADVICE = {
     "masked_fill": "masks are not modelled: attention of every query to every key is supported",
     "where": "masks and choices by value are not modelled",
-    "silu": "use ReLU instead, and fine-tune",
-    "hardswish": "use ReLU instead, and fine-tune",
+    **dict.fromkeys(
+        ("silu", "hardswish", "hardsigmoid", "mish", "softplus", "celu", "selu", "rrelu", "glu", "threshold"),
+        "use ReLU instead, and fine-tune",
+    ),
     "leaky_relu": "use ReLU instead, and fine-tune: a spike code of this kind has one slope",
     "elu": "use ReLU instead, and fine-tune",
     "prelu": "use ReLU instead, and fine-tune",
@@ -82,6 +84,17 @@ ADVICE = {
     "conv3d": "networks of one or two spatial dimensions are supported",
     "lstm": "recurrent layers are not converted",
     "gru": "recurrent layers are not converted",
+    "embedding_bag": "feed the embedded vectors as the network's input",
+    "pad": "let the convolution or the pool pad with zeros itself (padding=)",
+    "sum": "use the mean, and let the next layer's weights take the factor",
+    "einsum": "write it with matmul, or scaled_dot_product_attention",
+    "amax": "use torch.nn.MaxPool2d with a fixed window",
+    "max": "use torch.nn.MaxPool2d with a fixed window",
+    "max_pool2d_with_indices": "call it without return_indices",
+    "maximum": "use ReLU: max(x, y) = y + relu(x − y)",
+    "abs": "use ReLU: |x| = relu(x) + relu(−x)",
+    "channel_shuffle": "order the weights of the next layer instead: channels cannot change places between populations",
+    "pixel_shuffle": "use a transposed convolution",
     "embedding": "feed the embedded vectors as the network's input",
 }
 DEFAULT_ADVICE = "write it with supported operations, or give it a builder with sfnhw.convert.register"

@@ -2,6 +2,7 @@
 
 import logging
 import operator
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import torch
 
 from sfnhw.convert.coverage import Visited, visit
 from sfnhw.convert.fold import is_affine
+from sfnhw.convert.graph import in_place, is_random, is_result, memory_of, used
 from sfnhw.convert.joined import build, in_order, pieces
 from sfnhw.convert.memo import remembering
 from sfnhw.convert.plan import Plan
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 # Operations that take a value apart: their users see parts, so a sum that only they use stays open.
 _PARTS = ("select", "slice", "narrow", "unbind", "chunk", "split", "split_with_sizes")
+# torch.export keeps what it traces in global state: two threads at once spoil each other's graphs.
+_EXPORTING = threading.RLock()
 
 
 class Traced(NamedTuple):
@@ -50,12 +54,12 @@ class Traced(NamedTuple):
     Attributes
     ----------
     plan : populations and projections; its outputs come last, in the order of the module's.
-    on_host : for each tensor that the module returns, the last operation that is left to the host (softmax), or None.
+    on_host : for each tensor that the module returns, what is left to the host (a last softmax), or None.
     visited : every operation on activations.
     """
 
     plan: Plan
-    on_host: tuple[str | None, ...]
+    on_host: tuple[OnHost | None, ...]
     visited: tuple[Visited, ...]
 
 
@@ -79,7 +83,8 @@ def trace(
         raise ConversionError("is in training mode; call .eval() first", field=training[0])
     tell = progress or (lambda stage, done, total: None)
     tell("trace", 0, 1)
-    program = _export(module, shape)
+    with _EXPORTING:
+        program = _export(module, shape)
     walk = _Walk(program, shape, signed, empty)
     nodes = list(program.graph.nodes)
     with remembering():
@@ -146,7 +151,7 @@ class _Walk:
         self.plan, self.shape, self.signed, self.empty = Plan(), shape, signed, empty
         self.env: dict[Node, Any] = {}
         self.failures: list[tuple[Call, UnsupportedError]] = []
-        self.on_host: list[str | None] = []
+        self.on_host: list[OnHost | None] = []
         self.visited: list[Visited] = []
         signature = program.graph_signature
         held = {**program.state_dict, **program.constants}
@@ -156,14 +161,24 @@ class _Walk:
             **signature.inputs_to_lifted_tensor_constants,
         }
         self.constants = {placeholder: held[name] for placeholder, name in names.items()}
-        self.last_use = {used: node for node in program.graph.nodes for used in node.all_input_nodes}
+        self.used = used(list(program.graph.nodes))
+        self.last_use = {n: node for node in program.graph.nodes if node in self.used for n in node.all_input_nodes}
+        changed = {memory_of(n) for node in self.used if in_place(node) for n in node.all_input_nodes}
+        self.changed = {node for node in program.graph.nodes if memory_of(node) in changed - {None}}
+        self.depends: set[Node] = set()  # on the module's input
+        for node in program.graph.nodes:
+            given = node.op == "placeholder" and node.name not in self.constants
+            if given or any(n in self.depends for n in node.all_input_nodes):
+                self.depends.add(node)
 
     def visit(self, node: "Node") -> None:
         """Give `env` an entry for the node, or add to `failures`."""
         if node.op == "placeholder":
             constant = self.constants.get(node.name)
             if constant is None:
-                self.env[node] = self.plan.input(self.shape, self.signed)
+                self.env[node] = self._input()
+            elif node in self.changed:  # a buffer that forward changes: the module keeps its own
+                self.env[node] = constant.detach().to("meta") if self.empty else constant.detach().clone()
             else:  # shapes alone must give the same size whatever the values are, zeros of a fresh module included
                 self.env[node] = constant.detach().to("meta") if self.empty else constant.detach()
         elif node.op == "get_attr":
@@ -173,20 +188,31 @@ class _Walk:
             self._function(node)
         elif node.op == "output":
             self._output(node)
-        for used in node.all_input_nodes:  # weights and index maps of a large module must not pile up
-            if self.last_use[used] is node:
-                self.env.pop(used, None)
+        for n in node.all_input_nodes:  # weights and index maps of a large module must not pile up
+            if self.last_use.get(n) is node:
+                self.env.pop(n, None)
+
+    def _input(self) -> Value:
+        try:
+            return self.plan.input(self.shape, self.signed)
+        except UnsupportedError as error:
+            self._fail(Call("input", "", False), error)
+            return Unknown()
 
     def _function(self, node: "Node") -> None:
         operation = str(node.target)
         if operation.startswith("aten._assert"):
             return
+        if node not in self.used:
+            self._pass_over(node)
+            return
         inputs = [self.env.get(n) for n in node.all_input_nodes]
         if not any(isinstance(v, Value) for v in inputs):
             self.env[node] = self._constant(node)
             return
-        if node.target is operator.getitem and isinstance(inputs[0], Several):
-            self.env[node] = self._settled(node, inputs[0].parts[node.args[1]])
+        if node.target is operator.getitem and isinstance(inputs[0], Several | Unknown):
+            part = inputs[0].parts[node.args[1]] if isinstance(inputs[0], Several) else Unknown()
+            self.env[node] = self._settled(node, part)
             return
         call = _call(node, self.env)
         builder = builder_of(operation)
@@ -197,6 +223,7 @@ class _Walk:
                 raise UnsupportedError("not supported", ADVICE.get(call.short, DEFAULT_ADVICE))
             if any(isinstance(v, Unknown) for v in inputs):
                 return
+            self._check_memory(node)
             result = build(builder, self.plan, call)
             self.visited.append(visit(call, result))
             self.env[node] = self._settled(node, emptied(result) if self.empty else result)
@@ -205,14 +232,39 @@ class _Walk:
                 self.plan.projections[new] = [emptied(p) for p in self.plan.projections[new]]
         except UnsupportedError as error:
             self._fail(call, error)
-        if operation.split(".")[-2:-1] and operation.split(".")[1].endswith("_"):
-            self.env[node.all_input_nodes[0]] = self.env[node]  # in place: later uses of the operand see the result
+        if in_place(node):  # later uses of the operand, by whatever name, see the result
+            changed = node.all_input_nodes[0]
+            before_it = self.env.get(changed)
+            for other in [changed, *(n for n, v in self.env.items() if v is before_it and before_it is not None)]:
+                self.env[other] = self.env[node]
+
+    def _check_memory(self, node: "Node") -> None:
+        """Raise UnsupportedError where a change in place shows in a view of the operand that is used later."""
+        if not in_place(node):
+            return
+        changed = node.all_input_nodes[0]
+        for other, value in self.env.items():
+            if other is not node and memory_of(other) == memory_of(changed) and _overlap(value, self.env[changed]):
+                raise UnsupportedError(
+                    "it changes in place what another view of the same values sees, which is used later",
+                    "keep its result in a tensor of its own (relu(x) for relu_(x), x = x + 1 for x += 1)",
+                )
+
+    def _pass_over(self, node: "Node") -> None:
+        """Note what the module computes and nothing uses."""
+        call = _call(node, {})
+        if node.target is not operator.getitem and any(n in self.depends for n in node.all_input_nodes):
+            self.visited.append(Visited(call.operation, call.layer, "unused"))
 
     def _constant(self, node: "Node") -> Any:
         """Value of a node that does not depend on the input; a shape alone where it depends on weights without values.
 
         What a module on the meta device makes of nothing but sizes (a mask that hides no key) has values all the same.
         """
+        if is_random(node):
+            advice = "a network computes the same each time: take the noise out of forward"
+            self._fail(_call(node, self.env), UnsupportedError("random numbers", advice))
+            return Unknown()
         found = [self.env[n] for n in node.all_input_nodes]
         hollow_input = any(isinstance(v, torch.Tensor) and v.is_meta for v in found)
 
@@ -234,7 +286,7 @@ class _Walk:
         if isinstance(value, Joined) and len(node.users) > 1:
             parts = tuple(p if is_affine(p) or isinstance(p, Pooled) else self.plan.spikes(p) for p in value.parts)
             return replace(value, parts=parts)
-        if not isinstance(value, Sum) or len(node.users) < 2 or is_affine(value):
+        if not isinstance(value, Sum) or len(node.users) < 2 or is_affine(value) or is_result(node):
             return value
         takes_apart = all(str(user.target).split(".")[1:2] in [[name] for name in _PARTS] for user in node.users)
         return value if takes_apart else self.plan.spikes(value)
@@ -245,14 +297,17 @@ class _Walk:
         values = [self.env.get(n) if isinstance(n, torch.fx.Node) else n for n in returned]
         if any(isinstance(v, Unknown) for v in values):
             return
+        inner = [v.inner if isinstance(v, OnHost) else v for v in values]
         try:
+            if len({id(v) for v in inner}) < len(inner) and None not in inner:
+                raise UnsupportedError("one result is returned twice", "return it once (logits without their softmax)")
             for value in values:
                 self._readout(value)
         except UnsupportedError as error:
             self._fail(Call("output", "", False), error)
 
     def _readout(self, value: Any) -> None:
-        function = value.function if isinstance(value, OnHost) else None
+        function = value if isinstance(value, OnHost) else None
         value = value.inner if isinstance(value, OnHost) else value
         if isinstance(value, OnHost):
             raise UnsupportedError("two functions in a row on the host", "return the logits")
@@ -270,6 +325,17 @@ class _Walk:
 
     def _fail(self, call: Call, error: UnsupportedError) -> None:
         self.failures.append((call, error))
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    """Whether two different views of the same memory have values in common."""
+    if isinstance(a, Several):
+        return any(_overlap(part, b) for part in a.parts)
+    if a is b or isinstance(a, Unknown) or isinstance(b, Unknown):
+        return False
+    if isinstance(a, Joined) or isinstance(b, Joined) or not isinstance(a, Value) or not isinstance(b, Value):
+        return True
+    return bool(np.intersect1d(a.index, b.index).size)  # type: ignore[union-attr]
 
 
 def _call(node: "Node", env: "dict[Node, Any]") -> Call:

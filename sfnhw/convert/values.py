@@ -81,10 +81,11 @@ class Pooled:
 
 @dataclass(frozen=True, eq=False)
 class OnHost:
-    """A last softmax or sigmoid: the chip gives its argument, the host applies it."""
+    """A last softmax or sigmoid: the chip gives its argument, the host applies it (a softmax over `axis`)."""
 
     inner: "Value"
     function: str
+    axis: int = 1
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _header(metadata: dict[str, str]) -> dict[str, Any]:
         raise NetworkError(
             field="format", found=header.get("format") if isinstance(header, dict) else header, expected=repr(FORMAT)
         )
-    if header.get("version") != VERSION:
+    if header.get("version") != VERSION or type(header["version"]) is not int:
         raise NetworkError("unknown version", field="version", found=header.get("version"), expected=str(VERSION))
     _check_header(header)
     return header
@@ -121,6 +121,13 @@ def _check_header(header: dict[str, Any]) -> None:
             raise NetworkError(field=f"populations[{i}].name", found=name, expected="a text")
         if not isinstance(shape, list) or not all(type(n) is int and 0 < n <= MOST_NEURONS for n in shape):
             raise NetworkError(field=f"population {name!r}.shape", found=shape, expected="a list of whole numbers ≥ 1")
+        if type(config.get("bias")) is not bool:
+            raise NetworkError(field=f"population {name!r}.bias", found=config.get("bias"), expected="true or false")
+    for i, config in enumerate(header["projections"]):
+        for key, value in config.items():
+            numbers = value if isinstance(value, list) else [value]
+            if any(isinstance(n, bool) for n in numbers):
+                raise NetworkError(field=f"projections[{i}].{key}", found=value, expected="numbers, not true or false")
     accuracy = header["metadata"].get("ann_accuracy")
     if accuracy is not None and (type(accuracy) not in (int, float) or not 0 <= accuracy <= 1):
         raise NetworkError(field="metadata.ann_accuracy", found=accuracy, expected="a number from 0 to 1, or null")
@@ -142,17 +149,19 @@ def _check_values(value: Any, where: str, depth: int) -> None:
 
 
 def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Network:
+    left = dict(tensors)
+
     def take(key: str, whose: str) -> NDArray[Any]:
-        if key not in tensors:
+        if key not in left:
             raise NetworkError(f"tensor {key!r} ({whose}) is missing")
-        return tensors[key]
+        return left.pop(key)
 
     populations = []
     for i, config in enumerate(header["populations"]):
         prefix, name = f"population/{i}/", config.get("name")
         statistics = {
-            k.removeprefix(prefix + "statistics/"): v
-            for k, v in tensors.items()
+            k.removeprefix(prefix + "statistics/"): left.pop(k)
+            for k in list(left)
             if k.startswith(prefix + "statistics/")
         }
         populations.append(
@@ -183,4 +192,6 @@ def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Network:
         arrays: dict[str, Any] = {key: take(f"projection/{i}/{key}", whose) for key in cls.tensor_fields}
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k != "kind"}
         projections.append(cls(**plain, **arrays))
+    if left:
+        raise NetworkError("a tensor that the header knows nothing of", found=sorted(left)[0])
     return Network(tuple(populations), tuple(projections), header["name"], header["metadata"])

@@ -246,6 +246,15 @@ class Network:
             )
         return graph
 
+    def fingerprint(self) -> str:
+        """Return the sha256 of populations, projections and weights: equal networks have equal fingerprints.
+
+        Calibration statistics, metadata and the network's name do not count.
+        """
+        from sfnhw.network.fingerprint import part_digests, whole_digest
+
+        return whole_digest(part_digests(self))
+
     def save(self, path: str | Path) -> Path:
         """Write one safe file (`.sfn`); see `sfnhw.network.file`."""
         from sfnhw.network.file import save_network

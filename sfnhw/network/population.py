@@ -33,8 +33,8 @@ class Population:
     epsilon : of `layer_norm`.
     bias : (channels,), or for each neuron by itself of the population's shape (a position embedding): real value added
         once each timestep; or None.
-    statistics : calibration record of the real-valued activations, each (channels,): `max`, `quantile`, ...;
-        what `recode` needs to choose another coding's scale.
+    statistics : calibration record of the real-valued activations, each (channels,) or (channels, kept) magnitudes: `max`,
+        `quantile`, `magnitudes`, ...; what `recode` needs to choose another coding's scale.
     """
 
     name: str
@@ -81,11 +81,25 @@ class Population:
             if not np.isfinite(bias).all():
                 raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
             object.__setattr__(self, "bias", bias)
+        self._check_statistics(where)
         self._check_role(where)
         try:
             self.coding.check_channels(self.channels)
         except InputError as error:
             raise NetworkError(str(error), field=f"{where}.coding") from None
+
+    def _check_statistics(self, where: str) -> None:
+        for key, values in self.statistics.items():
+            array = np.asarray(values)
+            real = array.dtype.kind in "fiu"
+            if not real or array.ndim not in (1, 2) or len(array) != self.channels or not array.size:
+                raise NetworkError(
+                    field=f"{where}.statistics[{key!r}]",
+                    found=f"{array.dtype} of shape {array.shape}",
+                    expected=f"real numbers of shape ({self.channels},) or ({self.channels}, kept)",
+                )
+            if not np.isfinite(array).all() or (array < 0).any():
+                raise NetworkError(field=f"{where}.statistics[{key!r}]", expected="finite magnitudes, none below 0")
 
     def _check_role(self, where: str) -> None:
         if self.role not in ("input", "hidden", "output"):

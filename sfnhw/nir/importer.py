@@ -10,9 +10,10 @@ from sfnhw.errors import NetworkError, Where
 from sfnhw.network import AveragePool, Conv2d, Elementwise, Network, Population, Projection
 from sfnhw.neurons import Coding, Events, Graded, Readout, Relay
 from sfnhw.nir.graph import FlatGraph, read_graph
-from sfnhw.nir.layers import LINEAR, delayed, pair_of
+from sfnhw.nir.layers import LINEAR, check_output, delayed, pair_of, real
+from sfnhw.nir.notes import flag, number, text, whole
 from sfnhw.nir.rules import NEURONS, Discrete, Rule, discretise, recognise, rule_of, threshold_only
-from sfnhw.nir.settings import Settings
+from sfnhw.nir.settings import RESETS, Settings
 from sfnhw.nir.sums import RefusedError, Sum, added, by_cause, grid_of, pooled_convolution, pooled_grid, scaled, spikes
 from sfnhw.timesteps import OPEN
 
@@ -69,6 +70,8 @@ def from_nir(
         return _Importer(graph, settings).network(name or (Path(source).stem if where else "nir"))
     except NetworkError as error:
         raise NetworkError(str(error), where=where) if where else error from None
+    except MemoryError:
+        raise NetworkError("it describes more than this machine's memory holds", where=where) from None
 
 
 @dataclass(eq=False)
@@ -83,7 +86,7 @@ class _Importer:
     def network(self, name: str) -> Network:
         """Build, or raise with everything that was refused."""
         self.dt, self.rules, self.exporter = self._what_the_file_does_not_say()
-        self.steps = self.settings.timesteps or int(self.graph.metadata.get("sfnhw_timesteps", 1))
+        self.steps = self.settings.timesteps or whole(self.graph.metadata, "sfnhw_timesteps", 1)
         for node in self.graph.nodes:
             kind = self.graph.kind(node)
             if kind in REFUSED:
@@ -96,7 +99,7 @@ class _Importer:
                 continue
             try:
                 self._visit(node)
-            except RefusedError as error:
+            except (RefusedError, NetworkError) as error:
                 self.refused[node] = str(error)
         if self.refused:
             refused = {f"{node!r} ({self.graph.kind(node)})": why for node, why in self.refused.items()}
@@ -120,13 +123,16 @@ class _Importer:
             missing.append("the reset (reset=, --reset subtract|zero)")
         if missing:
             raise NetworkError("a NIR file does not say " + ", nor ".join(missing))
-        dt = given.dt if given.dt is not None else float(said.get("sfnhw_dt", 1.0))
+        dt = given.dt if given.dt is not None else number(said, "sfnhw_dt", 1.0)
         if noted and given.exporter is None:
             rules = {
-                n: Rule(_text(m["sfnhw_reset"]), bool(m["sfnhw_delayed_reset"]), bool(m["sfnhw_strict"]))
+                n: Rule(text(m["sfnhw_reset"]), flag(m, "sfnhw_delayed_reset"), flag(m, "sfnhw_strict"))
                 for n, m in notes.items()
             }
             for n, rule in rules.items():
+                if rule.reset not in RESETS:
+                    expected = f"one of {', '.join(RESETS)}"
+                    raise NetworkError(field=f"sfnhw_reset of {n!r}", found=rule.reset, expected=expected)
                 if given.reset not in (None, rule.reset):
                     raise NetworkError(field="reset", found=given.reset, expected=f"{rule.reset!r}, as {n!r} says")
             return dt, rules, "sfnhw"
@@ -175,6 +181,7 @@ class _Importer:
         elif kind in POOLS:
             self.values[node] = self._pool(node, value)
         elif kind == "Output" and not self.graph.after(node):
+            check_output(self.graph.nodes[node], value)
             self._populate(node, value, Readout(self.steps), np.ones(value.grid[0]), value.bias, "output")
             self.values[node] = value
         else:
@@ -186,22 +193,22 @@ class _Importer:
         shape = shape.get("input") if isinstance(shape, dict) else shape
         if shape is None or np.asarray(shape).size == 0:
             raise RefusedError("it has no shape", "the shape of one sample at one timestep")
-        whole = tuple(int(n) for n in np.asarray(shape).reshape(-1))
-        given, grid = self.settings, grid_of(whole)
+        own = tuple(int(n) for n in real(shape, "its shape").reshape(-1))
+        given, grid = self.settings, grid_of(own)
         said = self.graph.nodes[node].metadata or {}
         coding: Coding
-        if given.input == "events" and _text(said.get("sfnhw_input", "events")) == "events":
-            largest = int(said.get("sfnhw_input_max", given.input_max))
-            coding = Events(self.steps, largest, bool(said.get("sfnhw_input_signed", given.input_signed)))
+        if given.input == "events" and text(said.get("sfnhw_input", "events")) == "events":
+            largest = whole(said, "sfnhw_input_max", given.input_max)
+            coding = Events(self.steps, largest, flag(said, "sfnhw_input_signed", given.input_signed))
             scale = 1.0
         elif "sfnhw_input" in said:
-            coding = Graded(int(said["sfnhw_input_bits"]), bool(said["sfnhw_input_signed"]))
-            scale = float(said["sfnhw_input_scale"])
+            coding = Graded(whole(said, "sfnhw_input_bits"), flag(said, "sfnhw_input_signed"))
+            scale = number(said, "sfnhw_input_scale")
         else:
             coding = Graded(given.input_bits, given.input_signed)
             scale = given.input_max / coding.max_level
         self.populations.append(Population(node, grid, coding, np.full(grid[0], scale), role="input"))
-        return spikes(node, grid, whole, np.ones(grid[0]))
+        return spikes(node, grid, own, np.ones(grid[0]))
 
     def _neurons(self, node: str, value: Sum) -> Sum:
         body = self.graph.nodes[node]
@@ -302,7 +309,3 @@ class _Importer:
         if self.exporter == "sfnhw" or self.settings.exporter:
             return "the file" if self.exporter == "sfnhw" else "the option"
         return recognise(self.graph.nodes)[1]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

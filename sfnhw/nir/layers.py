@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sfnhw.nir.sums import RefusedError, Shape, Sum, convolved, dense, flattened, scaled
 
@@ -65,6 +66,16 @@ def _passes(node: Any, value: Sum, name: str) -> Sum:
     return value
 
 
+def check_output(node: Any, value: Sum) -> None:
+    """Raise RefusedError where an Output says another number of values than lead into it."""
+    said = node.output_type
+    said = said.get("output") if isinstance(said, dict) else said
+    sizes = real([] if said is None else said, "its shape")
+    if sizes.size and np.isfinite(sizes).all() and np.prod(sizes) != np.prod(value.shape):
+        shape = tuple(int(n) for n in sizes.reshape(-1))
+        raise RefusedError(f"values of shape {value.shape} lead into it", f"{shape}, as it says of itself")
+
+
 LINEAR: dict[str, Callable[[Any, Sum, str], Sum]] = {
     "Linear": _linear,
     "Affine": _affine,
@@ -77,8 +88,16 @@ LINEAR: dict[str, Callable[[Any, Sum, str], Sum]] = {
 }
 
 
+def real(values: Any, name: str) -> NDArray[np.float64]:
+    """Return an array of real numbers; raises RefusedError where a file holds text, objects or complex numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise RefusedError(f"{name} holds values of type {array.dtype}", "real numbers")
+    return array.astype(float)
+
+
 def _finite(values: Any, name: str) -> Any:
-    array = np.asarray(values, float)
+    array = real(values, name)
     if not np.isfinite(array).all():
         raise RefusedError(f"{name} holds NaN or infinite numbers")
     return array
@@ -94,14 +113,17 @@ def _bias(node: Any, weight: Any) -> Any:
 def _window(node: Any, kernel: Shape) -> dict[str, Any]:
     rank = len(kernel)
     stride, dilation = tuple_of(node.stride, rank, "stride"), tuple_of(node.dilation, rank, "dilation")
-    padding = node.padding.decode() if isinstance(node.padding, bytes) else node.padding
+    padding = node.padding.decode(errors="replace") if isinstance(node.padding, bytes) else node.padding
+    (groups,) = tuple_of(node.groups, 1, "groups")
+    if groups < 1:
+        raise RefusedError(f"groups is {groups}", "an integer ≥ 1")
     if isinstance(padding, str):
         padding = _named_padding(padding, kernel, stride, dilation)
     return {
         "stride": stride,
         "padding": tuple_of(padding, rank, "padding"),
         "dilation": dilation,
-        "groups": int(np.asarray(node.groups)),
+        "groups": groups,
     }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.neurons import IF, LIF, Coding
+from sfnhw.nir.layers import real
 from sfnhw.nir.sums import RefusedError
 
 Reals = NDArray[np.float64]
@@ -97,10 +98,14 @@ def discretise(node: Any, grid: tuple[int, ...], dt: float, steps: int, rule: Ru
             f"v_reset is {own['v_reset'][own['v_reset'] != 0][0]:g}, which reset {rule.reset!r} does not use",
             "reset zero, which sets the membrane to v_reset",
         )
-    theta = (own["v_threshold"] - own["v_reset"]) / gain
+    with np.errstate(over="ignore"):
+        theta = (own["v_threshold"] - own["v_reset"]) / gain
     if (theta <= 0).any():
         raise RefusedError(f"its threshold lies {theta.min():g} above its reset potential; it must lie above it")
-    bias = (1 - beta) * (leak - own["v_reset"]) / gain
+    with np.errstate(over="ignore", invalid="ignore"):
+        bias = (1 - beta) * (leak - own["v_reset"]) / gain
+    if not np.isfinite(theta).all() or not np.isfinite(bias).all():
+        raise RefusedError("its threshold, or what v_leak adds in a timestep, is not finite", "finite numbers")
     if type(node).__name__ == "IF" and not rule.delayed and not rule.strict and rule.reset in ("subtract", "zero"):
         return Discrete(IF(steps, reset=rule.reset), theta, bias)
     shared = bool((theta == theta[0]).all())
@@ -112,8 +117,8 @@ def discretise(node: Any, grid: tuple[int, ...], dt: float, steps: int, rule: Ru
 def threshold_only(node: Any, grid: tuple[int, ...], steps: int) -> Discrete:
     """NIR's Threshold: 1 where the input of this step is above θ; a membrane that keeps nothing."""
     theta = _by_channel(node.threshold, "threshold", grid)
-    if (theta <= 0).any():
-        raise RefusedError(f"its threshold is {theta.min():g}; it must be above 0, or silence would fire")
+    if (theta <= 0).any() or not np.isfinite(theta).all():
+        raise RefusedError(f"its threshold is {theta.min():g}; it must be finite and above 0, or silence would fire")
     shared = bool((theta == theta[0]).all())
     coding = LIF(steps, 0.0, float(theta[0]) if shared else 1.0, "none", strict=True)
     return Discrete(coding, np.ones(grid[0]) if shared else theta, np.zeros(grid[0]))
@@ -157,7 +162,7 @@ def _snap(gain: Reals, precision: Any) -> Reals:
 
 def _by_channel(values: Any, name: str, grid: tuple[int, ...]) -> Reals:
     """(channels,) of a scalar or of an array over all neurons that is one number in each channel."""
-    array = np.asarray(values, float)
+    array = real(values, name)
     if np.isnan(array).any():
         raise RefusedError(f"{name} holds NaN")
     if array.size == 1:

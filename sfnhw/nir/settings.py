@@ -7,6 +7,8 @@ import numpy as np
 from sfnhw.errors import NetworkError, nearest
 from sfnhw.nir.rules import EXPORTERS
 
+RESETS = ("subtract", "zero", "none")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,7 +25,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, value, known in (
-            ("reset", self.reset, ("subtract", "zero", "none")),
+            ("reset", self.reset, RESETS),
             ("library", self.exporter, EXPORTERS),
         ):
             if value is not None and value not in known:
@@ -31,6 +33,9 @@ class Settings:
                 raise NetworkError(field=name, found=value, expected=expected)
         if self.dt is not None and (not isinstance(self.dt, int | float) or not 0 < self.dt < np.inf):
             raise NetworkError(field="dt", found=self.dt, expected="a number of seconds above 0, e.g. 1e-4")
+        steps = self.timesteps
+        if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
+            raise NetworkError(field="timesteps", found=steps, expected="an integer ≥ 1")
         if self.input not in ("events", "graded"):
             raise NetworkError(field="input", found=self.input, expected="'events' or 'graded'")
         if not 0 < self.input_max < np.inf or (self.input == "events" and self.input_max != int(self.input_max)):

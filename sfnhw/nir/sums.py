@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Projection
+
+# Of one node: a hundred images of 4096 × 4096 would be fewer.
+MOST_VALUES = 2**31
 
 Reals = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -55,11 +59,11 @@ class Sum:
 
 def grid_of(shape: Shape) -> Shape:
     """(features,), (channels, 1, length) of a sequence, or (channels, height, width)."""
-    if len(shape) == 2:
-        return shape[0], 1, shape[1]
-    if len(shape) not in (1, 3) or min(shape) < 1:
+    if len(shape) not in (1, 2, 3) or min(shape) < 1:
         raise RefusedError(f"values of shape {shape}", "(features,), (channels, length) or (channels, height, width)")
-    return shape
+    if prod(shape) > MOST_VALUES:
+        raise RefusedError(f"values of shape {shape}", f"at most {MOST_VALUES:,} of them")
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
 
 
 def spikes(population: str, grid: Shape, shape: Shape, worth: Reals) -> Sum:
@@ -111,6 +115,11 @@ def convolved(value: Sum, weight: Reals, bias: Reals, window: dict[str, Any], na
     for term in value.terms:
         if not isinstance(term, Elementwise):
             raise RefusedError("follows a linear layer without a neuron between them", "a neuron, or one merged layer")
+        if value.grid[0] % window["groups"] or len(weight) % window["groups"]:
+            raise RefusedError(
+                f"{window['groups']} groups for {value.grid[0]} channels into {len(weight)}",
+                "a number that divides both",
+            )
         per_input = np.broadcast_to(term.weight, value.grid[0]).reshape(window["groups"], -1)
         rows = np.repeat(per_input, len(weight) // window["groups"], axis=0)
         if rows.shape != weight.shape[:2]:

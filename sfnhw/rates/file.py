@@ -5,7 +5,6 @@ each with ``name``, ``by`` and ``steps``. Arrays are named ``<i>/group``, ``<i>/
 ``<i>/probability`` (see `PopulationRates`), so a name given by a user is never a key.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from sfnhw.errors import ActivityError, Where
 from sfnhw.files import replace_file
 from sfnhw.inputs import read_npz
 from sfnhw.network import Network
+from sfnhw.npz_header import header_array, read_header
 from sfnhw.rates.given import given_rates
 from sfnhw.rates.population import PopulationRates
 from sfnhw.yaml_source import read_yaml
@@ -45,8 +45,7 @@ def save_rates(rates: "Rates", path: str | Path) -> Path:
         "source": rates.source,
         "populations": [{"name": name, "by": p.by, "steps": p.steps} for name, p in rates.populations.items()],
     }
-    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    arrays: dict[str, Any] = {"header": np.frombuffer(text, np.uint8)}
+    arrays: dict[str, Any] = {"header": header_array(header)}
     for i, p in enumerate(rates.populations.values()):
         arrays.update({f"{i}/{key}": getattr(p, key) for key in ARRAYS})
     return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))
@@ -74,7 +73,7 @@ def load_rates(path: str | Path, network: Network | None = None) -> "Rates":
         )
     arrays = read_npz(path, EXPECTED)
     try:
-        header = _header(arrays)
+        header = read_header(arrays, FORMAT, VERSION, EXPECTED)
         populations = {str(c["name"]): _population(i, c, arrays) for i, c in enumerate(header["populations"])}
         rates = Rates(populations, str(header["source"]))
         if network is not None:
@@ -85,21 +84,6 @@ def load_rates(path: str | Path, network: Network | None = None) -> "Rates":
         text = f"the header is malformed ({type(error).__name__}: {error})"
         raise ActivityError(text, where=Where(path), expected=EXPECTED) from None
     return rates
-
-
-def _header(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    if "header" not in arrays or arrays["header"].dtype != np.uint8:
-        raise ActivityError("no header", found=sorted(arrays)[:8], expected=EXPECTED)
-    try:
-        header = json.loads(arrays["header"].tobytes().decode())
-    except (ValueError, RecursionError) as error:
-        raise ActivityError(f"the header is not JSON ({error})", expected=EXPECTED) from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        found = header.get("format") if isinstance(header, dict) else header
-        raise ActivityError(field="format", found=found, expected=repr(FORMAT))
-    if header.get("version") != VERSION:
-        raise ActivityError("unknown version", field="version", found=header.get("version"), expected=str(VERSION))
-    return header
 
 
 def _population(i: int, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PopulationRates:

@@ -40,7 +40,8 @@ def clamp_min(plan: Plan, call: Call) -> Spikes:
 @register("aten.log_softmax.int", "aten.sigmoid.default")
 def on_host(plan: Plan, call: Call) -> OnHost:
     """As the last operation only: it keeps the order of the outputs, and the host applies it."""
-    return OnHost(call.value("self"), call.short)
+    value = call.value("self")
+    return OnHost(value, call.short, call.plain("dim", 1) % len(value.shape))
 
 
 def _clamp(plan: Plan, call: Call, low: float | None, high: float | None) -> Spikes:

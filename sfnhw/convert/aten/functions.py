@@ -37,10 +37,10 @@ def layer_norm(plan: Plan, call: Call) -> Sum | Pooled:
 @register("aten.softmax.int", "aten._softmax.default")
 def softmax(plan: Plan, call: Call) -> Spikes | OnHost:
     """Over the keys of each query; as the last operation it is left to the host."""
-    if call.last:
-        return OnHost(call.value("self"), call.short)
     value = call.value("self")
     axis = call.plain("dim") % len(value.shape)
+    if call.last:
+        return OnHost(value, call.short, axis)
     return softmax_over(plan, call, value, axis)
 
 

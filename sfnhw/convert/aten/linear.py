@@ -9,7 +9,18 @@ from sfnhw.convert.layout import Vectors, merged, plain, reshaped, vectors
 from sfnhw.convert.memo import once
 from sfnhw.convert.plan import Plan
 from sfnhw.convert.registry import register
-from sfnhw.convert.values import EXAMPLE_SAMPLES, Call, Index, Pooled, Reals, Shape, Spikes, Sum, UnsupportedError
+from sfnhw.convert.values import (
+    EXAMPLE_SAMPLES,
+    Call,
+    Index,
+    Pooled,
+    Reals,
+    Shape,
+    Spikes,
+    Sum,
+    UnsupportedError,
+    Value,
+)
 from sfnhw.convert.weights import applied, scaled, with_columns
 from sfnhw.network import Conv2d, Dense
 
@@ -54,6 +65,9 @@ def _dense(plan: Plan, call: Call, argument: str, weight: Reals, bias: Reals | N
 
 def _share(plan: Plan, call: Call, value: Spikes | Sum | Pooled, weight: Reals, bias: Reals | None) -> Sum:
     """What one part of a concatenation, or all of the input, gives to the result."""
+    rows = plan.rows_of_input(value)
+    if rows is not None:
+        return _each_row(plan, call, value, rows, weight, bias)
     source, gain, offset = through(plan, value)
     grid, index = plan[source.population].shape, source.index
     bias = np.zeros(len(weight)) if bias is None else np.broadcast_to(bias, len(weight)).copy()
@@ -71,6 +85,16 @@ def _share(plan: Plan, call: Call, value: Spikes | Sum | Pooled, weight: Reals, 
     return _each_position(call, source, grid, weight, bias, gain, offset)
 
 
+def _each_row(plan: Plan, call: Call, value: Value, rows: Index, weight: Reals, bias: Reals | None) -> Sum:
+    """The same matrix on each row of the network's input (tokens, features): an image of one channel, a kernel of one row."""
+    assert isinstance(value, Spikes)
+    target = len(weight), rows.size // EXAMPLE_SAMPLES, 1
+    sample, token = np.divmod(rows, target[1])
+    index = (sample * target[0] * target[1] + token)[..., None] + np.arange(target[0]) * target[1]
+    term = Conv2d(value.population, "", weight[:, None, None, :])
+    return Sum((term,), np.zeros(len(weight)) if bias is None else bias.copy(), target, index, call.layer)
+
+
 def _each_position(
     call: Call, source: Spikes, grid: Shape, weight: Reals, bias: Reals, gain: Reals, offset: Reals
 ) -> Sum:
@@ -84,7 +108,7 @@ def _each_position(
     matrix = weight if np.array_equal(kept.channel, np.arange(grid[0])) else with_columns(weight, kept.channel)
     stride, target = (1, 1), (len(weight), *grid[1:])
     if tokens == "first":
-        stride, target = (grid[1], 1), (len(weight), 1, 1)
+        stride, target = (grid[1], grid[2]), (len(weight), 1, 1)
         offset = offset if offset.size == grid[0] else offset.reshape(grid[0], -1)[:, 0]
     elif tokens == "some":
         raise UnsupportedError(
@@ -106,7 +130,7 @@ def _tokens(index: Index, grid: Shape) -> tuple[Vectors, str]:
     kept = vectors(index, grid)
     positions = int(np.prod(grid[1:]))
     where = kept.sample * positions + kept.position
-    if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3 and grid[2] == 1:
+    if np.array_equal(where, np.arange(EXAMPLE_SAMPLES) * positions) and len(grid) == 3:
         return kept._replace(position=np.zeros_like(kept.position)), "first"
     every = np.array_equal(np.sort(where), np.arange(EXAMPLE_SAMPLES * positions))
     return kept, "all" if every else "some"

@@ -95,6 +95,9 @@ def identity(plan: Plan, call: Call) -> Spikes | Sum | Pooled | Joined | OnHost:
     """Nothing happens at inference."""
     if call.plain("train", False):
         raise UnsupportedError("dropout that stays active", "call .eval(), and do not force training=True")
+    kind = call.plain("dtype")
+    if kind is not None and not kind.is_floating_point:
+        raise UnsupportedError(f"a conversion to {kind}, which rounds", "keep activations in floating point")
     return call.any_value("input" if "input" in call.arguments else "self")
 
 
