@@ -16,6 +16,6 @@ def mapping_report(run: Run) -> dict[str, Any]:
 
 
 def bounds_text(found: Mapping[str, Any]) -> str:
-    """Return e.g. ``placed by hilbert; over the bound: cores 1.05 x, flits over links 1.41 x``."""
-    parts = [f"{row['quantity']} {row['ratio']:.2f} x" for row in found["bounds"] if row["ratio"] is not None]
-    return f"placed by {found['placer']}" + (f"; over the bound: {', '.join(parts)}" if parts else "")
+    """Return e.g. ``placed by hilbert; achieved / bound: cores 1.05, flits over links 1.41``."""
+    parts = [f"{row['quantity']} {row['ratio']:.2f}" for row in found["bounds"] if row["ratio"] is not None]
+    return f"placed by {found['placer']}" + (f"; achieved / bound: {', '.join(parts)}" if parts else "")

@@ -88,7 +88,7 @@ def test_summary_and_page_set_the_mapping_beside_its_bounds(view):
     assert rows["flits over the fullest link"]["achieved"] == max(view.tables["links"]["flits"])
     assert flits["bound"] <= flits["achieved"]
     text = " ".join(summary(view).split())
-    assert f"placed by hilbert; over the bound: cores {rows['cores']['ratio']:.2f} x, flits over links" in text
+    assert f"placed by hilbert; achieved / bound: cores {rows['cores']['ratio']:.2f}, flits over links" in text
     table_of = page(view, {"links": "<svg></svg>"})
     assert "placed by hilbert" in table_of
     assert f"{rows['flits over links']['ratio']:.2f}×" in table_of.replace("\u00a0", "")
