@@ -57,18 +57,21 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
     tightest = max(fill, key=fill.__getitem__)
     field = LIMITS[tightest][0]
     largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
-    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
+    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router * chip.chips)
+    of_tiles = " × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""
+    of_chips = " × board.columns × board.rows" if chip.chips > 1 else ""
+    each = "" if chip.chips == 1 else " on each chip"
     alone = chip.core.threshold_unit.sharing == "core"
     one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
     return MappingError(
         layer=None,
-        resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
+        resource=f"noc.columns × noc.rows{of_tiles}{of_chips}",
         demand=groups,
         capacity=chip.cores,
         unit="cores",
         terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
         levers=(
-            f"a mesh of {chip.noc.columns} columns × {needed} rows",
+            f"a mesh of {chip.noc.columns} columns × {needed} rows{each}",
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
             *one_table,
         ),

@@ -96,9 +96,9 @@ def map_network(
     terminals = np.append(seats, chip.cores)[node_of]  # the chip's pins come last
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
     x, y = chip.io.router
-    io_router = int(x + chip.noc.columns * y)
+    io_router = int(x + chip.columns * y)
     multicast = chip.noc.cast == "multicast"
-    size = (chip.noc.columns, chip.noc.rows)
+    size = (chip.columns, chip.rows)
     return Mapping(
         network=network,
         chip=chip,
@@ -191,7 +191,7 @@ def _problem(
     is_output = np.array([network[s.population].role == "output" for s in slices])
     nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
     x, y = chip.io.router
-    mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, int(x + chip.noc.columns * y))
+    mesh = Mesh(chip.columns, chip.rows, chip.noc.cores_per_router, int(x + chip.columns * y))
     return Problem(mesh, nets)
 
 

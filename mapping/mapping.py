@@ -47,7 +47,7 @@ class Mapping:
     def io_router(self) -> int:
         """The router that the pins hang on."""
         x, y = self.chip.io.router
-        return int(x + self.chip.noc.columns * y)
+        return int(x + self.chip.columns * y)
 
     def routers_of(self, terminals: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the router that each terminal hangs on."""

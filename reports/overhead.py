@@ -10,8 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from sfnhw.chip import Chip, SquareMillimetres, comparators, core_area, core_leakage
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.chip import Chip, Price, SquareMillimetres, comparators, core_area, core_leakage
 from sfnhw.chip.area import NOTHING, memory_area, register_area, threshold_unit_area
+from sfnhw.chip.links import between_chips
 from sfnhw.chip.sharing import Words, memory_words, table_words, unit_update
 from sfnhw.mapping.slices import Slice
 from sfnhw.network import Network, Population
@@ -173,15 +177,31 @@ def _synapse(run: Run) -> dict[str, Any]:
     }
 
 
+def _ways(run: Run) -> NDArray[np.int64]:
+    """(4, slices) routers that the spike packets of each slice pass, and their links of rows, of columns, between chips."""
+    nodes, packets = run.result.tables.nodes, run.result.counts.node_packets.sum(axis=1)
+    crossing, on_link = between_chips(run.chip, nodes.link), nodes.link >= 0
+    along_columns = on_link & (nodes.link % 4 >= 2) & ~crossing
+    out = np.zeros((4, len(run.mapping.slices)), np.int64)
+    kinds = (np.ones_like(on_link), on_link & ~along_columns & ~crossing, along_columns, crossing)
+    for counts, kind in zip(out, kinds, strict=True):
+        np.add.at(counts, nodes.owner[kind], packets[kind])
+    return out
+
+
+def _chip_link_price(chip: Chip) -> Price:
+    """Price of a flit from chip to chip: its bits over pins. [pJ]"""
+    return Price(*(value * chip.noc.flit_bits for value in astuple(chip.energy_price("io_bit"))))
+
+
 def _payload(run: Run) -> dict[str, Any]:
     """Level bits on the wires: flits that exist only because of them, and their share of the bits in the flits sent.
 
     A level that fits into a flit that was sent anyway adds no flit on this chip; its share of the packet's bits says
     what part of the flit energy carries it. That share is an attribution and is not part of the total.
     """
-    result, chip = run.result, run.chip
-    nodes = result.tables.nodes
-    through = result.counts.node_packets.sum(axis=1)
+    chip, ways = run.chip, _ways(run)
+    prices = (chip.energy_price("router_flit"), chip.link_price(False), chip.link_price(True), _chip_link_price(chip))
     layers: dict[str, dict[str, Any]] = {}
     extra = _no_energy()
     carried = _no_energy()
@@ -191,20 +211,18 @@ def _payload(run: Run) -> dict[str, Any]:
         header, index, payload = packet_bits(run.mapping, s.index)
         flits = ceil_div(header + index + payload, chip.noc.flit_bits)
         added = flits - ceil_div(header + index, chip.noc.flit_bits)
-        mine = nodes.owner == s.index
-        routers, links = int(through[mine].sum()), int(through[mine & (nodes.link >= 0)].sum())
-        along_columns = int(through[mine & (nodes.link >= 0) & (nodes.link % 4 >= 2)].sum())
+        passed = ways[:, s.index].tolist()
         share = payload / (header + index + payload)
         row = layers.setdefault(s.population, {"payload_bits": payload, "packet_bits": 0, "extra_flits": 0.0})
         row["packet_bits"] = max(row["packet_bits"], header + index + payload)
-        row["extra_flits"] += added * links / run.samples
-        prices = [chip.energy_price("router_flit"), chip.link_price(False), chip.link_price(True)]
-        for one, amount in zip(prices, (routers, links - along_columns, along_columns), strict=True):
+        row["extra_flits"] += added * sum(passed[1:]) / run.samples
+        for one, amount in zip(prices, passed, strict=True):
             extra = _sum_bands([extra, _per_inference(run, astuple(one), added * amount)])
             whole = _per_inference(run, astuple(one), flits * amount)
             carried = _sum_bands([carried, {key: value * share for key, value in whole.items()}])
     by_action = run.cost.by_action()
     network_j = joules(by_action["router_flit"].value_aj + by_action["link_flit"].value_aj) / run.samples
+    network_j += _per_inference(run, astuple(_chip_link_price(chip)), run.result.chip_hops)["value"]
     return {
         "layers": layers,
         "extra_flit_hops": sum(row["extra_flits"] for row in layers.values()),

@@ -81,7 +81,7 @@ def bottleneck(run: Run) -> dict[str, Any]:
 
 def _link(run: Run, link: int) -> str:
     """Both ends of a link; links are numbered 4·router + direction, east, west, south, north."""
-    columns = run.chip.noc.columns
+    columns = run.chip.columns
     router, direction = divmod(link, 4)
     x, y = router % columns, router // columns
     dx, dy = ((1, 0), (-1, 0), (0, 1), (0, -1))[direction]

@@ -130,12 +130,17 @@ def _area_caption(run: Mapping[str, Any]) -> str:
     found = run["area_and_leakage"]
     top = max(found["components"], key=lambda row: row["share_of_area"])
     return (
-        f"The chip has {run['area_mm2']:.3g} mm² ({run['area_low_mm2']:.3g} to {run['area_high_mm2']:.3g}), "
+        f"{_what_has_area(run)} {run['area_mm2']:.3g} mm² ({run['area_low_mm2']:.3g} to {run['area_high_mm2']:.3g}), "
         f"{text.percent(top['share_of_area'])} of it {top['component'].replace('_', ' ')}. Powered cores "
         f"({found['powered_cores']:,}) and all routers leak {text.band(found['leakage_power_w'], 'W')}, which is "
         f"{text.percent(found['energy_share'])} of an inference's energy; {found['gated_cores']:,} cores are gated."
         + _unit_text(found)
     )
+
+
+def _what_has_area(run: Mapping[str, Any]) -> str:
+    chips = run.get("chips", 1)  # runs of older versions are of one
+    return "The chip has" if chips == 1 else f"The {chips:,} chips have"
 
 
 def _unit_text(found: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def run_figures(run: Run) -> dict[str, Any]:
         "accuracy": run.recording.accuracy,
         "spikes": int(run.result.counts.sent.sum()) / n,
         "packets": int(run.result.actions.core[ACTION_INDEX["packet"]].sum()) / n,
-        "flit_hops": run.result.totals()["link_flit"] / n,
+        "flit_hops": run.result.link_hops / n,
         "cores_used": run.mapping.cores_used,
         "threshold_unit_area_mm2": None if requantises else needed_unit_area(run).as_json(),
     }

@@ -7,6 +7,7 @@ import numpy as np
 
 from sfnhw.actions import ACTION_NAMES, ACTIONS
 from sfnhw.chip import chip_area
+from sfnhw.chip.links import between_chips
 from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
@@ -51,6 +52,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "ann_accuracy_on_calibration": run.ann_accuracy_on_calibration,
         "cores_used": mapping.cores_used,
         "cores_available": run.chip.cores,
+        "chips": run.chip.chips,
+        "flits_between_chips": result.chip_hops / n,
         "area_mm2": area.total.value_mm2,
         "area_low_mm2": area.total.low_mm2,
         "area_high_mm2": area.total.high_mm2,
@@ -149,7 +152,7 @@ def _vertical_links(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     """What of `link_flit` goes over links of a column: count (per inference), price, price_low, price_high [pJ], source."""
     nodes = run.result.tables.nodes
     # Links are numbered 4·router + direction: east, west, south, north.
-    along = (nodes.link >= 0) & (nodes.link % 4 >= 2)
+    along = (nodes.link >= 0) & (nodes.link % 4 >= 2) & ~between_chips(run.chip, nodes.link)
     return {
         "count": int(run.result.actions.node_flits[along].sum()) / run.samples,
         "price": row["energy_pj"],

@@ -88,7 +88,11 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "", bottleneck_text(data["bottleneck"])
     yield "accuracy", accuracy_text(data)
     used, available = data["cores_used"], data["cores_available"]
-    yield "cores", f"{used:,} of {available:,} ({percent(used / available)})"
+    chips = data.get("chips", 1)  # runs of older versions are of one
+    board = f" of {chips:,} chips" if chips > 1 else ""
+    yield "cores", f"{used:,} of {available:,}{board} ({percent(used / available)})"
+    if chips > 1:
+        yield "", f"{count(data['flits_between_chips'])} flits an inference pass from chip to chip"
     if "mapping" in data:  # runs of older versions have none
         yield "", bounds_text(data["mapping"])
     low, high = data["area_low_mm2"], data["area_high_mm2"]

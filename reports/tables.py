@@ -33,7 +33,7 @@ def core_table(run: Run) -> Table:
     its slices ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; on the first core at a
     router, this and the links out of it included)."""
     mapping = run.mapping
-    columns = run.chip.noc.columns
+    columns = run.chip.columns
     cores = np.arange(run.chip.cores)
     router = cores // run.chip.noc.cores_per_router
     held: list[dict[str, None]] = [{} for _ in cores]
@@ -58,7 +58,7 @@ def core_table(run: Run) -> Table:
 def link_table(run: Run) -> Table:
     """One row a link between neighbouring routers: link, from_router, to_router, from_x, from_y, to_x, to_y, flits (per
     inference), busy (share of the inference in which it moves a flit)."""
-    columns, rows = run.chip.noc.columns, run.chip.noc.rows
+    columns, rows = run.chip.columns, run.chip.rows
     link = np.arange(4 * columns * rows)
     router, direction = link // 4, link % 4
     x, y = router % columns, router // columns

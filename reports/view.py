@@ -47,12 +47,22 @@ class RunView:
 
     @property
     def columns(self) -> int:
-        """Width of the mesh."""
-        return int(self.json["chip"]["noc.columns"])
+        """Width of the mesh, over all chips of the board."""
+        return self.chip_columns * int(self.json["chip"].get("board.columns", 1))
 
     @property
     def rows(self) -> int:
-        """Height of the mesh."""
+        """Height of the mesh, over all chips of the board."""
+        return self.chip_rows * int(self.json["chip"].get("board.rows", 1))
+
+    @property
+    def chip_columns(self) -> int:
+        """Width of one chip's mesh."""
+        return int(self.json["chip"]["noc.columns"])
+
+    @property
+    def chip_rows(self) -> int:
+        """Height of one chip's mesh."""
         return int(self.json["chip"]["noc.rows"])
 
     @property

@@ -45,7 +45,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("barrier", "core", "one core taking part in one global synchronisation"),
     Action("router_flit", "network", "a flit through one router: buffer, allocation, crossbar"),
     Action("link_flit", "network", "a flit over one link between neighbouring routers"),
-    Action("io_bit", "io", "a bit over the chip's pins"),
+    Action("io_bit", "io", "a bit over the pins of a chip: in, out, or to the next chip of a board"),
 )
 
 ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)

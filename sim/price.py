@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sfnhw.actions import CORE_ACTIONS
 from sfnhw.chip import Chip, Price, logic_gates
+from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
 from sfnhw.sim.result import Result
@@ -43,11 +44,15 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
     cells.counts("router_flit", chip, n.router * each, owner, flits)
+    crossing = between_chips(chip, n.link)
     for vertical in (False, True):
-        on = (n.link >= 0) & ((n.link % 4 >= 2) == vertical)
+        on = (n.link >= 0) & ((n.link % 4 >= 2) == vertical) & ~crossing
         prices = chip.link_price(vertical)
         cells.counts("link_flit", chip, n.link[on] // 4 * each, owner[on], flits[on], prices)
     cells.counts("io_bit", chip, np.full(len(population), mapping.io), population, result.actions.io_bits)
+    # Between chips a flit passes pins: those of the chip that it leaves.
+    bits = flits[crossing] * chip.noc.flit_bits
+    cells.counts("io_bit", chip, n.link[crossing] // 4 * each, owner[crossing], bits)
     _static(cells, result, chip)
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import CORE_ACTIONS
+from sfnhw.chip.links import between_chips
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import ActionCounts, Counts
 from sfnhw.sim.tables import Tables
@@ -51,14 +52,30 @@ class Result:
         """Results a second when samples follow each other."""
         return 1.0 / seconds(self.timing.interval, self.mapping.chip.clock_mhz)
 
+    @property
+    def _crossing(self) -> NDArray[np.bool_]:
+        """(route nodes,) nodes that are entered over a link between two chips."""
+        return between_chips(self.mapping.chip, self.tables.nodes.link)
+
+    @property
+    def link_hops(self) -> int:
+        """Flits over links, whole run: those on a chip (action `link_flit`) and those between chips (pins: `io_bit`)."""
+        return int(self.actions.node_flits.sum(axis=1)[self.tables.nodes.link >= 0].sum())
+
+    @property
+    def chip_hops(self) -> int:
+        """Flits over links between chips, whole run."""
+        return int(self.actions.node_flits.sum(axis=1)[self._crossing].sum())
+
     def totals(self) -> dict[str, int]:
         """Action → count, whole run."""
         core = self.actions.core.sum(axis=(1, 2))
         out = {name: int(core[i]) for i, name in enumerate(CORE_ACTIONS)}
         flits = self.actions.node_flits.sum(axis=1)
         out["router_flit"] = int(flits.sum())
-        out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum())
-        out["io_bit"] = int(self.actions.io_bits.sum())
+        crossing = int(flits[self._crossing].sum())
+        out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum()) - crossing
+        out["io_bit"] = int(self.actions.io_bits.sum()) + crossing * self.mapping.chip.noc.flit_bits
         return out
 
     def by_population(self, per_slice: NDArray[np.int64]) -> dict[str, int]:
@@ -89,7 +106,11 @@ class Result:
                 parts.append((action, place, ids, pop[chosen], self.actions.core[i][chosen]))
         flits = self.actions.node_flits
         parts.append(("router_flit", "router", self.tables.nodes.router, pop[owner], flits))
-        parts.append(("link_flit", "link", link[link >= 0], pop[owner[link >= 0]], flits[link >= 0]))
+        crossing = self._crossing
+        inside = (link >= 0) & ~crossing
+        parts.append(("link_flit", "link", link[inside], pop[owner[inside]], flits[inside]))
+        bits = flits[crossing] * self.mapping.chip.noc.flit_bits
+        parts.append(("io_bit", "link", link[crossing], pop[owner[crossing]], bits))
         parts.append(("io_bit", "io", np.zeros(len(pop), np.int64), pop, self.actions.io_bits))
         columns: dict[str, list[NDArray[np.generic]]] = {
             k: [] for k in ("action", "place", "id", "population", "timestep", "count")

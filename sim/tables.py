@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
+from sfnhw.chip.links import link_cycles, link_flit_cycles
 from sfnhw.chip.sharing import unit_update
 from sfnhw.lowering import lower
 from sfnhw.mapping import Mapping, operand_bits, traffic
@@ -66,6 +67,7 @@ class NodeTable(NamedTuple):
     router: Ints
     link: Ints
     link_cycles: Ints  # of the link into the node; 0 at a root
+    flit_cycles: Ints  # that a flit holds that link: more than 1 only between chips
     child_first: Ints
     children: Ints
     exit_first: Ints
@@ -314,13 +316,12 @@ def _node_table(mapping: Mapping) -> NodeTable:
     shift = len(a)
     for_whom = _exits(mapping)
     link = np.concatenate([a.link, b.link]).astype(np.int64)
-    # East and west come before south and north (sfnhw.mapping.routes.STEP).
-    cycles = np.where(link % 4 < 2, mapping.chip.noc.link_cycles, _vertical(mapping.chip))
     return NodeTable(
         owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
         router=np.concatenate([a.router, b.router]).astype(np.int64),
         link=link,
-        link_cycles=np.where(link >= 0, cycles, 0).astype(np.int64),
+        link_cycles=link_cycles(mapping.chip, link),
+        flit_cycles=link_flit_cycles(mapping.chip, link),
         child_first=np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]),
         children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
         exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),

@@ -198,8 +198,8 @@ class PacketTwin:
     frame, or T of them where layers work one window after the other.
     """
 
-    def __init__(self, tables):
-        self.t = tables
+    def __init__(self, tables, chip):
+        self.t, self.chip = tables, chip
         self.queue, self.order = [], 0
         self.free = defaultdict(int)  # server → first free cycle (channels: in 1/V cycles)
         self.latencies, self.finish = [], 0
@@ -293,15 +293,29 @@ class PacketTwin:
         self.free[name] = begin + hold
         return -(-begin // V)
 
+    def crosses(self, link):
+        """Whether a link's two routers are on different chips."""
+        chip = self.chip
+        y, x = divmod(link // 4, chip.columns)
+        to_x, to_y = x + (1, -1, 0, 0)[link % 4], y + (0, 0, 1, -1)[link % 4]
+        return (x // chip.noc.columns, y // chip.noc.rows) != (to_x // chip.noc.columns, to_y // chip.noc.rows)
+
+    def cycles_a_flit(self, link):
+        return self.chip.board.flit_cycles if self.crosses(link) else 1
+
     def hop(self, now, node, what, flits, born):
         n, f, r = self.t.nodes, self.t.fabric, self.t.rows
         V = f.virtual_channels
         leave = now + f.router_cycles
         hold = max(flits * V, f.hold_cycles)
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
-            depart = self.channel(("link", int(n.link[child])), leave, hold)
+            slow = self.cycles_a_flit(int(n.link[child]))
+            depart = self.channel(("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles))
             along_column = n.link[child] % 4 in (2, 3)
             link = f.vertical_link_cycles if along_column else f.link_cycles
+            if self.crosses(int(n.link[child])):
+                # The head waits until the flits behind it can follow without a gap.
+                link = self.chip.board.link_cycles + flits * (slow - 1)
             self.at(depart + link, self.hop, int(child), what, flits, born)
         for place in range(n.exit_first[node], n.exit_first[node + 1]):
             terminal = int(n.exits[place])

@@ -23,6 +23,9 @@ from tests.networks import chain, random_activity, random_attention, random_netw
 REFERENCE = load_chip("reference")
 
 
+BOARD = ("noc.columns", "noc.rows", "board.columns", "board.rows")
+
+
 @st.composite
 def chips(draw, modes=("dataflow", "barrier")):
     return REFERENCE.replace(
@@ -39,6 +42,10 @@ def chips(draw, modes=("dataflow", "barrier")):
             "noc.vc_alloc_cycles": draw(st.integers(1, 2)),
             "noc.link_cycles": draw(st.integers(1, 3)),
             "noc.vertical_link_cycles": draw(st.sampled_from([None, 1, 4])),
+            # A mesh of 8 × 8, cut into chips or not.
+            **dict(zip(BOARD, draw(st.sampled_from([(8, 8, 1, 1), (2, 8, 4, 1), (1, 4, 8, 2)])), strict=True)),
+            "board.link_cycles": draw(st.integers(1, 9)),
+            "board.flit_cycles": draw(st.integers(1, 5)),
             "noc.cores_per_router": draw(st.integers(1, 4)),
             "noc.port_cycles": draw(st.sampled_from([1, 2, 5])),
             "noc.switch_cycles": draw(st.integers(0, 1)),
@@ -109,7 +116,7 @@ def test_attention_is_counted_as_a_brute_force_walk_says_and_timed_as_the_naive_
     analytic = simulate(mapping, activity, fidelity="analytic")
     assert result.counts.equals(analytic.counts)
     assert np.array_equal(result.actions.core, analytic.actions.core)
-    twin = PacketTwin(result.tables)
+    twin = PacketTwin(result.tables, mapping.chip)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
 
@@ -122,7 +129,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate):
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, samples=1, rate=rate)
     result = simulate(mapping, activity, threads=1)
-    twin = PacketTwin(result.tables)
+    twin = PacketTwin(result.tables, mapping.chip)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
     assert np.array_equal(histogram, result.timing.packet_latency)

@@ -116,7 +116,7 @@ def _place(mapping: "Mapping", terminal: int) -> str:
 
 def _routers(mapping: "Mapping", terminals: NDArray[np.int64]) -> Ints:
     x, y = mapping.chip.io.router
-    pins = x + mapping.chip.noc.columns * y
+    pins = x + mapping.chip.columns * y
     return np.where(terminals == mapping.chip.cores, pins, terminals // mapping.chip.noc.cores_per_router)
 
 
@@ -141,7 +141,7 @@ def _hops(
     mapping: "Mapping", routes: "Routes", kind: str, parent: Ints, child: Ints, found: list[Violation]
 ) -> NDArray[np.bool_]:
     """Check that each child is one link from its parent, over the link that it names; return which links are vertical."""
-    columns = mapping.chip.noc.columns
+    columns = mapping.chip.columns
     y0, x0 = np.divmod(routes.router[parent].astype(np.int64), columns)
     y1, x1 = np.divmod(routes.router[child].astype(np.int64), columns)
     dx, dy = x1 - x0, y1 - y0

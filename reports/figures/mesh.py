@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sfnhw.reports.style import INK, PAPER
+from sfnhw.reports.style import INK, PAPER, RED
 from sfnhw.reports.view import RunView
 
 # A mesh is shown whole unless what is used, with a margin, is at most this share of it.
@@ -93,10 +93,22 @@ def mesh_axes(axes: Axes, view: RunView, region: Region, note: str) -> None:
     step = max(1, -(-max(region.columns, region.rows) // 16))
     axes.set_xticks(range(region.x0, region.x1, step))
     axes.set_yticks(range(region.y0, region.y1, step))
+    _borders(axes, view, region)
     whole = region.columns == view.columns and region.rows == view.rows
     part = "" if whole else f" (of {view.columns} × {view.rows}; the rest is idle)"
-    axes.set_xlabel(f"column of the mesh{part}{note}")
+    chips = "\ndashed: from chip to chip" if view.columns > view.chip_columns or view.rows > view.chip_rows else ""
+    axes.set_xlabel(f"column of the mesh{part}{note}{chips}")
     axes.set_ylabel("row")
+
+
+def _borders(axes: Axes, view: RunView, region: Region) -> None:
+    """Dashed lines between the chips of a board."""
+    for x in range(view.chip_columns, view.columns, view.chip_columns):
+        if region.x0 < x < region.x1:
+            axes.axvline(x - 0.5, color=RED, linewidth=1.0, linestyle=(0, (4, 3)))
+    for y in range(view.chip_rows, view.rows, view.chip_rows):
+        if region.y0 < y < region.y1:
+            axes.axhline(y - 0.5, color=RED, linewidth=1.0, linestyle=(0, (4, 3)))
 
 
 def mark_pins(axes: Axes, view: RunView, half: float = 0.5) -> None:

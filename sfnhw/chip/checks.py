@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Wide enough for any real fit; narrow enough that no power of them overflows.
 MAX_EXPONENT = 4
 MIN_AT, MAX_AT = 1e-6, 1e9
+# Routers across or down a board: what one chip may have.
+MOST_SIDE = 1024
 
 
 def problems(chip: "Chip") -> list[Problem]:
@@ -45,11 +47,11 @@ def unknown_names(data: dict[str, Any]) -> list[Problem]:
 
 
 def _widths(chip: "Chip") -> list[Problem]:
-    core, noc, found = chip.core, chip.noc, []
-    for place, router, limit in zip((0, 1), chip.io.router, (noc.columns, noc.rows), strict=True):
+    core, noc, board, found = chip.core, chip.noc, chip.board, []
+    for place, router, limit in zip((0, 1), chip.io.router, (chip.columns, chip.rows), strict=True):
         if not 0 <= router < limit:
             side = "column" if place == 0 else "row"
-            size = f"inside the mesh of {noc.columns} x {noc.rows}: a {side} from 0 to {limit - 1}"
+            size = f"inside the mesh of {chip.columns} x {chip.rows}: a {side} from 0 to {limit - 1}"
             found.append(Problem(("io", "router"), "", list(chip.io.router), size))
             break
     for memory, width, what in (
@@ -61,6 +63,12 @@ def _widths(chip: "Chip") -> list[Problem]:
             found.append(
                 Problem(("core", memory, "word_bits"), "", word, f"at least one {what} of {width} bits in a word")
             )
+    if chip.chips > 1 and board.link_cycles is None:
+        expected = f"the cycles of a link between two of the {chip.chips} chips"
+        found.append(Problem(("board", "link_cycles"), "missing", None, expected))
+    if chip.columns > MOST_SIDE or chip.rows > MOST_SIDE:
+        expected = f"at most {MOST_SIDE} routers each way, noc.columns × board.columns and noc.rows × board.rows"
+        found.append(Problem(("board",), "", f"{chip.columns} x {chip.rows}", expected))
     if noc.header_bits >= noc.flit_bits:
         expected = f"fewer bits than a flit has ({noc.flit_bits})"
         found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))

@@ -19,12 +19,12 @@ from sfnhw.chip.prices import (
     Price,
     Static,
 )
-from sfnhw.chip.schema import Core, Execution, Io, Noc, Packet, Part, Technology, entry
+from sfnhw.chip.schema import Board, Core, Execution, Io, Noc, Packet, Part, Technology, entry
 from sfnhw.errors import ChipError, nearest
 from sfnhw.numerics import Numerics
 
 # Sections of a chip file that mapping and simulation read; the others name, time and price it.
-STRUCTURE = ("core", "noc", "packet", "execution", "io")
+STRUCTURE = ("core", "noc", "board", "packet", "execution", "io")
 
 
 class Chip(Part):
@@ -43,6 +43,9 @@ class Chip(Part):
     clock_mhz: float = entry("MHz", "clock of cores and routers", ge=0.001, le=10_000)
     core: Core = entry("", "one core")
     noc: Noc = entry("", "network-on-chip")
+    board: Board = Field(
+        default=Board(), description="chips whose meshes are joined; left out: one", json_schema_extra={"unit": ""}
+    )
     packet: Packet = entry("", "spike packets")
     execution: Execution = entry("", "when a layer starts")
     io: Io = entry("", "pins")
@@ -51,14 +54,29 @@ class Chip(Part):
     area: dict[str, AreaRow] = entry("um2", "component -> area row")
 
     @property
+    def chips(self) -> int:
+        """Number of chips on the board."""
+        return self.board.columns * self.board.rows
+
+    @property
+    def columns(self) -> int:
+        """Routers across the whole board; router x + columns·y is at column x and row y."""
+        return self.noc.columns * self.board.columns
+
+    @property
+    def rows(self) -> int:
+        """Routers down the whole board."""
+        return self.noc.rows * self.board.rows
+
+    @property
     def cores(self) -> int:
-        """Number of cores: `noc.cores_per_router` at each router; core c is at router c // cores_per_router."""
+        """Number of cores, of all chips: `noc.cores_per_router` at each router; core c is at router c // cores_per_router."""
         return self.routers * self.noc.cores_per_router
 
     @property
     def routers(self) -> int:
-        """Number of routers."""
-        return self.noc.columns * self.noc.rows
+        """Number of routers, of all chips."""
+        return self.columns * self.rows
 
     @property
     def numerics(self) -> Numerics:

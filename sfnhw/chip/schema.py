@@ -179,6 +179,26 @@ class Noc(Part):
     link_mm: float = entry("mm", "length of a link between neighbours", gt=0, le=100)
 
 
+class Board(Part):
+    """Several chips of one kind whose meshes are joined at their edges into one; one chip where nothing is said."""
+
+    columns: int = optional("chips", "chips side by side; left out: 1", 1, ge=1, le=64)
+    rows: int = optional("chips", "chips one below the other; left out: 1", 1, ge=1, le=64)
+    link_cycles: int | None = optional(
+        "cycles",
+        "one flit from a chip's router to the next chip's; to be given where there are several chips",
+        ge=1,
+        le=100_000,
+    )
+    flit_cycles: int = optional(
+        "cycles",
+        "what one flit takes a link between chips: flit_bits over the width of its pins; left out: 1",
+        1,
+        ge=1,
+        le=10_000,
+    )
+
+
 class Packet(Part):
     """How spikes are packed."""
 
