@@ -14,7 +14,7 @@ from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.pins import Pins, Placement, decided
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
-from sfnhw.mapping.routes import route
+from sfnhw.mapping.routes import Ints, Targets, route
 from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
@@ -196,15 +196,13 @@ def _problem(
 
 
 def _destinations(
-    network: Network, slices: list[Slice], terminals: np.ndarray, connections: Connections, io: int
-) -> tuple[list[list[int]], list[list[int]]]:
+    network: Network, slices: list[Slice], terminals: Ints, connections: Connections, io: int
+) -> tuple[Targets, Targets]:
     """Terminals that each slice's packets must reach, and those of its sources (for ready tokens)."""
-    forward: list[list[int]] = [[] for _ in slices]
-    back: list[list[int]] = [[] for _ in slices]
-    for a, b in zip(connections.source, connections.target, strict=True):
-        forward[a].append(int(terminals[b]))
-        back[b].append(int(terminals[a]))
-    for s in slices:
-        if network[s.population].role == "output":
-            forward[s.index].append(io)
-    return forward, back
+    outputs = np.array([s.index for s in slices if network[s.population].role == "output"], np.int64)
+    forward = Targets.of(
+        np.concatenate([connections.source, outputs]),
+        np.concatenate([terminals[connections.target], np.full(len(outputs), io)]),
+        len(slices),
+    )
+    return forward, Targets.of(connections.target, terminals[connections.source], len(slices))
