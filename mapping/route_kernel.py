@@ -20,9 +20,7 @@ def before(start: int, here: int, columns: int, yx: bool) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def tree_sizes(
-    starts: Ints, first: Ints, ends: Ints, columns: int, routers: int, yx: NDArray[np.bool_]
-) -> Ints:
+def tree_sizes(starts: Ints, first: Ints, ends: Ints, columns: int, routers: int, yx: NDArray[np.bool_]) -> Ints:
     """(trees,) routers of each tree; see `lay`."""
     seen = np.full(routers, -1, np.int64)  # the last tree that came by
     sizes = np.ones(len(starts), np.int64)

@@ -34,6 +34,17 @@ class Mesh(NamedTuple):
         """Number of cores."""
         return self.columns * self.rows * self.each
 
+    def transposed(self) -> "Mesh":
+        """Return the mesh with columns for rows: its XY trees are this one's YX trees."""
+        y, x = divmod(self.io_router, self.columns)
+        return Mesh(self.rows, self.columns, self.each, y + self.rows * x)
+
+    def transpose(self, cores: Ints) -> Ints:
+        """(nodes,) where these cores are on the transposed mesh; negative numbers stay as they are."""
+        router, port = np.divmod(cores, self.each)
+        y, x = np.divmod(router, self.columns)
+        return np.where(cores < 0, cores, (y + self.rows * x) * self.each + port)
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -47,6 +58,7 @@ class Problem:
     seed : of everything random.
     moves : moves that a search may try; None: as many as the placer thinks right.
     progress : called as progress(moves tried, moves in all).
+    routing : of the trees: "xy", "yx" or "o1turn" (`noc.routing`).
     """
 
     mesh: Mesh
@@ -55,6 +67,7 @@ class Problem:
     seed: int = 0
     moves: int | None = None
     progress: Callable[[int, int], None] | None = None
+    routing: str = "xy"
 
     @property
     def nodes(self) -> int:
