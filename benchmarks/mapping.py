@@ -1,13 +1,16 @@
 """How good are placements, and how long do they take?
 
 Digits CNN and digits ViT on `sfn1`, VGG-16, ResNet-50 and ViT-B/16 (shapes alone; every neuron sends one packet an inference) on
-the smallest square mesh that holds them, with cores of 128 KiB of weights. Each row: flits over links an inference,
-beside the bound that no placement can beat (`sfnhw.mapping.bounds`), and the load of the fullest link. `seconds` is the
-placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; peak memory is that of the process
-so far. ViT-B/16 is without its last layer norm: the weights before it are folded into its slice, which one core does
-not hold.
+the smallest square mesh that holds them, or on those of `--meshes`, with cores of 128 KiB of weights. `--giant` adds a vision
+transformer of a billion weights (the shapes of `benchmarks.vit_giant`). Each row: flits over links an inference,
+beside the bound that no placement can beat (`sfnhw.mapping.bounds`), and the load of the fullest link, beside its bound, under XY
+routing and where each tree chooses (`noc.routing: o1turn`). `seconds` is the
+placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; `slice_seconds` is the wall time of all
+the rest of `map_network`: slices, connections, nets, routes. Peak memory is that of the process
+so far. `annealed-20x` (`--long`) searches 20 times as long as `annealed` does by itself. The vision transformers are without their
+last layer norm: the weights before it are folded into its slice, which one core does not hold.
 
-    python benchmarks/mapping.py [--json] [--networks NAME,...] [--moves N]
+    python benchmarks/mapping.py [--json] [--networks NAME,...] [--meshes SIDE,...] [--seeds N] [--moves N] [--long] [--giant]
 """
 
 import argparse
@@ -20,6 +23,7 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -28,40 +32,53 @@ from sfnhw.chip import Chip, load_chip
 from sfnhw.convert.trace import trace
 from sfnhw.digits import digits_cnn, digits_vit
 from sfnhw.mapping import PLACERS, map_network
-from sfnhw.mapping.bounds import least_traffic
+from sfnhw.mapping.bounds import least_traffic, least_worst_link
 from sfnhw.mapping.placement import Mesh, Problem
+from sfnhw.mapping.placement.annealed import default_moves
 from sfnhw.mapping.placement.search import Search
+from sfnhw.mapping.routes import Targets, route
+from sfnhw.mapping.turns import choose
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network, Population
 from sfnhw.neurons import SFN, Graded, Readout
 from tests import architectures
 
 METHODS = ("random", "sequential", "space-filling", "annealed")
+SEEDED = ("random", "annealed", "annealed-20x")
 LARGE = {
     "core.neurons": 65_536,
     "core.axons": 65_536,
     "core.weight_memory.kib": 128,
     "core.state_memory.kib": 4096,
     "core.threshold_unit.registers": 64,
-    "noc.columns": 64,
-    "noc.rows": 64,
+    "noc.columns": 128,
+    "noc.rows": 128,
+    "noc.header_bits": 16,
 }
 
 
-def vit_base() -> torch.nn.Module:
-    """Return ViT-B/16 without its last layer norm."""
+def vit(**changes: int) -> torch.nn.Module:
+    """Return a vision transformer without its last layer norm: ViT-B/16 but for changes of its configuration."""
     from transformers import ViTConfig, ViTForImageClassification
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = ViTForImageClassification(ViTConfig())
+            config = ViTConfig(**changes)
+            if changes:
+                config.num_labels = 1000
+            self.model = ViTForImageClassification(config)
             self.model.vit.layernorm = torch.nn.Identity()
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.model(x).logits
 
     return Logits()
+
+
+def vit_giant() -> torch.nn.Module:
+    """Return EVA's giant; see `benchmarks.vit_giant`."""
+    return vit(hidden_size=1408, num_hidden_layers=40, num_attention_heads=16, intermediate_size=6144, patch_size=14)
 
 
 # Name → (module, input shape, whether on the large chip).
@@ -74,8 +91,9 @@ NETWORKS: dict[str, tuple[Callable[[], torch.nn.Module], tuple[int, ...], bool]]
         True,
     ),
     "VGG-16": (lambda: architectures.VGG((2, 2, 3, 3, 3), 64, 4096, 1000, 7), (3, 224, 224), True),
-    "ViT-B/16": (vit_base, (3, 224, 224), True),
+    "ViT-B/16": (vit, (3, 224, 224), True),
 }
+GIANT = {"ViT-giant": (vit_giant, (3, 224, 224), True)}
 
 
 def shaped(module: torch.nn.Module, shape: tuple[int, ...], name: str) -> Network:
@@ -104,57 +122,87 @@ def problem_of(network: Network, chip: Chip) -> Problem:
     return caught[0]
 
 
-def worst_link(problem: Problem, cores: Any) -> int:
-    """Load of the fullest link under the trees of `sfnhw.mapping.routes`."""
-    import numpy as np
-
-    from sfnhw.mapping.routes import route
-
+def worst_links(problem: Problem, cores: Any) -> tuple[int, int]:
+    """Load of the fullest link under XY trees, and with the choice between XY and YX."""
     nets, mesh = problem.nets, problem.mesh
     at = np.append(cores, mesh.cores)
-    ends = [
-        [*at[nets.leaves[a:b]].tolist(), *([mesh.cores] if pins else [])]
-        for a, b, pins in zip(nets.first[:-1], nets.first[1:], nets.to_pins, strict=True)
-    ]
-    trees = route(at[nets.root], ends, mesh.columns, mesh.rows, mesh.io_router, True, mesh.each)
-    on_link = trees.link >= 0
-    loads = np.bincount(trees.link[on_link], nets.weight[trees.owner[on_link]])
-    return int(loads.max(initial=0))
+    owner = np.repeat(np.arange(len(nets)), np.diff(nets.first))
+    pins = np.flatnonzero(nets.to_pins)
+    targets = Targets.of(
+        np.concatenate([owner, pins]), np.concatenate([at[nets.leaves], np.full(len(pins), mesh.cores)]), len(nets)
+    )
+    place = (at[nets.root], targets, mesh.columns, mesh.rows, mesh.io_router, True, mesh.each)
+    xy, yx = route(*place), route(*place, yx=True)
+    turned = choose([xy], [yx], [nets.weight], 4 * mesh.columns * mesh.rows)
+    loads = []
+    for trees in (xy, route(*place, yx=turned)):
+        on_link = trees.link >= 0
+        loads.append(int(np.bincount(trees.link[on_link], nets.weight[trees.owner[on_link]], 1).max()))
+    return loads[0], loads[1]
 
 
-def rows_of(name: str, moves: int | None) -> Iterator[dict[str, Any]]:
-    """Yield a row for each method."""
-    build, shape, large = NETWORKS[name]
+def rows_of(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each mesh, method and seed."""
+    build, shape, large = (NETWORKS | GIANT)[name]
     with torch.device("meta"):
         module = build().eval()
     chip = load_chip("sfn1").replace(LARGE) if large else load_chip("sfn1")
+    network = shaped(module, shape, name)
     begin = time.perf_counter()
-    problem = problem_of(shaped(module, shape, name), chip)
+    problem = problem_of(network, chip)
     prepared = time.perf_counter() - begin
-    if large:
-        side = isqrt(problem.nodes - 1) + 1
-        problem = replace(problem, mesh=Mesh(side, side, 1, 0))
+    smallest = isqrt(problem.nodes - 1) + 1
+    sides = options.meshes or [smallest if large else chip.noc.columns]
+    for side in (side for side in sides if side >= smallest):
+        placed = replace(problem, mesh=Mesh.of_one_chip(side, side))
+        for row in rows_on(placed, options):
+            yield {"network": name, **row, "slice_seconds": prepared, "peak_rss_bytes": peak_rss_bytes()}
+
+
+def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each method and seed on one mesh."""
     bound = least_traffic(problem.nets, problem.mesh)
+    worst_bound = least_worst_link(problem.nets, problem.mesh, bound)
     search = Search(problem.nets, problem.mesh)
-    for method in METHODS:
-        start = time.perf_counter(), time.process_time()
-        cores = PLACERS[method](replace(problem, moves=moves))
-        seconds, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
-        traffic = search.put(cores)
-        yield {
-            "network": name,
-            "mesh": f"{problem.mesh.columns}x{problem.mesh.rows}",
-            "cores_used": problem.nodes,
-            "method": method,
-            "traffic_links": traffic,
-            "bound": bound,
-            "ratio": traffic / bound,
-            "worst_link_load": worst_link(problem, cores),
-            "seconds": seconds,
-            "cpu_seconds": cpu,
-            "slice_seconds": prepared,
-            "peak_rss_bytes": peak_rss_bytes(),
-        }
+    for method in (*METHODS, *(["annealed-20x"] if options.long else [])):
+        for seed in range(options.seeds if method in SEEDED else 1):
+            given = replace(problem, seed=seed, moves=options.moves)
+            if method == "annealed-20x":
+                given = replace(given, moves=20 * (options.moves or default_moves(given)))
+            start = time.perf_counter(), time.process_time()
+            cores = PLACERS[method.removesuffix("-20x")](given)
+            seconds, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
+            traffic = search.put(cores)
+            worst, chosen = worst_links(problem, cores)
+            yield {
+                "mesh": f"{problem.mesh.columns}x{problem.mesh.rows}",
+                "cores_used": problem.nodes,
+                "method": method,
+                "seed": seed,
+                "traffic_links": traffic,
+                "bound": bound,
+                "ratio": traffic / bound,
+                "worst_link_load": worst,
+                "worst_link_o1turn": chosen,
+                "worst_link_bound": worst_bound,
+                "seconds": seconds,
+                "cpu_seconds": cpu,
+            }
+
+
+def sides(text: str) -> list[int]:
+    """Read ``8,16``."""
+    return [int(part) for part in text.split(",")]
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return a row as it is printed."""
+    return (
+        f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:13} seed {row['seed']}  "
+        f"{row['traffic_links']:13,}  {row['ratio']:6.3f} x bound  fullest link {row['worst_link_load']:11,} (o1turn "
+        f"{row['worst_link_o1turn']:11,}, bound {row['worst_link_bound']:10,})  {row['seconds']:6.2f} s  "
+        f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
+    )
 
 
 def main() -> int:
@@ -162,23 +210,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="some of the networks, separated by commas")
+    parser.add_argument(
+        "--meshes", type=sides, help="sides of square meshes, such as 8,16,32,64; those too small are left out"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of `random` and `annealed`, from 0")
     parser.add_argument("--moves", type=int, help="moves of `annealed`, instead of its own rule")
+    parser.add_argument("--long", action="store_true", help="also search 20 times as long")
+    parser.add_argument("--giant", action="store_true", help="also a network of a billion weights")
     options = parser.parse_args()
-    names = options.networks.split(",")
-    if unknown := [name for name in names if name not in NETWORKS]:
-        parser.error(f"no network {unknown[0]!r}; there are {', '.join(NETWORKS)}")
-    next(row for row in rows_of("digits CNN", 100) if row["method"] == "annealed")  # compiles
+    names = [*options.networks.split(","), *(GIANT if options.giant else [])]
+    if unknown := [name for name in names if name not in NETWORKS | GIANT]:
+        parser.error(f"no network {unknown[0]!r}; there are {', '.join(NETWORKS | GIANT)}")
+    few = argparse.Namespace(meshes=None, seeds=1, moves=100, long=False)
+    list(rows_of("digits CNN", few))  # compiles
     rows = []
     for name in names:
-        for row in rows_of(name, options.moves):
+        for row in rows_of(name, options):
             rows.append(row)
             if not options.json:
-                print(
-                    f"{row['network']:12} {row['mesh']:6} {row['cores_used']:5} cores  {row['method']:14} "
-                    f"{row['traffic_links']:15,}  {row['ratio']:6.3f} x bound  worst link {row['worst_link_load']:12,}  "
-                    f"{row['seconds']:6.2f} s  {row['cpu_seconds']:6.2f} s cpu  {row['peak_rss_bytes'] / 2**30:.2f} GiB",
-                    flush=True,
-                )
+                print(line(row), flush=True)
     if options.json:
         print(json.dumps({"rows": rows}))
     return 0

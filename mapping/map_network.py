@@ -14,10 +14,12 @@ from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.pins import Pins, Placement, decided
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
-from sfnhw.mapping.routes import route
+from sfnhw.mapping.route_tables import check_tables
+from sfnhw.mapping.routes import Ints, Targets
 from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
+from sfnhw.mapping.turns import lay_routes
 from sfnhw.network import Network, Population, Product
 
 PLACER = "hilbert"
@@ -49,7 +51,8 @@ def map_network(
     ----------
     placer : a name from `PLACERS`.
     activity : what really spikes, recorded or drawn from rates: `annealed` weighs each slice with the packets that it sends,
-        so the placement then depends on the inputs. None: as if every neuron sent one packet an inference.
+        so the placement then depends on the inputs; `noc.routing: o1turn` weighs its trees so too. None: as if every neuron
+        sent one packet an inference.
     seed : of `random` and `annealed`; the same seed gives the same mapping.
     moves : that `annealed` may try; None: its own rule.
     pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
@@ -61,7 +64,7 @@ def map_network(
 
     Raises
     ------
-    MappingError : something is short; the error says what, by how much, and which layer.
+    MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
     InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; a
         seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
@@ -95,21 +98,21 @@ def map_network(
         seats = PLACERS[placer](problem)
     terminals = np.append(seats, chip.cores)[node_of]  # the chip's pins come last
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
-    x, y = chip.io.router
-    io_router = int(x + chip.columns * y)
-    multicast = chip.noc.cast == "multicast"
-    size = (chip.columns, chip.rows)
-    return Mapping(
+    weighed = slice_traffic(network, tuple(slices), chip, activity) if chip.noc.routing == "o1turn" else None
+    routes, ready_routes = lay_routes(chip, terminals, forward, back, weighed)
+    mapping = Mapping(
         network=network,
         chip=chip,
         slices=tuple(slices),
         terminals=terminals,
         demands=tuple(demands),
         connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast, chip.noc.cores_per_router),
-        ready_routes=route(terminals, back, *size, io_router, multicast, chip.noc.cores_per_router),
+        routes=routes,
+        ready_routes=ready_routes,
         placer=placer if placement is None else GIVEN,
     )
+    check_tables(mapping)
+    return mapping
 
 
 def _check_execution(network: Network, chip: Chip) -> None:
@@ -190,21 +193,17 @@ def _problem(
     traffic = slice_traffic(network, tuple(slices), chip, activity)
     is_output = np.array([network[s.population].role == "output" for s in slices])
     nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
-    x, y = chip.io.router
-    mesh = Mesh(chip.columns, chip.rows, chip.noc.cores_per_router, int(x + chip.columns * y))
-    return Problem(mesh, nets)
+    return Problem(Mesh.of(chip), nets, routing=chip.noc.routing)
 
 
 def _destinations(
-    network: Network, slices: list[Slice], terminals: np.ndarray, connections: Connections, io: int
-) -> tuple[list[list[int]], list[list[int]]]:
+    network: Network, slices: list[Slice], terminals: Ints, connections: Connections, io: int
+) -> tuple[Targets, Targets]:
     """Terminals that each slice's packets must reach, and those of its sources (for ready tokens)."""
-    forward: list[list[int]] = [[] for _ in slices]
-    back: list[list[int]] = [[] for _ in slices]
-    for a, b in zip(connections.source, connections.target, strict=True):
-        forward[a].append(int(terminals[b]))
-        back[b].append(int(terminals[a]))
-    for s in slices:
-        if network[s.population].role == "output":
-            forward[s.index].append(io)
-    return forward, back
+    outputs = np.array([s.index for s in slices if network[s.population].role == "output"], np.int64)
+    forward = Targets.of(
+        np.concatenate([connections.source.astype(np.int64), outputs]),
+        np.concatenate([terminals[connections.target], np.full(len(outputs), io)]),
+        len(slices),
+    )
+    return forward, Targets.of(connections.target.astype(np.int64), terminals[connections.source], len(slices))

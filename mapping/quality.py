@@ -73,7 +73,7 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     node_of[on_core] = np.unique(mapping.terminals[on_core], return_inverse=True)[1]
     is_output = np.array([network[s.population].role == "output" for s in mapping.slices])
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast)
-    mesh = Mesh(chip.columns, chip.rows, chip.noc.cores_per_router, mapping.io_router)
+    mesh = Mesh.of(chip)
     bound = least_traffic(nets, mesh)
     return Quality(
         traffic_links=int(loads.sum()),

@@ -1,9 +1,13 @@
 """Routes: for each slice the tree of links that carries its packets to every core that needs them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
 
 # Directions of the four links out of a router: east (+x), west, south (+y), north.
 STEP = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -42,16 +46,50 @@ class Routes:
         return len(self.router)
 
 
+class Targets(NamedTuple):
+    """Whom each slice's packets must reach. CSR: `terminals` of slice s are those from `first[s]` to `first[s + 1]`, ascending, each once."""
+
+    first: Ints
+    terminals: Ints
+
+    @classmethod
+    def of(cls, slices: Ints, terminals: Ints, count: int) -> "Targets":
+        """Gather (slice, terminal) pairs, in any order and as often as you like, of `count` slices."""
+        width = int(terminals.max(initial=0)) + 1
+        keys = np.unique(slices.astype(np.int64) * width + terminals)
+        owner, terminal = np.divmod(keys, width)
+        return cls(np.searchsorted(owner, np.arange(count + 1)).astype(np.int64), terminal)
+
+
+class Trees(NamedTuple):
+    """What is to be laid: for each tree its slice, and the terminals that it reaches (CSR)."""
+
+    owner: Ints
+    first: Ints
+    terminals: Ints
+
+    @classmethod
+    def of(cls, targets: Targets, multicast: bool) -> "Trees":
+        """One tree for all that a slice reaches, if anything; or (unicast) one for each."""
+        count = np.diff(targets.first)
+        owner = np.repeat(np.arange(len(count)), count)
+        if not multicast:
+            return cls(owner, np.arange(len(owner) + 1), targets.terminals)
+        some = np.flatnonzero(count)
+        return cls(some, np.concatenate([[0], np.cumsum(count[some])]).astype(np.int64), targets.terminals)
+
+
 def route(
-    sources: NDArray[np.int64],
-    destinations: list[list[int]],
+    sources: Ints,
+    destinations: Targets | Sequence[Sequence[int]],
     columns: int,
     rows: int,
     io_router: int,
     multicast: bool = True,
     cores_per_router: int = 1,
+    yx: bool | NDArray[np.bool_] = False,
 ) -> Routes:
-    """XY trees: along the source's row first, then along columns; the union of XY paths from one source is a tree.
+    """Lay trees in dimension order. The union of XY paths from one source is a tree, and that of YX paths too.
 
     Parameters
     ----------
@@ -59,79 +97,42 @@ def route(
     destinations : terminals that each slice's packets must reach.
     multicast : one tree for all destinations; else one path for each.
     cores_per_router : cores of a tile.
+    yx : (trees,) which trees go along the source's column first, then along rows; False: along the row first.
     """
-    cores = columns * rows * cores_per_router
+    from sfnhw.mapping.route_kernel import lay, tree_sizes  # Numba
 
-    def at(terminal: int) -> int:
-        return io_router if terminal == cores else terminal // cores_per_router
+    if not isinstance(destinations, Targets):
+        owner = np.repeat(np.arange(len(destinations)), [len(d) for d in destinations])
+        destinations = Targets.of(owner, np.array([t for d in destinations for t in d], np.int64), len(destinations))
+    trees = Trees.of(destinations, multicast)
+    routers = columns * rows
 
-    forest = _Forest(columns)
-    root_first = [0]
-    for index, targets in enumerate(destinations):
-        groups = [sorted(set(targets))] if multicast else [[t] for t in sorted(set(targets))]
-        for group in groups:
-            if group:
-                forest.grow(index, at(int(sources[index])), [(at(t), t) for t in group])
-        root_first.append(len(forest.roots))
-    parents = np.array(forest.parent, np.int32)
-    order = np.argsort(parents, kind="stable")
-    inner = order[np.searchsorted(parents[order], 0) :]
-    counts = np.bincount(parents[inner], minlength=len(parents)) if len(parents) else np.zeros(0, np.int64)
+    def at(terminal: Ints) -> Ints:
+        return np.where(terminal == routers * cores_per_router, io_router, terminal // cores_per_router)
+
+    starts, ends = at(np.asarray(sources, np.int64)[trees.owner]), at(trees.terminals)
+    turned = np.broadcast_to(np.asarray(yx, np.bool_), len(trees.owner)).copy()
+    sizes = tree_sizes(starts, trees.first, ends, columns, routers, turned)
+    nodes = int(sizes.sum())
+    router, parent, link = (np.zeros(nodes, np.int32) for _ in range(3))
+    node = np.zeros(len(ends), np.int64)
+    lay(starts, trees.first, ends, columns, routers, turned, router, parent, link, node)
+    inner = np.flatnonzero(parent >= 0)
+    children = inner[np.argsort(parent[inner], kind="stable")]
     return Routes(
-        np.array(forest.owner, np.int32),
-        np.array(forest.router, np.int32),
-        parents,
-        np.array(forest.link, np.int32),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        inner.astype(np.int32),
-        np.concatenate([[0], np.cumsum([len(e) for e in forest.exits])]).astype(np.int64),
-        np.array([terminal for exits in forest.exits for terminal in exits], np.int32),
-        np.array(root_first, np.int64),
-        np.array(forest.roots, np.int32),
+        np.repeat(trees.owner, sizes).astype(np.int32),
+        router,
+        parent,
+        link,
+        _ascending(parent[inner], nodes),
+        children.astype(np.int32),
+        _ascending(node, nodes),
+        trees.terminals[np.argsort(node, kind="stable")].astype(np.int32),
+        np.searchsorted(trees.owner, np.arange(len(sources) + 1)).astype(np.int64),
+        (np.cumsum(sizes) - sizes).astype(np.int32),
     )
 
 
-class _Forest:
-    """Trees as lists, a node at a time."""
-
-    def __init__(self, columns: int) -> None:
-        self.columns = columns
-        self.owner: list[int] = []
-        self.router: list[int] = []
-        self.parent: list[int] = []
-        self.link: list[int] = []
-        self.exits: list[list[int]] = []
-        self.roots: list[int] = []
-
-    def grow(self, owner: int, start: int, ends: list[tuple[int, int]]) -> None:
-        """Add one tree from router `start` to routers, each with the terminal that packets are handed to there."""
-        node_of = {start: self._add(owner, start, -1, -1)}
-        self.roots.append(node_of[start])
-        for end, terminal in ends:
-            # Back from the end to where the tree already goes, then forwards: each node is made once.
-            missing, here = [], end
-            while here not in node_of:
-                before, direction = self._before(start, here)
-                missing.append((before, here, 4 * before + direction))
-                here = before
-            for before, here, link in reversed(missing):
-                node_of[here] = self._add(owner, here, node_of[before], link)
-            self.exits[node_of[end]].append(terminal)
-
-    def _before(self, start: int, here: int) -> tuple[int, int]:
-        """Return the router before `here` on the XY path from `start` (x first, then y), and the direction of the hop."""
-        row, start_row = here // self.columns, start // self.columns
-        if row != start_row:
-            direction = 2 if row > start_row else 3
-        else:
-            direction = 0 if here > start else 1
-        x, y = STEP[direction]
-        return here - x - self.columns * y, direction
-
-    def _add(self, owner: int, router: int, parent: int, link: int) -> int:
-        self.owner.append(owner)
-        self.router.append(router)
-        self.parent.append(parent)
-        self.link.append(link)
-        self.exits.append([])
-        return len(self.router) - 1
+def _ascending(of: NDArray[Any], count: int) -> Ints:
+    """(count + 1,) CSR pointers of things that each belong to one of `count`."""
+    return np.concatenate([[0], np.cumsum(np.bincount(of, minlength=count))]).astype(np.int64)

@@ -1,6 +1,7 @@
 """Cut populations into slices that fit a core: fewest slices, then fewest copies of weights."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
 from typing import Any
 
 from sfnhw.chip import Chip
@@ -135,16 +136,11 @@ def _cut_population(
     network: Network, population: Population, cuts: dict[str, Cut], chip: Chip
 ) -> tuple[list[Block], list[Demand]]:
     limit = capacity(chip)
-    best: tuple[tuple[int, int], list[Block], list[Demand]] | None = None
     for parts_c, parts_r in _candidates(population, limit.neurons):
-        if best is not None and (parts_c * parts_r, parts_r) >= best[0]:
-            continue
         tried = cut(population, parts_c, parts_r)
         asked = _demands_if_fit(network, population, tried, cuts, chip, limit)
         if asked is not None:
-            best = ((parts_c * parts_r, parts_r), tried, asked)
-    if best is not None:
-        return best[1], best[2]
+            return tried, asked
     smallest = Block(0, population.channels if _keeps_channels(population) else 1, 0, 1)
     ask = demand(network, population, smallest, axon_entries(network, population, smallest, cuts, chip), chip)
     raise does_not_fit(network, population, smallest, ask, chip)
@@ -152,18 +148,20 @@ def _cut_population(
 
 def _candidates(population: Population, neurons: int) -> Iterator[tuple[int, int]]:
     """(channel parts, row parts) that the neuron limit allows, fewest slices first, then fewest copies of weights."""
-    pairs = []
-    for parts_r in range(1, population.rows + 1):
+
+    def of_rows(parts_r: int) -> Iterator[tuple[int, int, int]]:
+        """(parts, parts_r, parts_c), ascending; made as they are asked for, since there may be millions."""
         size = ceil_div(population.rows, parts_r) * population.columns
         if size > neurons:
-            continue
+            return
         if _keeps_channels(population):
             if size * population.channels <= neurons:
-                pairs.append((1, parts_r))
-            continue
-        least = ceil_div(population.channels, neurons // size)
-        pairs += [(c, parts_r) for c in range(least, population.channels + 1)]
-    return iter(sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])))
+                yield parts_r, parts_r, 1
+            return
+        for parts_c in range(ceil_div(population.channels, neurons // size), population.channels + 1):
+            yield parts_c * parts_r, parts_r, parts_c
+
+    return ((c, r) for _, r, c in merge(*map(of_rows, range(1, population.rows + 1))))
 
 
 def _keeps_channels(population: Population) -> bool:

@@ -23,7 +23,7 @@ def random_problem(seed, meshes=((2, 2), (3, 2), (2, 3), (3, 3)), tiles=(1,), mo
     """A few nodes and nets on a mesh that holds them."""
     rng = np.random.default_rng(seed)
     columns, rows = meshes[rng.integers(len(meshes))]
-    mesh = Mesh(columns, rows, int(rng.choice(tiles)), int(rng.integers(columns * rows)))
+    mesh = Mesh.of_one_chip(columns, rows, int(rng.choice(tiles)), int(rng.integers(columns * rows)))
     nodes = int(rng.integers(2, min(most, mesh.cores) + 1))
     drawn = []
     while not drawn or len(drawn) < rng.integers(2, nets + 1):

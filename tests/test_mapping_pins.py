@@ -98,7 +98,7 @@ def test_groups_on_pins_change_places_with_who_is_there(groups, data):
     fixed = np.where(
         data.draw(st.lists(st.booleans(), min_size=groups, max_size=groups)), data.draw(places)[:groups], -1
     )
-    problem = Problem(Mesh(groups + 3, 1, 1, 0), nets_of(groups, []), fixed)
+    problem = Problem(Mesh.of_one_chip(groups + 3, 1), nets_of(groups, []), fixed)
     put = problem.seated(cores_of)
     assert len(set(put.tolist())) == groups
     assert (put[fixed >= 0] == fixed[fixed >= 0]).all()

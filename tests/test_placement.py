@@ -39,20 +39,38 @@ def links_of_routes(problem, cores):
     return loads
 
 
+def on_a_board(problem, seed):
+    """The same mesh cut into chips, or not."""
+    rng, mesh = np.random.default_rng(seed + 1), problem.mesh
+    wide, high = (int(rng.choice([d for d in range(1, n + 1) if n % d == 0])) for n in (mesh.columns, mesh.rows))
+    return replace(problem, mesh=mesh._replace(chip_columns=wide, chip_rows=high, crossing=int(rng.integers(1, 9))))
+
+
+def weighed(problem, cores):
+    """Flits over the links of the routes, those between chips as many times as they weigh."""
+    mesh, total = problem.mesh, 0
+    for link, load in enumerate(links_of_routes(problem, cores).tolist()):
+        y, x = divmod(link // 4, mesh.columns)
+        to_x, to_y = x + (1, -1, 0, 0)[link % 4], y + (0, 0, 1, -1)[link % 4]
+        crosses = (x // mesh.chip_columns, y // mesh.chip_rows) != (to_x // mesh.chip_columns, to_y // mesh.chip_rows)
+        total += load * (mesh.crossing if crosses else 1)
+    return total
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 10**5)), max_size=12))
 def test_the_cost_after_moves_is_that_of_the_routes(seed, moves):
     """Incremental, from scratch, and by the routes of a mapping: one number. Meshes beyond one word of bits too."""
-    problem = random_problem(seed, ((1, 4), (3, 3), (4, 2), (70, 2), (2, 67)), (1, 2, 3), most=9)
+    problem = on_a_board(random_problem(seed, ((1, 4), (3, 3), (4, 2), (70, 2), (2, 67)), (1, 2, 3), most=9), seed)
     search = Search(problem.nets, problem.mesh)
     cores = np.random.default_rng(seed).permutation(problem.mesh.cores)[: problem.nodes]
-    assert search.put(cores) == links_of_routes(problem, cores).sum()
+    assert search.put(cores) == weighed(problem, cores)
     for node, target in moves:
         before = search.cost
         change = search.move(node % problem.nodes, target % problem.mesh.cores)
         now = search.forest.core.copy()
         assert len(set(now.tolist())) == problem.nodes
-        assert before + change == search.cost == links_of_routes(problem, now).sum()
+        assert before + change == search.cost == weighed(problem, now)
     now, cost = search.forest.core.copy(), search.cost
     assert search.put(now) == cost
 
@@ -93,7 +111,7 @@ def test_bounds_hold_on_tiles_and_on_every_placement(seed):
 def test_bounds_by_hand():
     """One node hears nine others, on a mesh as large as you like: 4 at one hop and 5 at two are 14 links, not 9."""
     nets = nets_of(10, [(v, [9], False, 1) for v in range(9)])
-    mesh = Mesh(5, 5, 1, 0)
+    mesh = Mesh.of_one_chip(5, 5)
     assert least_traffic(nets, mesh) == 14
     # Its four links carry nine flits: one carries three.
     assert least_worst_link(nets, mesh, 14) == 3
@@ -167,7 +185,7 @@ def test_indivisible_slices_need_more_cores_than_their_sum():
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(0, 3), st.data())
 def test_annealed_is_never_worse_than_a_baseline_and_repeats_itself(seed, tiles, thousands, data):
     problem = random_problem(seed, ((3, 3), (4, 4), (5, 2)), (tiles,), most=9)
-    problem = replace(problem, moves=1000 * thousands)
+    problem = on_a_board(replace(problem, moves=1000 * thousands), seed)
     search = Search(problem.nets, problem.mesh)
     found = PLACERS["annealed"](problem)
     assert np.array_equal(found, PLACERS["annealed"](problem))

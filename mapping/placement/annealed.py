@@ -1,6 +1,7 @@
 """Simulated annealing of the multicast trees, from the best of the walks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sfnhw.mapping.placement.problem import Ints, Problem
@@ -26,14 +27,25 @@ ACCEPTED = 0.44
 def annealed(problem: Problem) -> Ints:
     """(nodes,) cores: the placement with the least Σ weight × links that the search has seen.
 
-    Never worse than `hilbert`, `sequential`, or `random` of the same seed: it starts from the best of them.
+    Never worse than `hilbert`, `sequential`, or `random` of the same seed: it starts from the best of them. Links are those
+    of the problem's routing; under "o1turn", where trees choose once all are placed, those of XY trees.
     """
+    if problem.routing != "yx":
+        return _annealed(problem, starts(problem))
+    mesh = problem.mesh
+    fixed = None if problem.fixed is None else mesh.transpose(problem.fixed)
+    across = replace(problem, mesh=mesh.transposed(), fixed=fixed, routing="xy")
+    return across.mesh.transpose(_annealed(across, map(mesh.transpose, starts(problem))))
+
+
+def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
+    """Search under XY routing from the best of some placements."""
     from sfnhw.mapping.placement.search import Search  # Numba
 
     search = Search(problem.nets, problem.mesh, problem.seed, problem.fixed)
     if not len(problem.nets) or not len(search.graph.movable):
-        return next(starts(problem))
-    start = min(starts(problem), key=search.put)
+        return next(begin)
+    start = min(begin, key=search.put)
     best, least = start, search.put(start)
     moves = default_moves(problem) if problem.moves is None else problem.moves
     rounds = ROUNDS if problem.nodes <= SMALL else 1

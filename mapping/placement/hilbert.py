@@ -5,12 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.mapping.placement.problem import Ints, Problem, along
+from sfnhw.mapping.placement.problem import Ints, Mesh, Problem, along
 
 
 def hilbert_cores(problem: Problem) -> Ints:
-    """(nodes,) cores: nodes in network order along the curve."""
-    return problem.seated(along(hilbert(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes))
+    """(nodes,) cores: nodes in network order along the curve; a board is filled chip by chip."""
+    return problem.seated(along(chip_by_chip(problem.mesh), problem.mesh, problem.nodes))
+
+
+def chip_by_chip(mesh: Mesh) -> NDArray[np.int64]:
+    """(routers,) ids along the curve: of the one chip, or of one chip of a board after the other along a curve of chips."""
+    wide, high = mesh.chip_columns, mesh.chip_rows
+    chip_y, chip_x = np.divmod(hilbert(mesh.columns // wide, mesh.rows // high), mesh.columns // wide)
+    y, x = np.divmod(hilbert(wide, high), wide)
+    return ((chip_x * wide)[:, None] + x + mesh.columns * ((chip_y * high)[:, None] + y)).ravel()
 
 
 def hilbert(columns: int, rows: int) -> NDArray[np.int64]:

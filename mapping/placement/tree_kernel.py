@@ -31,6 +31,9 @@ class Sizes(NamedTuple):
     mesh_rows: int
     column_words: int  # words of one column's rows
     net_words: int  # words of one net's columns
+    chip_columns: int  # of one chip of a board
+    chip_rows: int
+    extra: int  # links that a link between chips weighs beyond one; 0 where there is one chip
 
 
 class Graph(NamedTuple):
@@ -87,10 +90,11 @@ def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int) -> int:
+def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int, side: int, extra: int) -> int:
     """Links from `start` down to the lowest and up to the highest bit; −1 where there is none.
 
     drop, add : a bit to be seen as cleared, and one as set; −1: none.
+    side, extra : a link over every side-th place weighs so much more than 1.
     """
     low, high = -1, -1
     for w in range(words):
@@ -105,7 +109,10 @@ def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int) -> i
             high = 64 * w + 63 - leading_zeros(word)  # type: ignore[call-arg]
     if low < 0:
         return -1
-    return max(0, high - start) + max(0, start - low)
+    links = max(0, high - start) + max(0, start - low)
+    if extra:
+        links += extra * (max(0, high // side - start // side) + max(0, start // side - low // side))
+    return links
 
 
 @nb.njit(nogil=True, cache=True)
@@ -123,10 +130,14 @@ def tree_links(
             word &= word - ONE
             drop = gone_y if x == gone_x else -1
             add = new_y if x == new_x else -1
-            links = reach(rows, (net * z.mesh_columns + x) * z.column_words, z.column_words, drop, add, sy)
+            links = reach(
+                rows, (net * z.mesh_columns + x) * z.column_words, z.column_words, drop, add, sy, z.chip_rows, z.extra
+            )
             if links >= 0:
                 total += links
                 low, high = min(low, x), max(high, x)
+    if z.extra:
+        total += z.extra * (high // z.chip_columns - low // z.chip_columns)
     return total + high - low
 
 
@@ -135,22 +146,22 @@ def leaf_change(
     rows: Bits, columns: Bits, net: int, z: Sizes, sx: int, sy: int, gone_x: int, gone_y: int, new_x: int, new_y: int
 ) -> int:
     """Links more of one net's tree when one leaf goes from a router (−1: another leaf stays there) to another."""
-    words = z.column_words
+    words, side, extra = z.column_words, z.chip_rows, z.extra
     at = (net * z.mesh_columns + new_x) * words
-    before = max(0, reach(rows, at, words, -1, -1, sy))
+    before = max(0, reach(rows, at, words, -1, -1, sy, side, extra))
     if gone_x == new_x:
-        return reach(rows, at, words, gone_y, new_y, sy) - before
-    change = reach(rows, at, words, -1, new_y, sy) - before
+        return reach(rows, at, words, gone_y, new_y, sy, side, extra) - before
+    change = reach(rows, at, words, -1, new_y, sy, side, extra) - before
     empty = -1
     if gone_x >= 0:
         at = (net * z.mesh_columns + gone_x) * words
-        after = reach(rows, at, words, gone_y, -1, sy)
-        change += max(0, after) - reach(rows, at, words, -1, -1, sy)
+        after = reach(rows, at, words, gone_y, -1, sy, side, extra)
+        change += max(0, after) - reach(rows, at, words, -1, -1, sy, side, extra)
         if after < 0:
             empty = gone_x
     at = net * z.net_words
-    trunk = reach(columns, at, z.net_words, -1, -1, sx)
-    return change + reach(columns, at, z.net_words, empty, new_x, sx) - trunk
+    trunk = reach(columns, at, z.net_words, -1, -1, sx, z.chip_columns, extra)
+    return change + reach(columns, at, z.net_words, empty, new_x, sx, z.chip_columns, extra) - trunk
 
 
 @nb.njit(nogil=True, cache=True)
@@ -171,7 +182,7 @@ def drop_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> 
     """Clear the bits of a leaf."""
     at = (net * z.mesh_columns + x) * z.column_words
     rows[at + (y >> 6)] &= ~(ONE << np.uint64(y & 63))
-    if reach(rows, at, z.column_words, -1, -1, 0) < 0:
+    if reach(rows, at, z.column_words, -1, -1, 0, 1, 0) < 0:
         columns[net * z.net_words + (x >> 6)] &= ~(ONE << np.uint64(x & 63))
 
 

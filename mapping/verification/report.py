@@ -14,6 +14,7 @@ KINDS = {
     "limit": "a core holds more than it can",
     "route": "packets do not reach exactly their targets, once, by the chip's rule of routing",
     "tokens": "ready tokens do not reach exactly the sources, once",
+    "tables": "a router has more trees than its multicast table has entries, or there are more trees than route keys",
 }
 SHOWN = 20
 
@@ -50,6 +51,7 @@ class Verification:
         since slices that cut a layer by position hold the same ones.
     cores : with at least one slice.
     trees, nodes, links, exits : of the routes of packets, as walked from their roots.
+    table_entries : of the fullest multicast table, packets and tokens together; 0 under unicast.
     """
 
     violations: tuple[Violation, ...] = ()
@@ -63,6 +65,7 @@ class Verification:
     nodes: int = 0
     links: int = 0
     exits: int = 0
+    table_entries: int = 0
 
     @property
     def ok(self) -> bool:

@@ -24,6 +24,7 @@ class Walk:
     ----------
     owner, terminal : (exits,) each packet handed over: the slice whose packet, and to what.
     trees, nodes, links : walked.
+    entries : (routers,) nodes met at each router: what its multicast table must hold.
     violations : on the way.
     """
 
@@ -32,6 +33,7 @@ class Walk:
     trees: int
     nodes: int
     links: int
+    entries: Ints
     violations: list[Violation]
 
 
@@ -50,7 +52,8 @@ def walk(mapping: "Mapping", routes: "Routes", kind: str) -> Walk:
     entered = (routes.parent[nodes] != -1) | (routes.link[nodes] != -1)
     found += _named(kind, routes, nodes[entered], "is a root, and names a parent or a link")
     seen = np.zeros(len(routes), np.int64)
-    turned = np.zeros(len(nodes), bool)
+    went = _Turns(mapping, len(trees))
+    on_row, on_column = np.zeros((2, len(nodes)), bool)  # whether a row, a column, was travelled before
     met: list[tuple[Ints, Ints, Ints]] = []  # tree, router, node
     none = np.zeros(0, np.int64)
     exits: list[tuple[Ints, Ints, Ints]] = [(none, none, none)]  # owner, terminal, tree
@@ -67,13 +70,12 @@ def walk(mapping: "Mapping", routes: "Routes", kind: str) -> Walk:
         child = routes.children[_spans(routes.child_first[nodes], counts)].astype(np.int64)
         parent = np.repeat(nodes, counts)
         vertical = _hops(mapping, routes, kind, parent, child, found)
-        before = np.repeat(turned, counts)
-        if mapping.chip.noc.routing == "xy":
-            found += _named(
-                kind, routes, child[before & ~vertical], "is along a row after a column, against xy routing"
-            )
+        nodes, slices, trees = child, np.repeat(slices, counts), np.repeat(trees, counts)
+        on_row, on_column = np.repeat(on_row, counts), np.repeat(on_column, counts)
+        found += went.faults(kind, routes, nodes, trees, on_column & ~vertical, on_row & vertical)
+        on_row, on_column = on_row | ~vertical, on_column | vertical
         links += len(child)
-        nodes, slices, trees, turned = child, np.repeat(slices, counts), np.repeat(trees, counts), before | vertical
+    found += went.mixed(kind, routes)
     found += _named(kind, routes, np.flatnonzero(seen == 0), "belongs to no tree")
     found += _crossings(routes, kind, met)
     owner, terminal, tree = (np.concatenate(part) for part in zip(*exits, strict=True))
@@ -88,7 +90,42 @@ def walk(mapping: "Mapping", routes: "Routes", kind: str) -> Walk:
     else:
         several = np.flatnonzero(np.diff(routes.root_first) > 1)
         found += [Violation(kind, f"slice {s}", "has several trees, and the chip is multicast") for s in several]
-    return Walk(owner, terminal, len(routes.roots), int((seen > 0).sum()), links, found)
+    at = np.concatenate([none, *(router for _, router, _ in met)])
+    entries = np.bincount(at, minlength=mapping.chip.routers)
+    return Walk(owner, terminal, len(routes.roots), int((seen > 0).sum()), links, entries, found)
+
+
+class _Turns:
+    """What turns trees make: rows after columns are against XY, columns after rows against YX; o1turn: a tree makes one kind."""
+
+    def __init__(self, mapping: "Mapping", trees: int) -> None:
+        self.routing = mapping.chip.noc.routing
+        self.to_row, self.to_column = np.zeros((2, trees), bool)
+
+    def faults(
+        self,
+        kind: str,
+        routes: "Routes",
+        nodes: Ints,
+        trees: Ints,
+        to_row: NDArray[np.bool_],
+        to_column: NDArray[np.bool_],
+    ) -> list[Violation]:
+        """Note the turns into `nodes`, and return those that are wrong by themselves."""
+        self.to_row[trees[to_row]] = True
+        self.to_column[trees[to_column]] = True
+        if self.routing == "xy":
+            return _named(kind, routes, nodes[to_row], "is along a row after a column, against xy routing")
+        if self.routing == "yx":
+            return _named(kind, routes, nodes[to_column], "is along a column after a row, against yx routing")
+        return []
+
+    def mixed(self, kind: str, routes: "Routes") -> list[Violation]:
+        """Return the trees that turn both ways where each must keep to one order."""
+        if self.routing != "o1turn":
+            return []
+        both = routes.roots[self.to_row & self.to_column].astype(np.int64)
+        return _named(kind, routes, both, "is the root of a tree that turns both ways, against o1turn routing")
 
 
 def reached(mapping: "Mapping", found: Walk, targets: set[tuple[int, int]], kind: str) -> Iterator[Violation]:

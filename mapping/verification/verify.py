@@ -23,7 +23,8 @@ def verify(mapping: "Mapping") -> Verification:
     Each neuron is in one slice and each slice on one core; each synapse, derived from the projections' definitions, is
     in the connection between its neurons' slices, and no connection says more; each slice asks for what it is noted to,
     and each core has it; and each route, walked through the tables alone, reaches exactly the cores of its targets (and
-    the pins, for results), once, without cycles, by the chip's rule of routing; ready tokens likewise.
+    the pins, for results), once, without cycles, by the chip's rule of routing; ready tokens likewise;
+    and each router's multicast table, and the route keys, suffice for the trees that were walked.
 
     Returns what is wrong, and raises nothing. Where arrays do not hang together, or neurons are not each in one slice,
     what follows from them is not looked at.
@@ -46,6 +47,8 @@ def verify(mapping: "Mapping") -> Verification:
     tokens = walk(mapping, mapping.ready_routes, "tokens")
     sources = {(b, int(at[a])) for a, b in derived.pairs}
     found += [*tokens.violations, *reached(mapping, tokens, sources, "tokens")]
+    entries = routes.entries + tokens.entries if mapping.chip.noc.cast == "multicast" else 0 * routes.entries
+    found += _tables(mapping, entries, max(routes.trees, tokens.trees))
     return Verification(
         tuple(found),
         **size,
@@ -57,6 +60,7 @@ def verify(mapping: "Mapping") -> Verification:
         nodes=routes.nodes,
         links=routes.links,
         exits=len(routes.owner),
+        table_entries=int(entries.max()),
     )
 
 
@@ -77,6 +81,19 @@ def _placement(mapping: "Mapping") -> Iterator[Violation]:
         if is_input != at_pins:
             text = "inputs belong to the pins" if is_input else "is at the pins, and belongs on a core"
             yield Violation("placement", f"slice {s.index} of {s.population!r}", text)
+
+
+def _tables(mapping: "Mapping", entries: NDArray[np.int64], trees: int) -> Iterator[Violation]:
+    noc = mapping.chip.noc
+    if noc.cast == "multicast" and trees > 2**noc.header_bits:
+        text = f"{trees:,} trees of one kind, and noc.header_bits gives {2**noc.header_bits:,} route keys"
+        yield Violation("tables", "the network", text)
+    if noc.route_entries is not None:
+        for router in np.flatnonzero(entries > noc.route_entries).tolist():
+            text = f"{entries[router]:,} entries, and noc.route_entries gives {noc.route_entries:,}"
+            yield Violation(
+                "tables", f"router ({router % mapping.chip.columns}, {router // mapping.chip.columns})", text
+            )
 
 
 class _Derived:

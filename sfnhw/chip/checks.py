@@ -72,6 +72,12 @@ def _widths(chip: "Chip") -> list[Problem]:
     if noc.header_bits >= noc.flit_bits:
         expected = f"fewer bits than a flit has ({noc.flit_bits})"
         found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))
+    if noc.routing == "o1turn" and noc.virtual_channels < 2:
+        # Both orders together make all turns, and so cycles of waiting packets, unless each has channels of its own.
+        expected = (
+            "at least 2 under noc.routing: o1turn, so that XY and YX packets never wait for each other's channels"
+        )
+        found.append(Problem(("noc", "virtual_channels"), "", noc.virtual_channels, expected))
     return found
 
 

@@ -1,11 +1,15 @@
 """Links of the mesh: which of them lead from one chip of a board to the next."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip.chip import Chip
+
+# Of a link between chips where links on a chip cost nothing; it also keeps sums of weights in 64 bits.
+MOST_WEIGHT = 1000
 
 
 def between_chips(chip: Chip, link: NDArray[Any]) -> NDArray[np.bool_]:
@@ -37,3 +41,13 @@ def link_cycles(chip: Chip, link: NDArray[Any]) -> NDArray[np.int64]:
 def link_flit_cycles(chip: Chip, link: NDArray[Any]) -> NDArray[np.int64]:
     """Cycles that one flit holds each link: 1 on a chip, `board.flit_cycles` between two; 1 where there is none (−1)."""
     return np.where(between_chips(chip, link), chip.board.flit_cycles, 1).astype(np.int64)
+
+
+def chip_link_weight(chip: Chip) -> int:
+    """Links on a chip that one link between chips is as dear as, by energy of a flit with the router behind it, at least 1."""
+    if chip.chips == 1:
+        return 1
+    router = chip.energy_price("router_flit").value_pj
+    inside = chip.link_price(False).value_pj + router
+    between = chip.noc.flit_bits * chip.energy_price("io_bit").value_pj + router
+    return min(MOST_WEIGHT, max(1, ceil(between / inside))) if inside else MOST_WEIGHT

@@ -157,12 +157,22 @@ class Noc(Part):
     cores_per_router: int = optional(
         "cores", "cores of a tile, which share its router, each with a port of its own; left out: 1", 1, ge=1, le=64
     )
-    routing: Literal["xy"] = entry("", "dimension order: first along the row, then along the column")
+    routing: Literal["xy", "yx", "o1turn"] = entry(
+        "",
+        "dimension order: first along the row, then along the column; the other way round; or (needs two virtual channels) "
+        "each multicast tree, or path of a unicast, one of the two, chosen by the mapper so that the fullest link is least",
+    )
     cast: Literal["multicast", "unicast"] = entry(
         "", "one packet for all destinations that forks in routers, or one packet for each destination"
     )
     flit_bits: int = entry("bits", "what a link moves in a cycle", ge=8, le=1024)
     header_bits: int = entry("bits", "route key in front of a packet; must be narrower than a flit", ge=1, le=64)
+    route_entries: int | None = optional(
+        "entries",
+        "multicast table of a router: one for each tree that starts, passes, forks or ends there; left out: no limit",
+        ge=1,
+        le=2**32,
+    )
     route_cycles: int = entry("cycles", "route computation (RC); 0 with lookahead", ge=0, le=100)
     vc_alloc_cycles: int = entry("cycles", "virtual-channel allocation (VA)", ge=0, le=100)
     switch_alloc_cycles: int = entry("cycles", "switch allocation (SA); 0 where it is speculative", ge=0, le=100)

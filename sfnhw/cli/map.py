@@ -183,6 +183,17 @@ def _numbers(option: str, texts: tuple[str, ...], between: str, expected: str) -
     return found
 
 
+def _tables(tables: dict[str, Any]) -> str:
+    if not tables["largest"]:
+        return "multicast tables: none (unicast packets name their destination)"
+    x, y = tables["router"]
+    limit = "no limit" if tables["limit"] is None else f"of {tables['limit']:,}"
+    return (
+        f"multicast tables: {tables['largest']:,} entries at most ({limit}), in router ({x}, {y}); {tables['mean']:,.1f} on "
+        f"average; {tables['keys']:,} of {tables['keys_limit']:,} route keys"
+    )
+
+
 def _text(found: dict[str, Any]) -> str:
     routes, tokens = found["routes"], found["tokens"]
     head = (
@@ -195,6 +206,7 @@ def _text(found: dict[str, Any]) -> str:
         f"links; ready tokens: {tokens['trees']:,} trees over {tokens['links']:,} links"
     )
     parts = [fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"]), fill(links, WIDTH)]
+    parts.append(fill(_tables(found["tables"]), WIDTH))
     return "\n\n".join([*parts, _bounds(found["bounds"], found["weighed_by"])])
 
 

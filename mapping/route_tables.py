@@ -1,0 +1,106 @@
+"""Multicast tables: how many entries each router needs, and whether it has them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sfnhw.chip import Chip
+from sfnhw.errors import MappingError
+from sfnhw.mapping.routes import Ints, Routes
+
+if TYPE_CHECKING:
+    from sfnhw.mapping.mapping import Mapping
+
+
+def table_entries(mapping: "Mapping") -> Ints:
+    """(routers,) entries of each router's multicast table: one for each tree that starts, passes, forks or ends there.
+
+    Trees of packets and of ready tokens alike; straight passes count too (no default routes). All 0 under unicast: there
+    a packet names its destination, and dimension order finds the way without a table.
+    """
+    routers = mapping.chip.routers
+    if mapping.chip.noc.cast == "unicast":
+        return np.zeros(routers, np.int64)
+    trees = (mapping.routes, mapping.ready_routes)
+    return np.asarray(sum(np.bincount(r.router, minlength=routers) for r in trees), np.int64)
+
+
+def route_keys(routes: Routes, ready_routes: Routes) -> int:
+    """Route keys that multicast trees need: as many as there are trees of packets, or of ready tokens if those are more.
+
+    What kind of packet it is stands beside the key, so one key serves a tree of either kind.
+    """
+    return max(len(routes.roots), len(ready_routes.roots))
+
+
+def check_tables(mapping: "Mapping") -> None:
+    """Hold a multicast mapping to `noc.route_entries` and `noc.header_bits`.
+
+    Raises
+    ------
+    MappingError : a router's table is short, with what its entries are for; or there are more trees than keys.
+    """
+    chip = mapping.chip
+    if chip.noc.cast == "unicast":
+        return
+    keys = route_keys(mapping.routes, mapping.ready_routes)
+    if keys > 2**chip.noc.header_bits:
+        raise MappingError(
+            layer=None,
+            resource="noc.header_bits",
+            demand=keys,
+            capacity=2**chip.noc.header_bits,
+            unit="route keys",
+            terms=(
+                f"{len(mapping.routes.roots):,} trees of packets",
+                f"or {len(mapping.ready_routes.roots):,} of ready tokens",
+            ),
+            levers=(f"raise noc.header_bits to {(keys - 1).bit_length()}", *_without_tables()),
+        )
+    entries = table_entries(mapping)
+    limit = chip.noc.route_entries
+    if limit is not None and entries.max(initial=0) > limit:
+        raise _short(mapping, int(entries.argmax()), int(entries.max()), limit)
+
+
+def _short(mapping: "Mapping", router: int, demand: int, limit: int) -> MappingError:
+    """Return the error for the router with the most entries, which names the layers that most of them are for."""
+    y, x = divmod(router, mapping.chip.columns)
+    count: dict[str, int] = {}
+    for routes, what in ((mapping.routes, "packets"), (mapping.ready_routes, "ready tokens")):
+        for owner in routes.owner[routes.router == router].tolist():
+            name = f"{what} of layer {mapping.slices[owner].population!r}"
+            count[name] = count.get(name, 0) + 1
+    largest = sorted(count, key=lambda name: -count[name])[:3]
+    search = () if mapping.placer == "annealed" else ("placer annealed, whose trees pass fewer routers",)
+    return MappingError(
+        layer=None,
+        resource="noc.route_entries",
+        demand=demand,
+        capacity=limit,
+        unit=f"entries in the multicast table of router ({x}, {y})",
+        terms=tuple(f"{count[name]:,} trees of {name}" for name in largest),
+        levers=(f"raise noc.route_entries to {demand}", *search, *_without_tables()),
+    )
+
+
+def _without_tables() -> tuple[str, ...]:
+    return ("noc.cast: unicast, which needs no tables, and sends a packet for each destination",)
+
+
+def about_tables(mapping: "Mapping") -> dict[str, object]:
+    """Return JSON values: ``largest`` table and its ``router`` (column, row), ``mean`` over routers with entries, ``limit``
+    (None: none), ``keys`` and ``keys_limit``; all 0 under unicast, which has no tables."""
+    chip: Chip = mapping.chip
+    entries = table_entries(mapping)
+    fullest = int(entries.argmax())
+    filled = entries[entries > 0]
+    keys = route_keys(mapping.routes, mapping.ready_routes) if len(filled) else 0
+    return {
+        "largest": int(entries[fullest]),
+        "router": [fullest % chip.columns, fullest // chip.columns],
+        "mean": float(filled.mean()) if len(filled) else 0.0,
+        "limit": chip.noc.route_entries,
+        "keys": keys,
+        "keys_limit": 2**chip.noc.header_bits,
+    }
