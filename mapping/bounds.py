@@ -108,6 +108,16 @@ def least_links(nets: Nets, mesh: Mesh) -> Ints:
     return np.maximum(0, -(-(ends - free) // mesh.each))
 
 
+def least_crossings(nets: Nets, mesh: Mesh) -> int:
+    """Σ weight × links between chips that every placement has at least: a net of more nodes than a chip has cores leaves it.
+
+    Weak: what several nets together must cut is not seen.
+    """
+    room = mesh.chip_columns * mesh.chip_rows * mesh.each
+    nodes = np.diff(nets.first) + (nets.root != PINS)
+    return int((nets.weight * (np.maximum(1, -(-nodes // room)) - 1)).sum())
+
+
 def hops_around(mesh: Mesh, nodes: int) -> Ints:
     """(nodes,) hops from a router to the nearest cores other than one of its own, in order, on a mesh without borders."""
     hops, out = 0, [0] * (mesh.each - 1)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from sfnhw.activity import Activity
-from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link
+from sfnhw.chip.links import between_chips
+from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic, least_worst_link
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
 from sfnhw.mapping.routes import Routes
@@ -23,17 +24,22 @@ class Quality:
     traffic_bound : of it.
     worst_link_load : flits over the fullest link, all samples.
     worst_link_bound : of it.
+    crossings, crossings_bound : flits from chip to chip, all samples; 0 where there is one chip.
     cores_used, cores_bound : cores that hold a slice, and the packing bound.
     samples : inferences that the flits are the sum of.
+    chips : on the board.
     """
 
     traffic_links: int
     traffic_bound: int
     worst_link_load: int
     worst_link_bound: int
+    crossings: int
+    crossings_bound: int
     cores_used: int
     cores_bound: int
     samples: int
+    chips: int = 1
 
     def as_json(self) -> list[dict[str, Any]]:
         """Rows of ``quantity``, ``unit``, ``achieved``, ``bound`` and their ``ratio``, per inference.
@@ -41,11 +47,13 @@ class Quality:
         A ratio is None where the bound is 0: no packet need go over a link.
         """
         flits = "flits an inference"
-        rows = (
+        rows: tuple[tuple[str, str, int, int, int], ...] = (
             ("cores", "cores", self.cores_used, self.cores_bound, 1),
             ("flits over links", flits, self.traffic_links, self.traffic_bound, self.samples),
             ("flits over the fullest link", flits, self.worst_link_load, self.worst_link_bound, self.samples),
         )
+        if self.chips > 1:
+            rows += (("flits from chip to chip", flits, self.crossings, self.crossings_bound, self.samples),)
         return [
             {
                 "quantity": name,
@@ -80,6 +88,9 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
         traffic_bound=bound,
         worst_link_load=int(loads.max(initial=0)),
         worst_link_bound=least_worst_link(nets, mesh, bound),
+        crossings=int(loads[between_chips(chip, np.arange(len(loads)))].sum()),
+        crossings_bound=least_crossings(nets, mesh),
+        chips=chip.chips,
         cores_used=mapping.cores_used,
         cores_bound=fewest_cores(mapping),
         samples=traffic.samples,

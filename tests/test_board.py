@@ -11,6 +11,7 @@ from sfnhw.chip import chip_area, load_chip
 from sfnhw.chip.links import between_chips, link_cycles
 from sfnhw.errors import ChipError, MappingError, SimulationError
 from sfnhw.mapping import Mapping, map_network, verify
+from sfnhw.mapping.quality import quality
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity, random_network
 
@@ -108,6 +109,22 @@ def test_a_board_whose_links_are_like_those_on_a_chip_is_one_large_chip_in_all_b
         for c in (cut, slow)
     )
     assert (far.latency >= near.latency).all()
+
+
+def test_flits_from_chip_to_chip_beside_their_bound():
+    """A layer of 20 neurons heard by three cores of one neuron each is on four cores: on chips of two, one link at least."""
+    network = chain([2, 20, 60])
+    chip = board(2, 2, (2, 1), **{"core.neurons": 20})
+    mapping = map_network(network, chip)
+    assert mapping.cores_used == 4
+    found, rows = quality(mapping, None), {row["quantity"]: row for row in quality(mapping, None).as_json()}
+    # 20 packets of one flit, or two, and an end marker; what else is sent goes to one core or to the pins.
+    flits = int(simulate(mapping, random_activity(network, 0), fidelity="analytic").tables.slices.flits[1])
+    assert found.crossings_bound == 20 * flits + 1
+    assert rows["flits from chip to chip"]["achieved"] == found.crossings >= found.crossings_bound
+    alone = quality(map_network(network, REFERENCE), None)
+    assert alone.crossings == 0
+    assert "flits from chip to chip" not in {row["quantity"] for row in alone.as_json()}
 
 
 def test_area_and_leakage_are_of_all_chips():

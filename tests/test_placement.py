@@ -12,7 +12,8 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import ActivityError, InputError
 from sfnhw.mapping import PLACERS, map_network
 from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link, packing_bound
-from sfnhw.mapping.placement import FREE, Mesh
+from sfnhw.mapping.placement import FREE, Mesh, Problem
+from sfnhw.mapping.placement.partitioned import partition
 from sfnhw.mapping.placement.search import Search
 from sfnhw.mapping.quality import quality
 from sfnhw.mapping.routes import route
@@ -272,3 +273,34 @@ def test_progress_ends_where_the_budget_ends():
     done = [a for a, _ in told]
     assert done == sorted(done)
     assert told[-1] == (4000, 4000)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_partition_holds_no_more_than_a_chip_and_repeats_itself(seed):
+    pytest.importorskip("mtkahypar")
+    problem = random_problem(seed, ((4, 2), (6, 2)), (1, 2), most=12)
+    mesh = problem.mesh._replace(chip_columns=2, chip_rows=1, crossing=5)
+    problem = replace(problem, mesh=mesh, moves=2000)
+    room = 2 * mesh.each
+    chips = -(-problem.nodes // room)
+    part = partition(problem.nets, chips, room, seed)
+    assert np.bincount(part, minlength=chips).max() <= room
+    assert len(np.bincount(part)) <= chips
+    found = PLACERS["partitioned"](problem)
+    assert np.array_equal(found, PLACERS["partitioned"](problem))
+    assert len(set(found.tolist())) == problem.nodes
+    assert set(found.tolist()) <= set(range(mesh.cores))
+
+
+def test_partition_finds_the_two_halves():
+    """Two cliques of four that one net joins: no partition of four and four costs less than that net's weight."""
+    pytest.importorskip("mtkahypar")
+    rows = [(v, [u for u in half if u != v], False, 9) for half in ((0, 2, 4, 6), (1, 3, 5, 7)) for v in half]
+    nets = nets_of(8, [*rows, (0, [1], False, 2)])
+    part = partition(nets, 2, 4)
+    assert {tuple(np.flatnonzero(part == p)) for p in (0, 1)} == {(0, 2, 4, 6), (1, 3, 5, 7)}
+    # On two chips of four cores, only that net crosses: one link of weight 2 between them.
+    mesh = Mesh.of_one_chip(4, 2)._replace(chip_columns=2, crossing=50)
+    cores = PLACERS["partitioned"](Problem(mesh, nets, moves=4000))
+    assert {tuple(np.flatnonzero(cores % 4 // 2 == p)) for p in (0, 1)} == {(0, 2, 4, 6), (1, 3, 5, 7)}

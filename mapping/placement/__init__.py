@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sfnhw.mapping.placement.annealed import annealed
 from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
+from sfnhw.mapping.placement.partitioned import partitioned
 from sfnhw.mapping.placement.problem import FREE, Ints, Mesh, Problem
 from sfnhw.mapping.placement.random_cores import random_cores
 from sfnhw.mapping.placement.sequential import sequential, sequential_cores
@@ -17,6 +18,7 @@ PLACERS: dict[str, Placer] = {
     "sequential": sequential_cores,
     "random": random_cores,
     "annealed": annealed,
+    "partitioned": partitioned,
 }
 
 __all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]

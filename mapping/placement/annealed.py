@@ -30,12 +30,17 @@ def annealed(problem: Problem) -> Ints:
     Never worse than `hilbert`, `sequential`, or `random` of the same seed: it starts from the best of them. Links are those
     of the problem's routing; under "o1turn", where trees choose once all are placed, those of XY trees.
     """
+    return searched(problem, starts(problem))
+
+
+def searched(problem: Problem, begin: Iterator[Ints]) -> Ints:
+    """(nodes,) cores: the search of `annealed` from the best of some placements."""
     if problem.routing != "yx":
-        return _annealed(problem, starts(problem))
+        return _annealed(problem, begin)
     mesh = problem.mesh
     fixed = None if problem.fixed is None else mesh.transpose(problem.fixed)
     across = replace(problem, mesh=mesh.transposed(), fixed=fixed, routing="xy")
-    return across.mesh.transpose(_annealed(across, map(mesh.transpose, starts(problem))))
+    return across.mesh.transpose(_annealed(across, map(mesh.transpose, begin)))
 
 
 def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
