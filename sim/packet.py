@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.counts import Counts
-from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
-from sfnhw.sim.tables import Tables
+from sfnhw.sim.packed import Packed, pack
+from sfnhw.sim.packet_kernel import (
+    DELIVERED, ENDS, LATENCY_BINS, PACKETS, READIES, SENT, SPIKES, UPDATES, Tally, run_frames,
+)  # fmt: skip
+from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -27,19 +30,11 @@ def empty_tally(tables: Tables, frames: int, T: int) -> Tally:
         return np.zeros(shape, np.int64)
 
     return Tally(
-        sent=zeros(slices, T),
-        ends=zeros(slices, T),
-        readies=zeros(slices, T),
-        updates=zeros(slices, T),
-        spikes=zeros(slices, T),
-        row_packets=zeros(rows, T),
+        by_slice=zeros(slices, T, 6),
+        by_row=zeros(rows, T, 4),
         row_ends=zeros(rows, T),
-        row_synapses=zeros(rows, T),
-        row_words=zeros(rows, T),
-        row_state=zeros(rows, T),
         node_packets=zeros(nodes, T),
         node_control=zeros(nodes, T),
-        delivered=zeros(slices, T),
         busy=zeros(tables.fabric.cores + 1, 4),
         link_busy=zeros(4 * tables.fabric.routers),
         latency_histogram=zeros(LATENCY_BINS),
@@ -62,6 +57,7 @@ def simulate_packets(
     workers = max(1, min(samples, threads or os.cpu_count() or 1))
     bounds = [samples * k // workers for k in range(workers + 1)]
     done = np.zeros(workers, np.int64)
+    packed = pack(tables)
 
     def work(k: int) -> Tally:
         low, high = bounds[k], bounds[k + 1]
@@ -71,7 +67,7 @@ def simulate_packets(
             one = tally._replace(
                 layer_start=tally.layer_start[part], layer_end=tally.layer_end[part], finish=tally.finish[part]
             )
-            check_finished(run_frames(sent[i], T, tables.slices, tables.rows, tables.nodes, tables.fabric, one))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
@@ -82,7 +78,7 @@ def simulate_packets(
     else:
         with ThreadPoolExecutor(workers) as pool:
             tallies = list(pool.map(work, range(workers)))
-    return _counts(tallies), _timing(tables, sent, tallies, T)
+    return _counts(tallies), _timing(tables, packed, sent, tallies)
 
 
 def check_finished(unfinished: int) -> None:
@@ -93,7 +89,7 @@ def check_finished(unfinished: int) -> None:
         )
 
 
-def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
+def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8]) -> float:
     """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
     samples, T, neurons = sent.shape
     s, n = tables.slices, tables.nodes
@@ -103,7 +99,7 @@ def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
     length = min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
     frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
     tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, tables.rows, tables.nodes, tables.fabric, tally))
+    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally))
     finish = tally.finish.reshape(length, T).max(axis=1)
     first = length // 4
     return float(finish[-1] - finish[first - 1]) / (length - first)
@@ -113,21 +109,34 @@ def _counts(tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
         return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
 
-    names = (
-        "sent", "ends", "readies", "updates", "spikes", "row_packets", "row_ends", "row_synapses", "row_words", "row_state",
-        "node_packets", "node_control", "delivered",
-    )  # fmt: skip
-    return Counts(**{name: total(name) for name in names}, steps=int(total("steps")[0]))
+    by_slice, by_row = total("by_slice"), total("by_row")
+    return Counts(
+        sent=by_slice[..., SENT],
+        ends=by_slice[..., ENDS],
+        readies=by_slice[..., READIES],
+        updates=by_slice[..., UPDATES],
+        spikes=by_slice[..., SPIKES],
+        row_packets=by_row[..., PACKETS],
+        row_ends=total("row_ends"),
+        row_synapses=by_row[..., SYNAPSES],
+        row_words=by_row[..., WORDS],
+        row_state=by_row[..., STATE],
+        node_packets=total("node_packets"),
+        node_control=total("node_control"),
+        delivered=by_slice[..., DELIVERED],
+        steps=int(total("steps")[0]),
+    )
 
 
-def _timing(tables: Tables, sent: NDArray[np.uint8], tallies: list[Tally], T: int) -> Timing:
+def _timing(tables: Tables, packed: Packed, sent: NDArray[np.uint8], tallies: list[Tally]) -> Timing:
+    T = sent.shape[1]
     finish = np.concatenate([t.finish for t in tallies]).reshape(-1, T)
     start = np.concatenate([t.layer_start for t in tallies]).reshape(len(finish), T, -1)
     end = np.concatenate([t.layer_end for t in tallies]).reshape(len(finish), T, -1)
     histogram = np.sum([t.latency_histogram for t in tallies], axis=0)
     return Timing(
         latency=finish.max(axis=1),
-        interval=stream_interval(tables, sent),
+        interval=stream_interval(tables, packed, sent),
         layer_start=np.where(start < 0, np.iinfo(np.int64).max, start).min(axis=1),
         layer_end=end.max(axis=1),
         busy=np.sum([t.busy for t in tallies], axis=0),

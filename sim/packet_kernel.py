@@ -30,9 +30,14 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable
+from sfnhw.sim.packed import (
+    BEHIND, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, KIND, LINK, LINK_CYCLES, OWNER,
+    POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
+)  # fmt: skip
+from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
 
 Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
 
 # Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
 # been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
@@ -43,24 +48,36 @@ END, READY = -1, -2
 WHEEL = 8192
 LATENCY_BINS = 4096
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
+# Columns of events: cycles; kind and place (node, slice or call) in one word, neuron or control, frame, next in the bucket.
+WHEN, BORN = 0, 1
+WHAT, INDEX, FRAME, NEXT = 0, 1, 2, 3
+# Columns of terminals: from when each unit is free, and for how many cycles it has worked.
+AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
+AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
+# Scalars of the loop: cycle, next global step, last cycle in which anything happened, last event of this cycle's bucket that
+# is not due in it; first free place for an event, events in the wheel, packets that wait at cores, slices to look at.
+NOW, STEP, LAST_EVENT, BEFORE, FREE, PENDING, WAITING, LOOKS = 0, 1, 2, 3, 4, 5, 6, 7
+# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
+# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
+# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
+NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
+FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
+# Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
+SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
+PACKETS = CYCLES
 
 
 class Tally(NamedTuple):
     """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
 
-    sent: Ints  # (slices, T) spike packets
-    ends: Ints  # (slices, T) end markers
-    readies: Ints  # (slices, T) ready tokens
-    updates: Ints  # (slices, T) neurons taken through the threshold unit
-    spikes: Ints  # (slices, T) neurons that sent something: a burst counts once
-    row_packets: Ints  # (rows, T) spike packets looked up
+    # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
+    # sent something (a burst counts once); spike packets handed to cores and pins.
+    by_slice: Ints
+    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
+    by_row: Ints
     row_ends: Ints  # (rows, T) end markers looked up
-    row_synapses: Ints  # (rows, T)
-    row_words: Ints  # (rows, T) weight memory words
-    row_state: Ints  # (rows, T) state memory words read (and as many written)
     node_packets: Ints  # (nodes, T) spike packets through a route node
     node_control: Ints  # (nodes, T) end markers or ready tokens
-    delivered: Ints  # (slices, T) spike packets of the slice handed to cores and pins
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
@@ -71,101 +88,133 @@ class Tally(NamedTuple):
     steps: Ints  # (1,) global steps (barrier)
 
 
-@nb.njit(nogil=True, cache=True)
-def run_frames(
-    sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, r: RowTable, n: NodeTable, f: Fabric, out: Tally
-) -> int:
+class State(NamedTuple):
+    """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
+
+    clock: Ints  # scalars of the loop, see NOW to LOOKS
+    slices: Ints  # (slices, 20), columns NEXT_FRAME to TOKENS + WINDOWS_IN_FLIGHT − 1
+    look: Ints  # slices whose conditions may have become true
+    links: Ints  # (4·routers, 2) 1/V tick from which each is free, cycles that it has worked
+    at: Ints  # (terminals, 9), columns AXON_FREE to INJECTION_BUSY
+    outputs_done: Ints  # (frames,)
+    tail: Ints  # (WHEEL,) last event of each bucket
+    when_born: Ints  # (size, 2) of events
+    events: Words  # (size, 4); the first `WHEEL` stand before the first event of each bucket
+
+
+def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p: Packed, f: Fabric, out: Tally) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
     sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
+    frames, slices = len(sent), len(s.neurons)
+    # What one event, or one global step, pushes at most.
+    room = slices + 8 + int(p.nodes[:, BEHIND].max(initial=0))
+    room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    size = WHEEL + 4 * room
+    state = State(
+        clock=np.zeros(9, np.int64),
+        slices=np.zeros((slices, 20), np.int64),
+        look=np.zeros(slices + 1, np.int64),
+        links=np.zeros((4 * f.routers, 2), np.int64),
+        at=np.zeros((f.cores + 1, 9), np.int64),
+        outputs_done=np.zeros(frames, np.int64),
+        tail=np.arange(WHEEL),
+        when_born=np.zeros((size, 2), np.int64),
+        events=np.zeros((size, 4), np.int32),
+    )
+    state.events[:WHEEL, NEXT] = -1
+    state.events[WHEEL:, NEXT] = np.arange(WHEEL + 1, size + 1)
+    state.clock[FREE] = WHEEL
+    state.slices[:, WAITING_HEAD] = state.slices[:, WAITING_TAIL] = -1
+    if not f.barrier:
+        state.look[:slices] = np.arange(slices)
+        state.clock[LOOKS] = slices
+    while not _advance(sent, steps_per_sample, room, s, p, f, state, out):
+        state = _grown(state)
+    out.busy[:] += state.at[:, AXON_BUSY:]
+    out.link_busy[:] += state.links[:, 1]
+    unfinished = int((state.slices[:, NEXT_FRAME] < frames).sum())
+    if not f.barrier:
+        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
+    return unfinished
+
+
+def _grown(state: State) -> State:
+    """Return it with twice the room for events."""
+    size = len(state.events)
+    more = np.zeros((size, 4), np.int32)
+    more[:, NEXT] = np.arange(size + 1, 2 * size + 1)
+    more[-1, NEXT] = state.clock[FREE]
+    state.clock[FREE] = size
+    return state._replace(
+        when_born=np.concatenate([state.when_born, np.zeros((size, 2), np.int64)]),
+        events=np.concatenate([state.events, more]),
+    )
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def _advance(
+    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
+) -> bool:
+    """Go on until all is done (True), or there is no room for what the next event pushes."""
     frames = sent.shape[0]
-    T = steps_per_sample
     slices = s.neurons.shape[0]
+    pins = f.cores
     terminals = f.cores + 1
     V = f.virtual_channels
     W = f.window
+    barrier = f.barrier
+    lanes = f.threshold_lanes
 
-    # Servers: cycle (or 1/V tick) from which each is free.
-    injection_free = np.zeros(terminals, np.int64)
-    link_free = np.zeros(4 * f.routers, np.int64)
-    ejection_free = np.zeros(terminals, np.int64)
-    axon_free = np.zeros(terminals, np.int64)
-    synapse_free = np.zeros(terminals, np.int64)
-    threshold_free = np.zeros(terminals, np.int64)
+    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
+    nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
+    root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
+    s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
+    s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
+    s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
+    s_is_input = s.is_input
+    by_slice, by_row, row_ends = out.by_slice, out.by_row, out.row_ends
+    node_packets, node_control = out.node_packets, out.node_control
+    histogram, layer_start, layer_end, finish = out.latency_histogram, out.layer_start, out.layer_end, out.finish
+    clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
+    outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
+    now, step, last_event, before = clock[NOW], clock[STEP], clock[LAST_EVENT], clock[BEFORE]
+    free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
+    latency_sum, latency_max = 0, 0
+    most = events.shape[0] - WHEEL - room
 
-    # State of each slice.
-    next_frame = np.zeros(slices, np.int64)
-    emitting = np.zeros(slices, np.bool_)
-    left = np.zeros(slices, np.int64)  # packets that the neuron at the port has still to send
-    phase_start = np.zeros(slices, np.int64)
-    phase_end = np.zeros(slices, np.int64)
-    beyond = np.zeros(slices, np.int64)  # cycles that spikes have added to the walk as far as the neuron at the port
-    fed = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    operands_in = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    # Packets that wait for a stationary operand: a list for each slice, in order of arrival.
-    waiting_head = np.full(slices, -1, np.int64)
-    waiting_tail = np.full(slices, -1, np.int64)
-    waiting = 0
-    tokens = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    outputs_done = np.zeros(frames, np.int64)
-    outputs = 0
-    for i in range(slices):
-        if s.is_output[i]:
-            outputs += 1
-
-    # Events: a wheel of buckets, each a list in order of arrival; an event further than one turn away stays in its
-    # bucket until its turn comes.
-    head = np.full(WHEEL, -1, np.int64)
-    tail = np.full(WHEEL, -1, np.int64)
-    size = 1024
-    e_time = np.empty(size, np.int64)
-    e_kind = np.empty(size, np.int64)
-    e_where = np.empty(size, np.int64)
-    e_index = np.empty(size, np.int64)
-    e_frame = np.empty(size, np.int64)
-    e_born = np.empty(size, np.int64)
-    e_next = np.empty(size, np.int64)
-    for i in range(size):
-        e_next[i] = i + 1
-    e_next[size - 1] = -1
-    free = 0
-    pending = 0
-
-    # Slices to look at: (slice, time) pairs whose conditions may have become true.
-    look = np.empty(slices + 1, np.int64)
-    looks = 0
-
-    now = 0
-    step = 0
+    # 1/V ticks are cycles times V: a shift where V is a power of two.
+    shift = -1
+    for k in range(8):
+        if V == 1 << k:
+            shift = k
+    step_of = np.arange(frames) % T
+    slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
     last_step = (frames // W - 1) * f.interval * W + f.last_due if frames else -1
-    last_event = 0
+    done = False
 
-    if not f.barrier:
-        for i in range(slices):
-            look[looks] = i
-            looks += 1
-
-    while True:
-        if f.barrier and pending == 0:
+    while pending + waiting <= most:
+        if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > 0:
                 for c in range(terminals):
-                    last_event = max(last_event, max(synapse_free[c], max(axon_free[c], threshold_free[c])))
+                    last_event = max(last_event, max(at[c, SYNAPSE_FREE], max(at[c, AXON_FREE], at[c, THRESHOLD_FREE])))
                 now = last_event + f.barrier_cycles
-                done = step - 1
+                before = now & (WHEEL - 1)
                 out.steps[0] += 1
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
-                    if g * f.interval + f.last_due == done:
-                        out.finish[g] = now
+                    if g * f.interval + f.last_due == step - 1:
+                        finish[g] = now
             if step > last_step:
+                done = True
                 break
             for i in range(slices):
-                due = step - s.depth[i] * W
+                due = step - s_depth[i] * W
                 within = due % (f.interval * W)
-                if due >= 0 and within < s.frames[i] and due // (f.interval * W) < frames // W:
+                if due >= 0 and within < s_frames[i] and due // (f.interval * W) < frames // W:
                     look[looks] = i
                     looks += 1
             step += 1
@@ -173,431 +222,330 @@ def run_frames(
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = next_frame[i]
-            if emitting[i] or g >= frames:
+            g = of[i, NEXT_FRAME]
+            if of[i, EMITTING] > 0 or g >= frames:
                 continue
             window = g // W
             slot = window % WINDOWS_IN_FLIGHT
-            if not f.barrier and g % W == 0:
-                if not s.is_input[i] and fed[i, slot] < s.inputs[i]:
+            if not barrier and g % W == 0:
+                if not s_is_input[i] and of[i, FED_IN + slot] < s_inputs[i]:
                     continue
                 if window >= f.banks:
                     old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if tokens[i, old] < s.consumers[i]:
+                    if of[i, TOKENS_IN + old] < s_consumers[i]:
                         continue
-                    tokens[i, old] = 0
-                fed[i, slot] = 0
-                operands_in[i, slot] = 0
-            emitting[i] = True
+                    of[i, TOKENS_IN + old] = 0
+                of[i, FED_IN + slot] = 0
+                of[i, OPERANDS_IN + slot] = 0
+            of[i, EMITTING] = 1
             t0 = now
-            base = s.first_neuron[i]
-            walk = -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
-            if s.spike_cycles[i] > 0:
-                walk += s.spike_cycles[i] * _spiking_groups(sent, g, base, s.neurons[i], f.threshold_lanes)
-            if not s.is_input[i]:
-                core = s.terminal[i]
-                t0 = max(now, threshold_free[core])
-                threshold_free[core] = t0 + walk
-                out.busy[core, 2] += walk
-                out.updates[i, g % T] += s.neurons[i]
-            phase_start[i] = t0
-            phase_end[i] = t0 + walk
-            p = s.population[i]
-            if out.layer_start[g, p] < 0 or out.layer_start[g, p] > t0:
-                out.layer_start[g, p] = t0
-            if out.layer_end[g, p] < phase_end[i]:
-                out.layer_end[g, p] = phase_end[i]
+            base = s_first_neuron[i]
+            walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
+            if s_spike_cycles[i] > 0:
+                walk += s_spike_cycles[i] * _spiking_groups(sent, g, base, s_neurons[i], lanes)
+            if not s_is_input[i]:
+                core = s_terminal[i]
+                t0 = max(now, at[core, THRESHOLD_FREE])
+                at[core, THRESHOLD_FREE] = t0 + walk
+                at[core, THRESHOLD_BUSY] += walk
+                by_slice[i, step_of[g], UPDATES] += s_neurons[i]
+            of[i, PHASE_START] = t0
+            of[i, PHASE_END] = t0 + walk
+            layer = s_population[i]
+            if layer_start[g, layer] < 0 or layer_start[g, layer] > t0:
+                layer_start[g, layer] = t0
+            layer_end[g, layer] = max(layer_end[g, layer], of[i, PHASE_END])
             # Find the first packet.
             j = 0
-            while j < s.neurons[i] and sent[g, base + j] == 0:
+            while j < s_neurons[i] and sent[g, base + j] == 0:
                 j += 1
-            when = phase_end[i]
-            if j < s.neurons[i]:
-                left[i] = sent[g, base + j]
-                beyond[i] = s.spike_cycles[i]
-                when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
-            # push EMIT
-            if free < 0:
-                old_size = size
-                size *= 2
-                e_time = _grown(e_time, size)
-                e_kind = _grown(e_kind, size)
-                e_where = _grown(e_where, size)
-                e_index = _grown(e_index, size)
-                e_frame = _grown(e_frame, size)
-                e_born = _grown(e_born, size)
-                e_next = _grown(e_next, size)
-                for q in range(old_size, size):
-                    e_next[q] = q + 1
-                e_next[size - 1] = -1
-                free = old_size
-            e = free
-            free = e_next[e]
-            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, when
-            _append(head, tail, e_next, e, when)
+            when = of[i, PHASE_END]
+            if j < s_neurons[i]:
+                of[i, LEFT] = sent[g, base + j]
+                of[i, BEYOND] = s_spike_cycles[i]
+                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
+            free = _push(when_born, events, tail, free, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
         if pending == 0:
-            if f.barrier:
+            if barrier:
                 continue
+            done = True
             break
 
         # Find the next event.
-        bucket = now % WHEEL
-        e = head[bucket]
-        before = -1
-        while e >= 0 and e_time[e] != now:
+        e = np.int64(events[before, NEXT])
+        while e >= 0 and when_born[e, WHEN] != now:
             before = e
-            e = e_next[e]
+            e = np.int64(events[e, NEXT])
         if e < 0:
             now += 1
+            while tail[now & (WHEEL - 1)] < WHEEL:
+                now += 1
+            before = now & (WHEEL - 1)
             continue
-        after = e_next[e]
-        if before < 0:
-            head[bucket] = after
-        else:
-            e_next[before] = after
+        after = np.int64(events[e, NEXT])
+        events[before, NEXT] = after
         if after < 0:
-            tail[bucket] = before
-        kind, where, index, g, born = e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e]
-        e_next[e] = free
+            tail[now & (WHEEL - 1)] = before
+        what = np.int64(events[e, WHAT])
+        kind, where = what & 7, what >> 3
+        index, g = np.int64(events[e, INDEX]), np.int64(events[e, FRAME])
+        born = when_born[e, BORN]
+        events[e, NEXT] = free
         free = e
         pending -= 1
-        t = g % T
+        t = step_of[g]
         last_event = max(last_event, now)
 
-        if kind in (FED, OPERAND):
-            fed[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+        if kind == FED or kind == OPERAND:  # noqa: PLR1714  one comparison after the other is faster than a search
+            slot = slot_of[g]
+            of[where, FED_IN + slot] += 1
             look[looks] = where
             looks += 1
             if kind == FED:
                 continue
-            operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
-            if operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[where]:
+            of[where, OPERANDS_IN + slot] += 1
+            if of[where, OPERANDS_IN + slot] < s_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
-            e = waiting_head[where]
-            before = -1
+            e = of[where, WAITING_HEAD]
+            last = -1
             while e >= 0:
-                after = e_next[e]
-                if e_frame[e] == g:
-                    if before < 0:
-                        waiting_head[where] = after
+                after = np.int64(events[e, NEXT])
+                if events[e, FRAME] == g:
+                    if last < 0:
+                        of[where, WAITING_HEAD] = after
                     else:
-                        e_next[before] = after
+                        events[last, NEXT] = after
                     if after < 0:
-                        waiting_tail[where] = before
-                    e_time[e] = now
-                    _append(head, tail, e_next, e, now)
+                        of[where, WAITING_TAIL] = last
+                    when_born[e, WHEN] = now
+                    _append(events, tail, e, now)
                     waiting -= 1
                     pending += 1
                 else:
-                    before = e
+                    last = e
                 e = after
             continue
         if kind == TOKEN:
-            tokens[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+            of[where, TOKENS_IN + slot_of[g]] += 1
             look[looks] = where
             looks += 1
             continue
 
-        # Both EMIT and HOP push up to a handful of events; make room for them first.
-        room = 8
-        if kind == STREAM:
-            room += 1
-        elif kind == HOP:
-            room += n.row_first[n.exit_first[where + 1]] - n.row_first[n.exit_first[where]]
-        else:
-            room += n.root_first[where + 1] - n.root_first[where]
-            room += n.ready_root_first[where + 1] - n.ready_root_first[where]
-        if size - pending - waiting < room:
-            grown = size * 2 + room
-            e_time = _grown(e_time, grown)
-            e_kind = _grown(e_kind, grown)
-            e_where = _grown(e_where, grown)
-            e_index = _grown(e_index, grown)
-            e_frame = _grown(e_frame, grown)
-            e_born = _grown(e_born, grown)
-            e_next = _grown(e_next, grown)
-            for q in range(size, grown):
-                e_next[q] = q + 1
-            e_next[grown - 1] = free
-            free = size
-            size = grown
-
         if kind == EMIT:
             i = where
-            terminal = s.terminal[i]
-            if index < s.neurons[i]:
-                out.sent[i, t] += 1
-                flits = s.flits[i]
-                first, last = n.root_first[i], n.root_first[i + 1]
+            terminal = s_terminal[i]
+            is_packet = index < s_neurons[i]
+            first, last = root_first[i], root_first[i + 1]
+            flits, mark = s_flits[i], index
+            if is_packet:
+                by_slice[i, t, SENT] += 1
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits = 1
-                first, last = n.root_first[i], n.root_first[i + 1]
-                if not f.barrier:
-                    if not s.is_input[i] and g % W == s.frames[i] - 1:
-                        out.readies[i, t] += 1
-                        for k in range(n.ready_root_first[i], n.ready_root_first[i + 1]):
-                            start = _inject(terminal, now, 1, f, injection_free, out.busy)
-                            e = free
-                            free = e_next[e]
-                            node = n.ready_roots[k]
-                            when = start + f.injection_cycles
-                            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                                when,
-                                HOP,
-                                node,
-                                READY,
-                                g,
-                                now,
-                            )
-                            _append(head, tail, e_next, e, when)
-                            pending += 1
-                    out.ends[i, t] += 1
-                else:
+                flits, mark = 1, END
+                if barrier:
                     first = last
+                else:
+                    if not s_is_input[i] and g % W == s_frames[i] - 1:
+                        by_slice[i, t, READIES] += 1
+                        for k in range(ready_root_first[i], ready_root_first[i + 1]):
+                            when = max(now, at[terminal, INJECTION_FREE]) + f.port_cycles
+                            at[terminal, INJECTION_FREE] = when
+                            at[terminal, INJECTION_BUSY] += f.port_cycles
+                            when += f.injection_cycles - 1
+                            free = _push(when_born, events, tail, free, when, now, ready_roots[k] << 3 | HOP, READY, g)
+                            pending += 1
+                    by_slice[i, t, ENDS] += 1
+            # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
+            # the head waits.
+            cycles = max(flits, f.port_cycles)
+            if terminal == pins:
+                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
-                start = _inject(terminal, now, flits, f, injection_free, out.busy)
-                e = free
-                free = e_next[e]
+                start = max(now, at[terminal, INJECTION_FREE]) + cycles
+                at[terminal, INJECTION_FREE] = start
+                at[terminal, INJECTION_BUSY] += cycles
+                start -= flits
                 when = start + f.injection_cycles
-                mark = index if index < s.neurons[i] else END
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                    when,
-                    HOP,
-                    n.roots[k],
-                    mark,
-                    g,
-                    born,
-                )
-                _append(head, tail, e_next, e, when)
+                free = _push(when_born, events, tail, free, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
-            if index < s.neurons[i]:
+            if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                left[i] -= 1
+                of[i, LEFT] -= 1
                 j = index
-                if left[i] == 0:
-                    out.spikes[i, t] += 1
+                if of[i, LEFT] == 0:
+                    by_slice[i, t, SPIKES] += 1
                     j += 1
-                    base = s.first_neuron[i]
-                    while j < s.neurons[i] and sent[g, base + j] == 0:
+                    base = s_first_neuron[i]
+                    while j < s_neurons[i] and sent[g, base + j] == 0:
                         j += 1
-                    if j < s.neurons[i]:
-                        left[i] = sent[g, base + j]
-                        if j // f.threshold_lanes != index // f.threshold_lanes:
-                            beyond[i] += s.spike_cycles[i]
-                ready = phase_end[i]
-                if j < s.neurons[i]:
-                    ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
+                    if j < s_neurons[i]:
+                        of[i, LEFT] = sent[g, base + j]
+                        if j // lanes != index // lanes:
+                            of[i, BEYOND] += s_spike_cycles[i]
+                ready = of[i, PHASE_END]
+                if j < s_neurons[i]:
+                    ready = of[i, PHASE_START] + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
                 when = max(ready, max(now, start))
-                e = free
-                free = e_next[e]
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, ready
-                _append(head, tail, e_next, e, when)
+                free = _push(when_born, events, tail, free, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
-                p = s.population[i]
-                if out.layer_end[g, p] < when:
-                    out.layer_end[g, p] = when
+                layer = s_population[i]
+                layer_end[g, layer] = max(layer_end[g, layer], when)
             else:
-                emitting[i] = False
-                next_frame[i] = g + 1 if g % W < s.frames[i] - 1 else (g // W + 1) * W
-                if not f.barrier:
+                of[i, EMITTING] = 0
+                of[i, NEXT_FRAME] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                if not barrier:
                     look[looks] = i
                     looks += 1
             continue
 
-        if kind == STREAM:
-            target = r.target[where]
-            begin = _work_off(where, index, g, t, now, s.terminal[target], s, r, f, axon_free, synapse_free, out)
-            if index == END:
-                e = free
-                free = e_next[e]
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = begin, FED, target, 0, g, born
-                _append(head, tail, e_next, e, begin)
-                pending += 1
-            continue
-
-        # HOP: the packet's head enters a router.
-        node = where
-        owner = n.owner[node]
-        flits = 1
-        if index >= 0:
-            flits = s.flits[owner]
-            out.node_packets[node, t] += 1
-        else:
-            out.node_control[node, t] += 1
-        leave = now + f.router_cycles
-        ticks = max(flits * V, f.hold_cycles)
-        for k in range(n.child_first[node], n.child_first[node + 1]):
-            child = n.children[k]
-            link = n.link[child]
-            begin = max(link_free[link], leave * V)
-            depart = -(-begin // V)
-            link_free[link] = begin + ticks
-            out.link_busy[link] += flits
-            e = free
-            free = e_next[e]
-            when = depart + n.link_cycles[child]
-            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, HOP, child, index, g, born
-            _append(head, tail, e_next, e, when)
-            pending += 1
-        for place in range(n.exit_first[node], n.exit_first[node + 1]):
-            terminal = n.exits[place]
-            low, high = n.row_first[place], n.row_first[place + 1]
-            hold = ticks
-            over_pins = flits
-            if terminal == f.cores:
-                over_pins = _over_pins(flits, f)
-                hold = max(ticks, V * over_pins)
-            begin = max(ejection_free[terminal], leave * V)
-            ejection_free[terminal] = begin + hold
-            arrive = -(-begin // V) + f.ejection_cycles + over_pins - 1
-            if index == READY:
-                for k in range(low, high):
-                    e = free
-                    free = e_next[e]
-                    source = n.rows[k]
-                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                        arrive,
-                        TOKEN,
-                        source,
-                        0,
-                        g,
-                        born,
-                    )
-                    _append(head, tail, e_next, e, arrive)
-                    pending += 1
-                continue
+        # A packet's head enters a router; or (STREAM) one that waited at a core goes on, as if it left an exit now.
+        place, end = -1, 0
+        owner, flits, leave, ticks = 0, 1, now, 0
+        if kind == HOP:
+            owner = np.int64(nodes[where, OWNER])
             if index >= 0:
-                out.delivered[owner, t] += 1
-                latency = arrive - born
-                out.latency_histogram[min(latency, LATENCY_BINS - 1)] += 1
-                out.latency_total[0] += latency
-                out.latency_total[1] = max(out.latency_total[1], latency)
-            if terminal == f.cores:
-                # At the pins the last end marker of the last timestep completes the inference.
-                last_event = max(last_event, arrive)
-                p = s.population[owner]
-                out.layer_end[g, p] = max(out.layer_end[g, p], arrive)
-                if index == END:
-                    outputs_done[g] += 1
-                    out.finish[g] = max(out.finish[g], arrive)
-                continue
+                flits = s_flits[owner]
+                node_packets[where, t] += 1
+            else:
+                node_control[where, t] += 1
+            leave = now + f.router_cycles
+            ticks = max(flits * V, f.hold_cycles)
+            for k in range(nodes[where, EDGES], nodes[where, EDGES_END]):
+                link = edges[k, LINK]
+                begin = max(links[link, 0], leave * V)
+                links[link, 0] = begin + ticks
+                links[link, 1] += flits
+                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                when = depart + edges[k, LINK_CYCLES]
+                free = _push(when_born, events, tail, free, when, born, np.int64(edges[k, CHILD]) << 3 | HOP, index, g)
+                pending += 1
+            place, end = np.int64(nodes[where, EXITS]), np.int64(nodes[where, EXITS_END])
+        while place < end:
+            low, high, arrive = where, where + 1, now
+            if place >= 0:
+                terminal = exits[place, TERMINAL]
+                low, high = np.int64(exits[place, CALLS]), np.int64(exits[place, CALLS_END])
+                hold, over_pins = ticks, flits
+                if terminal == pins:
+                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * over_pins)
+                begin = max(at[terminal, EJECTION_FREE], leave * V)
+                at[terminal, EJECTION_FREE] = begin + hold
+                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                arrive = depart + f.ejection_cycles + over_pins - 1
+                if index >= 0:
+                    by_slice[owner, t, DELIVERED] += 1
+                    latency = arrive - born
+                    histogram[min(latency, LATENCY_BINS - 1)] += 1
+                    latency_sum += latency
+                    latency_max = max(latency_max, latency)
+                elif index == READY:
+                    for k in range(low, high):
+                        free = _push(
+                            when_born, events, tail, free, arrive, born, np.int64(calls[k, WHOM]) << 3 | TOKEN, 0, g
+                        )
+                        pending += 1
+                    high = low
+                if terminal == pins and index != READY:
+                    # At the pins the last end marker of the last timestep completes the inference.
+                    last_event = max(last_event, arrive)
+                    layer = s_population[owner]
+                    layer_end[g, layer] = max(layer_end[g, layer], arrive)
+                    if index == END:
+                        outputs_done[g] += 1
+                        finish[g] = max(finish[g], arrive)
+                    high = low
+            place += 1
             for k in range(low, high):
-                row = n.rows[k]
-                target = r.target[row]
-                if r.streams[row] and operands_in[target, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[target]:
+                target = np.int64(calls[k, TARGET])
+                if calls[k, KIND] == STREAMS and of[target, OPERANDS_IN + slot_of[g]] < s_operands[target]:
                     e = free
-                    free = e_next[e]
-                    e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = STREAM, row, index, g, born
-                    e_next[e] = -1
-                    if waiting_tail[target] >= 0:
-                        e_next[waiting_tail[target]] = e
+                    free = np.int64(events[e, NEXT])
+                    when_born[e, BORN] = born
+                    events[e, WHAT], events[e, INDEX], events[e, FRAME] = k << 3 | STREAM, index, g
+                    events[e, NEXT] = -1
+                    if of[target, WAITING_TAIL] >= 0:
+                        events[of[target, WAITING_TAIL], NEXT] = e
                     else:
-                        waiting_head[target] = e
-                    waiting_tail[target] = e
+                        of[target, WAITING_HEAD] = e
+                    of[target, WAITING_TAIL] = e
                     waiting += 1
                     continue
-                begin = _work_off(row, index, g, t, arrive, terminal, s, r, f, axon_free, synapse_free, out)
-                if index == END:
-                    e = free
-                    free = e_next[e]
-                    done_kind = OPERAND if r.stationary[row] else FED
-                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                        begin,
-                        done_kind,
-                        target,
-                        0,
-                        g,
-                        born,
-                    )
-                    _append(head, tail, e_next, e, begin)
+                # At the slice: axon look-up, then the synapse lanes.
+                core, row = calls[k, CORE], calls[k, WHOM]
+                looked_up = max(arrive, at[core, AXON_FREE])
+                at[core, AXON_FREE] = looked_up + f.axon_cycles
+                at[core, AXON_BUSY] += f.axon_cycles
+                begin = max(looked_up + f.axon_cycles, at[core, SYNAPSE_FREE])
+                if index < 0:
+                    row_ends[row, t] += 1
+                    done_kind = OPERAND if calls[k, KIND] == STAYS else FED
+                    free = _push(when_born, events, tail, free, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
+                    continue
+                major, minor = index, 0
+                if calls[k, POSITIONS] > 1:
+                    divisor = np.uint32(calls[k, POSITIONS])
+                    quotient = np.uint32(index) // divisor
+                    major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
+                cost = calls[k, COST_FIRST] + runs[calls[k, RUN_FIRST] + major * calls[k, RUN_STRIDE]]
+                many = taps[calls[k, TAPS_FIRST] + minor * calls[k, TAPS_STRIDE]]
+                cycles = many * costs[cost, CYCLES]
+                at[core, SYNAPSE_FREE] = begin + cycles
+                at[core, SYNAPSE_BUSY] += cycles
+                by_row[row, t, PACKETS] += 1
+                by_row[row, t, SYNAPSES] += many * costs[cost, SYNAPSES]
+                by_row[row, t, WORDS] += many * costs[cost, WORDS]
+                by_row[row, t, STATE] += many * costs[cost, STATE]
+                layer = calls[k, POPULATION]
+                if layer_start[g, layer] < 0 or layer_start[g, layer] > looked_up:
+                    layer_start[g, layer] = looked_up
+                layer_end[g, layer] = max(layer_end[g, layer], begin + cycles)
 
-    unfinished = 0
-    for i in range(slices):
-        if next_frame[i] < frames:
-            unfinished += 1
-    if not f.barrier:
-        for g in range(frames):
-            if g % W == 0 and outputs_done[g] < outputs:
-                unfinished += 1
-    return unfinished
+    clock[NOW], clock[STEP], clock[LAST_EVENT], clock[BEFORE] = now, step, last_event, before
+    clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
+    out.latency_total[0] += latency_sum
+    out.latency_total[1] = max(out.latency_total[1], latency_max)
+    return done
 
 
-@nb.njit(nogil=True, inline="always")
-def _work_off(
-    row: int,
-    index: int,
-    g: int,
-    t: int,
-    arrive: int,
-    core: int,
-    s: SliceTable,
-    r: RowTable,
-    f: Fabric,
-    axon_free: Ints,
-    synapse_free: Ints,
-    out: Tally,
+# Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
+@nb.njit(nogil=True, cache=True)
+def _push(
+    when_born: Ints, events: Words, tail: Ints, free: int, when: int, born: int, what: int, index: int, g: int
 ) -> int:
-    """One packet at one slice: axon look-up, then the synapse lanes; returns the cycle in which these begin."""
-    looked_up = max(arrive, axon_free[core])
-    axon_free[core] = looked_up + f.axon_cycles
-    out.busy[core, 0] += f.axon_cycles
-    begin = max(axon_free[core], synapse_free[core])
-    if index == END:
-        out.row_ends[row, t] += 1
-        return begin
-    run = r.run_first[row] + (index // r.positions[row]) * r.run_stride[row]
-    taps = r.taps[r.taps_first[row] + (index % r.positions[row]) * r.taps_stride[row]]
-    cycles = taps * r.run_cycles[run]
-    synapse_free[core] = begin + cycles
-    out.busy[core, 1] += cycles
-    out.row_packets[row, t] += 1
-    out.row_synapses[row, t] += taps * r.run_synapses[run]
-    out.row_words[row, t] += taps * r.run_words[run]
-    out.row_state[row, t] += taps * r.run_state[run]
-    p = s.population[r.target[row]]
-    if out.layer_start[g, p] < 0 or out.layer_start[g, p] > looked_up:
-        out.layer_start[g, p] = looked_up
-    if out.layer_end[g, p] < synapse_free[core]:
-        out.layer_end[g, p] = synapse_free[core]
-    return begin
+    """Enter an event; returns the next free place."""
+    after = np.int64(events[free, NEXT])
+    when_born[free, WHEN] = when
+    when_born[free, BORN] = born
+    events[free, WHAT] = what
+    events[free, INDEX] = index
+    events[free, FRAME] = g
+    _append(events, tail, free, when)
+    return after
 
 
-@nb.njit(nogil=True, inline="always")
-def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
+@nb.njit(nogil=True, cache=True)
+def _append(events: Words, tail: Ints, e: int, when: int) -> None:
     """Put event e at the end of the bucket of cycle `when`."""
-    bucket = when % WHEEL
-    e_next[e] = -1
-    if tail[bucket] >= 0:
-        e_next[tail[bucket]] = e
-    else:
-        head[bucket] = e
+    bucket = when & (WHEEL - 1)
+    events[e, NEXT] = -1
+    events[tail[bucket], NEXT] = e
     tail[bucket] = e
 
 
-@nb.njit(nogil=True)
-def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
-    """Take the injection port (or the pins) for one packet; returns the cycle in which its head goes on.
-
-    Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port, the head
-    waits.
-    """
-    cycles = max(flits, f.port_cycles)
-    if terminal == f.cores:
-        cycles = _over_pins(flits, f)
-    start = max(now, injection_free[terminal])
-    injection_free[terminal] = start + cycles
-    busy[terminal, 3] += cycles
-    return start + cycles - flits
+@nb.njit(nogil=True, cache=True)
+def _over_pins(flits: int, f_num: int, f_den: int) -> int:
+    """Cycles that a packet takes over the pins: at least one a flit."""
+    return max(flits, -(-flits * f_num // f_den))
 
 
-@nb.njit(nogil=True)
+@nb.njit(nogil=True, cache=True)
 def _spiking_groups(sent: NDArray[np.uint8], g: int, base: int, neurons: int, lanes: int) -> int:
     """Groups of `lanes` neurons of a slice in which any sends something in frame g."""
     groups = 0
@@ -607,17 +555,3 @@ def _spiking_groups(sent: NDArray[np.uint8], g: int, base: int, neurons: int, la
             last = j // lanes
             groups += 1
     return groups
-
-
-@nb.njit(nogil=True)
-def _over_pins(flits: int, f: Fabric) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-
-
-@nb.njit(nogil=True)
-def _grown(array: Ints, size: int) -> Ints:
-    """Return a copy with room for `size` entries."""
-    larger = np.empty(size, np.int64)
-    larger[: array.shape[0]] = array
-    return larger
