@@ -24,7 +24,7 @@ At the core of a product, packets of the streaming operand wait in the input buf
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -45,18 +45,22 @@ Words = NDArray[np.int32]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
-WHEEL = 8192
+# The wheel of events: a bucket for each cycle of this turn, and one for each of the turns to come, which is dealt out when
+# the turn begins. Buckets are lists in order of arrival, and stay so when they are dealt out.
+TURN_BITS = 13
+WHEEL, TURNS = 1 << TURN_BITS, 4096
+BUCKETS = WHEEL + TURNS
 LATENCY_BINS = 4096
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
-# Columns of events: cycles; kind and place (node, slice or call) in one word, neuron or control, frame, next in the bucket.
+# Columns of events, 32 bytes each: two numbers of 64 bits (cycles), then four of 32 bits: kind and place (node, slice or
+# call) in one, neuron or control, frame, next in the bucket.
 WHEN, BORN = 0, 1
-WHAT, INDEX, FRAME, NEXT = 0, 1, 2, 3
+WHAT, INDEX, FRAME, NEXT = 4, 5, 6, 7
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.
 AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
 AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
-# Scalars of the loop: cycle, next global step, last cycle in which anything happened, last event of this cycle's bucket that
-# is not due in it; first free place for an event, events in the wheel, packets that wait at cores, slices to look at.
-NOW, STEP, LAST_EVENT, BEFORE, FREE, PENDING, WAITING, LOOKS = 0, 1, 2, 3, 4, 5, 6, 7
+# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at.
+NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS = 0, 1, 2, 3, 4, 5, 6
 # Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
 # cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
 # order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
@@ -97,9 +101,9 @@ class State(NamedTuple):
     links: Ints  # (4·routers, 2) 1/V tick from which each is free, cycles that it has worked
     at: Ints  # (terminals, 9), columns AXON_FREE to INJECTION_BUSY
     outputs_done: Ints  # (frames,)
-    tail: Ints  # (WHEEL,) last event of each bucket
-    when_born: Ints  # (size, 2) of events
-    events: Words  # (size, 4); the first `WHEEL` stand before the first event of each bucket
+    tail: Ints  # (WHEEL + TURNS,) last event of each bucket: those of this turn's cycles, then those of later turns
+    when_born: Ints  # (size, 4) events; the first ones stand before the first event of each bucket
+    events: Words  # (size, 8) the same memory
 
 
 def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p: Packed, f: Fabric, out: Tally) -> int:
@@ -112,21 +116,18 @@ def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p:
     # What one event, or one global step, pushes at most.
     room = slices + 8 + int(p.nodes[:, BEHIND].max(initial=0))
     room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
-    size = WHEEL + 4 * room
     state = State(
-        clock=np.zeros(9, np.int64),
+        clock=np.zeros(8, np.int64),
         slices=np.zeros((slices, 20), np.int64),
         look=np.zeros(slices + 1, np.int64),
         links=np.zeros((4 * f.routers, 2), np.int64),
         at=np.zeros((f.cores + 1, 9), np.int64),
         outputs_done=np.zeros(frames, np.int64),
-        tail=np.arange(WHEEL),
-        when_born=np.zeros((size, 2), np.int64),
-        events=np.zeros((size, 4), np.int32),
+        tail=np.arange(BUCKETS),
+        **_events(BUCKETS + 4 * room),
     )
-    state.events[:WHEEL, NEXT] = -1
-    state.events[WHEEL:, NEXT] = np.arange(WHEEL + 1, size + 1)
-    state.clock[FREE] = WHEEL
+    state.events[:BUCKETS, NEXT] = -1
+    state.clock[FREE] = BUCKETS
     state.slices[:, WAITING_HEAD] = state.slices[:, WAITING_TAIL] = -1
     if not f.barrier:
         state.look[:slices] = np.arange(slices)
@@ -141,17 +142,23 @@ def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p:
     return unfinished
 
 
+def _events(size: int) -> dict[str, Any]:
+    """Return free events, each followed by the next one; a record lies within a line of the cache."""
+    memory = np.zeros(4 * size + 8, np.int64)
+    aligned = memory[-memory.ctypes.data % 64 // 8 :][: 4 * size]
+    events = aligned.view(np.int32).reshape(size, 8)
+    events[:, NEXT] = np.arange(1, size + 1)
+    return {"when_born": aligned.reshape(size, 4), "events": events}
+
+
 def _grown(state: State) -> State:
     """Return it with twice the room for events."""
     size = len(state.events)
-    more = np.zeros((size, 4), np.int32)
-    more[:, NEXT] = np.arange(size + 1, 2 * size + 1)
-    more[-1, NEXT] = state.clock[FREE]
+    more = _events(2 * size)
+    more["events"][:size] = state.events
+    more["events"][-1, NEXT] = state.clock[FREE]
     state.clock[FREE] = size
-    return state._replace(
-        when_born=np.concatenate([state.when_born, np.zeros((size, 2), np.int64)]),
-        events=np.concatenate([state.events, more]),
-    )
+    return state._replace(**more)
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -180,15 +187,15 @@ def _advance(
     histogram, layer_start, layer_end, finish = out.latency_histogram, out.layer_start, out.layer_end, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
     outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
-    now, step, last_event, before = clock[NOW], clock[STEP], clock[LAST_EVENT], clock[BEFORE]
+    now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
-    most = events.shape[0] - WHEEL - room
+    most = events.shape[0] - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
     shift = -1
     for k in range(8):
-        if V == 1 << k:
+        if 1 << k == V:
             shift = k
     step_of = np.arange(frames) % T
     slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
@@ -202,7 +209,6 @@ def _advance(
                 for c in range(terminals):
                     last_event = max(last_event, max(at[c, SYNAPSE_FREE], max(at[c, AXON_FREE], at[c, THRESHOLD_FREE])))
                 now = last_event + f.barrier_cycles
-                before = now & (WHEEL - 1)
                 out.steps[0] += 1
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
@@ -264,7 +270,7 @@ def _advance(
                 of[i, LEFT] = sent[g, base + j]
                 of[i, BEYOND] = s_spike_cycles[i]
                 when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
-            free = _push(when_born, events, tail, free, when, when, i << 3 | EMIT, j, g)
+            free = _push(when_born, events, tail, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
@@ -275,20 +281,19 @@ def _advance(
             break
 
         # Find the next event.
-        e = np.int64(events[before, NEXT])
-        while e >= 0 and when_born[e, WHEN] != now:
-            before = e
-            e = np.int64(events[e, NEXT])
+        bucket = now & (WHEEL - 1)
+        e = np.int64(events[bucket, NEXT])
         if e < 0:
             now += 1
-            while tail[now & (WHEEL - 1)] < WHEEL:
+            while now & (WHEEL - 1) and tail[now & (WHEEL - 1)] < BUCKETS:
                 now += 1
-            before = now & (WHEEL - 1)
+            if now & (WHEEL - 1) == 0:
+                _deal(when_born, events, tail, now >> TURN_BITS)
             continue
         after = np.int64(events[e, NEXT])
-        events[before, NEXT] = after
+        events[bucket, NEXT] = after
         if after < 0:
-            tail[now & (WHEEL - 1)] = before
+            tail[bucket] = bucket
         what = np.int64(events[e, WHAT])
         kind, where = what & 7, what >> 3
         index, g = np.int64(events[e, INDEX]), np.int64(events[e, FRAME])
@@ -299,7 +304,7 @@ def _advance(
         t = step_of[g]
         last_event = max(last_event, now)
 
-        if kind == FED or kind == OPERAND:  # noqa: PLR1714  one comparison after the other is faster than a search
+        if kind in (FED, OPERAND):
             slot = slot_of[g]
             of[where, FED_IN + slot] += 1
             look[looks] = where
@@ -322,7 +327,7 @@ def _advance(
                     if after < 0:
                         of[where, WAITING_TAIL] = last
                     when_born[e, WHEN] = now
-                    _append(events, tail, e, now)
+                    _append(events, tail, e, now & (WHEEL - 1))
                     waiting -= 1
                     pending += 1
                 else:
@@ -356,7 +361,7 @@ def _advance(
                             at[terminal, INJECTION_FREE] = when
                             at[terminal, INJECTION_BUSY] += f.port_cycles
                             when += f.injection_cycles - 1
-                            free = _push(when_born, events, tail, free, when, now, ready_roots[k] << 3 | HOP, READY, g)
+                            free = _push(when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g)
                             pending += 1
                     by_slice[i, t, ENDS] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -371,7 +376,7 @@ def _advance(
                 at[terminal, INJECTION_BUSY] += cycles
                 start -= flits
                 when = start + f.injection_cycles
-                free = _push(when_born, events, tail, free, when, born, roots[k] << 3 | HOP, mark, g)
+                free = _push(when_born, events, tail, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
@@ -391,7 +396,7 @@ def _advance(
                 if j < s_neurons[i]:
                     ready = of[i, PHASE_START] + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
                 when = max(ready, max(now, start))
-                free = _push(when_born, events, tail, free, when, ready, i << 3 | EMIT, j, g)
+                free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[g, layer] = max(layer_end[g, layer], when)
@@ -422,7 +427,7 @@ def _advance(
                 links[link, 1] += flits
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[k, LINK_CYCLES]
-                free = _push(when_born, events, tail, free, when, born, np.int64(edges[k, CHILD]) << 3 | HOP, index, g)
+                free = _push(when_born, events, tail, free, now, when, born, np.int64(edges[k, CHILD]) << 3 | HOP, index, g)
                 pending += 1
             place, end = np.int64(nodes[where, EXITS]), np.int64(nodes[where, EXITS_END])
         while place < end:
@@ -447,7 +452,7 @@ def _advance(
                 elif index == READY:
                     for k in range(low, high):
                         free = _push(
-                            when_born, events, tail, free, arrive, born, np.int64(calls[k, WHOM]) << 3 | TOKEN, 0, g
+                            when_born, events, tail, free, now, arrive, born, np.int64(calls[k, WHOM]) << 3 | TOKEN, 0, g
                         )
                         pending += 1
                     high = low
@@ -485,7 +490,7 @@ def _advance(
                 if index < 0:
                     row_ends[row, t] += 1
                     done_kind = OPERAND if calls[k, KIND] == STAYS else FED
-                    free = _push(when_born, events, tail, free, begin, born, target << 3 | done_kind, 0, g)
+                    free = _push(when_born, events, tail, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
                 major, minor = index, 0
@@ -507,7 +512,7 @@ def _advance(
                     layer_start[g, layer] = looked_up
                 layer_end[g, layer] = max(layer_end[g, layer], begin + cycles)
 
-    clock[NOW], clock[STEP], clock[LAST_EVENT], clock[BEFORE] = now, step, last_event, before
+    clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
@@ -517,7 +522,16 @@ def _advance(
 # Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
 @nb.njit(nogil=True, cache=True)
 def _push(
-    when_born: Ints, events: Words, tail: Ints, free: int, when: int, born: int, what: int, index: int, g: int
+    when_born: Ints,
+    events: Words,
+    tail: Ints,
+    free: int,
+    now: int,
+    when: int,
+    born: int,
+    what: int,
+    index: int,
+    g: int,
 ) -> int:
     """Enter an event; returns the next free place."""
     after = np.int64(events[free, NEXT])
@@ -526,17 +540,36 @@ def _push(
     events[free, WHAT] = what
     events[free, INDEX] = index
     events[free, FRAME] = g
-    _append(events, tail, free, when)
+    turn = when >> TURN_BITS
+    cycle = when & (WHEEL - 1)
+    later = np.int64(turn > now >> TURN_BITS)
+    _append(events, tail, free, cycle + later * (WHEEL + (turn & (TURNS - 1)) - cycle))
     return after
 
 
 @nb.njit(nogil=True, cache=True)
-def _append(events: Words, tail: Ints, e: int, when: int) -> None:
-    """Put event e at the end of the bucket of cycle `when`."""
-    bucket = when & (WHEEL - 1)
+def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
+    """Put event e at the end of a bucket."""
     events[e, NEXT] = -1
     events[tail[bucket], NEXT] = e
     tail[bucket] = e
+
+
+@nb.njit(nogil=True, cache=True)
+def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
+    """Deal a turn's events out to the buckets of its cycles; those of `TURNS` turns later stay."""
+    bucket = WHEEL + (turn & (TURNS - 1))
+    last = bucket
+    e = np.int64(events[bucket, NEXT])
+    while e >= 0:
+        after = np.int64(events[e, NEXT])
+        if when_born[e, WHEN] >> TURN_BITS == turn:
+            events[last, NEXT] = after
+            _append(events, tail, e, when_born[e, WHEN] & (WHEEL - 1))
+        else:
+            last = e
+        e = after
+    tail[bucket] = last
 
 
 @nb.njit(nogil=True, cache=True)
