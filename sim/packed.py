@@ -25,14 +25,14 @@ ADDS, STAYS, STREAMS = 0, 1, 2
 
 
 class Packed(NamedTuple):
-    """Records, by row; the columns have the names above.
+    """Records, end to end; the columns have the names above, and what is beyond them is empty.
 
     Attributes
     ----------
-    nodes : (nodes, 6) slice that owns the node; its edges; its exits; the number of calls behind all of these.
-    edges : (edges, 3) node at the other end, link, cycles of the link.
-    exits : (exits, 3) terminal; its calls.
-    calls : (calls, 11) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
+    nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these.
+    edges : (edges · 4,) node at the other end, link, cycles of the link.
+    exits : (exits · 4,) terminal; its calls.
+    calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
         connection; at one of ready tokens WHOM is the source slice that they are for, and the rest is 0.
     runs, taps, costs : pools, as in `sfnhw.sim.tables.RowTable`.
     roots, ready_roots : (slices + 1,) and the nodes, as in `sfnhw.sim.tables.NodeTable`.
@@ -54,7 +54,7 @@ class Packed(NamedTuple):
 def pack(tables: Tables) -> Packed:
     """Lay the tables out for the kernel."""
     s, r, n = tables.slices, tables.rows, tables.nodes
-    calls = np.zeros((len(n.rows), 11), np.int32)
+    calls = np.zeros((len(n.rows), 16), np.int32)
     calls[:, WHOM] = n.rows
     at_packets = slice(0, int(n.row_first[n.exit_first[n.packet_nodes]]))
     row = n.rows[at_packets]
@@ -67,13 +67,13 @@ def pack(tables: Tables) -> Packed:
         calls[at_packets, place] = column[row]
     behind = n.row_first[n.exit_first[1:]] - n.row_first[n.exit_first[:-1]]
     return Packed(
-        nodes=_records(n.owner, n.child_first[:-1], n.child_first[1:], n.exit_first[:-1], n.exit_first[1:], behind),
-        edges=_records(n.children, n.link[n.children], n.link_cycles[n.children]),
-        exits=_records(n.exits, n.row_first[:-1], n.row_first[1:]),
-        calls=calls,
+        nodes=_records(8, n.owner, n.child_first[:-1], n.child_first[1:], n.exit_first[:-1], n.exit_first[1:], behind),
+        edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children]),
+        exits=_records(4, n.exits, n.row_first[:-1], n.row_first[1:]),
+        calls=calls.reshape(-1),
         runs=r.runs,
         taps=r.taps,
-        costs=r.costs,
+        costs=r.costs.reshape(-1),
         root_first=n.root_first,
         roots=n.roots,
         ready_root_first=n.ready_root_first,
@@ -81,5 +81,8 @@ def pack(tables: Tables) -> Packed:
     )
 
 
-def _records(*columns: Ints) -> Words:
-    return np.ascontiguousarray(np.stack(columns, axis=1), np.int32)
+def _records(width: int, *columns: Ints) -> Words:
+    out = np.zeros((len(columns[0]), width), np.int32)
+    for place, column in enumerate(columns):
+        out[:, place] = column
+    return out.reshape(-1)

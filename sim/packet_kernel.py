@@ -96,14 +96,14 @@ class State(NamedTuple):
     """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
 
     clock: Ints  # scalars of the loop, see NOW to LOOKS
-    slices: Ints  # (slices, 20), columns NEXT_FRAME to TOKENS + WINDOWS_IN_FLIGHT − 1
+    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
     look: Ints  # slices whose conditions may have become true
-    links: Ints  # (4·routers, 2) 1/V tick from which each is free, cycles that it has worked
-    at: Ints  # (terminals, 9), columns AXON_FREE to INJECTION_BUSY
+    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
+    at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
     outputs_done: Ints  # (frames,)
     tail: Ints  # (WHEEL + TURNS,) last event of each bucket: those of this turn's cycles, then those of later turns
-    when_born: Ints  # (size, 4) events; the first ones stand before the first event of each bucket
-    events: Words  # (size, 8) the same memory
+    when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
+    events: Words  # (size · 8,) the same memory
 
 
 def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p: Packed, f: Fabric, out: Tally) -> int:
@@ -114,29 +114,30 @@ def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p:
     """
     frames, slices = len(sent), len(s.neurons)
     # What one event, or one global step, pushes at most.
-    room = slices + 8 + int(p.nodes[:, BEHIND].max(initial=0))
+    room = slices + 8 + int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
     room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
     state = State(
         clock=np.zeros(8, np.int64),
-        slices=np.zeros((slices, 20), np.int64),
+        slices=np.zeros(slices * 32, np.int64),
         look=np.zeros(slices + 1, np.int64),
-        links=np.zeros((4 * f.routers, 2), np.int64),
-        at=np.zeros((f.cores + 1, 9), np.int64),
+        links=np.zeros(4 * f.routers * 2, np.int64),
+        at=np.zeros((f.cores + 1) * 16, np.int64),
         outputs_done=np.zeros(frames, np.int64),
         tail=np.arange(BUCKETS),
         **_events(BUCKETS + 4 * room),
     )
-    state.events[:BUCKETS, NEXT] = -1
+    state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
+    of = state.slices.reshape(slices, 32)
     state.clock[FREE] = BUCKETS
-    state.slices[:, WAITING_HEAD] = state.slices[:, WAITING_TAIL] = -1
+    of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
     if not f.barrier:
         state.look[:slices] = np.arange(slices)
         state.clock[LOOKS] = slices
-    while not _advance(sent, steps_per_sample, room, s, p, f, state, out):
+    while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
         state = _grown(state)
-    out.busy[:] += state.at[:, AXON_BUSY:]
-    out.link_busy[:] += state.links[:, 1]
-    unfinished = int((state.slices[:, NEXT_FRAME] < frames).sum())
+    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
+    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
+    unfinished = int((of[:, NEXT_FRAME] < frames).sum())
     if not f.barrier:
         unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
     return unfinished
@@ -146,18 +147,18 @@ def _events(size: int) -> dict[str, Any]:
     """Return free events, each followed by the next one; a record lies within a line of the cache."""
     memory = np.zeros(4 * size + 8, np.int64)
     aligned = memory[-memory.ctypes.data % 64 // 8 :][: 4 * size]
-    events = aligned.view(np.int32).reshape(size, 8)
-    events[:, NEXT] = np.arange(1, size + 1)
-    return {"when_born": aligned.reshape(size, 4), "events": events}
+    events = aligned.view(np.int32)
+    events[NEXT::8] = np.arange(1, size + 1)
+    return {"when_born": aligned, "events": events}
 
 
 def _grown(state: State) -> State:
     """Return it with twice the room for events."""
-    size = len(state.events)
-    more = _events(2 * size)
-    more["events"][:size] = state.events
-    more["events"][-1, NEXT] = state.clock[FREE]
-    state.clock[FREE] = size
+    words = len(state.events)
+    more = _events(words // 4)
+    more["events"][:words] = state.events
+    more["events"][-8 + NEXT] = state.clock[FREE]
+    state.clock[FREE] = words // 8
     return state._replace(**more)
 
 
@@ -166,7 +167,9 @@ def _advance(
     sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
 ) -> bool:
     """Go on until all is done (True), or there is no room for what the next event pushes."""
-    frames = sent.shape[0]
+    neurons = s.first_neuron[-1]
+    layers = out.layer_start.shape[1]
+    frames = out.layer_start.shape[0]
     slices = s.neurons.shape[0]
     pins = f.cores
     terminals = f.cores + 1
@@ -182,15 +185,16 @@ def _advance(
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
     s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
     s_is_input = s.is_input
-    by_slice, by_row, row_ends = out.by_slice, out.by_row, out.row_ends
-    node_packets, node_control = out.node_packets, out.node_control
-    histogram, layer_start, layer_end, finish = out.latency_histogram, out.layer_start, out.layer_end, out.finish
+    by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
+    node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
+    layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
+    histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
     outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
-    most = events.shape[0] - BUCKETS - room
+    most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
     shift = -1
@@ -207,7 +211,7 @@ def _advance(
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > 0:
                 for c in range(terminals):
-                    last_event = max(last_event, max(at[c, SYNAPSE_FREE], max(at[c, AXON_FREE], at[c, THRESHOLD_FREE])))
+                    last_event = max(last_event, max(at[cell(c, 16, SYNAPSE_FREE)], max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)])))
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
                 for g in range(0, frames, W):
@@ -228,48 +232,48 @@ def _advance(
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = of[i, NEXT_FRAME]
-            if of[i, EMITTING] > 0 or g >= frames:
+            g = of[cell(i, 32, NEXT_FRAME)]
+            if of[cell(i, 32, EMITTING)] > 0 or g >= frames:
                 continue
             window = g // W
             slot = window % WINDOWS_IN_FLIGHT
             if not barrier and g % W == 0:
-                if not s_is_input[i] and of[i, FED_IN + slot] < s_inputs[i]:
+                if not s_is_input[i] and of[cell(i, 32, FED_IN + slot)] < s_inputs[i]:
                     continue
                 if window >= f.banks:
                     old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if of[i, TOKENS_IN + old] < s_consumers[i]:
+                    if of[cell(i, 32, TOKENS_IN + old)] < s_consumers[i]:
                         continue
-                    of[i, TOKENS_IN + old] = 0
-                of[i, FED_IN + slot] = 0
-                of[i, OPERANDS_IN + slot] = 0
-            of[i, EMITTING] = 1
+                    of[cell(i, 32, TOKENS_IN + old)] = 0
+                of[cell(i, 32, FED_IN + slot)] = 0
+                of[cell(i, 32, OPERANDS_IN + slot)] = 0
+            of[cell(i, 32, EMITTING)] = 1
             t0 = now
             base = s_first_neuron[i]
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * _spiking_groups(sent, g, base, s_neurons[i], lanes)
+                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
             if not s_is_input[i]:
                 core = s_terminal[i]
-                t0 = max(now, at[core, THRESHOLD_FREE])
-                at[core, THRESHOLD_FREE] = t0 + walk
-                at[core, THRESHOLD_BUSY] += walk
-                by_slice[i, step_of[g], UPDATES] += s_neurons[i]
-            of[i, PHASE_START] = t0
-            of[i, PHASE_END] = t0 + walk
+                t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
+                at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
+                at[cell(core, 16, THRESHOLD_BUSY)] += walk
+                by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+            of[cell(i, 32, PHASE_START)] = t0
+            of[cell(i, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
-            if layer_start[g, layer] < 0 or layer_start[g, layer] > t0:
-                layer_start[g, layer] = t0
-            layer_end[g, layer] = max(layer_end[g, layer], of[i, PHASE_END])
+            if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
+                layer_start[cell(g, layers, layer)] = t0
+            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
             # Find the first packet.
             j = 0
-            while j < s_neurons[i] and sent[g, base + j] == 0:
+            while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
                 j += 1
-            when = of[i, PHASE_END]
+            when = of[cell(i, 32, PHASE_END)]
             if j < s_neurons[i]:
-                of[i, LEFT] = sent[g, base + j]
-                of[i, BEYOND] = s_spike_cycles[i]
-                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
+                of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
+                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
             free = _push(when_born, events, tail, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -282,7 +286,7 @@ def _advance(
 
         # Find the next event.
         bucket = now & (WHEEL - 1)
-        e = np.int64(events[bucket, NEXT])
+        e = np.int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
             now += 1
             while now & (WHEEL - 1) and tail[now & (WHEEL - 1)] < BUCKETS:
@@ -290,15 +294,15 @@ def _advance(
             if now & (WHEEL - 1) == 0:
                 _deal(when_born, events, tail, now >> TURN_BITS)
             continue
-        after = np.int64(events[e, NEXT])
-        events[bucket, NEXT] = after
+        after = np.int64(events[cell(e, 8, NEXT)])
+        events[cell(bucket, 8, NEXT)] = after
         if after < 0:
             tail[bucket] = bucket
-        what = np.int64(events[e, WHAT])
+        what = np.int64(events[cell(e, 8, WHAT)])
         kind, where = what & 7, what >> 3
-        index, g = np.int64(events[e, INDEX]), np.int64(events[e, FRAME])
-        born = when_born[e, BORN]
-        events[e, NEXT] = free
+        index, g = np.int64(events[cell(e, 8, INDEX)]), np.int64(events[cell(e, 8, FRAME)])
+        born = when_born[cell(e, 4, BORN)]
+        events[cell(e, 8, NEXT)] = free
         free = e
         pending -= 1
         t = step_of[g]
@@ -306,27 +310,27 @@ def _advance(
 
         if kind in (FED, OPERAND):
             slot = slot_of[g]
-            of[where, FED_IN + slot] += 1
+            of[cell(where, 32, FED_IN + slot)] += 1
             look[looks] = where
             looks += 1
             if kind == FED:
                 continue
-            of[where, OPERANDS_IN + slot] += 1
-            if of[where, OPERANDS_IN + slot] < s_operands[where]:
+            of[cell(where, 32, OPERANDS_IN + slot)] += 1
+            if of[cell(where, 32, OPERANDS_IN + slot)] < s_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
-            e = of[where, WAITING_HEAD]
+            e = of[cell(where, 32, WAITING_HEAD)]
             last = -1
             while e >= 0:
-                after = np.int64(events[e, NEXT])
-                if events[e, FRAME] == g:
+                after = np.int64(events[cell(e, 8, NEXT)])
+                if events[cell(e, 8, FRAME)] == g:
                     if last < 0:
-                        of[where, WAITING_HEAD] = after
+                        of[cell(where, 32, WAITING_HEAD)] = after
                     else:
-                        events[last, NEXT] = after
+                        events[cell(last, 8, NEXT)] = after
                     if after < 0:
-                        of[where, WAITING_TAIL] = last
-                    when_born[e, WHEN] = now
+                        of[cell(where, 32, WAITING_TAIL)] = last
+                    when_born[cell(e, 4, WHEN)] = now
                     _append(events, tail, e, now & (WHEEL - 1))
                     waiting -= 1
                     pending += 1
@@ -335,7 +339,7 @@ def _advance(
                 e = after
             continue
         if kind == TOKEN:
-            of[where, TOKENS_IN + slot_of[g]] += 1
+            of[cell(where, 32, TOKENS_IN + slot_of[g])] += 1
             look[looks] = where
             looks += 1
             continue
@@ -347,7 +351,7 @@ def _advance(
             first, last = root_first[i], root_first[i + 1]
             flits, mark = s_flits[i], index
             if is_packet:
-                by_slice[i, t, SENT] += 1
+                by_slice[cell(i * T + t, 6, SENT)] += 1
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
                 flits, mark = 1, END
@@ -355,15 +359,15 @@ def _advance(
                     first = last
                 else:
                     if not s_is_input[i] and g % W == s_frames[i] - 1:
-                        by_slice[i, t, READIES] += 1
+                        by_slice[cell(i * T + t, 6, READIES)] += 1
                         for k in range(ready_root_first[i], ready_root_first[i + 1]):
-                            when = max(now, at[terminal, INJECTION_FREE]) + f.port_cycles
-                            at[terminal, INJECTION_FREE] = when
-                            at[terminal, INJECTION_BUSY] += f.port_cycles
+                            when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
+                            at[cell(terminal, 16, INJECTION_FREE)] = when
+                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
                             free = _push(when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g)
                             pending += 1
-                    by_slice[i, t, ENDS] += 1
+                    by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
             # the head waits.
             cycles = max(flits, f.port_cycles)
@@ -371,38 +375,38 @@ def _advance(
                 cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
-                start = max(now, at[terminal, INJECTION_FREE]) + cycles
-                at[terminal, INJECTION_FREE] = start
-                at[terminal, INJECTION_BUSY] += cycles
+                start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
+                at[cell(terminal, 16, INJECTION_FREE)] = start
+                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 start -= flits
                 when = start + f.injection_cycles
                 free = _push(when_born, events, tail, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                of[i, LEFT] -= 1
+                of[cell(i, 32, LEFT)] -= 1
                 j = index
-                if of[i, LEFT] == 0:
-                    by_slice[i, t, SPIKES] += 1
+                if of[cell(i, 32, LEFT)] == 0:
+                    by_slice[cell(i * T + t, 6, SPIKES)] += 1
                     j += 1
                     base = s_first_neuron[i]
-                    while j < s_neurons[i] and sent[g, base + j] == 0:
+                    while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
                         j += 1
                     if j < s_neurons[i]:
-                        of[i, LEFT] = sent[g, base + j]
+                        of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
                         if j // lanes != index // lanes:
-                            of[i, BEYOND] += s_spike_cycles[i]
-                ready = of[i, PHASE_END]
+                            of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
+                ready = of[cell(i, 32, PHASE_END)]
                 if j < s_neurons[i]:
-                    ready = of[i, PHASE_START] + (j // lanes + 1) * s_update_cycles[i] + of[i, BEYOND]
+                    ready = of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                 when = max(ready, max(now, start))
                 free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
-                layer_end[g, layer] = max(layer_end[g, layer], when)
+                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                of[i, EMITTING] = 0
-                of[i, NEXT_FRAME] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                of[cell(i, 32, EMITTING)] = 0
+                of[cell(i, 32, NEXT_FRAME)] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
                 if not barrier:
                     look[looks] = i
                     looks += 1
@@ -412,39 +416,39 @@ def _advance(
         place, end = -1, 0
         owner, flits, leave, ticks = 0, 1, now, 0
         if kind == HOP:
-            owner = np.int64(nodes[where, OWNER])
+            owner = np.int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[owner]
-                node_packets[where, t] += 1
+                node_packets[cell(where, T, t)] += 1
             else:
-                node_control[where, t] += 1
+                node_control[cell(where, T, t)] += 1
             leave = now + f.router_cycles
             ticks = max(flits * V, f.hold_cycles)
-            for k in range(nodes[where, EDGES], nodes[where, EDGES_END]):
-                link = edges[k, LINK]
-                begin = max(links[link, 0], leave * V)
-                links[link, 0] = begin + ticks
-                links[link, 1] += flits
+            for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
+                link = edges[cell(k, 4, LINK)]
+                begin = max(links[cell(link, 2, 0)], leave * V)
+                links[cell(link, 2, 0)] = begin + ticks
+                links[cell(link, 2, 1)] += flits
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                when = depart + edges[k, LINK_CYCLES]
-                free = _push(when_born, events, tail, free, now, when, born, np.int64(edges[k, CHILD]) << 3 | HOP, index, g)
+                when = depart + edges[cell(k, 4, LINK_CYCLES)]
+                free = _push(when_born, events, tail, free, now, when, born, np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP, index, g)
                 pending += 1
-            place, end = np.int64(nodes[where, EXITS]), np.int64(nodes[where, EXITS_END])
+            place, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
         while place < end:
             low, high, arrive = where, where + 1, now
             if place >= 0:
-                terminal = exits[place, TERMINAL]
-                low, high = np.int64(exits[place, CALLS]), np.int64(exits[place, CALLS_END])
+                terminal = exits[cell(place, 4, TERMINAL)]
+                low, high = np.int64(exits[cell(place, 4, CALLS)]), np.int64(exits[cell(place, 4, CALLS_END)])
                 hold, over_pins = ticks, flits
                 if terminal == pins:
                     over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
                     hold = max(ticks, V * over_pins)
-                begin = max(at[terminal, EJECTION_FREE], leave * V)
-                at[terminal, EJECTION_FREE] = begin + hold
+                begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
+                at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 arrive = depart + f.ejection_cycles + over_pins - 1
                 if index >= 0:
-                    by_slice[owner, t, DELIVERED] += 1
+                    by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
                     histogram[min(latency, LATENCY_BINS - 1)] += 1
                     latency_sum += latency
@@ -452,7 +456,7 @@ def _advance(
                 elif index == READY:
                     for k in range(low, high):
                         free = _push(
-                            when_born, events, tail, free, now, arrive, born, np.int64(calls[k, WHOM]) << 3 | TOKEN, 0, g
+                            when_born, events, tail, free, now, arrive, born, np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN, 0, g
                         )
                         pending += 1
                     high = low
@@ -460,63 +464,69 @@ def _advance(
                     # At the pins the last end marker of the last timestep completes the inference.
                     last_event = max(last_event, arrive)
                     layer = s_population[owner]
-                    layer_end[g, layer] = max(layer_end[g, layer], arrive)
+                    layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
                     if index == END:
                         outputs_done[g] += 1
                         finish[g] = max(finish[g], arrive)
                     high = low
             place += 1
             for k in range(low, high):
-                target = np.int64(calls[k, TARGET])
-                if calls[k, KIND] == STREAMS and of[target, OPERANDS_IN + slot_of[g]] < s_operands[target]:
+                target = np.int64(calls[cell(k, 16, TARGET)])
+                if calls[cell(k, 16, KIND)] == STREAMS and of[cell(target, 32, OPERANDS_IN + slot_of[g])] < s_operands[target]:
                     e = free
-                    free = np.int64(events[e, NEXT])
-                    when_born[e, BORN] = born
-                    events[e, WHAT], events[e, INDEX], events[e, FRAME] = k << 3 | STREAM, index, g
-                    events[e, NEXT] = -1
-                    if of[target, WAITING_TAIL] >= 0:
-                        events[of[target, WAITING_TAIL], NEXT] = e
+                    free = np.int64(events[cell(e, 8, NEXT)])
+                    when_born[cell(e, 4, BORN)] = born
+                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = k << 3 | STREAM, index, g
+                    events[cell(e, 8, NEXT)] = -1
+                    if of[cell(target, 32, WAITING_TAIL)] >= 0:
+                        events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
                     else:
-                        of[target, WAITING_HEAD] = e
-                    of[target, WAITING_TAIL] = e
+                        of[cell(target, 32, WAITING_HEAD)] = e
+                    of[cell(target, 32, WAITING_TAIL)] = e
                     waiting += 1
                     continue
                 # At the slice: axon look-up, then the synapse lanes.
-                core, row = calls[k, CORE], calls[k, WHOM]
-                looked_up = max(arrive, at[core, AXON_FREE])
-                at[core, AXON_FREE] = looked_up + f.axon_cycles
-                at[core, AXON_BUSY] += f.axon_cycles
-                begin = max(looked_up + f.axon_cycles, at[core, SYNAPSE_FREE])
+                core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
+                looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
+                at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
+                at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 if index < 0:
-                    row_ends[row, t] += 1
-                    done_kind = OPERAND if calls[k, KIND] == STAYS else FED
+                    row_ends[cell(row, T, t)] += 1
+                    done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
                     free = _push(when_born, events, tail, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
                 major, minor = index, 0
-                if calls[k, POSITIONS] > 1:
-                    divisor = np.uint32(calls[k, POSITIONS])
+                if calls[cell(k, 16, POSITIONS)] > 1:
+                    divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
                     major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
-                cost = calls[k, COST_FIRST] + runs[calls[k, RUN_FIRST] + major * calls[k, RUN_STRIDE]]
-                many = taps[calls[k, TAPS_FIRST] + minor * calls[k, TAPS_STRIDE]]
-                cycles = many * costs[cost, CYCLES]
-                at[core, SYNAPSE_FREE] = begin + cycles
-                at[core, SYNAPSE_BUSY] += cycles
-                by_row[row, t, PACKETS] += 1
-                by_row[row, t, SYNAPSES] += many * costs[cost, SYNAPSES]
-                by_row[row, t, WORDS] += many * costs[cost, WORDS]
-                by_row[row, t, STATE] += many * costs[cost, STATE]
-                layer = calls[k, POPULATION]
-                if layer_start[g, layer] < 0 or layer_start[g, layer] > looked_up:
-                    layer_start[g, layer] = looked_up
-                layer_end[g, layer] = max(layer_end[g, layer], begin + cycles)
+                cost = calls[cell(k, 16, COST_FIRST)] + runs[calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)]]
+                many = taps[calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)]]
+                cycles = many * costs[cell(cost, 4, CYCLES)]
+                at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
+                at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                by_row[cell(row * T + t, 4, PACKETS)] += 1
+                by_row[cell(row * T + t, 4, SYNAPSES)] += many * costs[cell(cost, 4, SYNAPSES)]
+                by_row[cell(row * T + t, 4, WORDS)] += many * costs[cell(cost, 4, WORDS)]
+                by_row[cell(row * T + t, 4, STATE)] += many * costs[cell(cost, 4, STATE)]
+                layer = calls[cell(k, 16, POPULATION)]
+                if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
+                    layer_start[cell(g, layers, layer)] = looked_up
+                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
 
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done
+
+
+@nb.njit(nogil=True, cache=True)
+def cell(record: int, width: int, column: int) -> Any:
+    """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
+    return np.uint64(record * width + column)
 
 
 # Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
@@ -534,12 +544,12 @@ def _push(
     g: int,
 ) -> int:
     """Enter an event; returns the next free place."""
-    after = np.int64(events[free, NEXT])
-    when_born[free, WHEN] = when
-    when_born[free, BORN] = born
-    events[free, WHAT] = what
-    events[free, INDEX] = index
-    events[free, FRAME] = g
+    after = np.int64(events[cell(free, 8, NEXT)])
+    when_born[cell(free, 4, WHEN)] = when
+    when_born[cell(free, 4, BORN)] = born
+    events[cell(free, 8, WHAT)] = what
+    events[cell(free, 8, INDEX)] = index
+    events[cell(free, 8, FRAME)] = g
     turn = when >> TURN_BITS
     cycle = when & (WHEEL - 1)
     later = np.int64(turn > now >> TURN_BITS)
@@ -550,8 +560,8 @@ def _push(
 @nb.njit(nogil=True, cache=True)
 def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
     """Put event e at the end of a bucket."""
-    events[e, NEXT] = -1
-    events[tail[bucket], NEXT] = e
+    events[cell(e, 8, NEXT)] = -1
+    events[cell(tail[bucket], 8, NEXT)] = e
     tail[bucket] = e
 
 
@@ -560,12 +570,12 @@ def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
     """Deal a turn's events out to the buckets of its cycles; those of `TURNS` turns later stay."""
     bucket = WHEEL + (turn & (TURNS - 1))
     last = bucket
-    e = np.int64(events[bucket, NEXT])
+    e = np.int64(events[cell(bucket, 8, NEXT)])
     while e >= 0:
-        after = np.int64(events[e, NEXT])
-        if when_born[e, WHEN] >> TURN_BITS == turn:
-            events[last, NEXT] = after
-            _append(events, tail, e, when_born[e, WHEN] & (WHEEL - 1))
+        after = np.int64(events[cell(e, 8, NEXT)])
+        if when_born[cell(e, 4, WHEN)] >> TURN_BITS == turn:
+            events[cell(last, 8, NEXT)] = after
+            _append(events, tail, e, when_born[cell(e, 4, WHEN)] & (WHEEL - 1))
         else:
             last = e
         e = after
@@ -579,12 +589,12 @@ def _over_pins(flits: int, f_num: int, f_den: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def _spiking_groups(sent: NDArray[np.uint8], g: int, base: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something in frame g."""
+def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
+    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
     groups = 0
     last = -1
     for j in range(neurons):
-        if sent[g, base + j] > 0 and j // lanes != last:
+        if sent[first + j] > 0 and j // lanes != last:
             last = j // lanes
             groups += 1
     return groups
