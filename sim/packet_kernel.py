@@ -34,6 +34,7 @@ from sfnhw.sim.packed import (
     BEHIND, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, KIND, LINK, LINK_CYCLES, OWNER,
     POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
 )  # fmt: skip
+from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
 
 Ints = NDArray[np.int64]
@@ -289,7 +290,7 @@ def _advance(
         e = np.int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
             now += 1
-            while now & (WHEEL - 1) and tail[now & (WHEEL - 1)] < BUCKETS:
+            while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
                 _deal(when_born, events, tail, now >> TURN_BITS)
@@ -297,7 +298,10 @@ def _advance(
         after = np.int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
         if after < 0:
-            tail[bucket] = bucket
+            tail[place(bucket)] = bucket
+            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]) , 8, 0))
+        else:
+            prefetch(events, cell(after, 8, 0))
         what = np.int64(events[cell(e, 8, WHAT)])
         kind, where = what & 7, what >> 3
         index, g = np.int64(events[cell(e, 8, INDEX)]), np.int64(events[cell(e, 8, FRAME)])
@@ -305,11 +309,11 @@ def _advance(
         events[cell(e, 8, NEXT)] = free
         free = e
         pending -= 1
-        t = step_of[g]
+        t = step_of[place(g)]
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            slot = slot_of[g]
+            slot = slot_of[place(g)]
             of[cell(where, 32, FED_IN + slot)] += 1
             look[looks] = where
             looks += 1
@@ -339,7 +343,7 @@ def _advance(
                 e = after
             continue
         if kind == TOKEN:
-            of[cell(where, 32, TOKENS_IN + slot_of[g])] += 1
+            of[cell(where, 32, TOKENS_IN + slot_of[place(g)])] += 1
             look[looks] = where
             looks += 1
             continue
@@ -413,12 +417,12 @@ def _advance(
             continue
 
         # A packet's head enters a router; or (STREAM) one that waited at a core goes on, as if it left an exit now.
-        place, end = -1, 0
+        exit_, end = -1, 0
         owner, flits, leave, ticks = 0, 1, now, 0
         if kind == HOP:
             owner = np.int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
-                flits = s_flits[owner]
+                flits = s_flits[place(owner)]
                 node_packets[cell(where, T, t)] += 1
             else:
                 node_control[cell(where, T, t)] += 1
@@ -433,12 +437,12 @@ def _advance(
                 when = depart + edges[cell(k, 4, LINK_CYCLES)]
                 free = _push(when_born, events, tail, free, now, when, born, np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP, index, g)
                 pending += 1
-            place, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
-        while place < end:
+            exit_, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
+        while exit_ < end:
             low, high, arrive = where, where + 1, now
-            if place >= 0:
-                terminal = exits[cell(place, 4, TERMINAL)]
-                low, high = np.int64(exits[cell(place, 4, CALLS)]), np.int64(exits[cell(place, 4, CALLS_END)])
+            if exit_ >= 0:
+                terminal = exits[cell(exit_, 4, TERMINAL)]
+                low, high = np.int64(exits[cell(exit_, 4, CALLS)]), np.int64(exits[cell(exit_, 4, CALLS_END)])
                 hold, over_pins = ticks, flits
                 if terminal == pins:
                     over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
@@ -469,10 +473,10 @@ def _advance(
                         outputs_done[g] += 1
                         finish[g] = max(finish[g], arrive)
                     high = low
-            place += 1
+            exit_ += 1
             for k in range(low, high):
                 target = np.int64(calls[cell(k, 16, TARGET)])
-                if calls[cell(k, 16, KIND)] == STREAMS and of[cell(target, 32, OPERANDS_IN + slot_of[g])] < s_operands[target]:
+                if calls[cell(k, 16, KIND)] == STREAMS and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]:
                     e = free
                     free = np.int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
@@ -502,8 +506,8 @@ def _advance(
                     divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
                     major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
-                cost = calls[cell(k, 16, COST_FIRST)] + runs[calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)]]
-                many = taps[calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)]]
+                cost = calls[cell(k, 16, COST_FIRST)] + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                many = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
                 cycles = many * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
@@ -527,6 +531,12 @@ def _advance(
 def cell(record: int, width: int, column: int) -> Any:
     """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
     return np.uint64(record * width + column)
+
+
+@nb.njit(nogil=True, cache=True)
+def place(index: int) -> Any:
+    """Return an index that is not negative, as Numba cannot know."""
+    return np.uint64(index)
 
 
 # Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
@@ -561,8 +571,8 @@ def _push(
 def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
     """Put event e at the end of a bucket."""
     events[cell(e, 8, NEXT)] = -1
-    events[cell(tail[bucket], 8, NEXT)] = e
-    tail[bucket] = e
+    events[cell(tail[place(bucket)], 8, NEXT)] = e
+    tail[place(bucket)] = e
 
 
 @nb.njit(nogil=True, cache=True)
