@@ -15,8 +15,6 @@ frames of a window follow one another.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.sharing import memory_words, unit_update
-from sfnhw.lowering import lower, uses_decode_table
+from sfnhw.lowering import decode_words, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs
@@ -276,11 +276,10 @@ class SynapseArithmetic:
 def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
     """How each projection's synapses compute, from the decode words of its source and its lowered weights."""
     network, chip = mapping.network, mapping.chip
-    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
     units = unit_weights(network, chip)
     out = []
     for p, unit in zip(network.projections, units, strict=True):
-        words = lowered.populations[p.source].words[1:]
+        words = decode_words(network, chip.numerics, p.source)[1:]
         largest = int(words.max(initial=1))
         bits = largest.bit_length()
         if isinstance(p, MaxPool):

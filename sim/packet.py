@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from sfnhw.sim.counts import Counts
 from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.packet_kernel import (
-    DELIVERED, ENDS, LATENCY_BINS, PACKETS, READIES, SENT, SPIKES, UPDATES, Tally, run_frames,
+    DELIVERED,
+    ENDS,
+    LATENCY_BINS,
+    PACKETS,
+    READIES,
+    SENT,
+    SPIKES,
+    UPDATES,
+    Tally,
+    run_frames,
 )  # fmt: skip
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing

@@ -31,8 +31,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.packed import (
-    BEHIND, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, KIND, LINK, LINK_CYCLES, OWNER,
-    POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
+    BEHIND,
+    CALLS,
+    CALLS_END,
+    CHILD,
+    CORE,
+    COST_FIRST,
+    EDGES,
+    EDGES_END,
+    EXITS,
+    EXITS_END,
+    KIND,
+    LINK,
+    LINK_CYCLES,
+    OWNER,
+    POPULATION,
+    POSITIONS,
+    RUN_FIRST,
+    RUN_STRIDE,
+    STAYS,
+    STREAMS,
+    TAPS_FIRST,
+    TAPS_STRIDE,
+    TARGET,
+    TERMINAL,
+    WHOM,
+    Packed,
 )  # fmt: skip
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -212,7 +236,13 @@ def _advance(
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > 0:
                 for c in range(terminals):
-                    last_event = max(last_event, max(at[cell(c, 16, SYNAPSE_FREE)], max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)])))
+                    last_event = max(
+                        last_event,
+                        max(
+                            at[cell(c, 16, SYNAPSE_FREE)],
+                            max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)]),
+                        ),
+                    )
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
                 for g in range(0, frames, W):
@@ -299,7 +329,7 @@ def _advance(
         events[cell(bucket, 8, NEXT)] = after
         if after < 0:
             tail[place(bucket)] = bucket
-            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]) , 8, 0))
+            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
         else:
             prefetch(events, cell(after, 8, 0))
         what = np.int64(events[cell(e, 8, WHAT)])
@@ -369,7 +399,9 @@ def _advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
-                            free = _push(when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g)
+                            free = _push(
+                                when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
+                            )
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -402,7 +434,9 @@ def _advance(
                             of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
                 ready = of[cell(i, 32, PHASE_END)]
                 if j < s_neurons[i]:
-                    ready = of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                    ready = (
+                        of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                    )
                 when = max(ready, max(now, start))
                 free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
@@ -435,7 +469,18 @@ def _advance(
                 links[cell(link, 2, 1)] += flits
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[cell(k, 4, LINK_CYCLES)]
-                free = _push(when_born, events, tail, free, now, when, born, np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP, index, g)
+                free = _push(
+                    when_born,
+                    events,
+                    tail,
+                    free,
+                    now,
+                    when,
+                    born,
+                    np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP,
+                    index,
+                    g,
+                )
                 pending += 1
             exit_, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
         while exit_ < end:
@@ -460,7 +505,16 @@ def _advance(
                 elif index == READY:
                     for k in range(low, high):
                         free = _push(
-                            when_born, events, tail, free, now, arrive, born, np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN, 0, g
+                            when_born,
+                            events,
+                            tail,
+                            free,
+                            now,
+                            arrive,
+                            born,
+                            np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN,
+                            0,
+                            g,
                         )
                         pending += 1
                     high = low
@@ -476,11 +530,18 @@ def _advance(
             exit_ += 1
             for k in range(low, high):
                 target = np.int64(calls[cell(k, 16, TARGET)])
-                if calls[cell(k, 16, KIND)] == STREAMS and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]:
+                if (
+                    calls[cell(k, 16, KIND)] == STREAMS
+                    and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
+                ):
                     e = free
                     free = np.int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
-                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = k << 3 | STREAM, index, g
+                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
+                        k << 3 | STREAM,
+                        index,
+                        g,
+                    )
                     events[cell(e, 8, NEXT)] = -1
                     if of[cell(target, 32, WAITING_TAIL)] >= 0:
                         events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
@@ -506,7 +567,10 @@ def _advance(
                     divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
                     major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
-                cost = calls[cell(k, 16, COST_FIRST)] + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                cost = (
+                    calls[cell(k, 16, COST_FIRST)]
+                    + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                )
                 many = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
                 cycles = many * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.sharing import unit_update
-from sfnhw.lowering import lower
+from sfnhw.lowering import unit_projections
 from sfnhw.mapping import Mapping, operand_bits, traffic
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.units import bits_for, ceil_div
@@ -156,11 +156,7 @@ def _synapse_bits(mapping: Mapping, p: Projection, unit: bool) -> int:
 
 def unit_weights(network: Network, chip: Chip) -> list[bool]:
     """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
-    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
-    return [
-        bool((q.weight == 1).all()) and p.weight.size == 1 and not isinstance(p, Product | Stationary)
-        for p, q in zip(network.projections, lowered.projections, strict=True)
-    ]
+    return unit_projections(network, chip.numerics, chip.core.threshold_unit.sharing)
 
 
 def build_tables(mapping: Mapping) -> Tables:
