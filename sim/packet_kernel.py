@@ -84,8 +84,9 @@ WHAT, INDEX, FRAME, NEXT = 4, 5, 6, 7
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.
 AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
 AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
-# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at.
-NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS = 0, 1, 2, 3, 4, 5, 6
+# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
+# steps to begin and to end with.
+NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
 # Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
 # cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
 # order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
@@ -115,6 +116,8 @@ class Tally(NamedTuple):
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
     steps: Ints  # (1,) global steps (barrier)
+    step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
+    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
 
 
 class State(NamedTuple):
@@ -131,10 +134,19 @@ class State(NamedTuple):
     events: Words  # (size · 8,) the same memory
 
 
-def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p: Packed, f: Fabric, out: Tally) -> int:
+def run_frames(
+    sent: NDArray[np.uint8],
+    steps_per_sample: int,
+    s: SliceTable,
+    p: Packed,
+    f: Fabric,
+    out: Tally,
+    steps: tuple[int, int] | None = None,
+) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
     sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
+    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
@@ -142,7 +154,7 @@ def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p:
     room = slices + 8 + int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
     room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
     state = State(
-        clock=np.zeros(8, np.int64),
+        clock=np.zeros(9, np.int64),
         slices=np.zeros(slices * 32, np.int64),
         look=np.zeros(slices + 1, np.int64),
         links=np.zeros(4 * f.routers * 2, np.int64),
@@ -155,17 +167,28 @@ def run_frames(sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, p:
     of = state.slices.reshape(slices, 32)
     state.clock[FREE] = BUCKETS
     of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
-    if not f.barrier:
+    if f.barrier:
+        first, last = steps or (0, global_steps(f, frames) - 1)
+        state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
+        of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
+    else:
         state.look[:slices] = np.arange(slices)
         state.clock[LOOKS] = slices
     while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
         state = _grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
+    if steps:
+        return 0
     unfinished = int((of[:, NEXT_FRAME] < frames).sum())
     if not f.barrier:
         unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
     return unfinished
+
+
+def global_steps(f: Fabric, frames: int) -> int:
+    """Global steps that frames, one after the other, take under barrier execution."""
+    return (frames // f.window - 1) * f.interval * f.window + f.last_due + 1 if frames else 0
 
 
 def _events(size: int) -> dict[str, Any]:
@@ -228,13 +251,13 @@ def _advance(
             shift = k
     step_of = np.arange(frames) % T
     slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
-    last_step = (frames // W - 1) * f.interval * W + f.last_due if frames else -1
+    first_step, last_step = clock[FIRST_STEP], clock[LAST_STEP]
     done = False
 
     while pending + waiting <= most:
         if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
-            if step > 0:
+            if step > first_step:
                 for c in range(terminals):
                     last_event = max(
                         last_event,
@@ -245,6 +268,9 @@ def _advance(
                     )
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
+                if step - first_step <= out.step_end.shape[0]:
+                    out.step_end[step - first_step - 1] = now
+                out.carried[0] += _taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -654,6 +680,18 @@ def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
             last = e
         e = after
     tail[bucket] = last
+
+
+@nb.njit(nogil=True, cache=True)
+def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
+    """Whether any link or port is taken beyond a cycle."""
+    for k in range(0, links.shape[0], 2):
+        if links[k] > now * V:
+            return True
+    for k in range(0, at.shape[0], 16):
+        if at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V:
+            return True
+    return False
 
 
 @nb.njit(nogil=True, cache=True)
