@@ -16,18 +16,21 @@ s_p lets a projection with larger weights (a residual) share the accumulator wit
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import InputError, NetworkError
-from sfnhw.network import MaxPool, Network, Population, Product, Projection
+from sfnhw.network import MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.neurons import FireTable, Readout
 from sfnhw.numerics import Numerics
 
 Sharing = Literal["population", "channel", "core", "neuron"]
 # Accumulator LSBs: beyond every accumulator (48 bits), and small enough that sums stay inside 64 bits.
 FAR_BEYOND = 2**60
+# What `unit_projections` found; networks do not change.
+_UNITS: WeakKeyDictionary[Network, dict[tuple[Numerics, Sharing], tuple[bool, ...]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,40 +82,76 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
     lowered: dict[int, LoweredProjection] = {}
     populations = {}
     for r in network.populations:
-        alpha = np.ones(1)
-        into = [(i, p) for i, p in enumerate(network.projections) if p.target == r.name]
-        weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool)]
-        lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, p in into if isinstance(p, MaxPool)})
-        product = next((p for _, p in into if isinstance(p, Product)), None)
-        # Accumulators of a function unit's population hold its argument: their step has nothing to do with the code's.
-        unit = np.ones(r.channels) if r.needs_function_unit else r.scale
-        if product:
-            alpha = np.array([_product_step(network, product, words) / unit[0]])
-            lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, _ in into})
-        elif weighted:
-            shared = threshold_sharing in ("population", "core") or isinstance(r.coding, Readout)
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # checked below
-                normalised = [
-                    p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)
-                    for _, p in weighted
-                ]
-            _check_span(r, [float(np.abs(w).max(initial=0.0)) for w in normalised])
-            alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
-            lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
-        per_channel = np.broadcast_to(alpha, r.channels)
-        with np.errstate(over="ignore", divide="ignore"):  # checked below
-            lsb = unit * per_channel
-            _check_span(r, [*lsb, *(1 / lsb), *(1 / np.atleast_1d(alpha))])
-        bias = np.zeros((r.channels, 1)) if r.bias is None else r.bias.reshape(r.channels, -1)
-        steps = _bias_steps(r, bias, lsb, numerics)
-        try:
-            table = r.coding.lower(
-                np.array([function_step(r, numerics)]) if r.needs_function_unit else 1 / alpha, numerics
-            )
-        except InputError as error:
-            raise NetworkError(str(error), field=f"population {r.name!r}") from None
-        populations[r.name] = LoweredPopulation(table, steps, lsb, *words[r.name])
+        populations[r.name], into = _lower_into(network, r, words, numerics, threshold_sharing)
+        lowered.update(into)
     return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
+
+
+def _lower_into(
+    network: Network,
+    r: Population,
+    words: dict[str, tuple[NDArray[np.int64], float]],
+    numerics: Numerics,
+    threshold_sharing: Sharing,
+) -> tuple[LoweredPopulation, dict[int, LoweredProjection]]:
+    """One population, and the projections into it by their place in the network."""
+    alpha = np.ones(1)
+    into = [(i, p) for i, p in enumerate(network.projections) if p.target == r.name]
+    weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool)]
+    lowered = {i: LoweredProjection(np.ones(1, np.int64), 0) for i, p in into if isinstance(p, MaxPool)}
+    product = next((p for _, p in into if isinstance(p, Product)), None)
+    # Accumulators of a function unit's population hold its argument: their step has nothing to do with the code's.
+    unit = np.ones(r.channels) if r.needs_function_unit else r.scale
+    if product:
+        alpha = np.array([_product_step(network, product, words) / unit[0]])
+        lowered.update({i: LoweredProjection(np.ones(1, np.int64), 0) for i, _ in into})
+    elif weighted:
+        shared = threshold_sharing in ("population", "core") or isinstance(r.coding, Readout)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # checked below
+            normalised = [
+                p.scaled(network[p.source].scale * words[p.source][1], 1 / unit, network[p.source], r)
+                for _, p in weighted
+            ]
+        _check_span(r, [float(np.abs(w).max(initial=0.0)) for w in normalised])
+        alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
+        lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
+    per_channel = np.broadcast_to(alpha, r.channels)
+    with np.errstate(over="ignore", divide="ignore"):  # checked below
+        lsb = unit * per_channel
+        _check_span(r, [*lsb, *(1 / lsb), *(1 / np.atleast_1d(alpha))])
+    bias = np.zeros((r.channels, 1)) if r.bias is None else r.bias.reshape(r.channels, -1)
+    steps = _bias_steps(r, bias, lsb, numerics)
+    try:
+        table = r.coding.lower(np.array([function_step(r, numerics)]) if r.needs_function_unit else 1 / alpha, numerics)
+    except InputError as error:
+        raise NetworkError(str(error), field=f"population {r.name!r}") from None
+    return LoweredPopulation(table, steps, lsb, *words[r.name]), lowered
+
+
+def unit_projections(network: Network, numerics: Numerics, threshold_sharing: Sharing = "population") -> list[bool]:
+    """For each projection whether it has one lowered weight for all synapses and that is 1, as in a pool by itself.
+
+    Only populations with such projections are lowered, and each network once for every numerics and sharing.
+
+    Raises
+    ------
+    NetworkError : as `lower`.
+    """
+    known = _UNITS.setdefault(network, {})
+    key = (numerics, threshold_sharing)
+    if key not in known:
+        words = {p.name: _words(p, numerics) for p in network.populations}
+        single = [p.weight.size == 1 and not isinstance(p, Product | Stationary) for p in network.projections]
+        lowered: dict[int, LoweredProjection] = {}
+        for name in dict.fromkeys(p.target for p, one in zip(network.projections, single, strict=True) if one):
+            lowered.update(_lower_into(network, network[name], words, numerics, threshold_sharing)[1])
+        known[key] = tuple(one and bool((lowered[i].weight == 1).all()) for i, one in enumerate(single))
+    return list(known[key])
+
+
+def decode_words(network: Network, numerics: Numerics, name: str) -> NDArray[np.int64]:
+    """(max_level + 1,) decode word of each level of a population, 0 for none."""
+    return _words(network[name], numerics)[0]
 
 
 def _check_span(population: Population, numbers: list[float]) -> None:

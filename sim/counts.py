@@ -4,6 +4,7 @@ Base counts are made twice, independently: by the packet kernel, event by event,
 activity and the fan-out tables. They must be equal (a test holds it for random networks and chips).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.sharing import memory_words, unit_update
-from sfnhw.lowering import lower, uses_decode_table
+from sfnhw.lowering import decode_words, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
+from sfnhw.sim.fanout import row_costs
 from sfnhw.sim.tables import Tables, unit_weights
 from sfnhw.units import bits_for, ceil_div
 
@@ -62,28 +64,17 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     samples, T, _ = sent.shape
-    slices, rows = len(s.neurons), len(r.source)
-    per_neuron = sent.sum(axis=0, dtype=np.int64)  # (T, neurons)
-    packets = np.stack(
-        [per_neuron[:, a:b].sum(axis=1) for a, b in zip(s.first_neuron[:-1], s.first_neuron[1:], strict=True)]
-    )
-    firing = np.count_nonzero(sent, axis=0)  # (T, neurons) samples in which a neuron sends something
-    spikes = np.add.reduceat(firing, s.first_neuron[:-1], axis=1).T
+    slices = len(s.neurons)
+    packets = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
+    # Neurons that send something, however much.
+    spikes = np.add.reduceat(sent > 0, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
+    per_neuron = sent[0] if samples == 1 else sent.sum(axis=0, dtype=np.int32 if samples < 2**23 else np.int64)
+    synapses, words, state = row_costs(s, r, per_neuron)
     in_window = np.arange(T) % f.window
     frames = np.where(in_window < s.frames[:, None], samples, 0)
     ends = np.zeros_like(frames) if f.barrier else frames
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
-    row = {k: np.zeros((rows, T), np.int64) for k in ("synapses", "words", "state")}
-    for k in range(rows):
-        a = r.source[k]
-        i = np.arange(s.neurons[a])
-        fired = per_neuron[:, s.first_neuron[a] : s.first_neuron[a + 1]]
-        run = r.run_first[k] + (i // r.positions[k]) * r.run_stride[k]
-        taps = r.taps[r.taps_first[k] + (i % r.positions[k]) * r.taps_stride[k]]
-        row["synapses"][k] = fired @ (taps * r.run_synapses[run])
-        row["words"][k] = fired @ (taps * r.run_words[run])
-        row["state"][k] = fired @ (taps * r.run_state[run])
     is_packet = np.arange(len(n.owner)) < n.packet_nodes
     exits = np.bincount(n.owner, weights=np.diff(n.exit_first) * is_packet, minlength=slices).astype(np.int64)
     node_packets = np.where(is_packet[:, None], packets[n.owner], 0)
@@ -98,9 +89,9 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         spikes=spikes,
         row_packets=packets[r.source],
         row_ends=ends[r.source],
-        row_synapses=row["synapses"],
-        row_words=row["words"],
-        row_state=row["state"],
+        row_synapses=synapses,
+        row_words=words,
+        row_state=state,
         node_packets=node_packets,
         node_control=node_control,
         delivered=packets * exits[:, None],
@@ -126,55 +117,9 @@ class ActionCounts:
 
 def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -> ActionCounts:
     """Expand base counts into the vocabulary of `sfnhw.actions`."""
-    network, chip = mapping.network, mapping.chip
     core = np.zeros((len(CORE_ACTIONS), *counts.sent.shape), np.int64)
-
-    def add(action: str, slices: Ints | int, amount: Ints) -> None:
-        np.add.at(core[ACTION_INDEX[action]], slices, amount)
-
-    arithmetic = projection_arithmetic(mapping)
-    for k in range(len(counts.row_packets)):
-        target, how = tables.rows.target[k], arithmetic[tables.rows.projection[k]]
-        operations = counts.row_synapses[k]
-        add("axon_lookup", target, counts.row_packets[k] + counts.row_ends[k])
-        add("decode_read", target, counts.row_packets[k] * how.decodes)
-        add("weight_write" if how.written else "weight_read", target, counts.row_words[k])
-        add("compare" if how.largest_of else "accumulate", target, operations)
-        add("multiply_bit", target, operations * how.multiply_bits)
-        add("shift_bit", target, operations * how.shift_bits)
-        add("state_read", target, counts.row_state[k])
-        add("state_write", target, counts.row_state[k])
-    copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
-    frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
-    for s in mapping.slices:
-        sent, ready = counts.sent[s.index] + counts.ends[s.index], counts.readies[s.index]
-        add("packet", s.index, sent + ready)
-        add("injection", s.index, sent * copies[s.index] + ready * tokens[s.index])
-        population = network[s.population]
-        if population.role == "input":
-            continue
-        updates, times = counts.updates[s.index], frames[s.index]
-        words = ceil_div(s.neurons * chip.core.accumulator_bits, chip.core.state_memory.word_bits)
-        add("neuron_update", s.index, updates)
-        add("spike", s.index, counts.spikes[s.index])
-        add("state_read", s.index, times * words)
-        add("state_write", s.index, times * words)
-        if population.bias is not None:
-            first = np.arange(len(times)) % tables.fabric.window == 0  # a bias is added once a window
-            words = ceil_div(bias_bits(population, s.block, chip), chip.core.weight_memory.word_bits)
-            add("weight_read", s.index, times * first * words)
-        if population.function == "max":
-            continue
-        if population.needs_function_unit:
-            add(FUNCTIONS[population.function].action, s.index, updates)
-        add("weight_write", s.index, times * cleared_words(mapping, s))
-        cost = unit_update(chip.core, population.coding.need())
-        add("state_read", s.index, times * memory_words(chip.core, population.coding.need(), s.neurons))
-        add("threshold_read", s.index, updates * cost.threshold_reads)
-        add("compare", s.index, updates * cost.compares)
-        add("encode", s.index, updates * cost.encodes)
-        add("requantise", s.index, updates * cost.requantises)
-        add("leak", s.index, updates * cost.leaks)
+    _of_connections(core, mapping, tables, counts)
+    _of_slices(core, mapping, tables, counts)
     if counts.steps:
         # Each used core takes part in each step; booked on the core's first slice, in the sample's timesteps evenly.
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
@@ -185,6 +130,90 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
     )
     node_flits = counts.node_packets * flits[:, None] + counts.node_control
     return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
+
+
+def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
+    """Add what packets do at the slices that they reach."""
+    how = projection_arithmetic(mapping)
+    r = tables.rows
+
+    def add(action: str, amount: Ints, times: Iterable[int] | None = None) -> None:
+        """Book (connections, T) counts on the target, times a number of each projection."""
+        if times is not None:
+            factor = np.fromiter(times, np.int64)[r.projection]
+            if not factor.any():
+                return
+            amount = amount * factor[:, None]
+        core[ACTION_INDEX[action]] += sum_by(r.target, amount, core.shape[1])
+
+    add("axon_lookup", counts.row_packets + counts.row_ends)
+    add("decode_read", counts.row_packets, (a.decodes for a in how))
+    add("weight_write", counts.row_words, (a.written for a in how))
+    add("weight_read", counts.row_words, (not a.written for a in how))
+    add("compare", counts.row_synapses, (a.largest_of for a in how))
+    add("accumulate", counts.row_synapses, (not a.largest_of for a in how))
+    add("multiply_bit", counts.row_synapses, (a.multiply_bits for a in how))
+    add("shift_bit", counts.row_synapses, (a.shift_bits for a in how))
+    add("state_read", counts.row_state)
+    add("state_write", counts.row_state)
+
+
+def sum_by(key: Ints, values: Ints, size: int) -> Ints:
+    """(size, ...) sums of the values (n, ...) with each key."""
+    out = np.zeros((size, *values.shape[1:]), np.int64)
+    if len(key):
+        order = np.argsort(key, kind="stable")
+        keys = key[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        out[keys[first]] = np.add.reduceat(values[order], first, axis=0)
+    return out
+
+
+def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
+    """Add what slices send and update, a population at a time."""
+    network, chip = mapping.network, mapping.chip
+    weight_word, state_word = chip.core.weight_memory.word_bits, chip.core.state_memory.word_bits
+    copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
+    sent = counts.sent + counts.ends
+    core[ACTION_INDEX["packet"]] += sent + counts.readies
+    core[ACTION_INDEX["injection"]] += sent * copies[:, None] + counts.readies * tokens[:, None]
+    frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
+    starts = frames * (np.arange(frames.shape[1]) % tables.fabric.window == 0)  # a bias is added once a window
+    for population in network.populations:
+        if population.role == "input":
+            continue
+        slices = mapping.slices_of(population.name)
+        mine = np.array([s.index for s in slices])
+        updates, need = counts.updates[mine], population.coding.need()
+
+        def add(action: str, amount: Ints, mine: Ints = mine) -> None:
+            core[ACTION_INDEX[action], mine] += amount
+
+        def words(of: Iterable[int]) -> Ints:
+            return np.fromiter(of, np.int64)[:, None]
+
+        accumulators = frames[mine] * words(
+            ceil_div(s.neurons * chip.core.accumulator_bits, state_word) for s in slices
+        )
+        add("neuron_update", updates)
+        add("spike", counts.spikes[mine])
+        add("state_read", accumulators)
+        add("state_write", accumulators)
+        if population.bias is not None:
+            biases = words(ceil_div(bias_bits(population, s.block, chip), weight_word) for s in slices)
+            add("weight_read", starts[mine] * biases)
+        if population.function == "max":
+            continue
+        if population.needs_function_unit:
+            add(FUNCTIONS[population.function].action, updates)
+        add("weight_write", frames[mine] * words(cleared_words(mapping, s) for s in slices))
+        cost = unit_update(chip.core, need)
+        add("state_read", frames[mine] * words(memory_words(chip.core, need, s.neurons) for s in slices))
+        add("threshold_read", updates * cost.threshold_reads)
+        add("compare", updates * cost.compares)
+        add("encode", updates * cost.encodes)
+        add("requantise", updates * cost.requantises)
+        add("leak", updates * cost.leaks)
 
 
 def cleared_words(mapping: Mapping, s: Slice) -> int:
@@ -209,10 +238,10 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     flits = np.zeros(counts.sent.shape, np.int64)
     roots = np.diff(n.root_first)[:, None]
     flits += np.where(s.is_input[:, None], roots * (counts.sent * s.flits[:, None] + counts.ends), 0)
-    for node in leaves_at_pins(tables):
-        owner = n.owner[node]
-        own = s.flits[owner] if node < n.packet_nodes else 0
-        flits[owner] += counts.node_packets[node] * own + counts.node_control[node]
+    leaves = leaves_at_pins(tables)
+    owner = n.owner[leaves]
+    own = np.where(leaves < n.packet_nodes, s.flits[owner], 0)[:, None]
+    flits += sum_by(owner, counts.node_packets[leaves] * own + counts.node_control[leaves], len(flits))
     return flits * mapping.chip.noc.flit_bits
 
 
@@ -247,11 +276,10 @@ class SynapseArithmetic:
 def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
     """How each projection's synapses compute, from the decode words of its source and its lowered weights."""
     network, chip = mapping.network, mapping.chip
-    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
     units = unit_weights(network, chip)
     out = []
     for p, unit in zip(network.projections, units, strict=True):
-        words = lowered.populations[p.source].words[1:]
+        words = decode_words(network, chip.numerics, p.source)[1:]
         largest = int(words.max(initial=1))
         bits = largest.bit_length()
         if isinstance(p, MaxPool):

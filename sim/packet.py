@@ -8,49 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.counts import Counts
-from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
-from sfnhw.sim.tables import Tables
+from sfnhw.sim.packed import pack
+from sfnhw.sim.packet_kernel import (
+    DELIVERED,
+    ENDS,
+    PACKETS,
+    READIES,
+    SENT,
+    SPIKES,
+    UPDATES,
+    Tally,
+    global_steps,
+    run_frames,
+)  # fmt: skip
+from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
+from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
-# Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
-# Fewer where one sample alone is long.
-STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
-
-
-def empty_tally(tables: Tables, frames: int, T: int) -> Tally:
-    """All zero; layer starts −1."""
-    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
-
-    def zeros(*shape: int) -> Ints:
-        return np.zeros(shape, np.int64)
-
-    return Tally(
-        sent=zeros(slices, T),
-        ends=zeros(slices, T),
-        readies=zeros(slices, T),
-        updates=zeros(slices, T),
-        spikes=zeros(slices, T),
-        row_packets=zeros(rows, T),
-        row_ends=zeros(rows, T),
-        row_synapses=zeros(rows, T),
-        row_words=zeros(rows, T),
-        row_state=zeros(rows, T),
-        node_packets=zeros(nodes, T),
-        node_control=zeros(nodes, T),
-        delivered=zeros(slices, T),
-        busy=zeros(tables.fabric.cores + 1, 4),
-        link_busy=zeros(4 * tables.fabric.routers),
-        latency_histogram=zeros(LATENCY_BINS),
-        latency_total=zeros(2),
-        layer_start=np.full((frames, tables.populations), -1, np.int64),
-        layer_end=zeros(frames, tables.populations),
-        finish=zeros(frames),
-        steps=zeros(1),
-    )
-
-
 def simulate_packets(
     tables: Tables, sent: NDArray[np.uint8], threads: int | None = None, progress: Progress | None = None
 ) -> tuple[Counts, Timing]:
@@ -59,75 +35,84 @@ def simulate_packets(
     sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
     """
     samples, T, _ = sent.shape
-    workers = max(1, min(samples, threads or os.cpu_count() or 1))
-    bounds = [samples * k // workers for k in range(workers + 1)]
-    done = np.zeros(workers, np.int64)
+    packed = pack(tables)
+    threads = threads or os.cpu_count() or 1
+    # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
+    # follow from the samples by themselves.
+    ahead = not tables.fabric.barrier
+    bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
+    done = np.zeros(len(bounds) - 1, np.int64)
 
-    def work(k: int) -> Tally:
+    def work(k: int) -> tuple[Tally, float]:
+        interval = stream_interval(tables, packed, sent) if ahead and k == 0 else 0.0
         low, high = bounds[k], bounds[k + 1]
-        tally = empty_tally(tables, (high - low) * T, T)
+        steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
+        tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps)
         for i in range(low, high):
-            part = slice((i - low) * T, (i - low + 1) * T)
+            k_th = i - low
+            part = slice(k_th * T, (k_th + 1) * T)
             one = tally._replace(
-                layer_start=tally.layer_start[part], layer_end=tally.layer_end[part], finish=tally.finish[part]
+                layer_start=tally.layer_start[part],
+                layer_end=tally.layer_end[part],
+                finish=tally.finish[part],
+                step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
-            check_finished(run_frames(sent[i], T, tables.slices, tables.rows, tables.nodes, tables.fabric, one))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
-        return tally
+        return tally, interval
 
-    if workers == 1:
-        tallies = [work(0)]
+    if len(done) == 1:
+        results = [work(0)]
     else:
-        with ThreadPoolExecutor(workers) as pool:
-            tallies = list(pool.map(work, range(workers)))
-    return _counts(tallies), _timing(tables, sent, tallies, T)
+        with ThreadPoolExecutor(len(done)) as pool:
+            results = list(pool.map(work, range(len(done))))
+    tallies = [tally for tally, _ in results]
+    interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
+    return _counts(tallies), _timing(T, interval, tallies)
 
 
-def check_finished(unfinished: int) -> None:
-    """Raise where slices never ended: a defect of the simulator, not of the input."""
-    if unfinished:
-        raise RuntimeError(
-            f"{unfinished} slices or frames never finished: a deadlock in the simulator, please report it"
-        )
-
-
-def stream_interval(tables: Tables, sent: NDArray[np.uint8]) -> float:
-    """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
-    samples, T, neurons = sent.shape
-    s, n = tables.slices, tables.nodes
-    tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(s.neurons))
-    hops = int(sent.sum(axis=(0, 1), dtype=np.int64) @ np.repeat(tree, s.neurons))
-    affordable = STREAM_HOPS * samples // max(1, hops)
-    length = min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
-    frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
-    tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, tables.rows, tables.nodes, tables.fabric, tally))
-    finish = tally.finish.reshape(length, T).max(axis=1)
-    first = length // 4
-    return float(finish[-1] - finish[first - 1]) / (length - first)
+def _shares(samples: int, threads: int, stream: int) -> list[int]:
+    """Bounds of each thread's samples; the first thread also runs `stream` samples back to back."""
+    workers = max(1, min(threads, samples + (stream > 0)))
+    if workers == 1:
+        return [0, samples]
+    first = max(0, (samples + stream) // workers - stream)
+    return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
 def _counts(tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
         return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
 
-    names = (
-        "sent", "ends", "readies", "updates", "spikes", "row_packets", "row_ends", "row_synapses", "row_words", "row_state",
-        "node_packets", "node_control", "delivered",
-    )  # fmt: skip
-    return Counts(**{name: total(name) for name in names}, steps=int(total("steps")[0]))
+    by_slice, by_row = total("by_slice"), total("by_row")
+    return Counts(
+        sent=by_slice[..., SENT],
+        ends=by_slice[..., ENDS],
+        readies=by_slice[..., READIES],
+        updates=by_slice[..., UPDATES],
+        spikes=by_slice[..., SPIKES],
+        row_packets=by_row[..., PACKETS],
+        row_ends=total("row_ends"),
+        row_synapses=by_row[..., SYNAPSES],
+        row_words=by_row[..., WORDS],
+        row_state=by_row[..., STATE],
+        node_packets=total("node_packets"),
+        node_control=total("node_control"),
+        delivered=by_slice[..., DELIVERED],
+        steps=int(total("steps")[0]),
+    )
 
 
-def _timing(tables: Tables, sent: NDArray[np.uint8], tallies: list[Tally], T: int) -> Timing:
+def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:
     finish = np.concatenate([t.finish for t in tallies]).reshape(-1, T)
     start = np.concatenate([t.layer_start for t in tallies]).reshape(len(finish), T, -1)
     end = np.concatenate([t.layer_end for t in tallies]).reshape(len(finish), T, -1)
     histogram = np.sum([t.latency_histogram for t in tallies], axis=0)
     return Timing(
         latency=finish.max(axis=1),
-        interval=stream_interval(tables, sent),
+        interval=interval,
         layer_start=np.where(start < 0, np.iinfo(np.int64).max, start).min(axis=1),
         layer_end=end.max(axis=1),
         busy=np.sum([t.busy for t in tallies], axis=0),

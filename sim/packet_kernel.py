@@ -24,15 +24,45 @@ At the core of a product, packets of the streaming operand wait in the input buf
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable
+from sfnhw.sim.packed import (
+    BEHIND,
+    CALLS,
+    CALLS_END,
+    CHILD,
+    CORE,
+    COST_FIRST,
+    EDGES,
+    EDGES_END,
+    EXITS,
+    EXITS_END,
+    KIND,
+    LINK,
+    LINK_CYCLES,
+    OWNER,
+    POPULATION,
+    POSITIONS,
+    RUN_FIRST,
+    RUN_STRIDE,
+    STAYS,
+    STREAMS,
+    TAPS_FIRST,
+    TAPS_STRIDE,
+    TARGET,
+    TERMINAL,
+    WHOM,
+    Packed,
+)  # fmt: skip
+from sfnhw.sim.prefetch import prefetch
+from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
 
 Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
 
 # Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
 # been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
@@ -40,27 +70,44 @@ Ints = NDArray[np.int64]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
-WHEEL = 8192
+# The wheel of events: a bucket for each cycle of this turn, and one for each of the turns to come, which is dealt out when
+# the turn begins. Buckets are lists in order of arrival, and stay so when they are dealt out.
+TURN_BITS = 13
+WHEEL, TURNS = 1 << TURN_BITS, 4096
+BUCKETS = WHEEL + TURNS
 LATENCY_BINS = 4096
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
+# Columns of events, 32 bytes each: two numbers of 64 bits (cycles), then four of 32 bits: kind and place (node, slice or
+# call) in one, neuron or control, frame, next in the bucket.
+WHEN, BORN = 0, 1
+WHAT, INDEX, FRAME, NEXT = 4, 5, 6, 7
+# Columns of terminals: from when each unit is free, and for how many cycles it has worked.
+AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
+AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
+# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
+# steps to begin and to end with.
+NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
+# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
+# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
+NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
+FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
+# Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
+SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
+PACKETS = CYCLES
 
 
 class Tally(NamedTuple):
     """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
 
-    sent: Ints  # (slices, T) spike packets
-    ends: Ints  # (slices, T) end markers
-    readies: Ints  # (slices, T) ready tokens
-    updates: Ints  # (slices, T) neurons taken through the threshold unit
-    spikes: Ints  # (slices, T) neurons that sent something: a burst counts once
-    row_packets: Ints  # (rows, T) spike packets looked up
+    # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
+    # sent something (a burst counts once); spike packets handed to cores and pins.
+    by_slice: Ints
+    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
+    by_row: Ints
     row_ends: Ints  # (rows, T) end markers looked up
-    row_synapses: Ints  # (rows, T)
-    row_words: Ints  # (rows, T) weight memory words
-    row_state: Ints  # (rows, T) state memory words read (and as many written)
     node_packets: Ints  # (nodes, T) spike packets through a route node
     node_control: Ints  # (nodes, T) end markers or ready tokens
-    delivered: Ints  # (slices, T) spike packets of the slice handed to cores and pins
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
@@ -69,103 +116,172 @@ class Tally(NamedTuple):
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
     steps: Ints  # (1,) global steps (barrier)
+    step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
+    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
 
 
-@nb.njit(nogil=True, cache=True)
+class State(NamedTuple):
+    """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
+
+    clock: Ints  # scalars of the loop, see NOW to LOOKS
+    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
+    look: Ints  # slices whose conditions may have become true
+    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
+    at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
+    outputs_done: Ints  # (frames,)
+    tail: Ints  # (WHEEL + TURNS,) last event of each bucket: those of this turn's cycles, then those of later turns
+    when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
+    events: Words  # (size · 8,) the same memory
+
+
 def run_frames(
-    sent: NDArray[np.uint8], steps_per_sample: int, s: SliceTable, r: RowTable, n: NodeTable, f: Fabric, out: Tally
+    sent: NDArray[np.uint8],
+    steps_per_sample: int,
+    s: SliceTable,
+    p: Packed,
+    f: Fabric,
+    out: Tally,
+    steps: tuple[int, int] | None = None,
 ) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
     sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
+    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
-    frames = sent.shape[0]
-    T = steps_per_sample
+    frames, slices = len(sent), len(s.neurons)
+    # What one event, or one global step, pushes at most.
+    room = slices + 8 + int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
+    room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    state = State(
+        clock=np.zeros(9, np.int64),
+        slices=np.zeros(slices * 32, np.int64),
+        look=np.zeros(slices + 1, np.int64),
+        links=np.zeros(4 * f.routers * 2, np.int64),
+        at=np.zeros((f.cores + 1) * 16, np.int64),
+        outputs_done=np.zeros(frames, np.int64),
+        tail=np.arange(BUCKETS),
+        **_events(BUCKETS + 4 * room),
+    )
+    state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
+    of = state.slices.reshape(slices, 32)
+    state.clock[FREE] = BUCKETS
+    of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
+    if f.barrier:
+        first, last = steps or (0, global_steps(f, frames) - 1)
+        state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
+        of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
+    else:
+        state.look[:slices] = np.arange(slices)
+        state.clock[LOOKS] = slices
+    while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
+        state = _grown(state)
+    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
+    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
+    if steps:
+        return 0
+    unfinished = int((of[:, NEXT_FRAME] < frames).sum())
+    if not f.barrier:
+        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
+    return unfinished
+
+
+def global_steps(f: Fabric, frames: int) -> int:
+    """Global steps that frames, one after the other, take under barrier execution."""
+    return (frames // f.window - 1) * f.interval * f.window + f.last_due + 1 if frames else 0
+
+
+def _events(size: int) -> dict[str, Any]:
+    """Return free events, each followed by the next one; a record lies within a line of the cache."""
+    memory = np.zeros(4 * size + 8, np.int64)
+    aligned = memory[-memory.ctypes.data % 64 // 8 :][: 4 * size]
+    events = aligned.view(np.int32)
+    events[NEXT::8] = np.arange(1, size + 1)
+    return {"when_born": aligned, "events": events}
+
+
+def _grown(state: State) -> State:
+    """Return it with twice the room for events."""
+    words = len(state.events)
+    more = _events(words // 4)
+    more["events"][:words] = state.events
+    more["events"][-8 + NEXT] = state.clock[FREE]
+    state.clock[FREE] = words // 8
+    return state._replace(**more)
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def _advance(
+    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
+) -> bool:
+    """Go on until all is done (True), or there is no room for what the next event pushes."""
+    neurons = s.first_neuron[-1]
+    layers = out.layer_start.shape[1]
+    frames = out.layer_start.shape[0]
     slices = s.neurons.shape[0]
+    pins = f.cores
     terminals = f.cores + 1
     V = f.virtual_channels
     W = f.window
+    barrier = f.barrier
+    lanes = f.threshold_lanes
 
-    # Servers: cycle (or 1/V tick) from which each is free.
-    injection_free = np.zeros(terminals, np.int64)
-    link_free = np.zeros(4 * f.routers, np.int64)
-    ejection_free = np.zeros(terminals, np.int64)
-    axon_free = np.zeros(terminals, np.int64)
-    synapse_free = np.zeros(terminals, np.int64)
-    threshold_free = np.zeros(terminals, np.int64)
+    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
+    nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
+    root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
+    s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
+    s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
+    s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
+    s_is_input = s.is_input
+    by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
+    node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
+    layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
+    histogram, finish = out.latency_histogram, out.finish
+    clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
+    outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
+    now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
+    free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
+    latency_sum, latency_max = 0, 0
+    most = events.shape[0] // 8 - BUCKETS - room
 
-    # State of each slice.
-    next_frame = np.zeros(slices, np.int64)
-    emitting = np.zeros(slices, np.bool_)
-    left = np.zeros(slices, np.int64)  # packets that the neuron at the port has still to send
-    phase_start = np.zeros(slices, np.int64)
-    phase_end = np.zeros(slices, np.int64)
-    beyond = np.zeros(slices, np.int64)  # cycles that spikes have added to the walk as far as the neuron at the port
-    fed = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    operands_in = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    # Packets that wait for a stationary operand: a list for each slice, in order of arrival.
-    waiting_head = np.full(slices, -1, np.int64)
-    waiting_tail = np.full(slices, -1, np.int64)
-    waiting = 0
-    tokens = np.zeros((slices, WINDOWS_IN_FLIGHT), np.int64)
-    outputs_done = np.zeros(frames, np.int64)
-    outputs = 0
-    for i in range(slices):
-        if s.is_output[i]:
-            outputs += 1
+    # 1/V ticks are cycles times V: a shift where V is a power of two.
+    shift = -1
+    for k in range(8):
+        if 1 << k == V:
+            shift = k
+    step_of = np.arange(frames) % T
+    slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
+    first_step, last_step = clock[FIRST_STEP], clock[LAST_STEP]
+    done = False
 
-    # Events: a wheel of buckets, each a list in order of arrival; an event further than one turn away stays in its
-    # bucket until its turn comes.
-    head = np.full(WHEEL, -1, np.int64)
-    tail = np.full(WHEEL, -1, np.int64)
-    size = 1024
-    e_time = np.empty(size, np.int64)
-    e_kind = np.empty(size, np.int64)
-    e_where = np.empty(size, np.int64)
-    e_index = np.empty(size, np.int64)
-    e_frame = np.empty(size, np.int64)
-    e_born = np.empty(size, np.int64)
-    e_next = np.empty(size, np.int64)
-    for i in range(size):
-        e_next[i] = i + 1
-    e_next[size - 1] = -1
-    free = 0
-    pending = 0
-
-    # Slices to look at: (slice, time) pairs whose conditions may have become true.
-    look = np.empty(slices + 1, np.int64)
-    looks = 0
-
-    now = 0
-    step = 0
-    last_step = (frames // W - 1) * f.interval * W + f.last_due if frames else -1
-    last_event = 0
-
-    if not f.barrier:
-        for i in range(slices):
-            look[looks] = i
-            looks += 1
-
-    while True:
-        if f.barrier and pending == 0:
+    while pending + waiting <= most:
+        if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
-            if step > 0:
+            if step > first_step:
                 for c in range(terminals):
-                    last_event = max(last_event, max(synapse_free[c], max(axon_free[c], threshold_free[c])))
+                    last_event = max(
+                        last_event,
+                        max(
+                            at[cell(c, 16, SYNAPSE_FREE)],
+                            max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)]),
+                        ),
+                    )
                 now = last_event + f.barrier_cycles
-                done = step - 1
                 out.steps[0] += 1
+                if step - first_step <= out.step_end.shape[0]:
+                    out.step_end[step - first_step - 1] = now
+                out.carried[0] += _taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
-                    if g * f.interval + f.last_due == done:
-                        out.finish[g] = now
+                    if g * f.interval + f.last_due == step - 1:
+                        finish[g] = now
             if step > last_step:
+                done = True
                 break
             for i in range(slices):
-                due = step - s.depth[i] * W
+                due = step - s_depth[i] * W
                 within = due % (f.interval * W)
-                if due >= 0 and within < s.frames[i] and due // (f.interval * W) < frames // W:
+                if due >= 0 and within < s_frames[i] and due // (f.interval * W) < frames // W:
                     look[looks] = i
                     looks += 1
             step += 1
@@ -173,451 +289,424 @@ def run_frames(
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = next_frame[i]
-            if emitting[i] or g >= frames:
+            g = of[cell(i, 32, NEXT_FRAME)]
+            if of[cell(i, 32, EMITTING)] > 0 or g >= frames:
                 continue
             window = g // W
             slot = window % WINDOWS_IN_FLIGHT
-            if not f.barrier and g % W == 0:
-                if not s.is_input[i] and fed[i, slot] < s.inputs[i]:
+            if not barrier and g % W == 0:
+                if not s_is_input[i] and of[cell(i, 32, FED_IN + slot)] < s_inputs[i]:
                     continue
                 if window >= f.banks:
                     old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if tokens[i, old] < s.consumers[i]:
+                    if of[cell(i, 32, TOKENS_IN + old)] < s_consumers[i]:
                         continue
-                    tokens[i, old] = 0
-                fed[i, slot] = 0
-                operands_in[i, slot] = 0
-            emitting[i] = True
+                    of[cell(i, 32, TOKENS_IN + old)] = 0
+                of[cell(i, 32, FED_IN + slot)] = 0
+                of[cell(i, 32, OPERANDS_IN + slot)] = 0
+            of[cell(i, 32, EMITTING)] = 1
             t0 = now
-            base = s.first_neuron[i]
-            walk = -(-s.neurons[i] // f.threshold_lanes) * s.update_cycles[i]
-            if s.spike_cycles[i] > 0:
-                walk += s.spike_cycles[i] * _spiking_groups(sent, g, base, s.neurons[i], f.threshold_lanes)
-            if not s.is_input[i]:
-                core = s.terminal[i]
-                t0 = max(now, threshold_free[core])
-                threshold_free[core] = t0 + walk
-                out.busy[core, 2] += walk
-                out.updates[i, g % T] += s.neurons[i]
-            phase_start[i] = t0
-            phase_end[i] = t0 + walk
-            p = s.population[i]
-            if out.layer_start[g, p] < 0 or out.layer_start[g, p] > t0:
-                out.layer_start[g, p] = t0
-            if out.layer_end[g, p] < phase_end[i]:
-                out.layer_end[g, p] = phase_end[i]
+            base = s_first_neuron[i]
+            walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
+            if s_spike_cycles[i] > 0:
+                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+            if not s_is_input[i]:
+                core = s_terminal[i]
+                t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
+                at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
+                at[cell(core, 16, THRESHOLD_BUSY)] += walk
+                by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+            of[cell(i, 32, PHASE_START)] = t0
+            of[cell(i, 32, PHASE_END)] = t0 + walk
+            layer = s_population[i]
+            if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
+                layer_start[cell(g, layers, layer)] = t0
+            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
             # Find the first packet.
             j = 0
-            while j < s.neurons[i] and sent[g, base + j] == 0:
+            while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
                 j += 1
-            when = phase_end[i]
-            if j < s.neurons[i]:
-                left[i] = sent[g, base + j]
-                beyond[i] = s.spike_cycles[i]
-                when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
-            # push EMIT
-            if free < 0:
-                old_size = size
-                size *= 2
-                e_time = _grown(e_time, size)
-                e_kind = _grown(e_kind, size)
-                e_where = _grown(e_where, size)
-                e_index = _grown(e_index, size)
-                e_frame = _grown(e_frame, size)
-                e_born = _grown(e_born, size)
-                e_next = _grown(e_next, size)
-                for q in range(old_size, size):
-                    e_next[q] = q + 1
-                e_next[size - 1] = -1
-                free = old_size
-            e = free
-            free = e_next[e]
-            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, when
-            _append(head, tail, e_next, e, when)
+            when = of[cell(i, 32, PHASE_END)]
+            if j < s_neurons[i]:
+                of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
+                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+            free = _push(when_born, events, tail, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
         if pending == 0:
-            if f.barrier:
+            if barrier:
                 continue
+            done = True
             break
 
         # Find the next event.
-        bucket = now % WHEEL
-        e = head[bucket]
-        before = -1
-        while e >= 0 and e_time[e] != now:
-            before = e
-            e = e_next[e]
+        bucket = now & (WHEEL - 1)
+        e = np.int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
             now += 1
+            while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
+                now += 1
+            if now & (WHEEL - 1) == 0:
+                _deal(when_born, events, tail, now >> TURN_BITS)
             continue
-        after = e_next[e]
-        if before < 0:
-            head[bucket] = after
-        else:
-            e_next[before] = after
+        after = np.int64(events[cell(e, 8, NEXT)])
+        events[cell(bucket, 8, NEXT)] = after
         if after < 0:
-            tail[bucket] = before
-        kind, where, index, g, born = e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e]
-        e_next[e] = free
+            tail[place(bucket)] = bucket
+            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
+        else:
+            prefetch(events, cell(after, 8, 0))
+        what = np.int64(events[cell(e, 8, WHAT)])
+        kind, where = what & 7, what >> 3
+        index, g = np.int64(events[cell(e, 8, INDEX)]), np.int64(events[cell(e, 8, FRAME)])
+        born = when_born[cell(e, 4, BORN)]
+        events[cell(e, 8, NEXT)] = free
         free = e
         pending -= 1
-        t = g % T
+        t = step_of[place(g)]
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            fed[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+            slot = slot_of[place(g)]
+            of[cell(where, 32, FED_IN + slot)] += 1
             look[looks] = where
             looks += 1
             if kind == FED:
                 continue
-            operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
-            if operands_in[where, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[where]:
+            of[cell(where, 32, OPERANDS_IN + slot)] += 1
+            if of[cell(where, 32, OPERANDS_IN + slot)] < s_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
-            e = waiting_head[where]
-            before = -1
+            e = of[cell(where, 32, WAITING_HEAD)]
+            last = -1
             while e >= 0:
-                after = e_next[e]
-                if e_frame[e] == g:
-                    if before < 0:
-                        waiting_head[where] = after
+                after = np.int64(events[cell(e, 8, NEXT)])
+                if events[cell(e, 8, FRAME)] == g:
+                    if last < 0:
+                        of[cell(where, 32, WAITING_HEAD)] = after
                     else:
-                        e_next[before] = after
+                        events[cell(last, 8, NEXT)] = after
                     if after < 0:
-                        waiting_tail[where] = before
-                    e_time[e] = now
-                    _append(head, tail, e_next, e, now)
+                        of[cell(where, 32, WAITING_TAIL)] = last
+                    when_born[cell(e, 4, WHEN)] = now
+                    _append(events, tail, e, now & (WHEEL - 1))
                     waiting -= 1
                     pending += 1
                 else:
-                    before = e
+                    last = e
                 e = after
             continue
         if kind == TOKEN:
-            tokens[where, (g // W) % WINDOWS_IN_FLIGHT] += 1
+            of[cell(where, 32, TOKENS_IN + slot_of[place(g)])] += 1
             look[looks] = where
             looks += 1
             continue
 
-        # Both EMIT and HOP push up to a handful of events; make room for them first.
-        room = 8
-        if kind == STREAM:
-            room += 1
-        elif kind == HOP:
-            room += n.row_first[n.exit_first[where + 1]] - n.row_first[n.exit_first[where]]
-        else:
-            room += n.root_first[where + 1] - n.root_first[where]
-            room += n.ready_root_first[where + 1] - n.ready_root_first[where]
-        if size - pending - waiting < room:
-            grown = size * 2 + room
-            e_time = _grown(e_time, grown)
-            e_kind = _grown(e_kind, grown)
-            e_where = _grown(e_where, grown)
-            e_index = _grown(e_index, grown)
-            e_frame = _grown(e_frame, grown)
-            e_born = _grown(e_born, grown)
-            e_next = _grown(e_next, grown)
-            for q in range(size, grown):
-                e_next[q] = q + 1
-            e_next[grown - 1] = free
-            free = size
-            size = grown
-
         if kind == EMIT:
             i = where
-            terminal = s.terminal[i]
-            if index < s.neurons[i]:
-                out.sent[i, t] += 1
-                flits = s.flits[i]
-                first, last = n.root_first[i], n.root_first[i + 1]
+            terminal = s_terminal[i]
+            is_packet = index < s_neurons[i]
+            first, last = root_first[i], root_first[i + 1]
+            flits, mark = s_flits[i], index
+            if is_packet:
+                by_slice[cell(i * T + t, 6, SENT)] += 1
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits = 1
-                first, last = n.root_first[i], n.root_first[i + 1]
-                if not f.barrier:
-                    if not s.is_input[i] and g % W == s.frames[i] - 1:
-                        out.readies[i, t] += 1
-                        for k in range(n.ready_root_first[i], n.ready_root_first[i + 1]):
-                            start = _inject(terminal, now, 1, f, injection_free, out.busy)
-                            e = free
-                            free = e_next[e]
-                            node = n.ready_roots[k]
-                            when = start + f.injection_cycles
-                            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                                when,
-                                HOP,
-                                node,
-                                READY,
-                                g,
-                                now,
-                            )
-                            _append(head, tail, e_next, e, when)
-                            pending += 1
-                    out.ends[i, t] += 1
-                else:
+                flits, mark = 1, END
+                if barrier:
                     first = last
+                else:
+                    if not s_is_input[i] and g % W == s_frames[i] - 1:
+                        by_slice[cell(i * T + t, 6, READIES)] += 1
+                        for k in range(ready_root_first[i], ready_root_first[i + 1]):
+                            when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
+                            at[cell(terminal, 16, INJECTION_FREE)] = when
+                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            when += f.injection_cycles - 1
+                            free = _push(
+                                when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
+                            )
+                            pending += 1
+                    by_slice[cell(i * T + t, 6, ENDS)] += 1
+            # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
+            # the head waits.
+            cycles = max(flits, f.port_cycles)
+            if terminal == pins:
+                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
-                start = _inject(terminal, now, flits, f, injection_free, out.busy)
-                e = free
-                free = e_next[e]
+                start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
+                at[cell(terminal, 16, INJECTION_FREE)] = start
+                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                start -= flits
                 when = start + f.injection_cycles
-                mark = index if index < s.neurons[i] else END
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                    when,
-                    HOP,
-                    n.roots[k],
-                    mark,
-                    g,
-                    born,
-                )
-                _append(head, tail, e_next, e, when)
+                free = _push(when_born, events, tail, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
-            if index < s.neurons[i]:
+            if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                left[i] -= 1
+                of[cell(i, 32, LEFT)] -= 1
                 j = index
-                if left[i] == 0:
-                    out.spikes[i, t] += 1
+                if of[cell(i, 32, LEFT)] == 0:
+                    by_slice[cell(i * T + t, 6, SPIKES)] += 1
                     j += 1
-                    base = s.first_neuron[i]
-                    while j < s.neurons[i] and sent[g, base + j] == 0:
+                    base = s_first_neuron[i]
+                    while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
                         j += 1
-                    if j < s.neurons[i]:
-                        left[i] = sent[g, base + j]
-                        if j // f.threshold_lanes != index // f.threshold_lanes:
-                            beyond[i] += s.spike_cycles[i]
-                ready = phase_end[i]
-                if j < s.neurons[i]:
-                    ready = phase_start[i] + (j // f.threshold_lanes + 1) * s.update_cycles[i] + beyond[i]
+                    if j < s_neurons[i]:
+                        of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                        if j // lanes != index // lanes:
+                            of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
+                ready = of[cell(i, 32, PHASE_END)]
+                if j < s_neurons[i]:
+                    ready = (
+                        of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                    )
                 when = max(ready, max(now, start))
-                e = free
-                free = e_next[e]
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, EMIT, i, j, g, ready
-                _append(head, tail, e_next, e, when)
+                free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
-                p = s.population[i]
-                if out.layer_end[g, p] < when:
-                    out.layer_end[g, p] = when
+                layer = s_population[i]
+                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                emitting[i] = False
-                next_frame[i] = g + 1 if g % W < s.frames[i] - 1 else (g // W + 1) * W
-                if not f.barrier:
+                of[cell(i, 32, EMITTING)] = 0
+                of[cell(i, 32, NEXT_FRAME)] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                if not barrier:
                     look[looks] = i
                     looks += 1
             continue
 
-        if kind == STREAM:
-            target = r.target[where]
-            begin = _work_off(where, index, g, t, now, s.terminal[target], s, r, f, axon_free, synapse_free, out)
-            if index == END:
-                e = free
-                free = e_next[e]
-                e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = begin, FED, target, 0, g, born
-                _append(head, tail, e_next, e, begin)
-                pending += 1
-            continue
-
-        # HOP: the packet's head enters a router.
-        node = where
-        owner = n.owner[node]
-        flits = 1
-        if index >= 0:
-            flits = s.flits[owner]
-            out.node_packets[node, t] += 1
-        else:
-            out.node_control[node, t] += 1
-        leave = now + f.router_cycles
-        ticks = max(flits * V, f.hold_cycles)
-        for k in range(n.child_first[node], n.child_first[node + 1]):
-            child = n.children[k]
-            link = n.link[child]
-            begin = max(link_free[link], leave * V)
-            depart = -(-begin // V)
-            link_free[link] = begin + ticks
-            out.link_busy[link] += flits
-            e = free
-            free = e_next[e]
-            when = depart + n.link_cycles[child]
-            e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = when, HOP, child, index, g, born
-            _append(head, tail, e_next, e, when)
-            pending += 1
-        for place in range(n.exit_first[node], n.exit_first[node + 1]):
-            terminal = n.exits[place]
-            low, high = n.row_first[place], n.row_first[place + 1]
-            hold = ticks
-            over_pins = flits
-            if terminal == f.cores:
-                over_pins = _over_pins(flits, f)
-                hold = max(ticks, V * over_pins)
-            begin = max(ejection_free[terminal], leave * V)
-            ejection_free[terminal] = begin + hold
-            arrive = -(-begin // V) + f.ejection_cycles + over_pins - 1
-            if index == READY:
-                for k in range(low, high):
-                    e = free
-                    free = e_next[e]
-                    source = n.rows[k]
-                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                        arrive,
-                        TOKEN,
-                        source,
-                        0,
-                        g,
-                        born,
-                    )
-                    _append(head, tail, e_next, e, arrive)
-                    pending += 1
-                continue
+        # A packet's head enters a router; or (STREAM) one that waited at a core goes on, as if it left an exit now.
+        exit_, end = -1, 0
+        owner, flits, leave, ticks = 0, 1, now, 0
+        if kind == HOP:
+            owner = np.int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
-                out.delivered[owner, t] += 1
-                latency = arrive - born
-                out.latency_histogram[min(latency, LATENCY_BINS - 1)] += 1
-                out.latency_total[0] += latency
-                out.latency_total[1] = max(out.latency_total[1], latency)
-            if terminal == f.cores:
-                # At the pins the last end marker of the last timestep completes the inference.
-                last_event = max(last_event, arrive)
-                p = s.population[owner]
-                out.layer_end[g, p] = max(out.layer_end[g, p], arrive)
-                if index == END:
-                    outputs_done[g] += 1
-                    out.finish[g] = max(out.finish[g], arrive)
-                continue
+                flits = s_flits[place(owner)]
+                node_packets[cell(where, T, t)] += 1
+            else:
+                node_control[cell(where, T, t)] += 1
+            leave = now + f.router_cycles
+            ticks = max(flits * V, f.hold_cycles)
+            for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
+                link = edges[cell(k, 4, LINK)]
+                begin = max(links[cell(link, 2, 0)], leave * V)
+                links[cell(link, 2, 0)] = begin + ticks
+                links[cell(link, 2, 1)] += flits
+                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                when = depart + edges[cell(k, 4, LINK_CYCLES)]
+                free = _push(
+                    when_born,
+                    events,
+                    tail,
+                    free,
+                    now,
+                    when,
+                    born,
+                    np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP,
+                    index,
+                    g,
+                )
+                pending += 1
+            exit_, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
+        while exit_ < end:
+            low, high, arrive = where, where + 1, now
+            if exit_ >= 0:
+                terminal = exits[cell(exit_, 4, TERMINAL)]
+                low, high = np.int64(exits[cell(exit_, 4, CALLS)]), np.int64(exits[cell(exit_, 4, CALLS_END)])
+                hold, over_pins = ticks, flits
+                if terminal == pins:
+                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * over_pins)
+                begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
+                at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
+                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                arrive = depart + f.ejection_cycles + over_pins - 1
+                if index >= 0:
+                    by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
+                    latency = arrive - born
+                    histogram[min(latency, LATENCY_BINS - 1)] += 1
+                    latency_sum += latency
+                    latency_max = max(latency_max, latency)
+                elif index == READY:
+                    for k in range(low, high):
+                        free = _push(
+                            when_born,
+                            events,
+                            tail,
+                            free,
+                            now,
+                            arrive,
+                            born,
+                            np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN,
+                            0,
+                            g,
+                        )
+                        pending += 1
+                    high = low
+                if terminal == pins and index != READY:
+                    # At the pins the last end marker of the last timestep completes the inference.
+                    last_event = max(last_event, arrive)
+                    layer = s_population[owner]
+                    layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
+                    if index == END:
+                        outputs_done[g] += 1
+                        finish[g] = max(finish[g], arrive)
+                    high = low
+            exit_ += 1
             for k in range(low, high):
-                row = n.rows[k]
-                target = r.target[row]
-                if r.streams[row] and operands_in[target, (g // W) % WINDOWS_IN_FLIGHT] < s.operands[target]:
+                target = np.int64(calls[cell(k, 16, TARGET)])
+                if (
+                    calls[cell(k, 16, KIND)] == STREAMS
+                    and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
+                ):
                     e = free
-                    free = e_next[e]
-                    e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = STREAM, row, index, g, born
-                    e_next[e] = -1
-                    if waiting_tail[target] >= 0:
-                        e_next[waiting_tail[target]] = e
+                    free = np.int64(events[cell(e, 8, NEXT)])
+                    when_born[cell(e, 4, BORN)] = born
+                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
+                        k << 3 | STREAM,
+                        index,
+                        g,
+                    )
+                    events[cell(e, 8, NEXT)] = -1
+                    if of[cell(target, 32, WAITING_TAIL)] >= 0:
+                        events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
                     else:
-                        waiting_head[target] = e
-                    waiting_tail[target] = e
+                        of[cell(target, 32, WAITING_HEAD)] = e
+                    of[cell(target, 32, WAITING_TAIL)] = e
                     waiting += 1
                     continue
-                begin = _work_off(row, index, g, t, arrive, terminal, s, r, f, axon_free, synapse_free, out)
-                if index == END:
-                    e = free
-                    free = e_next[e]
-                    done_kind = OPERAND if r.stationary[row] else FED
-                    e_time[e], e_kind[e], e_where[e], e_index[e], e_frame[e], e_born[e] = (
-                        begin,
-                        done_kind,
-                        target,
-                        0,
-                        g,
-                        born,
-                    )
-                    _append(head, tail, e_next, e, begin)
+                # At the slice: axon look-up, then the synapse lanes.
+                core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
+                looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
+                at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
+                at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
+                if index < 0:
+                    row_ends[cell(row, T, t)] += 1
+                    done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
+                    free = _push(when_born, events, tail, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
+                    continue
+                major, minor = index, 0
+                if calls[cell(k, 16, POSITIONS)] > 1:
+                    divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
+                    quotient = np.uint32(index) // divisor
+                    major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
+                cost = (
+                    calls[cell(k, 16, COST_FIRST)]
+                    + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                )
+                many = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                cycles = many * costs[cell(cost, 4, CYCLES)]
+                at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
+                at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                by_row[cell(row * T + t, 4, PACKETS)] += 1
+                by_row[cell(row * T + t, 4, SYNAPSES)] += many * costs[cell(cost, 4, SYNAPSES)]
+                by_row[cell(row * T + t, 4, WORDS)] += many * costs[cell(cost, 4, WORDS)]
+                by_row[cell(row * T + t, 4, STATE)] += many * costs[cell(cost, 4, STATE)]
+                layer = calls[cell(k, 16, POPULATION)]
+                if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
+                    layer_start[cell(g, layers, layer)] = looked_up
+                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
 
-    unfinished = 0
-    for i in range(slices):
-        if next_frame[i] < frames:
-            unfinished += 1
-    if not f.barrier:
-        for g in range(frames):
-            if g % W == 0 and outputs_done[g] < outputs:
-                unfinished += 1
-    return unfinished
+    clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
+    clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
+    out.latency_total[0] += latency_sum
+    out.latency_total[1] = max(out.latency_total[1], latency_max)
+    return done
 
 
-@nb.njit(nogil=True, inline="always")
-def _work_off(
-    row: int,
+@nb.njit(nogil=True, cache=True)
+def cell(record: int, width: int, column: int) -> Any:
+    """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
+    return np.uint64(record * width + column)
+
+
+@nb.njit(nogil=True, cache=True)
+def place(index: int) -> Any:
+    """Return an index that is not negative, as Numba cannot know."""
+    return np.uint64(index)
+
+
+# Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
+@nb.njit(nogil=True, cache=True)
+def _push(
+    when_born: Ints,
+    events: Words,
+    tail: Ints,
+    free: int,
+    now: int,
+    when: int,
+    born: int,
+    what: int,
     index: int,
     g: int,
-    t: int,
-    arrive: int,
-    core: int,
-    s: SliceTable,
-    r: RowTable,
-    f: Fabric,
-    axon_free: Ints,
-    synapse_free: Ints,
-    out: Tally,
 ) -> int:
-    """One packet at one slice: axon look-up, then the synapse lanes; returns the cycle in which these begin."""
-    looked_up = max(arrive, axon_free[core])
-    axon_free[core] = looked_up + f.axon_cycles
-    out.busy[core, 0] += f.axon_cycles
-    begin = max(axon_free[core], synapse_free[core])
-    if index == END:
-        out.row_ends[row, t] += 1
-        return begin
-    run = r.run_first[row] + (index // r.positions[row]) * r.run_stride[row]
-    taps = r.taps[r.taps_first[row] + (index % r.positions[row]) * r.taps_stride[row]]
-    cycles = taps * r.run_cycles[run]
-    synapse_free[core] = begin + cycles
-    out.busy[core, 1] += cycles
-    out.row_packets[row, t] += 1
-    out.row_synapses[row, t] += taps * r.run_synapses[run]
-    out.row_words[row, t] += taps * r.run_words[run]
-    out.row_state[row, t] += taps * r.run_state[run]
-    p = s.population[r.target[row]]
-    if out.layer_start[g, p] < 0 or out.layer_start[g, p] > looked_up:
-        out.layer_start[g, p] = looked_up
-    if out.layer_end[g, p] < synapse_free[core]:
-        out.layer_end[g, p] = synapse_free[core]
-    return begin
+    """Enter an event; returns the next free place."""
+    after = np.int64(events[cell(free, 8, NEXT)])
+    when_born[cell(free, 4, WHEN)] = when
+    when_born[cell(free, 4, BORN)] = born
+    events[cell(free, 8, WHAT)] = what
+    events[cell(free, 8, INDEX)] = index
+    events[cell(free, 8, FRAME)] = g
+    turn = when >> TURN_BITS
+    cycle = when & (WHEEL - 1)
+    later = np.int64(turn > now >> TURN_BITS)
+    _append(events, tail, free, cycle + later * (WHEEL + (turn & (TURNS - 1)) - cycle))
+    return after
 
 
-@nb.njit(nogil=True, inline="always")
-def _append(head: Ints, tail: Ints, e_next: Ints, e: int, when: int) -> None:
-    """Put event e at the end of the bucket of cycle `when`."""
-    bucket = when % WHEEL
-    e_next[e] = -1
-    if tail[bucket] >= 0:
-        e_next[tail[bucket]] = e
-    else:
-        head[bucket] = e
-    tail[bucket] = e
+@nb.njit(nogil=True, cache=True)
+def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
+    """Put event e at the end of a bucket."""
+    events[cell(e, 8, NEXT)] = -1
+    events[cell(tail[place(bucket)], 8, NEXT)] = e
+    tail[place(bucket)] = e
 
 
-@nb.njit(nogil=True)
-def _inject(terminal: int, now: int, flits: int, f: Fabric, injection_free: Ints, busy: Ints) -> int:
-    """Take the injection port (or the pins) for one packet; returns the cycle in which its head goes on.
+@nb.njit(nogil=True, cache=True)
+def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
+    """Deal a turn's events out to the buckets of its cycles; those of `TURNS` turns later stay."""
+    bucket = WHEEL + (turn & (TURNS - 1))
+    last = bucket
+    e = np.int64(events[cell(bucket, 8, NEXT)])
+    while e >= 0:
+        after = np.int64(events[cell(e, 8, NEXT)])
+        if when_born[cell(e, 4, WHEN)] >> TURN_BITS == turn:
+            events[cell(last, 8, NEXT)] = after
+            _append(events, tail, e, when_born[cell(e, 4, WHEN)] & (WHEEL - 1))
+        else:
+            last = e
+        e = after
+    tail[bucket] = last
 
-    Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port, the head
-    waits.
-    """
-    cycles = max(flits, f.port_cycles)
-    if terminal == f.cores:
-        cycles = _over_pins(flits, f)
-    start = max(now, injection_free[terminal])
-    injection_free[terminal] = start + cycles
-    busy[terminal, 3] += cycles
-    return start + cycles - flits
+
+@nb.njit(nogil=True, cache=True)
+def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
+    """Whether any link or port is taken beyond a cycle."""
+    for k in range(0, links.shape[0], 2):
+        if links[k] > now * V:
+            return True
+    for k in range(0, at.shape[0], 16):
+        if at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V:
+            return True
+    return False
 
 
-@nb.njit(nogil=True)
-def _spiking_groups(sent: NDArray[np.uint8], g: int, base: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something in frame g."""
+@nb.njit(nogil=True, cache=True)
+def _over_pins(flits: int, f_num: int, f_den: int) -> int:
+    """Cycles that a packet takes over the pins: at least one a flit."""
+    return max(flits, -(-flits * f_num // f_den))
+
+
+@nb.njit(nogil=True, cache=True)
+def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
+    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
     groups = 0
     last = -1
     for j in range(neurons):
-        if sent[g, base + j] > 0 and j // lanes != last:
+        if sent[first + j] > 0 and j // lanes != last:
             last = j // lanes
             groups += 1
     return groups
-
-
-@nb.njit(nogil=True)
-def _over_pins(flits: int, f: Fabric) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-
-
-@nb.njit(nogil=True)
-def _grown(array: Ints, size: int) -> Ints:
-    """Return a copy with room for `size` entries."""
-    larger = np.empty(size, np.int64)
-    larger[: array.shape[0]] = array
-    return larger

@@ -1,6 +1,6 @@
 """A mapping as flat arrays: what the simulation kernels read. Kernels know no object, only these tuples."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles, link_flit_cycles
 from sfnhw.chip.sharing import unit_update
-from sfnhw.lowering import lower
+from sfnhw.lowering import unit_projections
 from sfnhw.mapping import Mapping, operand_bits, traffic
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.units import bits_for, ceil_div
@@ -40,8 +40,16 @@ class SliceTable(NamedTuple):
     is_output: NDArray[np.bool_]
 
 
+# Columns of `RowTable.costs`.
+SYNAPSES, CYCLES, WORDS, STATE = 0, 1, 2, 3
+
+
 class RowTable(NamedTuple):
-    """Connections with what one run of synapses costs; pools as in `sfnhw.mapping.Connections`."""
+    """Connections with what their runs of synapses cost.
+
+    Neuron i of the source slice has ``taps[taps_first + (i % positions)·taps_stride]`` runs, each of which costs
+    ``costs[cost_first + runs[run_first + (i // positions)·run_stride]]``.
+    """
 
     source: Ints
     target: Ints
@@ -51,11 +59,10 @@ class RowTable(NamedTuple):
     run_stride: Ints
     taps_first: Ints
     taps_stride: Ints
-    run_synapses: Ints
-    run_cycles: Ints
-    run_words: Ints
-    run_state: Ints
-    taps: Ints
+    cost_first: Ints
+    runs: NDArray[np.uint16] | NDArray[np.int32]  # kinds of runs: runs of equal width are of one kind
+    taps: NDArray[np.int32]  # pool of `sfnhw.mapping.Connections`
+    costs: Ints  # (kinds, 4) of one run: synaptic operations, cycles of the lanes, weight words, state words
     stationary: NDArray[np.bool_]  # packets are written into weight memory
     streams: NDArray[np.bool_]  # packets wait until the slice's stationary operand is complete
 
@@ -117,7 +124,6 @@ class Tables(NamedTuple):
     rows: RowTable
     nodes: NodeTable
     fabric: Fabric
-    order: Ints  # (neurons,) population-major index of each slice-major neuron, within its population
     populations: int
 
 
@@ -152,11 +158,7 @@ def _synapse_bits(mapping: Mapping, p: Projection, unit: bool) -> int:
 
 def unit_weights(network: Network, chip: Chip) -> list[bool]:
     """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
-    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
-    return [
-        bool((q.weight == 1).all()) and p.weight.size == 1 and not isinstance(p, Product | Stationary)
-        for p, q in zip(network.projections, lowered.projections, strict=True)
-    ]
+    return unit_projections(network, chip.numerics, chip.core.threshold_unit.sharing)
 
 
 def build_tables(mapping: Mapping) -> Tables:
@@ -194,7 +196,6 @@ def build_tables(mapping: Mapping) -> Tables:
         _row_table(mapping),
         _node_table(mapping),
         fabric,
-        _order(mapping),
         len(mapping.network.populations),
     )
 
@@ -204,15 +205,16 @@ def _vertical(chip: Chip) -> int:
     return int(chip.noc.link_cycles) if own is None else own
 
 
-def _order(mapping: Mapping) -> Ints:
-    return np.concatenate([mapping.network[s.population].indices(s.block) for s in mapping.slices])
-
-
 def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
     """(samples, T, neurons in slice-major order) how many packets a neuron sends: a burst has up to 255."""
-    sent = {p.name: activity.sent(mapping.network, p.name) for p in mapping.network.populations}
-    parts = [sent[s.population][:, :, mapping.network[s.population].indices(s.block)] for s in mapping.slices]
-    return np.concatenate(parts, axis=2)
+    network = mapping.network
+    upto = np.cumsum([0, *(s.neurons for s in mapping.slices)])
+    # Filled in place, so that it is contiguous: the kernel is compiled for that.
+    out = np.empty((activity.samples, activity.timesteps, upto[-1]), np.uint8)
+    sent = {p.name: activity.sent(network, p.name) for p in network.populations}
+    for s, first, last in zip(mapping.slices, upto[:-1], upto[1:], strict=True):
+        out[:, :, first:last] = sent[s.population][:, :, network[s.population].indices(s.block)]
+    return out
 
 
 def _slice_table(mapping: Mapping) -> SliceTable:
@@ -266,55 +268,79 @@ def function_cycles(chip: Chip, population: Population) -> int:
 
 
 def _row_table(mapping: Mapping) -> RowTable:
-    """Expand each width pool entry to what a run of that width costs, once for each (pool entry, projection width)."""
-    c, core = mapping.connections, mapping.chip.core
-    bits = synapse_bits(mapping)
-    kinds = [type(p) for p in mapping.network.projections]
-    stationary = np.array([kind is Stationary for kind in kinds])[c.projection]
-    lengths = np.where(c.width_stride > 0, mapping_neurons(mapping)[c.source] // np.maximum(c.positions, 1), 1)
-    known: dict[tuple[int, int, int, bool], int] = {}
-    widths, run_bits, writes, run_first, size = [], [], [], np.zeros(len(c), np.int64), 0
-    for row in range(len(c)):
-        key = (int(c.width_first[row]), int(lengths[row]), bits[c.projection[row]], bool(stationary[row]))
-        if key not in known:
-            known[key] = size
-            widths.append(c.width[key[0] : key[0] + key[1]].astype(np.int64))
-            run_bits.append(np.full(key[1], key[2], np.int64))
-            writes.append(np.full(key[1], key[3]))
-            size += key[1]
-        run_first[row] = known[key]
-    width = np.concatenate(widths) if widths else np.zeros(0, np.int64)
-    each = np.concatenate(run_bits) if run_bits else np.zeros(0, np.int64)
-    # A packet of a stationary operand is one word written: no synaptic operation, no accumulator.
-    write = np.concatenate(writes) if writes else np.zeros(0, np.bool_)
+    """Count each width of a run once: with what it costs in every kind of projection."""
+    c = mapping.connections
+    is_stationary = np.array([isinstance(p, Stationary) for p in mapping.network.projections], np.int64)
+    kinds, kind = np.unique(
+        np.stack([np.array(synapse_bits(mapping), np.int64), is_stationary]), axis=1, return_inverse=True
+    )
+    known = np.bincount(c.width) > 0
+    widths = np.flatnonzero(known)
+    kind_of_width = (np.cumsum(known) - 1).astype(np.uint16 if len(widths) <= 2**16 else np.int32)
+    first, stride, runs = _runs(mapping, kind_of_width)
+    costs = [_run_costs(mapping.chip, widths, int(bits), bool(written)) for bits, written in kinds.T]
     return RowTable(
         source=c.source.astype(np.int64),
         target=c.target.astype(np.int64),
         projection=c.projection.astype(np.int64),
         positions=c.positions.astype(np.int64),
-        run_first=run_first,
-        run_stride=c.width_stride.astype(np.int64),
+        run_first=first,
+        run_stride=stride,
         taps_first=c.taps_first.astype(np.int64),
         taps_stride=c.taps_stride.astype(np.int64),
-        run_synapses=np.where(write, 0, width),
-        run_cycles=-(-width // core.synapse_lanes) * core.synapse_cycles,
-        run_words=np.where(write, width, -(-(width * each) // core.weight_memory.word_bits)),
-        run_state=np.where(write, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits)),
-        taps=c.taps.astype(np.int64),
-        stationary=stationary,
-        streams=np.array([kind is Product for kind in kinds])[c.projection],
+        cost_first=kind.reshape(-1)[c.projection] * len(widths),
+        runs=runs,
+        taps=c.taps,
+        costs=np.concatenate(costs) if costs else np.zeros((0, 4), np.int64),
+        stationary=is_stationary.astype(np.bool_)[c.projection],
+        streams=np.array([isinstance(p, Product) for p in mapping.network.projections], np.bool_)[c.projection],
     )
 
 
-def mapping_neurons(mapping: Mapping) -> Ints:
-    """(slices,) neurons of each slice."""
-    return np.array([s.neurons for s in mapping.slices], np.int64)
+def _runs(mapping: Mapping, kind: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any]]:
+    """(first, stride, pool) of the kinds of the rows' runs; kind: of each width.
+
+    What one neuron has at all the slices that it feeds lies side by side: its packets ask for it at about the same time.
+    """
+    c = mapping.connections
+    neurons = np.array([s.neurons for s in mapping.slices], np.int64)
+    first, stride = np.zeros(len(c), np.int64), c.width_stride.astype(np.int64)
+    alike = np.flatnonzero(stride == 0)
+    parts, size = [kind[c.width[c.width_first[alike]]]], len(alike)
+    first[alike] = np.arange(len(alike))
+    own = np.flatnonzero(stride)
+    keys = np.stack([c.source[own], c.positions[own]])
+    _, group = np.unique(keys, axis=1, return_inverse=True)
+    group = group.reshape(-1)
+    order = own[np.argsort(group, kind="stable")]
+    for rows in np.split(order, np.cumsum(np.bincount(group))[:-1]) if len(own) else []:
+        length = int(neurons[c.source[rows[0]]] // c.positions[rows[0]])
+        parts.append(kind[c.width[c.width_first[rows] + np.arange(length)[:, None]]].reshape(-1))
+        first[rows] = size + np.arange(len(rows))
+        stride[rows] = len(rows)
+        size += length * len(rows)
+    return first, stride, np.concatenate(parts)
+
+
+def _run_costs(chip: Chip, width: Ints, bits: int, written: bool) -> Ints:
+    """(widths, 4) what one run of so many synapses costs. bits: read from weight memory for each synapse."""
+    core = chip.core
+    out = np.zeros((len(width), 4), np.int64)
+    out[:, CYCLES] = -(-width // core.synapse_lanes) * core.synapse_cycles
+    if written:
+        # A packet of a stationary operand is one word written: no synaptic operation, no accumulator.
+        out[:, WORDS] = width
+        return out
+    out[:, SYNAPSES] = width
+    out[:, WORDS] = -(-(width * bits) // core.weight_memory.word_bits)
+    out[:, STATE] = -(-(width * core.accumulator_bits) // core.state_memory.word_bits)
+    return out
 
 
 def _node_table(mapping: Mapping) -> NodeTable:
     a, b = mapping.routes, mapping.ready_routes
     shift = len(a)
-    for_whom = _exits(mapping)
+    row_first, rows = _exits(mapping)
     link = np.concatenate([a.link, b.link]).astype(np.int64)
     return NodeTable(
         owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
@@ -326,8 +352,8 @@ def _node_table(mapping: Mapping) -> NodeTable:
         children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
         exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),
         exits=np.concatenate([a.exits, b.exits]).astype(np.int64),
-        row_first=_first(for_whom),
-        rows=_flat(for_whom),
+        row_first=row_first,
+        rows=rows,
         root_first=a.root_first,
         roots=a.roots.astype(np.int64),
         ready_root_first=b.root_first,
@@ -336,27 +362,30 @@ def _node_table(mapping: Mapping) -> NodeTable:
     )
 
 
-def _exits(mapping: Mapping) -> list[list[int]]:
-    """For each exit of each node what its packets are for: connections, or source slices; nothing for results at the pins."""
-    c, terminals = mapping.connections, mapping.terminals
-    rows_at: dict[tuple[int, int], list[int]] = {}
-    sources_at: dict[tuple[int, int], list[int]] = {}
-    for row, (source, target) in enumerate(zip(c.source.tolist(), c.target.tolist(), strict=True)):
-        rows_at.setdefault((source, int(terminals[target])), []).append(row)
-        at = sources_at.setdefault((target, int(terminals[source])), [])
-        if source not in at:
-            at.append(source)
-    for_whom: list[list[int]] = []
-    for routes, table in ((mapping.routes, rows_at), (mapping.ready_routes, sources_at)):
-        owners = np.repeat(routes.owner, np.diff(routes.exit_first))
-        for owner, terminal in zip(owners.tolist(), routes.exits.tolist(), strict=True):
-            for_whom.append(table.get((owner, terminal), []))
-    return for_whom
+def _exits(mapping: Mapping) -> tuple[Ints, Ints]:
+    """For each exit of each node what its packets are for, as CSR (first, items): connections, or source slices.
+
+    Nothing is at the pins for results. Items are in ascending order.
+    """
+    c, terminals, size = mapping.connections, mapping.terminals, mapping.chip.cores + 1
+    source, target = c.source.astype(np.int64), c.target.astype(np.int64)
+    packets = source * size + terminals[target]
+    order = np.argsort(packets, kind="stable")
+    # A source is told once by each core, through however many projections it feeds the slice there.
+    tokens, slices = np.unique(np.stack([target * size + terminals[source], source]), axis=1)
+    counts, items = [], []
+    for routes, keys, what in (
+        (mapping.routes, packets[order], order),
+        (mapping.ready_routes, tokens, slices),
+    ):
+        asked = np.repeat(routes.owner, np.diff(routes.exit_first)).astype(np.int64) * size + routes.exits
+        first, last = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
+        counts.append(last - first)
+        items.append(what[ranges(first, last - first)])
+    return np.concatenate([[0], np.cumsum(np.concatenate(counts))]), np.concatenate(items)
 
 
-def _first(lists: list[list[int]]) -> Ints:
-    return np.concatenate([[0], np.cumsum([len(x) for x in lists])]).astype(np.int64)
-
-
-def _flat(lists: list[list[int]]) -> Ints:
-    return np.array([v for x in lists for v in x], np.int64)
+def ranges(first: Ints, counts: Ints) -> Ints:
+    """Return first[0], first[0] + 1, … (counts[0] of them), then first[1], … as one array."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(int(counts.sum())) + np.repeat(first - starts, counts)

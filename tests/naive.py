@@ -344,9 +344,9 @@ class PacketTwin:
         if what is None:
             self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
             return
-        run = r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]
+        run = r.runs[r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]]
         taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
-        self.free["synapse", core] = start + int(taps * r.run_cycles[run])
+        self.free["synapse", core] = start + int(taps * r.costs[r.cost_first[k] + run, 1])
 
     def operand(self, now, i):
         self.operands[i] -= 1

@@ -1,0 +1,98 @@
+"""Sums over fan-outs: what the packets of each source slice cost at each slice they reach, without a walk over packets.
+
+Neuron i = (c, p) of a source slice has tap[p] runs of cost[c] behind a connection, so a connection's sum is
+Σ_c cost[c] Σ_p sent[c, p]·tap[p]: two matrix products for all connections of a slice. Sums are whole numbers far below
+2**53, so products in floating point are exact and their order does not matter.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, RowTable, SliceTable
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+# Entries of a block of activity in floating point: bounds the memory beside the result to a few times 32 MB.
+BLOCK = 2**22
+
+
+class _Fan(NamedTuple):
+    """Connections of one source slice with as many positions."""
+
+    rows: Ints
+    first: int  # neurons of the source
+    last: int
+    positions: int
+    taps: Reals  # (positions, kinds of taps)
+    kind: Ints  # (rows,) which of them
+    cost: Ints  # (channels, rows) places in `RowTable.costs`
+
+
+def row_costs(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Ints:
+    """(3, rows, frames) synaptic operations, weight words and state words of each connection; sent is (frames, neurons)."""
+    out = np.zeros((3, len(r.source), len(sent)), np.int64)
+    costs = r.costs[:, (SYNAPSES, WORDS, STATE)].astype(float)
+    for fan, part, block in _blocks(s, r, sent):
+        sums = _sums(block, fan.taps, fan.kind, costs[fan.cost])
+        out[:, fan.rows, part] = np.rint(sums.transpose(2, 1, 0))
+    return out
+
+
+def row_cycles(s: SliceTable, r: RowTable, sent: NDArray[np.integer], axon_cycles: int) -> Reals:
+    """(rows, frames) cycles of lanes and look-ups: each packet takes the longer of both; sent is (frames, neurons)."""
+    out = np.zeros((len(r.source), len(sent)))
+    for fan, part, block in _blocks(s, r, sent):
+        cycles = r.costs[fan.cost, CYCLES]
+        sums = _sums(block, fan.taps, fan.kind, cycles[..., None].astype(float))
+        # max(a, b) = a + max(0, b − a): what the look-up takes beyond the lanes, for each number of cycles up to it.
+        short = np.minimum(cycles, axon_cycles)
+        for level in np.unique(short):
+            beyond = np.maximum(0.0, axon_cycles - fan.taps * level)
+            if beyond.any():
+                sums += _sums(block, beyond, fan.kind, (short == level)[..., None].astype(float))
+        out[fan.rows, part] = sums[..., 0].T
+    return out
+
+
+def _blocks(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Iterator[tuple[_Fan, slice, Reals]]:
+    """Yield the fans, and for each the (frames, channels, positions) packets of its source, some frames at a time."""
+    for fan in _fans(s, r):
+        neurons = fan.last - fan.first
+        step = max(1, BLOCK // neurons)
+        for low in range(0, len(sent), step):
+            part = slice(low, min(low + step, len(sent)))
+            block = sent[part, fan.first : fan.last].astype(float)
+            yield fan, part, block.reshape(len(block), neurons // fan.positions, fan.positions)
+
+
+def _fans(s: SliceTable, r: RowTable) -> Iterator[_Fan]:
+    order = np.lexsort((r.positions, r.source))
+    same = (np.diff(r.source[order]) == 0) & (np.diff(r.positions[order]) == 0)
+    for rows in np.split(order, np.flatnonzero(~same) + 1) if len(order) else ():
+        source, positions = r.source[rows[0]], int(r.positions[rows[0]])
+        first, last = (int(v) for v in s.first_neuron[source : source + 2])
+        channel, position = np.arange((last - first) // positions)[:, None], np.arange(positions)[:, None]
+        # Connections with the same taps, all 1 for most, share a product.
+        at, kind = np.unique(r.taps_first[rows] * 2 + r.taps_stride[rows], return_inverse=True)
+        cost = r.cost_first[rows] + r.runs[r.run_first[rows] + channel * r.run_stride[rows]]
+        yield _Fan(rows, first, last, positions, r.taps[at // 2 + position * (at % 2)].astype(float), kind, cost)
+
+
+def _sums(sent: Reals, taps: Reals, kind: Ints, cost: Reals) -> Reals:
+    """(frames, rows, m) Σ_c cost[c, row] Σ_p sent[c, p]·taps[p, kind of row], of cost (channels, rows, m)."""
+    frames, channels, _ = sent.shape
+    rows, m = cost.shape[1:]
+    tapped = sent @ taps
+    if taps.shape[1] == 1:
+        return (tapped[..., 0] @ cost.reshape(channels, -1)).reshape(frames, rows, m)
+    out = np.empty((frames, rows, m))
+    constant = (cost == cost[:1]).all(axis=(0, 2))
+    out[:, constant] = tapped.sum(axis=1)[:, kind[constant], None] * cost[0, constant]
+    for one in np.unique(kind[~constant]):
+        mine = np.flatnonzero(~constant & (kind == one))
+        out[:, mine] = (tapped[..., one] @ cost[:, mine].reshape(channels, -1)).reshape(frames, len(mine), m)
+    return out

@@ -1,0 +1,88 @@
+"""The tables of one run as the packet kernel reads them: records of 32-bit words, what is used together side by side.
+
+A packet that enters a router needs a handful of numbers of its node, of each link on from there and of each slice behind
+each exit. From arrays of their own every one of them is another miss of the cache, and an array in a tuple costs Numba a
+reference count at each touch: records in a few plain arrays are several times faster.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.tables import Tables
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
+
+# Columns of the records.
+OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)
+CHILD, LINK, LINK_CYCLES = range(3)
+TERMINAL, CALLS, CALLS_END = range(3)
+WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST = range(11)
+# Kinds of calls.
+ADDS, STAYS, STREAMS = 0, 1, 2
+
+
+class Packed(NamedTuple):
+    """Records, end to end; the columns have the names above, and what is beyond them is empty.
+
+    Attributes
+    ----------
+    nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these.
+    edges : (edges · 4,) node at the other end, link, cycles of the link.
+    exits : (exits · 4,) terminal; its calls.
+    calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
+        connection; at one of ready tokens WHOM is the source slice that they are for, and the rest is 0.
+    runs, taps, costs : pools, as in `sfnhw.sim.tables.RowTable`.
+    roots, ready_roots : (slices + 1,) and the nodes, as in `sfnhw.sim.tables.NodeTable`.
+    """
+
+    nodes: Words
+    edges: Words
+    exits: Words
+    calls: Words
+    runs: NDArray[np.uint16] | Words
+    taps: Words
+    costs: Ints
+    root_first: Ints
+    roots: Ints
+    ready_root_first: Ints
+    ready_roots: Ints
+
+
+def pack(tables: Tables) -> Packed:
+    """Lay the tables out for the kernel."""
+    s, r, n = tables.slices, tables.rows, tables.nodes
+    calls = np.zeros((len(n.rows), 16), np.int32)
+    calls[:, WHOM] = n.rows
+    at_packets = slice(0, int(n.row_first[n.exit_first[n.packet_nodes]]))
+    row = n.rows[at_packets]
+    kind = np.where(r.stationary, STAYS, np.where(r.streams, STREAMS, ADDS))
+    columns = (
+        r.target, s.terminal[r.target], s.population[r.target], kind, r.positions, r.run_first, r.run_stride,
+        r.taps_first, r.taps_stride, r.cost_first,
+    )  # fmt: skip
+    for place, column in enumerate(columns, TARGET):
+        calls[at_packets, place] = column[row]
+    behind = n.row_first[n.exit_first[1:]] - n.row_first[n.exit_first[:-1]]
+    return Packed(
+        nodes=_records(8, n.owner, n.child_first[:-1], n.child_first[1:], n.exit_first[:-1], n.exit_first[1:], behind),
+        edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children]),
+        exits=_records(4, n.exits, n.row_first[:-1], n.row_first[1:]),
+        calls=calls.reshape(-1),
+        runs=r.runs,
+        taps=r.taps,
+        costs=r.costs.reshape(-1),
+        root_first=n.root_first,
+        roots=n.roots,
+        ready_root_first=n.ready_root_first,
+        ready_roots=n.ready_roots,
+    )
+
+
+def _records(width: int, *columns: Ints) -> Words:
+    out = np.zeros((len(columns[0]), width), np.int32)
+    for place, column in enumerate(columns):
+        out[:, place] = column
+    return out.reshape(-1)

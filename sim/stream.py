@@ -1,0 +1,105 @@
+"""Samples back to back: the cycles between their results."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.packed import Packed
+from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
+from sfnhw.sim.tables import Tables
+
+Ints = NDArray[np.int64]
+# Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
+# Fewer where one sample alone is long.
+STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
+
+
+def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
+    """All zero; layer starts −1. steps : of how many global steps to note the end."""
+    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
+    return Tally(
+        by_slice=zeros(slices, T, 6),
+        by_row=zeros(rows, T, 4),
+        row_ends=zeros(rows, T),
+        node_packets=zeros(nodes, T),
+        node_control=zeros(nodes, T),
+        busy=zeros(tables.fabric.cores + 1, 4),
+        link_busy=zeros(4 * tables.fabric.routers),
+        latency_histogram=zeros(LATENCY_BINS),
+        latency_total=zeros(2),
+        layer_start=np.full((frames, tables.populations), -1, np.int64),
+        layer_end=zeros(frames, tables.populations),
+        finish=zeros(frames),
+        steps=zeros(1),
+        step_end=zeros(steps),
+        carried=zeros(1),
+    )
+
+
+def check_finished(unfinished: int) -> None:
+    """Raise where slices never ended: a defect of the simulator, not of the input."""
+    if unfinished:
+        raise RuntimeError(
+            f"{unfinished} slices or frames never finished: a deadlock in the simulator, please report it"
+        )
+
+
+def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
+    """Samples that are run back to back; sent is (samples, T, neurons in slice-major order) packets."""
+    s, n = tables.slices, tables.nodes
+    tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(s.neurons))
+    packets = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=(0, 1))
+    affordable = STREAM_HOPS * len(sent) // max(1, int(packets @ tree))
+    return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
+
+
+def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8]) -> float:
+    """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
+    samples, T, neurons = sent.shape
+    length = stream_length(tables, sent)
+    frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
+    tally = empty_tally(tables, len(frames), T)
+    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally))
+    finish = tally.finish.reshape(length, T).max(axis=1)
+    first = length // 4
+    return float(finish[-1] - finish[first - 1]) / (length - first)
+
+
+def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally]) -> float:
+    """Return the same as `stream_interval` under barrier execution, from samples that have been run alone.
+
+    A global step begins on an empty chip, so it takes as long as any step with the same frames. Samples back to back
+    differ from samples alone in the steps in which one is still in the last layers and the next one in the first: only
+    these are run. Where three samples meet in a step, or a step ends while a link is still taken, all is run.
+    """
+    f = tables.fabric
+    samples, T, neurons = sent.shape
+    period = T * f.interval  # global steps from one sample to the next
+    ends = np.concatenate([tally.step_end for tally in alone]).reshape(samples, -1)
+    shared = ends.shape[1] - period  # steps in which a sample meets the next one
+    if f.window > 1 or shared > period or any(tally.carried[0] for tally in alone):
+        return stream_interval(tables, packed, sent)
+    length = stream_length(tables, sent)
+    first = length // 4
+    cycles = 0
+    both: dict[tuple[int, int], int] = {}
+    for k in range(first, length):
+        one, other = k % samples, (k + 1) % samples
+        # The sample's own steps; those that it shares with the sample before it are the latter's.
+        begun = ends[one, shared - 1] if shared > 0 else 0
+        if shared <= 0 or k == length - 1:
+            cycles += int(ends[one, -1] - begun)
+            continue
+        cycles += int(ends[one, period - 1] - begun)
+        if (one, other) not in both:
+            frames = sent[[one, other]].reshape(2 * T, neurons)
+            tally = empty_tally(tables, 2 * T, T, shared)
+            run_frames(frames, T, tables.slices, packed, f, tally, (period, period + shared - 1))
+            if tally.carried[0]:
+                return stream_interval(tables, packed, sent)
+            both[one, other] = int(tally.step_end[-1])
+        cycles += both[one, other]
+    return cycles / (length - first)
