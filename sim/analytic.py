@@ -109,12 +109,12 @@ def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
     if not len(inner):
         return emission
     owner = n.owner[inner]
-    hold = np.maximum(s.flits, f.hold_cycles / f.virtual_channels)
+    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], f.hold_cycles / f.virtual_channels)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
     out = emission.copy()
     for t in range(T):
-        taken = packets[t, owner] * hold[owner, None]
+        taken = packets[t, owner] * hold[:, None]
         cell = link.reshape(-1, 1) * samples + np.arange(samples)
         load = np.bincount(cell.reshape(-1), taken.reshape(-1), len(used) * samples).reshape(len(used), samples)
         fullest = np.maximum.reduceat(load[link], first, axis=0)
@@ -145,11 +145,14 @@ def _ways(tables: Tables) -> tuple[Reals, Reals]:
     entry = _at_port(tables, s.flits) - s.flits
     leave = 0.0 if f.barrier else float(_over_pins(tables, np.ones(1, np.int64))[0] - 1)
     through = np.full(len(n.owner), f.router_cycles)
+    # A slow link lets a packet's head go on when the rest can follow without a gap.
+    flits = np.where(np.arange(len(n.owner)) < n.packet_nodes, s.flits[n.owner], 1)
+    links = n.link_cycles + flits * (n.flit_cycles - 1)
     parents = np.flatnonzero(n.link < 0)
     while len(parents):  # all routers as far from their roots at once
         many = n.child_first[parents + 1] - n.child_first[parents]
         children = n.children[ranges(n.child_first[parents], many)]
-        through[children] = np.repeat(through[parents], many) + n.link_cycles[children] + f.router_cycles
+        through[children] = np.repeat(through[parents], many) + links[children] + f.router_cycles
         parents = children
     alone = entry[n.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[n.owner] - 1
     exits = int(n.exit_first[n.packet_nodes])
@@ -186,7 +189,8 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
     own = np.where(through < n.packet_nodes, packets.sum(axis=0)[owner] * s.flits[owner], 0)
-    link = np.bincount(n.link[through], own + control.sum(axis=0)[owner], 4 * f.routers)
+    held = (own + control.sum(axis=0)[owner]) * n.flit_cycles[through]
+    link = np.bincount(n.link[through], held, 4 * f.routers)
     return busy.astype(np.int64), link.astype(np.int64)
 
 

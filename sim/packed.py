@@ -17,7 +17,7 @@ Words = NDArray[np.int32]
 
 # Columns of the records.
 OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)
-CHILD, LINK, LINK_CYCLES = range(3)
+CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
 TERMINAL, CALLS, CALLS_END = range(3)
 WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST = range(11)
 # Kinds of calls.
@@ -30,7 +30,7 @@ class Packed(NamedTuple):
     Attributes
     ----------
     nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these.
-    edges : (edges · 4,) node at the other end, link, cycles of the link.
+    edges : (edges · 4,) node at the other end, link, cycles of the link, cycles that a flit holds it.
     exits : (exits · 4,) terminal; its calls.
     calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
         connection; at one of ready tokens WHOM is the source slice that they are for, and the rest is 0.
@@ -68,7 +68,7 @@ def pack(tables: Tables) -> Packed:
     behind = n.row_first[n.exit_first[1:]] - n.row_first[n.exit_first[:-1]]
     return Packed(
         nodes=_records(8, n.owner, n.child_first[:-1], n.child_first[1:], n.exit_first[:-1], n.exit_first[1:], behind),
-        edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children]),
+        edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children], n.flit_cycles[n.children]),
         exits=_records(4, n.exits, n.row_first[:-1], n.row_first[1:]),
         calls=calls.reshape(-1),
         runs=r.runs,

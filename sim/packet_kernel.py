@@ -9,7 +9,8 @@ order of arrival with unbounded queues: contention is modelled, back-pressure of
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
 + ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit: it has come, or left, with its last bit. A channel
-takes the next packet after max(flits, hold/V) cycles: an input VC serves one packet at a time through route, VC and
+takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but for links between chips, behind which
+a packet's head waits until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and
 switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
@@ -41,6 +42,7 @@ from sfnhw.sim.packed import (
     EDGES_END,
     EXITS,
     EXITS_END,
+    FLIT_CYCLES,
     KIND,
     LINK,
     LINK_CYCLES,
@@ -491,10 +493,11 @@ def _advance(
             for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
                 begin = max(links[cell(link, 2, 0)], leave * V)
-                links[cell(link, 2, 0)] = begin + ticks
-                links[cell(link, 2, 1)] += flits
+                held = flits * edges[cell(k, 4, FLIT_CYCLES)]
+                links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
+                links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                when = depart + edges[cell(k, 4, LINK_CYCLES)]
+                when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 free = _push(
                     when_born,
                     events,

@@ -127,7 +127,7 @@ def count(mapping, activity):
     packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
     injections = 0
     column_hops = 0  # of flit_hops, those along a column
-    columns = chip.noc.columns
+    columns = chip.columns
 
     def path(start, end):
         (x, y), (gx, gy) = divmod(start, columns)[::-1], divmod(end, columns)[::-1]
@@ -298,7 +298,8 @@ class PacketTwin:
         chip = self.chip
         y, x = divmod(link // 4, chip.columns)
         to_x, to_y = x + (1, -1, 0, 0)[link % 4], y + (0, 0, 1, -1)[link % 4]
-        return (x // chip.noc.columns, y // chip.noc.rows) != (to_x // chip.noc.columns, to_y // chip.noc.rows)
+        wide, high = chip.noc.columns, chip.noc.rows
+        return (x // wide, y // high) != (to_x // wide, to_y // high)
 
     def cycles_a_flit(self, link):
         return self.chip.board.flit_cycles if self.crosses(link) else 1

@@ -56,10 +56,14 @@ def test_one_spike_from_chip_to_chip_by_hand():
     assert one.totals()["link_flit"] == result.chip_hops
     bits = result.totals()["io_bit"] - one.totals()["io_bit"]
     assert bits == 32 * result.chip_hops
-    # The way: the end marker of l1, one flit, comes 19 + 2 cycles later than over a link of one cycle; the end marker
-    # of the result waits for its last value flit (3 cycles each) and comes 19 + 2 later.
-    late = result.latency_cycles - one.latency_cycles
-    assert late == 2 * (19 + 2) + max(0, 3 * value_flits - 4)
+    # What ends l1, its end marker, is ready two cycles after the spike (a ready token to the pins is between them), finds the
+    # link held for three, and takes 20 + 2 cycles instead of 1.
+    first = 1 + 19 + 2
+    # That of the result is ready three cycles after the value, behind which the link is held for 2 · 3 cycles, and then by
+    # the ready token for 3.
+    assert value_flits == 2
+    second = (2 * 3 + 3 - 3) + 19 + 2
+    assert result.latency_cycles - one.latency_cycles == first + second
     energy, other = price(result).by_action(), price(one).by_action()
     assert energy["link_flit"].value_aj == 0
     assert energy["io_bit"].value_aj - other["io_bit"].value_aj == bits * 2_000_000
