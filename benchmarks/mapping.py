@@ -32,12 +32,13 @@ from sfnhw.chip import Chip, load_chip
 from sfnhw.convert.trace import trace
 from sfnhw.digits import digits_cnn, digits_vit
 from sfnhw.mapping import PLACERS, map_network
-from sfnhw.mapping.bounds import least_traffic, least_worst_link
+from sfnhw.mapping.bounds import least_traffic
 from sfnhw.mapping.placement import Mesh, Problem
 from sfnhw.mapping.placement.annealed import default_moves
 from sfnhw.mapping.placement.search import Search
 from sfnhw.mapping.routes import Targets, route
 from sfnhw.mapping.turns import choose
+from sfnhw.mapping.worst_link import least_worst_link
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network, Population
 from sfnhw.neurons import SFN, Graded, Readout
