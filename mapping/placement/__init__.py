@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sfnhw.mapping.placement.annealed import annealed
+from sfnhw.mapping.placement.balanced import balanced
 from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
 from sfnhw.mapping.placement.problem import FREE, Ints, Mesh, Problem
 from sfnhw.mapping.placement.random_cores import random_cores
@@ -17,6 +18,7 @@ PLACERS: dict[str, Placer] = {
     "sequential": sequential_cores,
     "random": random_cores,
     "annealed": annealed,
+    "annealed-balanced": balanced,
 }
 
 __all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]

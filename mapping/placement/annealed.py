@@ -1,7 +1,6 @@
 """Simulated annealing of the multicast trees, from the best of the walks."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sfnhw.mapping.placement.problem import Ints, Problem
@@ -11,12 +10,13 @@ if TYPE_CHECKING:
     from sfnhw.mapping.placement.search import Search
 
 # Unless the problem says how many moves: as many for each node, but no more trees in all (a move changes those of two nodes).
-MOVES_A_NODE = 4000
-MOST_TREES = 200_000_000
+MOVES_A_NODE = 12_000
+MOST_TREES = 400_000_000
 # Of that, at most one part in so many goes to the descent at the end.
 DESCENT = 8
-# Small problems are searched again from the start: one round in four or so ends beside the optimum.
-ROUNDS, SMALL = 8, 64
+# Small problems are searched again from the start: one round in four or so ends beside the optimum. They need not cool as far,
+# since the descent looks at all of their cores; found on the digits networks.
+ROUNDS, SMALL, SMALL_COLD = 4, 64, 0.01
 # First and last temperature as shares of the mean rise of short moves, and the steps in which the window follows the
 # accepted share (each of some moves at least), towards 44 % (Lam and Delosme 1988; Betz and Rose 1997). Found on ViT-B/16 and ResNet-50.
 HOT, COLD = 0.3, 0.0025
@@ -32,10 +32,8 @@ def annealed(problem: Problem) -> Ints:
     """
     if problem.routing != "yx":
         return _annealed(problem, starts(problem))
-    mesh = problem.mesh
-    fixed = None if problem.fixed is None else mesh.transpose(problem.fixed)
-    across = replace(problem, mesh=mesh.transposed(), fixed=fixed, routing="xy")
-    return across.mesh.transpose(_annealed(across, map(mesh.transpose, starts(problem))))
+    across = problem.transposed()
+    return across.mesh.transpose(_annealed(across, map(problem.mesh.transpose, starts(problem))))
 
 
 def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
@@ -73,7 +71,8 @@ def _round(search: "Search", start: Ints, moves: int, tell: Callable[[int], None
     steps = max(1, min(STEPS, moves // FEWEST_MOVES))
     each = (moves - moves // DESCENT) // steps
     if hot > 0 and each:
-        cooling = (COLD / HOT) ** (1 / (each * steps))
+        cold = SMALL_COLD if search.graph.leaf_first.shape[0] <= SMALL + 1 else COLD
+        cooling = (cold / HOT) ** (1 / (each * steps))
         side = max(search.graph.sizes.mesh_columns, search.graph.sizes.mesh_rows)
         radius = float(side)
         for step in range(steps):
