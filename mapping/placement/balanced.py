@@ -36,7 +36,7 @@ def _relieved(problem: Problem, start: Ints) -> Ints:
     best, key = start, (int(search.loads().max(initial=0)), cost)
     quiet = QUIET * problem.nodes
     for step in STEPS:
-        for _ in range(max(RUNS, NODES // problem.nodes)):
+        for _ in range(min(max(RUNS, NODES // problem.nodes), 64)):
             search.put(start)
             loads = search.loads()
             tries, done = TRIES * problem.nodes, True
