@@ -10,7 +10,7 @@ the rest of `map_network`: slices, connections, nets, routes. Peak memory is tha
 so far. `annealed-20x` (`--long`) searches 20 times as long as `annealed` does by itself. The vision transformers are without their
 last layer norm: the weights before it are folded into its slice, which one core does not hold.
 
-    python benchmarks/mapping.py [--json] [--networks NAME,...] [--meshes SIDE,...] [--seeds N] [--moves N] [--long] [--giant]
+    python benchmarks/mapping.py [--json] [--networks NAME,...] [--meshes SIDE,...] [--seeds N] [--moves N] [--balanced] [--long] [--giant]
 """
 
 import argparse
@@ -45,7 +45,7 @@ from sfnhw.neurons import SFN, Graded, Readout
 from tests import architectures
 
 METHODS = ("random", "sequential", "space-filling", "annealed")
-SEEDED = ("random", "annealed", "annealed-20x")
+SEEDED = ("random", "annealed", "annealed-balanced", "annealed-20x")
 LARGE = {
     "core.neurons": 65_536,
     "core.axons": 65_536,
@@ -165,7 +165,8 @@ def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str,
     bound = least_traffic(problem.nets, problem.mesh)
     worst_bound = least_worst_link(problem.nets, problem.mesh, bound)
     search = Search(problem.nets, problem.mesh)
-    for method in (*METHODS, *(["annealed-20x"] if options.long else [])):
+    more = ["annealed-balanced"] * options.balanced + ["annealed-20x"] * options.long
+    for method in (*METHODS, *more):
         for seed in range(options.seeds if method in SEEDED else 1):
             given = replace(problem, seed=seed, moves=options.moves)
             if method == "annealed-20x":
@@ -199,7 +200,7 @@ def sides(text: str) -> list[int]:
 def line(row: dict[str, Any]) -> str:
     """Return a row as it is printed."""
     return (
-        f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:13} seed {row['seed']}  "
+        f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:17} seed {row['seed']}  "
         f"{row['traffic_links']:13,}  {row['ratio']:6.3f} x bound  fullest link {row['worst_link_load']:11,} (o1turn "
         f"{row['worst_link_o1turn']:11,}, bound {row['worst_link_bound']:10,})  {row['seconds']:6.2f} s  "
         f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
@@ -217,12 +218,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, help="seeds of `random` and `annealed`, from 0")
     parser.add_argument("--moves", type=int, help="moves of `annealed`, instead of its own rule")
     parser.add_argument("--long", action="store_true", help="also search 20 times as long")
+    parser.add_argument("--balanced", action="store_true", help="also annealed-balanced")
     parser.add_argument("--giant", action="store_true", help="also a network of a billion weights")
     options = parser.parse_args()
     names = [*options.networks.split(","), *(GIANT if options.giant else [])]
     if unknown := [name for name in names if name not in NETWORKS | GIANT]:
         parser.error(f"no network {unknown[0]!r}; there are {', '.join(NETWORKS | GIANT)}")
-    few = argparse.Namespace(meshes=None, seeds=1, moves=100, long=False)
+    few = argparse.Namespace(meshes=None, seeds=1, moves=100, balanced=True, long=False)
     list(rows_of("digits CNN", few))  # compiles
     rows = []
     for name in names:

@@ -42,7 +42,7 @@ from sfnhw.errors import InputError
     default="hilbert",
     show_default=True,
     metavar="NAME",
-    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, or annealed (a search).",
+    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), or annealed-balanced.",
 )
 @click.option(
     "--mapping",
