@@ -58,7 +58,7 @@ LARGE = {
 }
 
 
-def vit(**changes: int) -> torch.nn.Module:
+def vit(**changes: Any) -> torch.nn.Module:
     """Return a vision transformer without its last layer norm: ViT-B/16 but for changes of its configuration."""
     from transformers import ViTConfig, ViTForImageClassification
 

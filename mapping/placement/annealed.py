@@ -50,9 +50,11 @@ def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
     tell = problem.progress or (lambda done, total: None)
     for i in range(rounds):
         before = i * (moves // rounds)
-        found, cost = _round(
-            search, start, moves // rounds, cold, lambda done, before=before: tell(before + done, moves)
-        )  # type: ignore[misc]
+
+        def told(done: int, before: int = before) -> None:
+            tell(before + done, moves)
+
+        found, cost = _round(search, start, moves // rounds, cold, told)
         if cost < least:
             best, least = found, cost
     tell(moves, moves)

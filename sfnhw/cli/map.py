@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the placers that draw or search."
 )
 @optional_inputs_option
-@click.option("--moves", type=click.IntRange(0), metavar="N", help="Moves that `annealed` may try, and then each run of `annealed-balanced`.")
+@click.option(
+    "--moves",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Moves that `annealed` may try, and then each run of `annealed-balanced`.",
+)
 @click.option(
     "--pin",
     "pin_texts",
