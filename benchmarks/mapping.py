@@ -5,7 +5,8 @@ the smallest square mesh that holds them, or on those of `--meshes`, with cores 
 transformer of a billion weights (the shapes of `benchmarks.vit_giant`). Each row: flits over links an inference,
 beside the bound that no placement can beat (`sfnhw.mapping.bounds`), and the load of the fullest link, beside its bound, under XY
 routing and where each tree chooses (`noc.routing: o1turn`). `seconds` is the
-placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; `slice_seconds` is the wall time of all
+placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; `slice_seconds` and
+`slice_cpu_seconds` are those of all
 the rest of `map_network`: slices, connections, nets, routes. Peak memory is that of the process
 so far. `annealed-20x` (`--long`) searches 20 times as long as `annealed` does by itself. The vision transformers are without their
 last layer norm: the weights before it are folded into its slice, which one core does not hold.
@@ -16,7 +17,6 @@ last layer norm: the weights before it are folded into its slice, which one core
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import isqrt
@@ -28,6 +28,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.laps import now
 from sfnhw.chip import Chip, load_chip
 from sfnhw.convert.trace import trace
 from sfnhw.digits import digits_cnn, digits_vit
@@ -149,15 +150,21 @@ def rows_of(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         module = build().eval()
     chip = load_chip("sfn1").replace(LARGE) if large else load_chip("sfn1")
     network = shaped(module, shape, name)
-    begin = time.perf_counter()
+    begin = now()
     problem = problem_of(network, chip)
-    prepared = time.perf_counter() - begin
+    end = now()
     smallest = isqrt(problem.nodes - 1) + 1
     sides = options.meshes or [smallest if large else chip.noc.columns]
     for side in (side for side in sides if side >= smallest):
         placed = replace(problem, mesh=Mesh(side, side, 1, 0))
         for row in rows_on(placed, options):
-            yield {"network": name, **row, "slice_seconds": prepared, "peak_rss_bytes": peak_rss_bytes()}
+            yield {
+                "network": name,
+                **row,
+                "slice_seconds": end[0] - begin[0],
+                "slice_cpu_seconds": end[1] - begin[1],
+                "peak_rss_bytes": peak_rss_bytes(),
+            }
 
 
 def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -171,9 +178,9 @@ def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str,
             given = replace(problem, seed=seed, moves=options.moves)
             if method == "annealed-20x":
                 given = replace(given, moves=20 * (options.moves or default_moves(given)))
-            start = time.perf_counter(), time.process_time()
+            start = now()
             cores = PLACERS[method.removesuffix("-20x")](given)
-            seconds, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
+            end = now()
             traffic = search.put(cores)
             worst, chosen = worst_links(problem, cores)
             yield {
@@ -187,8 +194,8 @@ def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str,
                 "worst_link_load": worst,
                 "worst_link_o1turn": chosen,
                 "worst_link_bound": worst_bound,
-                "seconds": seconds,
-                "cpu_seconds": cpu,
+                "seconds": end[0] - start[0],
+                "cpu_seconds": end[1] - start[1],
             }
 
 
@@ -203,7 +210,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:17} seed {row['seed']}  "
         f"{row['traffic_links']:13,}  {row['ratio']:6.3f} x bound  fullest link {row['worst_link_load']:11,} (o1turn "
         f"{row['worst_link_o1turn']:11,}, bound {row['worst_link_bound']:10,})  {row['seconds']:6.2f} s  "
-        f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
+        f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s ({row['slice_cpu_seconds']:5.1f} s cpu) before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
     )
 
 
