@@ -5,18 +5,18 @@ the smallest square mesh that holds them, or on those of `--meshes`, with cores 
 transformer of a billion weights (the shapes of `benchmarks.vit_giant`). Each row: flits over links an inference,
 beside the bound that no placement can beat (`sfnhw.mapping.bounds`), and the load of the fullest link, beside its bound, under XY
 routing and where each tree chooses (`noc.routing: o1turn`). `seconds` is the
-placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; `slice_seconds` is the wall time of all
+placer's wall time, `cpu_seconds` its processor time, with all Numba code compiled before; `slice_seconds` and
+`slice_cpu_seconds` are those of all
 the rest of `map_network`: slices, connections, nets, routes. Peak memory is that of the process
 so far. `annealed-20x` (`--long`) searches 20 times as long as `annealed` does by itself. The vision transformers are without their
 last layer norm: the weights before it are folded into its slice, which one core does not hold.
 
-    python benchmarks/mapping.py [--json] [--networks NAME,...] [--meshes SIDE,...] [--seeds N] [--moves N] [--long] [--giant]
+    python benchmarks/mapping.py [--json] [--networks NAME,...] [--meshes SIDE,...] [--seeds N] [--moves N] [--balanced] [--long] [--giant]
 """
 
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import isqrt
@@ -28,23 +28,25 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.laps import now
 from sfnhw.chip import Chip, load_chip
 from sfnhw.convert.trace import trace
 from sfnhw.digits import digits_cnn, digits_vit
 from sfnhw.mapping import PLACERS, map_network
-from sfnhw.mapping.bounds import least_traffic, least_worst_link
+from sfnhw.mapping.bounds import least_traffic
 from sfnhw.mapping.placement import Mesh, Problem
 from sfnhw.mapping.placement.annealed import default_moves
 from sfnhw.mapping.placement.search import Search
 from sfnhw.mapping.routes import Targets, route
 from sfnhw.mapping.turns import choose
+from sfnhw.mapping.worst_link import least_worst_link
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network, Population
 from sfnhw.neurons import SFN, Graded, Readout
 from tests import architectures
 
 METHODS = ("random", "sequential", "space-filling", "annealed")
-SEEDED = ("random", "annealed", "annealed-20x")
+SEEDED = ("random", "annealed", "annealed-balanced", "annealed-20x")
 LARGE = {
     "core.neurons": 65_536,
     "core.axons": 65_536,
@@ -57,7 +59,7 @@ LARGE = {
 }
 
 
-def vit(**changes: int) -> torch.nn.Module:
+def vit(**changes: Any) -> torch.nn.Module:
     """Return a vision transformer without its last layer norm: ViT-B/16 but for changes of its configuration."""
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -148,15 +150,21 @@ def rows_of(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         module = build().eval()
     chip = load_chip("sfn1").replace(LARGE) if large else load_chip("sfn1")
     network = shaped(module, shape, name)
-    begin = time.perf_counter()
+    begin = now()
     problem = problem_of(network, chip)
-    prepared = time.perf_counter() - begin
+    end = now()
     smallest = isqrt(problem.nodes - 1) + 1
     sides = options.meshes or [smallest if large else chip.noc.columns]
     for side in (side for side in sides if side >= smallest):
         placed = replace(problem, mesh=Mesh.of_one_chip(side, side))
         for row in rows_on(placed, options):
-            yield {"network": name, **row, "slice_seconds": prepared, "peak_rss_bytes": peak_rss_bytes()}
+            yield {
+                "network": name,
+                **row,
+                "slice_seconds": end[0] - begin[0],
+                "slice_cpu_seconds": end[1] - begin[1],
+                "peak_rss_bytes": peak_rss_bytes(),
+            }
 
 
 def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -164,14 +172,15 @@ def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str,
     bound = least_traffic(problem.nets, problem.mesh)
     worst_bound = least_worst_link(problem.nets, problem.mesh, bound)
     search = Search(problem.nets, problem.mesh)
-    for method in (*METHODS, *(["annealed-20x"] if options.long else [])):
+    more = ["annealed-balanced"] * options.balanced + ["annealed-20x"] * options.long
+    for method in (*METHODS, *more):
         for seed in range(options.seeds if method in SEEDED else 1):
             given = replace(problem, seed=seed, moves=options.moves)
             if method == "annealed-20x":
                 given = replace(given, moves=20 * (options.moves or default_moves(given)))
-            start = time.perf_counter(), time.process_time()
+            start = now()
             cores = PLACERS[method.removesuffix("-20x")](given)
-            seconds, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
+            end = now()
             traffic = search.put(cores)
             worst, chosen = worst_links(problem, cores)
             yield {
@@ -185,8 +194,8 @@ def rows_on(problem: Problem, options: argparse.Namespace) -> Iterator[dict[str,
                 "worst_link_load": worst,
                 "worst_link_o1turn": chosen,
                 "worst_link_bound": worst_bound,
-                "seconds": seconds,
-                "cpu_seconds": cpu,
+                "seconds": end[0] - start[0],
+                "cpu_seconds": end[1] - start[1],
             }
 
 
@@ -198,10 +207,10 @@ def sides(text: str) -> list[int]:
 def line(row: dict[str, Any]) -> str:
     """Return a row as it is printed."""
     return (
-        f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:13} seed {row['seed']}  "
+        f"{row['network']:10} {row['mesh']:7} {row['cores_used']:5} cores  {row['method']:17} seed {row['seed']}  "
         f"{row['traffic_links']:13,}  {row['ratio']:6.3f} x bound  fullest link {row['worst_link_load']:11,} (o1turn "
         f"{row['worst_link_o1turn']:11,}, bound {row['worst_link_bound']:10,})  {row['seconds']:6.2f} s  "
-        f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
+        f"{row['cpu_seconds']:6.2f} s cpu  {row['slice_seconds']:5.1f} s ({row['slice_cpu_seconds']:5.1f} s cpu) before  {row['peak_rss_bytes'] / 2**30:.2f} GiB"
     )
 
 
@@ -216,12 +225,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, help="seeds of `random` and `annealed`, from 0")
     parser.add_argument("--moves", type=int, help="moves of `annealed`, instead of its own rule")
     parser.add_argument("--long", action="store_true", help="also search 20 times as long")
+    parser.add_argument("--balanced", action="store_true", help="also annealed-balanced")
     parser.add_argument("--giant", action="store_true", help="also a network of a billion weights")
     options = parser.parse_args()
     names = [*options.networks.split(","), *(GIANT if options.giant else [])]
     if unknown := [name for name in names if name not in NETWORKS | GIANT]:
         parser.error(f"no network {unknown[0]!r}; there are {', '.join(NETWORKS | GIANT)}")
-    few = argparse.Namespace(meshes=None, seeds=1, moves=100, long=False)
+    few = argparse.Namespace(meshes=None, seeds=1, moves=100, balanced=True, long=False)
     list(rows_of("digits CNN", few))  # compiles
     rows = []
     for name in names:

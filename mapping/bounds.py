@@ -1,17 +1,13 @@
-"""Bounds that no mapping of the same slices can beat: cores, traffic over links, and the load of the worst link.
+"""Bounds that no mapping of the same slices can beat: cores, and traffic over links. The worst link is in `worst_link`.
 
 Each is a proof of how far from best a mapping may be, not an estimate of the best. Where they are weak:
 
 - cores: slices are taken as they were cut; another cut might need fewer.
 - traffic: tight for nets of many targets. Weak where many nets compete for the same neighbours: what two nets do to each
   other is seen only where they end at the same node.
-- worst link: each term looks at one place (the pins, one core) or at the mean; it says nothing of the routes between.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
@@ -142,41 +138,3 @@ def _crowding(mine: Ints, other: Ints, weight: Ints, alone: Ints, places: Ints) 
     np.add.at(price, index, more)
     rows, columns = linear_sum_assignment(price)
     return int(price[rows, columns].sum())
-
-
-def least_worst_link(nets: Nets, mesh: Mesh, traffic: int) -> int:
-    """Load that the fullest link has at least, in the unit of the weights: the largest of three places.
-
-    traffic : a bound of Σ weight × links (`least_traffic`): some link has the mean or more.
-    The pins: what enters (leaves) there and cannot stay at their router passes the links of that router. A core: what ends
-    at one, but for what comes from cores of the same router, comes in by at most four links; what it sends goes out by them.
-    """
-    columns, rows = mesh.columns, mesh.rows
-    links = 2 * ((columns - 1) * rows + columns * (rows - 1))
-    if not links:
-        return 0
-    bounds = [-(-traffic // links)]
-    y, x = divmod(mesh.io_router, columns)
-    at_pins = sum((x > 0, x < columns - 1, y > 0, y < rows - 1))
-    most = min(2, columns - 1) + min(2, rows - 1)
-    ends = np.diff(nets.first)
-    # Only nodes that sit at the pins' router, as many as it has cores, are spared.
-    entering = nets.weight[(nets.root == PINS) & (ends > mesh.each)].sum()
-    leaving = np.bincount(nets.root[nets.to_pins], nets.weight[nets.to_pins], nets.nodes)
-    bounds += [-(-int(entering) // at_pins), -(-_but_largest(leaving, mesh.each) // at_pins)]
-    owner = np.repeat(np.arange(len(nets)), ends)
-    inner = nets.root[owner] != PINS
-    root, leaf, weight = nets.root[owner][inner], nets.leaves[inner], nets.weight[owner][inner]
-    order = np.argsort(leaf, kind="stable")
-    for part in np.split(order, np.flatnonzero(np.diff(leaf[order])) + 1):
-        if len(part):
-            bounds.append(-(-_but_largest(np.bincount(root[part], weight[part]), mesh.each - 1) // most))
-    sends = (nets.root != PINS) & (ends > mesh.each - 1)
-    out = np.bincount(nets.root[sends], nets.weight[sends], nets.nodes)
-    return max(*bounds, -(-int(out.max(initial=0)) // most))
-
-
-def _but_largest(weights: NDArray[Any], spared: int) -> int:
-    """Sum of all but the largest few."""
-    ordered = np.sort(weights)
-    return int(ordered[: max(0, len(ordered) - spared)].sum())

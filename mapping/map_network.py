@@ -45,7 +45,7 @@ def map_network(
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
     limit allows. `hilbert` (or `space-filling`) and `sequential` follow the network's order along a walk over the mesh,
     and fill the cores of a router one after the other; `random` puts them anywhere; `annealed` searches for the fewest
-    flits over links.
+    flits over links, and `annealed-balanced` then empties the fullest link for up to 5 % more of them.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def map_network(
     activity : what really spikes, recorded or drawn from rates: `annealed` weighs each slice with the packets that it sends,
         so the placement then depends on the inputs; `noc.routing: o1turn` weighs its trees so too. None: as if every neuron
         sent one packet an inference.
-    seed : of `random` and `annealed`; the same seed gives the same mapping.
-    moves : that `annealed` may try; None: its own rule.
+    seed : of `random` and of the searches; the same seed gives the same mapping.
+    moves : that `annealed` may try, and after it each run of `annealed-balanced`; None: their own rule.
     pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
         its slice i alone. The rest is placed around them, and may share their cores where the chip is full.
     placement : the same for all layers but the inputs; or one core for each of their slices, in network order; or the

@@ -7,16 +7,18 @@ import numpy as np
 
 from sfnhw.activity import Activity
 from sfnhw.chip.links import between_chips
-from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic, least_worst_link
+from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.traffic import PINS, Traffic, build_nets, slice_traffic
+from sfnhw.mapping.worst_link import least_worst_link
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Achieved and bound; the bounds hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`).
+    """Achieved and bound; the bounds hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`,
+    `sfnhw.mapping.worst_link`).
 
     Attributes
     ----------
@@ -80,7 +82,7 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     node_of = np.full(len(mapping.slices), PINS, np.int64)
     node_of[on_core] = np.unique(mapping.terminals[on_core], return_inverse=True)[1]
     is_output = np.array([network[s.population].role == "output" for s in mapping.slices])
-    nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast)
+    nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast, chip.noc.routing != "o1turn")
     mesh = Mesh.of(chip)
     bound = least_traffic(nets, mesh)
     return Quality(

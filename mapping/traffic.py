@@ -98,17 +98,23 @@ class Nets:
 
 
 def build_nets(
-    node_of: Ints, connections: Connections, is_output: NDArray[np.bool_], traffic: Traffic, cast: str
+    node_of: Ints,
+    connections: Connections,
+    is_output: NDArray[np.bool_],
+    traffic: Traffic,
+    cast: str,
+    merge: bool = True,
 ) -> Nets:
-    """Nets of the slices' packets and of their ready tokens; those with the same ends are one.
+    """Nets of the slices' packets and of their ready tokens.
 
     Parameters
     ----------
     node_of : (slices,) node of each slice, `PINS` for those of input populations.
     is_output : (slices,) slices whose packets also go to the pins.
     cast : "multicast": one net for all targets; "unicast": one for each.
+    merge : those with the same ends are one, as their trees are in dimension order; else each tree is a net by itself.
     """
-    ends: dict[tuple[int, tuple[int, ...]], int] = {}
+    ends: dict[tuple[int, tuple[int, ...], int], int] = {}
     rows = np.stack([connections.source, connections.target]).astype(np.int64)
     out = np.flatnonzero(is_output)
     forward = _targets(rows[0], node_of[rows[1]], len(node_of), out)
@@ -118,14 +124,15 @@ def build_nets(
             others = tuple(t for t in reached if t != root)
             for group in [others] if cast == "multicast" else [(t,) for t in others]:
                 if group and weight:
-                    ends[root, group] = ends.get((root, group), 0) + weight
-    leaves = [[t for t in group if t != PINS] for _, group in ends]
+                    key = (root, group, 0 if merge else len(ends))
+                    ends[key] = ends.get(key, 0) + weight
+    leaves = [[t for t in group if t != PINS] for _, group, _ in ends]
     return Nets(
         nodes=int(node_of.max(initial=-1)) + 1,
-        root=np.array([root for root, _ in ends], np.int64),
+        root=np.array([root for root, _, _ in ends], np.int64),
         first=np.concatenate([[0], np.cumsum([len(x) for x in leaves])]).astype(np.int64),
         leaves=np.array([t for x in leaves for t in x], np.int64),
-        to_pins=np.array([PINS in group for _, group in ends], np.bool_),
+        to_pins=np.array([PINS in group for _, group, _ in ends], np.bool_),
         weight=np.array(list(ends.values()), np.int64),
     )
 

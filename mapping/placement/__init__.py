@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sfnhw.mapping.placement.annealed import annealed
+from sfnhw.mapping.placement.balanced import balanced
 from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
 from sfnhw.mapping.placement.partitioned import partitioned
 from sfnhw.mapping.placement.problem import FREE, Ints, Mesh, Problem
@@ -19,6 +20,7 @@ PLACERS: dict[str, Placer] = {
     "random": random_cores,
     "annealed": annealed,
     "partitioned": partitioned,
+    "annealed-balanced": balanced,
 }
 
 __all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]

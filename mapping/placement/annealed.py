@@ -1,7 +1,6 @@
 """Simulated annealing of the multicast trees, from the best of the walks."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sfnhw.mapping.placement.problem import Ints, Problem
@@ -11,12 +10,13 @@ if TYPE_CHECKING:
     from sfnhw.mapping.placement.search import Search
 
 # Unless the problem says how many moves: as many for each node, but no more trees in all (a move changes those of two nodes).
-MOVES_A_NODE = 4000
-MOST_TREES = 200_000_000
+MOVES_A_NODE = 12_000
+MOST_TREES = 400_000_000
 # Of that, at most one part in so many goes to the descent at the end.
 DESCENT = 8
-# Small problems are searched again from the start: one round in four or so ends beside the optimum.
-ROUNDS, SMALL = 8, 64
+# Small problems are searched again from the start: one round in four or so ends beside the optimum. They need not cool as far,
+# since the descent looks at all of their cores; found on the digits networks.
+ROUNDS, SMALL, SMALL_COLD, SMALL_MOVES = 4, 64, 0.03, 24_000
 # First and last temperature as shares of the mean rise of short moves, and the steps in which the window follows the
 # accepted share (each of some moves at least), towards 44 % (Lam and Delosme 1988; Betz and Rose 1997). Found on ViT-B/16 and ResNet-50.
 HOT, COLD = 0.3, 0.0025
@@ -37,10 +37,8 @@ def searched(problem: Problem, begin: Iterator[Ints]) -> Ints:
     """(nodes,) cores: the search of `annealed` from the best of some placements."""
     if problem.routing != "yx":
         return _annealed(problem, begin)
-    mesh = problem.mesh
-    fixed = None if problem.fixed is None else mesh.transpose(problem.fixed)
-    across = replace(problem, mesh=mesh.transposed(), fixed=fixed, routing="xy")
-    return across.mesh.transpose(_annealed(across, map(mesh.transpose, begin)))
+    across = problem.transposed()
+    return across.mesh.transpose(_annealed(across, map(problem.mesh.transpose, begin)))
 
 
 def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
@@ -53,11 +51,15 @@ def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
     start = min(begin, key=search.put)
     best, least = start, search.put(start)
     moves = default_moves(problem) if problem.moves is None else problem.moves
-    rounds = ROUNDS if problem.nodes <= SMALL else 1
+    rounds, cold = (ROUNDS, SMALL_COLD) if problem.nodes <= SMALL else (1, COLD)
     tell = problem.progress or (lambda done, total: None)
     for i in range(rounds):
         before = i * (moves // rounds)
-        found, cost = _round(search, start, moves // rounds, lambda done, before=before: tell(before + done, moves))  # type: ignore[misc]
+
+        def told(done: int, before: int = before) -> None:
+            tell(before + done, moves)
+
+        found, cost = _round(search, start, moves // rounds, cold, told)
         if cost < least:
             best, least = found, cost
     tell(moves, moves)
@@ -67,18 +69,19 @@ def _annealed(problem: Problem, begin: Iterator[Ints]) -> Ints:
 def default_moves(problem: Problem) -> int:
     """Moves tried where the problem does not say."""
     ends = len(problem.nets.leaves) + int((problem.nets.root >= 0).sum())
-    return min(MOVES_A_NODE * problem.nodes, MOST_TREES * problem.nodes // (2 * max(1, ends)))
+    each = SMALL_MOVES if problem.nodes <= SMALL else MOVES_A_NODE
+    return min(each * problem.nodes, MOST_TREES * problem.nodes // (2 * max(1, ends)))
 
 
-def _round(search: "Search", start: Ints, moves: int, tell: Callable[[int], None]) -> tuple[Ints, int]:
-    """Cool once from the start, then descend from the best placement seen; returns it, and its cost."""
+def _round(search: "Search", start: Ints, moves: int, cold: float, tell: Callable[[int], None]) -> tuple[Ints, int]:
+    """Cool once from the start, to `cold` mean rises, then descend from the best placement seen; returns it, and its cost."""
     least = search.put(start)
     best = start.copy()
     hot = HOT * search.mean_rise(min(moves, 2000))
     steps = max(1, min(STEPS, moves // FEWEST_MOVES))
     each = (moves - moves // DESCENT) // steps
     if hot > 0 and each:
-        cooling = (COLD / HOT) ** (1 / (each * steps))
+        cooling = (cold / HOT) ** (1 / (each * steps))
         side = max(search.graph.sizes.mesh_columns, search.graph.sizes.mesh_rows)
         radius = float(side)
         for step in range(steps):

@@ -1,7 +1,7 @@
 """A placement problem: nodes (groups of slices that share a core), the nets between them, and the mesh."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +94,11 @@ class Problem:
     def nodes(self) -> int:
         """Nodes to be placed."""
         return self.nets.nodes
+
+    def transposed(self) -> "Problem":
+        """Return the problem on the transposed mesh, whose XY trees are this one's YX trees."""
+        fixed = None if self.fixed is None else self.mesh.transpose(self.fixed)
+        return replace(self, mesh=self.mesh.transposed(), fixed=fixed, routing="xy")
 
     def seated(self, cores: Ints) -> Ints:
         """(nodes,) cores with the fixed nodes at theirs; who was there takes their place."""

@@ -61,6 +61,27 @@ class Search:
         self.cost, tried = anneal_kernel.descend(self.forest, self.graph, self.scratch, self.cost, moves)
         return int(tried)
 
+    def loads(self) -> Ints:
+        """(4 · routers,) Σ weight over each link; see `sfnhw.mapping.routes.Routes` for their numbers."""
+        from sfnhw.mapping.placement import relief_kernel
+
+        loads = np.zeros(4 * self.graph.sizes.mesh_columns * self.graph.sizes.mesh_rows, np.int64)
+        relief_kernel.load_all(self.forest, self.graph, loads)
+        return loads
+
+    def lower(self, loads: Ints, limit: int, most: int, tries: int, quiet: int) -> tuple[int, bool]:
+        """See `relief_kernel.lower`; `most`: what the cost may become. Returns the tries that are left, and whether it was done."""
+        from sfnhw.mapping.placement import relief_kernel
+
+        free = np.zeros(len(self.forest.core), np.bool_)
+        free[self.graph.movable] = True
+        room = most - self.cost
+        left, tries, done = relief_kernel.lower(
+            self.forest, self.graph, self.scratch, loads, free, limit, room, tries, quiet
+        )
+        self.cost = most - int(left)
+        return int(tries), bool(done)
+
 
 def _graph(nets: Nets, mesh: Mesh, fixed: Ints) -> Graph:
     locked = np.zeros(mesh.cores, np.bool_)

@@ -42,7 +42,7 @@ from sfnhw.errors import InputError
     default="hilbert",
     show_default=True,
     metavar="NAME",
-    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), or partitioned (over the chips of a board, then a search).",
+    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), annealed-balanced, or partitioned (over the chips of a board, then a search).",
 )
 @click.option(
     "--mapping",

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     "--placer", default="hilbert", show_default=True, metavar="NAME", help="How slices are laid out over the cores."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the placers `random` and `annealed`."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the placers that draw or search."
 )
 @optional_inputs_option
-@click.option("--moves", type=click.IntRange(0), metavar="N", help="Moves that `annealed` may try.")
+@click.option(
+    "--moves",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Moves that `annealed` may try, and then each run of `annealed-balanced`.",
+)
 @click.option(
     "--pin",
     "pin_texts",
