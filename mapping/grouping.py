@@ -69,6 +69,8 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
         terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows",
+            f"{ceil_div(groups, chip.cores):,} chips of this kind",
+            f"set execution.rounds to auto: {ceil_div(groups, chip.cores):,} rounds or more on this chip",
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
             *one_table,
         ),
