@@ -44,7 +44,9 @@ def group_slices(slices: list[Slice], demands: list[Demand], chip: Chip, fixed: 
     return sorted(groups, key=lambda group: group[0].index) if fixed else groups
 
 
-def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
+def too_many_cores(
+    slices: list[Slice], demands: list[Demand], groups: int, chip: Chip, rounds: int | None = None
+) -> MappingError:
     """Return an error that names the layer that takes most cores and the limit that cuts the network into so many slices."""
     per_layer: dict[str, int] = {}
     total = Demand()
@@ -60,6 +62,8 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
     needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
     alone = chip.core.threshold_unit.sharing == "core"
     one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
+    memory = "" if chip.off_chip.bits_per_cycle else ", with off_chip and its price"
+    in_rounds = (f"set execution.rounds to auto{memory}: {rounds:,} rounds on this chip",) if rounds else ()
     return MappingError(
         layer=None,
         resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
@@ -70,7 +74,7 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows",
             f"{ceil_div(groups, chip.cores):,} chips of this kind",
-            f"set execution.rounds to auto: {ceil_div(groups, chip.cores):,} rounds or more on this chip",
+            *in_rounds,
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
             *one_table,
         ),

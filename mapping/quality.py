@@ -9,6 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
+from sfnhw.mapping.rounds.quality import quality_of_rounds
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.traffic import PINS, Traffic, build_nets, slice_traffic
 
@@ -65,13 +66,15 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     ------
     ActivityError : an activity of another network.
     """
+    if mapping.rounds:
+        return quality_of_rounds(mapping, activity)
     network, chip = mapping.network, mapping.chip
     traffic = slice_traffic(network, mapping.slices, chip, activity)
     loads = link_loads(mapping, traffic)
     on_core = mapping.terminals != mapping.io
     node_of = np.full(len(mapping.slices), PINS, np.int64)
     node_of[on_core] = np.unique(mapping.terminals[on_core], return_inverse=True)[1]
-    is_output = np.array([network[s.population].role == "output" for s in mapping.slices])
+    is_output = np.array([network.to_pins(s.population) for s in mapping.slices])
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast)
     mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, mapping.io_router)
     bound = least_traffic(nets, mesh)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.quality import quality
+from sfnhw.mapping.rounds.quality import round_rows
 from sfnhw.mapping.slices import LIMITS, Demand
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
     ``capacity``, ``largest``, ``mean``, and both as shares of the capacity. ``layers``: ``name``, ``slices``, ``neurons``,
     ``weight_bits`` (of all its slices: copies by position included), ``cores`` (one for each slice; [] at the pins).
     ``bounds``: what is achieved beside what no placement of these slices can beat, on what spikes in ``activity``, or as if
-    each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a packet; ``tokens`` likewise.
+    each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``rounds``: see
+    `sfnhw.mapping.rounds.quality.round_rows`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a packet; ``tokens`` likewise.
     """
     chip = mapping.chip
     return {
@@ -38,6 +40,7 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
         "layers": _layers(mapping),
         "bounds": quality(mapping, activity).as_json(),
         "weighed_by": "the activity" if activity else "one packet from each neuron",
+        "rounds": round_rows(mapping),
         "routes": _routes(mapping.routes),
         "tokens": _routes(mapping.ready_routes),
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sfnhw.actions import ACTION_NAMES, ACTIONS
+from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS
 from sfnhw.chip import chip_area
 from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.comparison import comparison_rows, network_coding
@@ -112,18 +112,20 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
     high_j, and its price at this configuration: price, price_low, price_high, price_unit, source. Where links of a column
     have a price of their own, `link_flit` has `vertical`, see `_vertical_links`: the row's own price is of the others."""
     prices = {row["action"]: (row, "pj") for row in run.chip.price_rows("energy")}
-    meanings = {action.name: action.meaning for action in ACTIONS}
+    meanings = {action.name: action.meaning for action in ACTIONS} | OPTIONAL_ROWS
     for row in run.chip.price_rows("static"):
         name, _, unit = row["term"].rpartition("_")
         prices[name], meanings[name] = (row, unit), STATIC_UNITS[row["term"]]
     totals = run.result.totals()
     rows = []
     for name, energy in run.cost.by_action().items():
+        if name == OFF_CHIP and name not in totals:  # without rounds nothing is read from there
+            continue
         if name not in prices:  # a row that a chip file may leave out, and that costs nothing then
             continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
-        shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in ACTION_NAMES or unit == "uw" else " a cycle")
+        shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle")
         j = energy.as_joules(run.samples)
         rows.append(
             {

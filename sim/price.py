@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.errors import SimulationError
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
@@ -35,7 +35,7 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     _check_same(chip, mapping.chip)
     cells = _Cells()
     n = result.tables.nodes
-    terminal, population = mapping.terminals, result.tables.slices.population
+    terminal, population = result.tables.slices.terminal, result.tables.slices.population
     for i, action in enumerate(CORE_ACTIONS):
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     flits = result.actions.node_flits
@@ -48,6 +48,8 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
         prices = chip.link_price(vertical)
         cells.counts("link_flit", chip, n.link[on] // 4 * each, owner[on], flits[on], prices)
     cells.counts("io_bit", chip, np.full(len(population), mapping.io), population, result.actions.io_bits)
+    if result.actions.off_chip_bits is not None:
+        cells.counts(OFF_CHIP, chip, np.full(len(population), mapping.io), population, result.actions.off_chip_bits)
     _static(cells, result, chip)
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()

@@ -1,11 +1,12 @@
 """What a simulation gives: exact counts, and times in cycles."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import ActionCounts, Counts
 from sfnhw.sim.tables import Tables
@@ -13,6 +14,8 @@ from sfnhw.sim.timing import Timing
 from sfnhw.units import seconds
 
 UNITS = ("axon", "synapse", "threshold", "injection")
+if TYPE_CHECKING:
+    from sfnhw.sim.rounds import RoundResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,7 @@ class Result:
     counts : base counts, whole run.
     actions : the same in the vocabulary of `sfnhw.actions`.
     timing : cycles.
+    rounds : of a mapping in rounds the result of each, and what its load took; else empty.
     """
 
     mapping: Mapping
@@ -35,6 +39,7 @@ class Result:
     counts: Counts
     actions: ActionCounts
     timing: Timing
+    rounds: tuple["RoundResult", ...] = ()
 
     @property
     def latency_cycles(self) -> float:
@@ -59,6 +64,8 @@ class Result:
         out["router_flit"] = int(flits.sum())
         out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum())
         out["io_bit"] = int(self.actions.io_bits.sum())
+        if self.actions.off_chip_bits is not None:
+            out[OFF_CHIP] = int(self.actions.off_chip_bits.sum())
         return out
 
     def by_population(self, per_slice: NDArray[np.int64]) -> dict[str, int]:
@@ -82,7 +89,7 @@ class Result:
         owner, link = self.tables.nodes.owner, self.tables.nodes.link
         parts: list[tuple[str, str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         io = self.mapping.io
-        terminal = self.mapping.terminals
+        terminal = self.tables.slices.terminal
         for i, action in enumerate(CORE_ACTIONS):
             for place, chosen in (("core", terminal != io), ("io", terminal == io)):
                 ids = np.where(terminal == io, 0, terminal)[chosen]
@@ -91,6 +98,8 @@ class Result:
         parts.append(("router_flit", "router", self.tables.nodes.router, pop[owner], flits))
         parts.append(("link_flit", "link", link[link >= 0], pop[owner[link >= 0]], flits[link >= 0]))
         parts.append(("io_bit", "io", np.zeros(len(pop), np.int64), pop, self.actions.io_bits))
+        if self.actions.off_chip_bits is not None:
+            parts.append((OFF_CHIP, "io", np.zeros(len(pop), np.int64), pop, self.actions.off_chip_bits))
         columns: dict[str, list[NDArray[np.generic]]] = {
             k: [] for k in ("action", "place", "id", "population", "timestep", "count")
         }

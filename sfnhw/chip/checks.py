@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from sfnhw.actions import ACTION_NAMES, OPTIONAL_ROWS
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, OPTIONAL_ROWS
 from sfnhw.chip.fields import flatten
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
 from sfnhw.chip.stillmaker_baas import NAME, is_defined
@@ -22,7 +22,7 @@ MIN_AT, MAX_AT = 1e-6, 1e9
 
 def problems(chip: "Chip") -> list[Problem]:
     """Return everything that is inconsistent in a chip whose single fields are valid."""
-    found = _widths(chip)
+    found = _widths(chip) + _rounds(chip)
     found += _names("energy", chip.energy, ACTION_NAMES, "action", tuple(OPTIONAL_ROWS))
     found += _names("area", chip.area, tuple(AREA_TERMS), "component")
     fields = flatten(chip)
@@ -65,6 +65,16 @@ def _widths(chip: "Chip") -> list[Problem]:
         expected = f"fewer bits than a flit has ({noc.flit_bits})"
         found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))
     return found
+
+
+def _rounds(chip: "Chip") -> list[Problem]:
+    """Check that rounds have a memory to read weights from, and that it has a price."""
+    lacks = [] if chip.off_chip.bits_per_cycle else ["off_chip.bits_per_cycle"]
+    lacks += [] if OFF_CHIP in chip.energy else [f"a price energy.{OFF_CHIP}"]
+    if chip.execution.rounds == "none" or not lacks:
+        return []
+    text = "rounds read their weights from a memory off the chip, and this chip has none"
+    return [Problem(("execution", "rounds"), text, "auto", f"none, or {' and '.join(lacks)} with it")]
 
 
 def _names(
