@@ -59,7 +59,7 @@ def in_rounds(
     def lay_out(
         part: Network, chip: Chip, own: list[Slice], asked: list[Demand], connections: Connections, home: Ints
     ) -> "Mapping":
-        fixed = {s.index: int(terminals[home[s.index]]) for s in own if terminals[home[s.index]] < chip.cores}
+        fixed = {s.index: int(terminals[home[s.index]]) for s in own if part[s.population].role != "input"}
         by_core: dict[int, list[Slice]] = {}
         for index, core in fixed.items():
             by_core.setdefault(core, []).append(own[index])
