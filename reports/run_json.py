@@ -17,6 +17,7 @@ from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
 from sfnhw.reports.paper_estimates import paper_rows
+from sfnhw.reports.rounds_report import rounds_report
 from sfnhw.reports.tables import LIMITS, energy_bands_j, exact_energy_aj, layer_action_energy_j
 from sfnhw.reports.uncertainty import uncertainty
 from sfnhw.run import Run
@@ -69,6 +70,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),
+        "rounds": rounds_report(run),
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
