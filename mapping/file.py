@@ -190,9 +190,7 @@ def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]], network: Net
         slices.append(Slice(i, population.name, block, population.block_size(block)))
     terminals, demands = take("terminals", 1), tuple(Demand(*row) for row in take("demands", 2).tolist())
     if "round_of" in arrays:
-        return in_rounds(
-            network, chip, slices, demands, terminals, take("round_of", 1), header["placer"]
-        )
+        return in_rounds(network, chip, slices, demands, terminals, take("round_of", 1), header["placer"])
     parts = {
         name: cls(**{f.name: take(f"{name}/{f.name}", 1, "int64" if f.name in WIDE else "int32") for f in fields(cls)})
         for name, cls in PARTS.items()

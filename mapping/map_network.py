@@ -99,7 +99,12 @@ def map_network(
         )
 
     def lay_out(
-        part: Network, chip: Chip, slices: list[Slice], demands: list[Demand], connections: Connections, home: np.ndarray
+        part: Network,
+        chip: Chip,
+        slices: list[Slice],
+        demands: list[Demand],
+        connections: Connections,
+        home: np.ndarray,
     ) -> Mapping:
         groups = group_slices(slices, demands, chip, {})
         rule = (placer, activity, seed, moves, progress)

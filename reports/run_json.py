@@ -127,7 +127,9 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
             continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
-        shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle")
+        shown = {"pj": "pJ", "uw": "µW"}[unit] + (
+            "" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle"
+        )
         j = energy.as_joules(run.samples)
         rows.append(
             {

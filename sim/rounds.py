@@ -18,7 +18,7 @@ from sfnhw.sim.counts import ActionCounts, Counts, leaves_at_pins
 from sfnhw.sim.result import Result
 from sfnhw.sim.round_tables import joined_tables, rows_of
 from sfnhw.sim.simulate import in_closed_form, simulate
-from sfnhw.sim.tables import Tables, build_tables, sent_neurons
+from sfnhw.sim.tables import Tables, build_tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]

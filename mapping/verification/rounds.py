@@ -82,7 +82,9 @@ def _slices(mapping: "Mapping") -> Iterator[Violation]:
 def _replays(mapping: "Mapping", number: int, r: "Round") -> Iterator[Violation]:
     """What is read from off the chip was written there before; what comes in from outside comes in once."""
     written = {int(i) for before in mapping.rounds[:number] for i in before.home[before.saved]}
-    entered = {int(i) for before in mapping.rounds[:number] for i in before.home[before.mapping.terminals == mapping.io]}
+    entered = {
+        int(i) for before in mapping.rounds[:number] for i in before.home[before.mapping.terminals == mapping.io]
+    }
     for s in r.mapping.slices:
         where = f"round {number}, slice {s.index} of {s.population!r}"
         index, at_pins = int(r.home[s.index]), bool(r.mapping.terminals[s.index] == mapping.io)
@@ -90,6 +92,8 @@ def _replays(mapping: "Mapping", number: int, r: "Round") -> Iterator[Violation]
         if r.replayed[s.index] and index not in written:
             yield Violation("rounds", where, "is read from off the chip, where nobody has written it")
         if at_pins and not r.replayed[s.index] and (not is_input or index in entered):
-            yield Violation("rounds", where, "comes in from outside, and is not an input that does so for the first time")
+            yield Violation(
+                "rounds", where, "comes in from outside, and is not an input that does so for the first time"
+            )
         if r.saved[s.index] and not at_pins and not r.mapping.network.to_pins(s.population):
             yield Violation("rounds", where, "is written off the chip, and does not leave at the pins")
