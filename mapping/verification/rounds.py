@@ -23,7 +23,7 @@ def joined(mapping: "Mapping", parts: list[Verification], whole: Verification) -
     """
     found = list(whole.violations)
     for number, part in enumerate(parts):
-        found += [Violation(v.kind, f"round {number}, {v.where}", v.text) for v in part.violations]
+        found += [Violation(v.kind, f"round {number + 1}, {v.where}", v.text) for v in part.violations]
     found += _slices(mapping)
     for number, r in enumerate(mapping.rounds):
         found += _replays(mapping, number, r)
@@ -65,14 +65,14 @@ def _slices(mapping: "Mapping") -> Iterator[Violation]:
     times = np.zeros(len(mapping.slices), np.int64)
     for number, r in enumerate(mapping.rounds):
         for s, index in zip(r.mapping.slices, r.home.tolist(), strict=True):
-            where = f"round {number}, slice {s.index}"
+            where = f"round {number + 1}, slice {s.index}"
             mine = mapping.slices[index]
             if (s.population, s.block) != (mine.population, mine.block):
                 yield Violation("rounds", where, f"is noted as slice {index}, which is another")
         on = r.on_cores
         times[r.home[on]] += 1
         if (r.mapping.terminals[on] != mapping.terminals[r.home[on]]).any():
-            yield Violation("rounds", f"round {number}", "a slice is on another core than the whole mapping says")
+            yield Violation("rounds", f"round {number + 1}", "a slice is on another core than the whole mapping says")
     on_core = mapping.terminals != mapping.io
     for index in np.flatnonzero(times != on_core):
         s = mapping.slices[index]
@@ -86,7 +86,7 @@ def _replays(mapping: "Mapping", number: int, r: "Round") -> Iterator[Violation]
         int(i) for before in mapping.rounds[:number] for i in before.home[before.mapping.terminals == mapping.io]
     }
     for s in r.mapping.slices:
-        where = f"round {number}, slice {s.index} of {s.population!r}"
+        where = f"round {number + 1}, slice {s.index} of {s.population!r}"
         index, at_pins = int(r.home[s.index]), bool(r.mapping.terminals[s.index] == mapping.io)
         is_input = mapping.network[s.population].role == "input"
         if r.replayed[s.index] and index not in written:
