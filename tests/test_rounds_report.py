@@ -20,7 +20,9 @@ CHIP = load_chip("reference").replace(
 @pytest.fixture(scope="module")
 def run():
     """4 inputs, 3 neurons, 2 results on a core of 3 neurons: two rounds."""
-    return estimate(chain([4, 3, 2]), CHIP, np.array([[1.0, 0, 2, 0], [0, 0, 3, 1]]), baselines=("if",), fidelity="packet")
+    return estimate(
+        chain([4, 3, 2]), CHIP, np.array([[1.0, 0, 2, 0], [0, 0, 3, 1]]), baselines=("if",), fidelity="packet"
+    )
 
 
 def test_loads_are_priced_by_hand(run):
