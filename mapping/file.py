@@ -2,8 +2,9 @@
 
 Key ``header`` holds UTF-8 JSON as bytes: ``format`` ("sfnhw.mapping"), ``version`` (1), ``placer``, ``network`` (``name``,
 ``timesteps``, ``sha256``, and a sha256 of each part), ``chip`` (``name``, ``sha256``, and the fields that a mapping may depend on:
-all of core, noc, packet, execution and io). Arrays: ``slices`` (n, 5) population, c0, c1, r0, r1; ``terminals`` (n,);
-``demands`` (n, 5) in the order of `Demand`; ``connections/<field>``, ``routes/<field>``, ``ready_routes/<field>``.
+all of core, noc, packet, execution, io and off_chip). Arrays: ``slices`` (n, 5) population, c0, c1, r0, r1; ``terminals`` (n,);
+``demands`` (n, 5) in the order of `Demand`; ``connections/<field>``, ``routes/<field>``, ``ready_routes/<field>``. Of a mapping in
+rounds ``round_of`` (n,), −1 for inputs, takes the place of these three: they follow from it, and are laid anew.
 
 The network's weights and the chip's prices are not in it: a mapping is read for a network and a chip, which must be
 those that it was made for. Prices, clock and node may differ, since nothing about them is in a mapping.
@@ -45,6 +46,8 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
     ------
     InputError : a name that does not end in .npz, or a folder that cannot be written.
     """
+    from sfnhw.mapping.rounds.file import round_of
+
     path = Path(path)
     if path.suffix != ".npz":
         raise InputError(field="output", found=path.name, expected="a name that ends in .npz")
@@ -63,7 +66,9 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
         "terminals": mapping.terminals,
         "demands": np.array([astuple(d) for d in mapping.demands], np.int64).reshape(-1, 5),
     }
-    for name in PARTS:
+    if mapping.rounds:
+        arrays["round_of"] = round_of(mapping)
+    for name in () if mapping.rounds else PARTS:
         part = getattr(mapping, name)
         arrays.update({f"{name}/{f.name}": getattr(part, f.name) for f in fields(part)})
     return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))
@@ -161,6 +166,7 @@ def _check_network(was: dict[str, Any], network: Network) -> None:
 
 def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]], network: Network, chip: Chip) -> "Mapping":
     from sfnhw.mapping.mapping import Mapping
+    from sfnhw.mapping.rounds.file import in_rounds
 
     def take(name: str, dimensions: int, kind: str = "int64") -> NDArray[Any]:
         if name not in arrays:
@@ -182,6 +188,9 @@ def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]], network: Net
             )
         population, block = network.populations[k], Block(*edges)
         slices.append(Slice(i, population.name, block, population.block_size(block)))
+    terminals, demands = take("terminals", 1), tuple(Demand(*row) for row in take("demands", 2).tolist())
+    if "round_of" in arrays:
+        return in_rounds(network, chip, slices, demands, terminals, take("round_of", 1), header["placer"])
     parts = {
         name: cls(**{f.name: take(f"{name}/{f.name}", 1, "int64" if f.name in WIDE else "int32") for f in fields(cls)})
         for name, cls in PARTS.items()
@@ -190,8 +199,8 @@ def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]], network: Net
         network=network,
         chip=chip,
         slices=tuple(slices),
-        terminals=take("terminals", 1),
-        demands=tuple(Demand(*row) for row in take("demands", 2).tolist()),
+        terminals=terminals,
+        demands=demands,
         placer=header["placer"],
         **parts,
     )

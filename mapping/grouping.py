@@ -44,7 +44,9 @@ def group_slices(slices: list[Slice], demands: list[Demand], chip: Chip, fixed: 
     return sorted(groups, key=lambda group: group[0].index) if fixed else groups
 
 
-def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
+def too_many_cores(
+    slices: list[Slice], demands: list[Demand], groups: int, chip: Chip, rounds: int | None = None
+) -> MappingError:
     """Return an error that names the layer that takes most cores and the limit that cuts the network into so many slices."""
     per_layer: dict[str, int] = {}
     total = Demand()
@@ -63,6 +65,8 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
     each = "" if chip.chips == 1 else " on each chip"
     alone = chip.core.threshold_unit.sharing == "core"
     one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
+    memory = "" if chip.off_chip.bits_per_cycle else ", with off_chip and its price"
+    in_rounds = (f"set execution.rounds to auto{memory}: {rounds:,} rounds on this chip",) if rounds else ()
     return MappingError(
         layer=None,
         resource=f"noc.columns × noc.rows{of_tiles}{of_chips}",
@@ -72,6 +76,8 @@ def too_many_cores(slices: list[Slice], demands: list[Demand], groups: int, chip
         terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows{each}",
+            f"{ceil_div(groups, chip.cores // chip.chips):,} chips of this kind (board.columns, board.rows)",
+            *in_rounds,
             f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
             *one_table,
         ),

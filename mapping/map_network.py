@@ -14,15 +14,18 @@ from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.pins import Pins, Placement, decided
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
+from sfnhw.mapping.rounds import map_rounds, plan_rounds
 from sfnhw.mapping.route_tables import check_tables
 from sfnhw.mapping.routes import Ints, Targets
-from sfnhw.mapping.slices import Slice
+from sfnhw.mapping.slices import Demand, Slice
 from sfnhw.mapping.slicing import Splits, slice_network
 from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
 from sfnhw.mapping.turns import lay_routes
 from sfnhw.network import Network, Population, Product
 
 PLACER = "hilbert"
+# Placer, activity, seed, moves and progress.
+Rule = tuple[str, Activity | None, int, int | None, Callable[[int, int], None] | None]
 # What `Mapping.placer` says where the user gave the whole placement.
 GIVEN = "given"
 
@@ -64,7 +67,8 @@ def map_network(
 
     Raises
     ------
-    MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer.
+    MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer. Too few
+        cores are no error where `execution.rounds` is auto: the network is then mapped in rounds (`Mapping.rounds`).
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
     InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; a
         seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
@@ -85,20 +89,66 @@ def map_network(
     slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
     groups = group_slices(slices, demands, chip, fixed)
-    if len(groups) > chip.cores:
-        raise too_many_cores(slices, demands, len(groups), chip)
+    if len(groups) <= chip.cores:
+        rule = (placer, activity, seed, moves, progress) if placement is None else None
+        return laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+    if chip.execution.rounds == "none":
+        raise too_many_cores(slices, demands, len(groups), chip, _rounds_it_takes(network, slices, demands, chip))
+    if fixed:
+        raise InputError(
+            "the network is larger than the chip, and what is placed by hand is on it at once",
+            field="pins" if placement is None else "placement",
+            expected="none where there are rounds, or a larger chip",
+        )
+
+    def lay_out(
+        part: Network,
+        chip: Chip,
+        slices: list[Slice],
+        demands: list[Demand],
+        connections: Connections,
+        home: np.ndarray,
+    ) -> Mapping:
+        groups = group_slices(slices, demands, chip, {})
+        rule = (placer, activity, seed, moves, progress)
+        return laid_out(part, chip, slices, demands, groups, {}, connections, rule)
+
+    return map_rounds(network, chip, slices, demands, lay_out, placer)
+
+
+def _rounds_it_takes(network: Network, slices: list[Slice], demands: list[Demand], chip: Chip) -> int | None:
+    """Rounds on this chip, or None where rounds cannot be."""
+    try:
+        return len(plan_rounds(network, slices, demands, chip))
+    except MappingError:
+        return None
+
+
+def laid_out(
+    network: Network,
+    chip: Chip,
+    slices: list[Slice],
+    demands: list[Demand],
+    groups: list[list[Slice]],
+    fixed: dict[int, int],
+    connections: Connections,
+    rule: Rule | None,
+) -> Mapping:
+    """Place groups of slices and lay their routes; without a rule every group is where `fixed` has it."""
     node_of = np.full(len(slices), PINS, np.int64)
     for node, group in enumerate(groups):
         node_of[[s.index for s in group]] = node
     seats = np.array([fixed.get(group[0].index, FREE) for group in groups], np.int64)
-    connections = connect(network, tuple(slices))
-    if placement is None:
+    if rule is not None:
+        placer, activity, seed, moves, progress = rule
         problem = _problem(network, slices, node_of, connections, chip, activity)
         problem = replace(problem, fixed=seats, seed=seed, moves=moves, progress=progress)
         seats = PLACERS[placer](problem)
     terminals = np.append(seats, chip.cores)[node_of]  # the chip's pins come last
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
-    weighed = slice_traffic(network, tuple(slices), chip, activity) if chip.noc.routing == "o1turn" else None
+    weighed = None
+    if chip.noc.routing == "o1turn":
+        weighed = slice_traffic(network, tuple(slices), chip, rule[1] if rule is not None else None)
     routes, ready_routes = lay_routes(chip, terminals, forward, back, weighed)
     mapping = Mapping(
         network=network,
@@ -109,7 +159,7 @@ def map_network(
         connections=connections,
         routes=routes,
         ready_routes=ready_routes,
-        placer=placer if placement is None else GIVEN,
+        placer=GIVEN if rule is None else rule[0],
     )
     check_tables(mapping)
     return mapping
@@ -191,7 +241,7 @@ def _problem(
 ) -> Problem:
     """What there is to be placed, and between what the packets go."""
     traffic = slice_traffic(network, tuple(slices), chip, activity)
-    is_output = np.array([network[s.population].role == "output" for s in slices])
+    is_output = np.array([network.to_pins(s.population) for s in slices])
     nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
     return Problem(Mesh.of(chip), nets, routing=chip.noc.routing)
 
@@ -200,7 +250,7 @@ def _destinations(
     network: Network, slices: list[Slice], terminals: Ints, connections: Connections, io: int
 ) -> tuple[Targets, Targets]:
     """Terminals that each slice's packets must reach, and those of its sources (for ready tokens)."""
-    outputs = np.array([s.index for s in slices if network[s.population].role == "output"], np.int64)
+    outputs = np.array([s.index for s in slices if network.to_pins(s.population)], np.int64)
     forward = Targets.of(
         np.concatenate([connections.source.astype(np.int64), outputs]),
         np.concatenate([terminals[connections.target], np.full(len(outputs), io)]),

@@ -1,7 +1,8 @@
 """A mapping: slices on cores, and the routes of their packets."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.slices import Demand, Slice, capacity, together
 from sfnhw.network import Network
+
+if TYPE_CHECKING:
+    from sfnhw.mapping.rounds.round import Round
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,8 @@ class Mapping:
     routes : trees of the slices' packets (spikes and end markers).
     ready_routes : trees back to the sources, for the tokens that say "ready for the next frame" (dataflow).
     placer : name of the placement rule.
+    rounds : where the network is larger than the chip, its parts one after the other (`sfnhw.mapping.rounds`); then cores
+        hold slices of one round after those of another, and the routes are those of all rounds. Else empty.
     """
 
     network: Network
@@ -37,6 +43,7 @@ class Mapping:
     routes: Routes
     ready_routes: Routes
     placer: str
+    rounds: tuple["Round", ...] = ()
 
     @property
     def io(self) -> int:
@@ -68,7 +75,10 @@ class Mapping:
         return [s for s in self.slices if s.population == population]
 
     def occupancy(self) -> list[Demand]:
-        """Demand on each core, indexed by core."""
+        """Demand on each core, indexed by core; of rounds, the most of each limit in any of them."""
+        if self.rounds:
+            every = zip(*(r.mapping.occupancy() for r in self.rounds), strict=True)
+            return [Demand(*map(max, zip(*map(astuple, core), strict=True))) for core in every]
         used = [Demand()] * self.chip.cores
         for s, d in zip(self.slices, self.demands, strict=True):
             core = int(self.terminals[s.index])

@@ -10,6 +10,7 @@ from sfnhw.chip.links import between_chips
 from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
+from sfnhw.mapping.rounds.quality import quality_of_rounds
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.traffic import PINS, Traffic, build_nets, slice_traffic
 from sfnhw.mapping.worst_link import least_worst_link
@@ -36,11 +37,11 @@ class Quality:
     traffic_bound: int
     worst_link_load: int
     worst_link_bound: int
-    crossings: int
-    crossings_bound: int
     cores_used: int
     cores_bound: int
     samples: int
+    crossings: int = 0
+    crossings_bound: int = 0
     chips: int = 1
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -75,13 +76,15 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     ------
     ActivityError : an activity of another network.
     """
+    if mapping.rounds:
+        return quality_of_rounds(mapping, activity)
     network, chip = mapping.network, mapping.chip
     traffic = slice_traffic(network, mapping.slices, chip, activity)
     loads = link_loads(mapping, traffic)
     on_core = mapping.terminals != mapping.io
     node_of = np.full(len(mapping.slices), PINS, np.int64)
     node_of[on_core] = np.unique(mapping.terminals[on_core], return_inverse=True)[1]
-    is_output = np.array([network[s.population].role == "output" for s in mapping.slices])
+    is_output = np.array([network.to_pins(s.population) for s in mapping.slices])
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast, chip.noc.routing != "o1turn")
     mesh = Mesh.of(chip)
     bound = least_traffic(nets, mesh)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.quality import quality
+from sfnhw.mapping.rounds.quality import round_rows
 from sfnhw.mapping.route_tables import about_tables
 from sfnhw.mapping.slices import LIMITS, Demand
 
@@ -23,8 +24,9 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
     ``capacity``, ``largest``, ``mean``, and both as shares of the capacity. ``layers``: ``name``, ``slices``, ``neurons``,
     ``weight_bits`` (of all its slices: copies by position included), ``cores`` (one for each slice; [] at the pins).
     ``bounds``: what is achieved beside what no placement of these slices can beat, on what spikes in ``activity``, or as if
-    each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a packet; ``tokens`` likewise.
-    ``tables``: of the routers, see `sfnhw.mapping.route_tables.about_tables`.
+    each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``rounds``: see
+    `sfnhw.mapping.rounds.quality.round_rows`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a
+    packet; ``tokens`` likewise. ``tables``: of the routers, see `sfnhw.mapping.route_tables.about_tables`.
     """
     chip = mapping.chip
     return {
@@ -40,6 +42,7 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
         "layers": _layers(mapping),
         "bounds": quality(mapping, activity).as_json(),
         "weighed_by": "the activity" if activity else "one packet from each neuron",
+        "rounds": round_rows(mapping),
         "routes": _routes(mapping.routes),
         "tokens": _routes(mapping.ready_routes),
         "tables": about_tables(mapping),

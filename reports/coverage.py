@@ -57,6 +57,12 @@ def _counted(run: Run) -> list[str]:
         + ("the cores that hold a part of the network" if chip.execution.gate_idle_cores else "all cores")
         + " and of all routers for the time of one inference, and the clock of cores and routers in cycles in which they work.",
     ]
+    if run.mapping.rounds:
+        out.append(
+            f"{len(run.mapping.rounds)} rounds: for each inference, what each core needs of weights, biases and thresholds is "
+            "read off the chip, passes pins, routers and links, and is written into the cores' memories, while nothing else "
+            "happens; spikes that a later round needs are written off the chip and read again, over the same pins."
+        )
     if run.network.window > 1:
         out.append(
             f"Layers that work one after the other in windows of {T} timesteps, a comparison for each neuron and timestep, "
@@ -117,7 +123,10 @@ def _not_counted(run: Run) -> list[str]:
             "Queueing of single packets: where several sources meet at a link, only the link's total load is seen."
         )
     out += [
-        "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
+        "The host, loading of routing, axon and decode tables, standby and refresh of the memory off the chip, clock "
+        "generation (PLL) and power conversion."
+        if run.mapping.rounds
+        else "The host, memory off the chip, loading of weights and routing tables, clock generation (PLL) and power conversion.",
         "Wires inside a core, layout, pads, power grid and process variation; prices hold at "
         f"{chip.technology.node_nm:g} nm and {chip.technology.voltage_v:g} V only{moved_text(chip)}.",
         "Overlap of inferences, in the energy of layers, actions and baselines: static energy is booked for one inference at "

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sfnhw.actions import ACTION_NAMES, ACTIONS
+from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS
 from sfnhw.chip import chip_area
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.prices import STATIC_UNITS
@@ -18,6 +18,7 @@ from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
 from sfnhw.reports.paper_estimates import paper_rows
+from sfnhw.reports.rounds_report import rounds_report
 from sfnhw.reports.tables import LIMITS, energy_bands_j, exact_energy_aj, layer_action_energy_j
 from sfnhw.reports.uncertainty import uncertainty
 from sfnhw.run import Run
@@ -72,6 +73,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),
+        "rounds": rounds_report(run),
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
@@ -115,18 +117,22 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
     high_j, and its price at this configuration: price, price_low, price_high, price_unit, source. Where links of a column
     have a price of their own, `link_flit` has `vertical`, see `_vertical_links`: the row's own price is of the others."""
     prices = {row["action"]: (row, "pj") for row in run.chip.price_rows("energy")}
-    meanings = {action.name: action.meaning for action in ACTIONS}
+    meanings = {action.name: action.meaning for action in ACTIONS} | OPTIONAL_ROWS
     for row in run.chip.price_rows("static"):
         name, _, unit = row["term"].rpartition("_")
         prices[name], meanings[name] = (row, unit), STATIC_UNITS[row["term"]]
     totals = run.result.totals()
     rows = []
     for name, energy in run.cost.by_action().items():
+        if name == OFF_CHIP and name not in totals:  # without rounds nothing is read from there
+            continue
         if name not in prices:  # a row that a chip file may leave out, and that costs nothing then
             continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
-        shown = {"pj": "pJ", "uw": "µW"}[unit] + ("" if name in ACTION_NAMES or unit == "uw" else " a cycle")
+        shown = {"pj": "pJ", "uw": "µW"}[unit] + (
+            "" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle"
+        )
         j = energy.as_joules(run.samples)
         rows.append(
             {

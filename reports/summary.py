@@ -8,6 +8,7 @@ from sfnhw.reports.comparison import THIS, skipped_texts
 from sfnhw.reports.mapping_report import bounds_text
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
+from sfnhw.reports.rounds_report import rounds_text
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
 from sfnhw.reports.terminal import WIDTH, plain, table, wrapped
 from sfnhw.reports.text import band, count, elide, ends, factor, percent, quantity, rate, spread_text
@@ -95,6 +96,8 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{count(data['flits_between_chips'])} flits an inference pass from chip to chip"
     if "mapping" in data:  # runs of older versions have none
         yield "", bounds_text(data["mapping"])
+    if data.get("rounds"):
+        yield "rounds", rounds_text(data["rounds"])
     low, high = data["area_low_mm2"], data["area_high_mm2"]
     yield "area", f"{data['area_mm2']:.3g} mm2 ({low:.3g} to {high:.3g}), all {available:,} cores"
     if data["overhead"]["thresholds_by_layer"]:

@@ -37,7 +37,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "requantise", "gelu", "softmax", "layer_norm", "leak", "spike",
     ),
     "network": ("packet", "injection", "barrier", "router_flit", "link_flit"),
-    "pins": ("io_bit",),
+    "pins": ("io_bit", "off_chip_bit"),
     "leakage": ("core_leakage", "gate_leakage", "router_leakage"),
     "clock": ("core_clock", "router_clock"),
 }  # fmt: skip
@@ -110,7 +110,9 @@ def uniforms(draws: int, seed: int, *, by_family: bool = False) -> Reals:
     """(draws, terms) numbers in [0, 1): independent, or one for all rows of a family."""
     generator = np.random.Generator(np.random.PCG64(seed))
     if not by_family:
-        return generator.random((draws, len(TERMS)))
+        # Row by row for the first of them, so that a term that comes last leaves the draws of the others as they are.
+        usual = generator.random((draws, len(TERMS) - 1))
+        return np.concatenate([usual, generator.random((draws, 1))], axis=1)
     families = list(FAMILIES)
     of_term = {term: i for i, family in enumerate(families) for term in FAMILIES[family]}
     return generator.random((draws, len(families)))[:, [of_term[term] for term in TERMS]]

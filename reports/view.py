@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak", "spike"),
     "function unit": ("gelu", "softmax", "layer_norm"),
     "packets": ("axon_lookup", "packet", "injection", "barrier"),
-    "network and pins": ("router_flit", "link_flit", "io_bit"),
+    "network and pins": ("router_flit", "link_flit", "io_bit", "off_chip_bit"),
     "leakage and clock": STATIC_TERMS,
 }
 CHIP_LAYER = CHIP_NAME

@@ -34,10 +34,11 @@ def wider_spike(run: Run, carriers: set[str], arithmetic_j: Band) -> dict[str, A
     share_of_energy : of the run's. latency_s : the longer way, at analytic fidelity (packets of equal length: 0).
     """
     slices = run.mapping.slices
-    flits = run.result.tables.slices.flits
+    # Behind the mapping's slices stand those that rounds replay: copies of them.
+    flits = run.result.tables.slices.flits[: len(slices)]
     without = np.array([_flits_without(run, s.index, carriers) for s in slices], np.int64)
     carried = np.array([s.population in carriers for s in slices])
-    packets = run.result.counts.sent.sum(axis=1) * carried
+    packets = run.result.counts.sent[: len(slices)].sum(axis=1) * carried
     latency, transport = 0.0, dict.fromkeys(BAND, 0.0)
     if (flits != without).any():
         latency, transport = _difference(run, without)

@@ -52,9 +52,14 @@ ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
 ACTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(ACTION_NAMES)}
 CORE_ACTIONS: tuple[str, ...] = tuple(a.name for a in ACTIONS if a.place == "core")
 
-# Rows of a chip's energy table that need not be there, with what they are: prices of an action in a special place.
+# What happens beside the chip, where a network larger than the chip is worked off in rounds.
+OFF_CHIP = "off_chip_bit"
+
+# Rows of a chip's energy table that need not be there, with what they are: prices of an action in a special place, and of
+# what not every chip has.
 OPTIONAL_ROWS: dict[str, str] = {
     "link_flit_vertical": "link_flit over a link between routers of a column; left out: as link_flit",
+    OFF_CHIP: "a bit read from or written to the memory off the chip; only a network worked off in rounds needs it",
 }
 
 # Energy that time costs, not events: priced in power or per cycle, in the chip file's `static` section.

@@ -108,11 +108,13 @@ class ActionCounts:
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
     node_flits : (route nodes, T) int64 flits through the router of each route node; nodes with a link also used it.
     io_bits : (slices, T) int64 bits over the pins.
+    off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
     """
 
     core: Ints
     node_flits: Ints
     io_bits: Ints
+    off_chip_bits: Ints | None = None
 
 
 def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -> ActionCounts:

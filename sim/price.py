@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
@@ -36,7 +36,7 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     _check_same(chip, mapping.chip)
     cells = _Cells()
     n = result.tables.nodes
-    terminal, population = mapping.terminals, result.tables.slices.population
+    terminal, population = result.tables.slices.terminal, result.tables.slices.population
     for i, action in enumerate(CORE_ACTIONS):
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     flits = result.actions.node_flits
@@ -53,6 +53,8 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     # Between chips a flit passes pins: those of the chip that it leaves.
     bits = flits[crossing] * chip.noc.flit_bits
     cells.counts("io_bit", chip, n.link[crossing] // 4 * each, owner[crossing], bits)
+    if result.actions.off_chip_bits is not None:
+        cells.counts(OFF_CHIP, chip, np.full(len(population), mapping.io), population, result.actions.off_chip_bits)
     _static(cells, result, chip)
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()

@@ -1,11 +1,12 @@
 """What a simulation gives: exact counts, and times in cycles."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
 from sfnhw.chip.links import between_chips
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import ActionCounts, Counts
@@ -14,6 +15,8 @@ from sfnhw.sim.timing import Timing
 from sfnhw.units import seconds
 
 UNITS = ("axon", "synapse", "threshold", "injection")
+if TYPE_CHECKING:
+    from sfnhw.sim.rounds import RoundResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class Result:
     counts : base counts, whole run.
     actions : the same in the vocabulary of `sfnhw.actions`.
     timing : cycles.
+    rounds : of a mapping in rounds the result of each, and what its load took; else empty.
     """
 
     mapping: Mapping
@@ -36,6 +40,7 @@ class Result:
     counts: Counts
     actions: ActionCounts
     timing: Timing
+    rounds: tuple["RoundResult", ...] = ()
 
     @property
     def latency_cycles(self) -> float:
@@ -76,6 +81,8 @@ class Result:
         crossing = int(flits[self._crossing].sum())
         out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum()) - crossing
         out["io_bit"] = int(self.actions.io_bits.sum()) + crossing * self.mapping.chip.noc.flit_bits
+        if self.actions.off_chip_bits is not None:
+            out[OFF_CHIP] = int(self.actions.off_chip_bits.sum())
         return out
 
     def by_population(self, per_slice: NDArray[np.int64]) -> dict[str, int]:
@@ -99,7 +106,7 @@ class Result:
         owner, link = self.tables.nodes.owner, self.tables.nodes.link
         parts: list[tuple[str, str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         io = self.mapping.io
-        terminal = self.mapping.terminals
+        terminal = self.tables.slices.terminal
         for i, action in enumerate(CORE_ACTIONS):
             for place, chosen in (("core", terminal != io), ("io", terminal == io)):
                 ids = np.where(terminal == io, 0, terminal)[chosen]
@@ -112,6 +119,8 @@ class Result:
         bits = flits[crossing] * self.mapping.chip.noc.flit_bits
         parts.append(("io_bit", "link", link[crossing], pop[owner[crossing]], bits))
         parts.append(("io_bit", "io", np.zeros(len(pop), np.int64), pop, self.actions.io_bits))
+        if self.actions.off_chip_bits is not None:
+            parts.append((OFF_CHIP, "io", np.zeros(len(pop), np.int64), pop, self.actions.off_chip_bits))
         columns: dict[str, list[NDArray[np.generic]]] = {
             k: [] for k in ("action", "place", "id", "population", "timestep", "count")
         }

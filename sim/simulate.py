@@ -37,6 +37,8 @@ def simulate(
     ------
     SimulationError : unknown fidelity, or a number of threads that is none.
     ActivityError : the activity does not fit the mapping's network.
+
+    A mapping in rounds is simulated round by round, with the loads between them (`sfnhw.sim.rounds`).
     """
     if fidelity not in FIDELITIES:
         hint = nearest(str(fidelity), FIDELITIES)
@@ -44,6 +46,10 @@ def simulate(
     if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
         raise SimulationError(field="threads", found=threads, expected="a whole number ≥ 1, or None for all cores")
     activity.check(mapping.network)
+    if mapping.rounds:
+        from sfnhw.sim.rounds import simulate_rounds
+
+        return simulate_rounds(mapping, activity, fidelity, threads, progress)
     tables = build_tables(mapping)
     sent = sent_neurons(mapping, activity)
     if fidelity == "packet":
@@ -62,6 +68,10 @@ def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) ->
 
     sent : (samples, T, neurons in slice-major order) packets of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
     """
+    if mapping.rounds:
+        from sfnhw.sim.rounds import rounds_in_closed_form
+
+        return rounds_in_closed_form(mapping, tables, sent)
     counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
     actions = to_actions(mapping, tables, counts, len(sent))
     return Result(mapping, tables, "analytic", len(sent), counts, actions, timing)

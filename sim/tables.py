@@ -254,7 +254,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
         depth=np.array([network.depth[s.population] for s in slices], np.int64),
         is_input=is_input,
-        is_output=np.array([network[s.population].role == "output" for s in slices]),
+        is_output=np.array([network.to_pins(s.population) for s in slices]),
     )
 
 

@@ -165,6 +165,10 @@ def test_a_network_too_large_for_one_chip_fits_on_a_board(tmp_path):
             {"board.columns": 64, "noc.columns": 32, "board.link_cycles": 1},
             "board: found '2048 x 8', expected at most 1024 routers each way, noc.columns × board.columns and noc.rows × board.rows",
         ),
+        (
+            {"board.columns": 2, "board.link_cycles": 3, "execution.rounds": "auto"},
+            "execution.rounds: found 'auto', expected none on a board of 2 chips: what loads between chips would cost",
+        ),
         ({"board.colums": 2}, "no such field of a chip (did you mean 'board.columns'?)"),
     ],
 )

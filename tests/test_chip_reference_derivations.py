@@ -8,7 +8,7 @@ from math import log
 
 import pytest
 
-from sfnhw.actions import ACTION_NAMES
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP
 from sfnhw.chip import load_chip
 from sfnhw.chip.prices import AREA_TERMS, STATIC_UNITS
 
@@ -110,6 +110,7 @@ ENERGY = {
     "router_flit": ROUTER_PRICE,
     "link_flit": LINK_PRICE,
     "io_bit": (2, 1, 640 / 32),
+    "off_chip_bit": (640 / 32, 8, 70),
 }
 
 NANGATE_NAND2 = 0.798
@@ -148,7 +149,7 @@ def same(row, expected):
 
 
 def test_every_row_is_derived_here():
-    assert set(ENERGY) == set(ACTION_NAMES) == set(CHIP.energy)
+    assert set(ENERGY) == {*ACTION_NAMES, OFF_CHIP} == set(CHIP.energy)
     assert set(AREA) == set(AREA_TERMS) == set(CHIP.area)
     assert set(STATIC) == set(STATIC_UNITS)
 

@@ -22,6 +22,11 @@ def array_faults(mapping: "Mapping") -> list[Violation]:
     return [Violation("arrays", where, text) for where, text in _faults(mapping)]
 
 
+def slice_faults(mapping: "Mapping") -> list[Violation]:
+    """Return what is wrong with the slices, and with where they are, alone."""
+    return [Violation("arrays", where, text) for where, text in _slice_faults(mapping)]
+
+
 def _faults(mapping: "Mapping") -> Iterator[tuple[str, str]]:
     before = list(_slice_faults(mapping))
     yield from before

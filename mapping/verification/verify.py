@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.mapping.verification.arrays import array_faults
-from sfnhw.mapping.verification.limits import accumulator_banks, asked, held, limit_violations
+from sfnhw.mapping.verification.arrays import array_faults, slice_faults
+from sfnhw.mapping.verification.limits import accumulator_banks, asked, held, limit_violations, weights_held
 from sfnhw.mapping.verification.report import Verification, Violation
+from sfnhw.mapping.verification.rounds import joined
 from sfnhw.mapping.verification.routes import reached, walk
 from sfnhw.mapping.verification.synapses import Into, Synapses
 from sfnhw.network import Population
+from sfnhw.network.part import NetworkPart
 
 if TYPE_CHECKING:
     from sfnhw.mapping.mapping import Mapping
@@ -28,7 +30,11 @@ def verify(mapping: "Mapping") -> Verification:
 
     Returns what is wrong, and raises nothing. Where arrays do not hang together, or neurons are not each in one slice,
     what follows from them is not looked at.
+
+    Of a mapping in rounds each round is checked so, and that together they are the network (`sfnhw.mapping.verification.rounds`).
     """
+    if mapping.rounds:
+        return _in_rounds(mapping)
     network = mapping.network
     size = {"slices": len(mapping.slices), "neurons": sum(p.size for p in network.populations)}
     found = array_faults(mapping)
@@ -41,7 +47,7 @@ def verify(mapping: "Mapping") -> Verification:
     found += limit_violations(mapping, derived.demands)
     at = mapping.terminals
     targets = {(a, int(at[b])) for a, b in derived.pairs}
-    targets |= {(s.index, mapping.io) for s in mapping.slices if network[s.population].role == "output"}
+    targets |= {(s.index, mapping.io) for s in mapping.slices if network.to_pins(s.population)}
     routes = walk(mapping, mapping.routes, "route")
     found += [*routes.violations, *reached(mapping, routes, targets, "route")]
     tokens = walk(mapping, mapping.ready_routes, "tokens")
@@ -64,13 +70,27 @@ def verify(mapping: "Mapping") -> Verification:
     )
 
 
+def _in_rounds(mapping: "Mapping") -> Verification:
+    network = mapping.network
+    found = [*slice_faults(mapping)] or list(_neurons(mapping))
+    size = {"slices": len(mapping.slices), "neurons": sum(p.size for p in network.populations)}
+    if found:
+        return Verification(tuple(found), **size)
+    parts = [verify(r.mapping) for r in mapping.rounds]
+    distinct = sum(weights_held(p, network, network[p.target].block) for p in network.projections)
+    copies = sum(part.stored_weights for part in parts) - distinct
+    return joined(mapping, parts, Verification((), **size, weight_copies=copies))
+
+
 def _neurons(mapping: "Mapping") -> Iterator[Violation]:
     """Slices of a population cover each of its neurons once: counted on a grid of channels × rows."""
     grids = {p.name: np.zeros((p.channels, p.rows), np.int32) for p in mapping.network.populations}
     for s in mapping.slices:
         grids[s.population][s.block.c0 : s.block.c1, s.block.r0 : s.block.r1] += 1
     for name, grid in grids.items():
-        for number, what in ((int((grid == 0).sum()), "no slice"), (int((grid > 1).sum()), "several slices")):
+        # A part of a network may hold a part of a layer; what is left out is with the other parts.
+        missing = 0 if isinstance(mapping.network, NetworkPart) else int((grid == 0).sum())
+        for number, what in ((missing, "no slice"), (int((grid > 1).sum()), "several slices")):
             if number:
                 yield Violation("neurons", f"layer {name!r}", f"{number:,} rows of channels are in {what}")
 

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from sfnhw.actions import ACTION_NAMES, OPTIONAL_ROWS
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, OPTIONAL_ROWS
 from sfnhw.chip.fields import flatten
 from sfnhw.chip.prices import AREA_TERMS, AreaRow, LeakageRow, Row
 from sfnhw.chip.stillmaker_baas import NAME, is_defined
@@ -24,7 +24,7 @@ MOST_SIDE = 1024
 
 def problems(chip: "Chip") -> list[Problem]:
     """Return everything that is inconsistent in a chip whose single fields are valid."""
-    found = _widths(chip)
+    found = _widths(chip) + _rounds(chip)
     found += _names("energy", chip.energy, ACTION_NAMES, "action", tuple(OPTIONAL_ROWS))
     found += _names("area", chip.area, tuple(AREA_TERMS), "component")
     fields = flatten(chip)
@@ -66,6 +66,9 @@ def _widths(chip: "Chip") -> list[Problem]:
     if chip.chips > 1 and board.link_cycles is None:
         expected = f"the cycles of a link between two of the {chip.chips} chips"
         found.append(Problem(("board", "link_cycles"), "missing", None, expected))
+    if chip.chips > 1 and chip.execution.rounds != "none":
+        expected = f"none on a board of {chip.chips} chips: what loads between chips would cost is not modelled"
+        found.append(Problem(("execution", "rounds"), "", chip.execution.rounds, expected))
     if chip.columns > MOST_SIDE or chip.rows > MOST_SIDE:
         expected = f"at most {MOST_SIDE} routers each way, noc.columns × board.columns and noc.rows × board.rows"
         found.append(Problem(("board",), "", f"{chip.columns} x {chip.rows}", expected))
@@ -79,6 +82,16 @@ def _widths(chip: "Chip") -> list[Problem]:
         )
         found.append(Problem(("noc", "virtual_channels"), "", noc.virtual_channels, expected))
     return found
+
+
+def _rounds(chip: "Chip") -> list[Problem]:
+    """Check that rounds have a memory to read weights from, and that it has a price."""
+    lacks = [] if chip.off_chip.bits_per_cycle else ["off_chip.bits_per_cycle"]
+    lacks += [] if OFF_CHIP in chip.energy else [f"a price energy.{OFF_CHIP}"]
+    if chip.execution.rounds == "none" or not lacks:
+        return []
+    text = "rounds read their weights from a memory off the chip, and this chip has none"
+    return [Problem(("execution", "rounds"), text, "auto", f"none, or {' and '.join(lacks)} with it")]
 
 
 def _names(

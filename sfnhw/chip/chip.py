@@ -19,12 +19,12 @@ from sfnhw.chip.prices import (
     Price,
     Static,
 )
-from sfnhw.chip.schema import Board, Core, Execution, Io, Noc, Packet, Part, Technology, entry
+from sfnhw.chip.schema import Board, Core, Execution, Io, Noc, OffChip, Packet, Part, Technology, entry
 from sfnhw.errors import ChipError, nearest
 from sfnhw.numerics import Numerics
 
 # Sections of a chip file that mapping and simulation read; the others name, time and price it.
-STRUCTURE = ("core", "noc", "board", "packet", "execution", "io")
+STRUCTURE = ("core", "noc", "board", "packet", "execution", "io", "off_chip")
 
 
 class Chip(Part):
@@ -49,6 +49,7 @@ class Chip(Part):
     packet: Packet = entry("", "spike packets")
     execution: Execution = entry("", "when a layer starts")
     io: Io = entry("", "pins")
+    off_chip: OffChip = entry("", "memory beside the chip", default=OffChip())
     energy: dict[str, EnergyRow] = entry("pJ", "action -> price row")
     static: Static = entry("", "leakage and clock")
     area: dict[str, AreaRow] = entry("um2", "component -> area row")

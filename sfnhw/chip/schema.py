@@ -232,6 +232,12 @@ class Execution(Part):
         "step",
     )
     gate_idle_cores: bool = entry("", "cores that hold no slice are power gated: no leakage, no clock")
+    rounds: Literal["none", "auto"] = optional(
+        "",
+        "a network larger than the chip: refused (none), or worked off in rounds, for each of which weights are read from "
+        "the memory off the chip (auto; needs `off_chip` and its price); left out: none",
+        "none",
+    )
 
     def barrier_cycles_of(self, routers: int) -> int:
         """Return the cycles of one global synchronisation where so many routers (≥ 1) have a used core.
@@ -254,3 +260,14 @@ class Io(Part):
 
     router: tuple[int, int] = entry("(column, row)", "router that the pins attach to", strict=False)
     bits_per_cycle: int = entry("bits", "width of the pins, each way", ge=1, le=65536)
+
+
+class OffChip(Part):
+    """A memory beside the chip, behind its pins: weights and spikes of a network that is worked off in rounds."""
+
+    bits_per_cycle: int | None = optional(
+        "bits", "what it reads or writes in a cycle of the chip's clock; left out: there is none", ge=1, le=65536
+    )
+    latency_cycles: int = optional(
+        "cycles", "from a round's request to the first bits of its weights; left out: 0", 0, ge=0, le=10**6
+    )

@@ -38,7 +38,13 @@ from sfnhw.chip.stillmaker_baas import (
 
 NO_SCALING = "none"
 MEMORIES = ("axon_lookup", "weight_read", "weight_write", "state_read", "state_write")
-_BY_TERM = {**dict.fromkeys(MEMORIES, "sram"), "link_flit": "wire", "link_flit_vertical": "wire", "io_bit": "none"}
+_BY_TERM = {
+    **dict.fromkeys(MEMORIES, "sram"),
+    "link_flit": "wire",
+    "link_flit_vertical": "wire",
+    "io_bit": "none",
+    "off_chip_bit": "none",
+}
 
 _BY = {
     "logic": CITATION,

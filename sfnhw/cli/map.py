@@ -211,8 +211,25 @@ def _text(found: dict[str, Any]) -> str:
         f"links; ready tokens: {tokens['trees']:,} trees over {tokens['links']:,} links"
     )
     parts = [fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"]), fill(links, WIDTH)]
+    parts[3:3] = [_rounds(found["rounds"])] if found["rounds"] else []
     parts.append(fill(_tables(found["tables"]), WIDTH))
     return "\n\n".join([*parts, _bounds(found["bounds"], found["weighed_by"])])
+
+
+def _rounds(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            f"{i:,}",
+            f"{row['cores']:,}",
+            f"{row['slices']:,}",
+            f"{row['load_bits']:,}",
+            f"{row['load_cycles']:,}",
+            ", ".join(row["layers"]),
+        ]
+        for i, row in enumerate(rows, 1)
+    ]
+    note = "\n" + fill("larger than the chip: weights are loaded before each round, for each inference", WIDTH)
+    return columns(["round", "cores", "slices", "bits to load", "cycles", "layers"], cells, [True] * 5) + note
 
 
 def _limits(rows: list[dict[str, Any]]) -> str:

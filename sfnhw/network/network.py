@@ -47,9 +47,7 @@ class Network:
                         f"no population of that name{nearest(end, names)}", field=projection.label, found=end
                     )
             self._check_projection(projection)
-        if not self.inputs or not self.outputs:
-            missing = "inputs" if not self.inputs else "outputs"
-            raise NetworkError("a network needs at least one input and one output population", field=missing, found=0)
+        self._check_ends()
         for population in self.populations:
             if population.role != "input" and not self.into(population.name):
                 raise NetworkError("no projection leads into it", field=f"population {population.name!r}")
@@ -69,6 +67,11 @@ class Network:
         self._check_window()
         self.order  # noqa: B018  raises where a cycle has no delay
         check_products(self)
+
+    def _check_ends(self) -> None:
+        if not self.inputs or not self.outputs:
+            missing = "inputs" if not self.inputs else "outputs"
+            raise NetworkError("a network needs at least one input and one output population", field=missing, found=0)
 
     def _check_projection(self, projection: Projection) -> None:
         source, target = self[projection.source], self[projection.target]
@@ -142,6 +145,10 @@ class Network:
     def inputs(self) -> tuple[Population, ...]:
         """Input populations."""
         return tuple(p for p in self.populations if p.role == "input")
+
+    def to_pins(self, name: str) -> bool:
+        """Whether what a population sends leaves over a chip's pins: outputs."""
+        return self[name].role == "output"
 
     @property
     def outputs(self) -> tuple[Population, ...]:
