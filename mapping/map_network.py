@@ -14,7 +14,7 @@ from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.pins import Pins, Placement, decided
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
-from sfnhw.mapping.rounds import map_rounds, plan_rounds
+from sfnhw.mapping.rounds import LayOut, fits, map_rounds, plan_rounds
 from sfnhw.mapping.route_tables import check_tables
 from sfnhw.mapping.routes import Ints, Targets
 from sfnhw.mapping.slices import Demand, Slice
@@ -88,18 +88,24 @@ def map_network(
         _check_population(population, chip)
     slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
+    rule = (placer, activity, seed, moves, progress) if placement is None else None
+    in_rounds = chip.execution.rounds == "auto" and not fits(network, slices, demands, chip)
+    if in_rounds and not fixed:
+        return map_rounds(network, chip, slices, demands, _of_a_round(rule), placer)
     groups = group_slices(slices, demands, chip, fixed)
-    if len(groups) <= chip.cores:
-        rule = (placer, activity, seed, moves, progress) if placement is None else None
-        return laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
-    if chip.execution.rounds == "none":
-        raise too_many_cores(slices, demands, len(groups), chip, _rounds_it_takes(network, slices, demands, chip))
-    if fixed:
+    if len(groups) > chip.cores and chip.execution.rounds == "auto":
         raise InputError(
             "the network is larger than the chip, and what is placed by hand is on it at once",
             field="pins" if placement is None else "placement",
             expected="none where there are rounds, or a larger chip",
         )
+    if len(groups) > chip.cores:
+        raise too_many_cores(slices, demands, len(groups), chip, _rounds_it_takes(network, slices, demands, chip))
+    return laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+
+
+def _of_a_round(rule: Rule | None) -> LayOut:
+    """Return what puts the part of a round on the chip."""
 
     def lay_out(
         part: Network,
@@ -109,11 +115,9 @@ def map_network(
         connections: Connections,
         home: np.ndarray,
     ) -> Mapping:
-        groups = group_slices(slices, demands, chip, {})
-        rule = (placer, activity, seed, moves, progress)
-        return laid_out(part, chip, slices, demands, groups, {}, connections, rule)
+        return laid_out(part, chip, slices, demands, group_slices(slices, demands, chip, {}), {}, connections, rule)
 
-    return map_rounds(network, chip, slices, demands, lay_out, placer)
+    return lay_out
 
 
 def _rounds_it_takes(network: Network, slices: list[Slice], demands: list[Demand], chip: Chip) -> int | None:

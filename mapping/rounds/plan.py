@@ -32,12 +32,12 @@ def plan_rounds(network: Network, slices: list[Slice], demands: list[Demand], ch
     now: list[Slice] = []
     for unit in _units(network):
         new = [s for name in unit for s in of[name]]
-        if now and _fits(network, [*now, *new], demands, chip):
+        if now and fits(network, [*now, *new], demands, chip):
             now += new
             continue
         rounds += [now] if now else []
         now = new
-        if _fits(network, new, demands, chip):
+        if fits(network, new, demands, chip):
             continue
         if len(unit) > 1 or any(p.source == p.target for p in network.into(unit[0])):
             raise _loop_too_large(unit, new, chip)
@@ -80,8 +80,9 @@ def _units(network: Network) -> list[list[str]]:
     return units
 
 
-def _fits(network: Network, members: list[Slice], demands: list[Demand], chip: Chip) -> bool:
-    """Whether the chip holds these slices at once."""
+def fits(network: Network, members: list[Slice], demands: list[Demand], chip: Chip) -> bool:
+    """Whether the chip holds these slices, those of inputs aside, at once; told by bounds where these are enough."""
+    members = [s for s in members if demands[s.index].neurons]
     demands = demands_in(network, members, demands, chip)
     limit = capacity(chip)
     if not all(demands[s.index].fits(limit) for s in members):
