@@ -27,6 +27,8 @@ from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
+
+
 def simulate_packets(
     tables: Tables, sent: NDArray[np.uint8], threads: int | None = None, progress: Progress | None = None
 ) -> tuple[Counts, Timing]:

@@ -70,10 +70,11 @@ Words = NDArray[np.int32]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
-# The wheel of events: a bucket for each cycle of this turn, and one for each of the turns to come, which is dealt out when
-# the turn begins. Buckets are lists in order of arrival, and stay so when they are dealt out.
-TURN_BITS = 13
-WHEEL, TURNS = 1 << TURN_BITS, 4096
+# The wheel of events: a bucket for each cycle of this turn, and for each turn to come, whose events are dealt out when it
+# begins. A bucket of a cycle is a list in order of arrival. A turn's events lie in `LISTS` lists, one event in each in turn:
+# they are far apart in memory, and from several lists the next ones can be fetched while one is dealt out.
+TURN_BITS, TURN_SLOTS, LISTS = 10, 2048, 16
+WHEEL, TURNS = 1 << TURN_BITS, TURN_SLOTS * LISTS
 BUCKETS = WHEEL + TURNS
 LATENCY_BINS = 4096
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
@@ -129,7 +130,8 @@ class State(NamedTuple):
     links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
     at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
     outputs_done: Ints  # (frames,)
-    tail: Ints  # (WHEEL + TURNS,) last event of each bucket: those of this turn's cycles, then those of later turns
+    tail: Ints  # (BUCKETS,) last event of each list: those of this turn's cycles, then those of later turns
+    many: Ints  # (TURN_SLOTS,) events of later turns so far
     when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
     events: Words  # (size · 8,) the same memory
 
@@ -161,6 +163,7 @@ def run_frames(
         at=np.zeros((f.cores + 1) * 16, np.int64),
         outputs_done=np.zeros(frames, np.int64),
         tail=np.arange(BUCKETS),
+        many=np.zeros(TURN_SLOTS, np.int64),
         **_events(BUCKETS + 4 * room),
     )
     state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
@@ -238,7 +241,13 @@ def _advance(
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
-    outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
+    outputs_done, tail, many, when_born, events = (
+        state.outputs_done,
+        state.tail,
+        state.many,
+        state.when_born,
+        state.events,
+    )
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
@@ -331,7 +340,7 @@ def _advance(
                 of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
                 of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
                 when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-            free = _push(when_born, events, tail, free, now, when, when, i << 3 | EMIT, j, g)
+            free = _push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
@@ -349,7 +358,7 @@ def _advance(
             while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
-                _deal(when_born, events, tail, now >> TURN_BITS)
+                _deal(when_born, events, tail, many, now >> TURN_BITS)
             continue
         after = np.int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
@@ -426,7 +435,7 @@ def _advance(
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
                             free = _push(
-                                when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
+                                when_born, events, tail, many, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
                             )
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
@@ -442,7 +451,7 @@ def _advance(
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 start -= flits
                 when = start + f.injection_cycles
-                free = _push(when_born, events, tail, free, now, when, born, roots[k] << 3 | HOP, mark, g)
+                free = _push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
@@ -464,7 +473,7 @@ def _advance(
                         of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                     )
                 when = max(ready, max(now, start))
-                free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
+                free = _push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
@@ -499,6 +508,7 @@ def _advance(
                     when_born,
                     events,
                     tail,
+                    many,
                     free,
                     now,
                     when,
@@ -534,6 +544,7 @@ def _advance(
                             when_born,
                             events,
                             tail,
+                            many,
                             free,
                             now,
                             arrive,
@@ -585,7 +596,7 @@ def _advance(
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    free = _push(when_born, events, tail, free, now, begin, born, target << 3 | done_kind, 0, g)
+                    free = _push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
                 major, minor = index, 0
@@ -597,14 +608,14 @@ def _advance(
                     calls[cell(k, 16, COST_FIRST)]
                     + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
                 )
-                many = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-                cycles = many * costs[cell(cost, 4, CYCLES)]
+                runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
-                by_row[cell(row * T + t, 4, SYNAPSES)] += many * costs[cell(cost, 4, SYNAPSES)]
-                by_row[cell(row * T + t, 4, WORDS)] += many * costs[cell(cost, 4, WORDS)]
-                by_row[cell(row * T + t, 4, STATE)] += many * costs[cell(cost, 4, STATE)]
+                by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
+                by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
+                by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 layer = calls[cell(k, 16, POPULATION)]
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
@@ -635,6 +646,7 @@ def _push(
     when_born: Ints,
     events: Words,
     tail: Ints,
+    many: Ints,
     free: int,
     now: int,
     when: int,
@@ -650,11 +662,20 @@ def _push(
     events[cell(free, 8, WHAT)] = what
     events[cell(free, 8, INDEX)] = index
     events[cell(free, 8, FRAME)] = g
-    turn = when >> TURN_BITS
-    cycle = when & (WHEEL - 1)
-    later = np.int64(turn > now >> TURN_BITS)
-    _append(events, tail, free, cycle + later * (WHEEL + (turn & (TURNS - 1)) - cycle))
+    _append(events, tail, free, _bucket(many, now >> TURN_BITS, when))
     return after
+
+
+@nb.njit(nogil=True, cache=True)
+def _bucket(many: Ints, this_turn: int, when: int) -> int:
+    """Return the list that an event goes into."""
+    cycle = when & (WHEEL - 1)
+    turn = when >> TURN_BITS
+    later = np.int64(turn > this_turn)
+    slot = turn & (TURN_SLOTS - 1)
+    number = many[place(slot)]
+    many[place(slot)] = number + later
+    return cycle + later * (WHEEL + slot * LISTS + (number & (LISTS - 1)) - cycle)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -666,20 +687,27 @@ def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
 
 
 @nb.njit(nogil=True, cache=True)
-def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
-    """Deal a turn's events out to the buckets of its cycles; those of `TURNS` turns later stay."""
-    bucket = WHEEL + (turn & (TURNS - 1))
-    last = bucket
-    e = np.int64(events[cell(bucket, 8, NEXT)])
-    while e >= 0:
+def _deal(when_born: Ints, events: Words, tail: Ints, many: Ints, turn: int) -> None:
+    """Deal a turn's events out to the buckets of its cycles; those of `TURN_SLOTS` turns later stay."""
+    slot = turn & (TURN_SLOTS - 1)
+    lists = WHEEL + slot * LISTS
+    number, many[slot] = many[slot], 0
+    heads = np.empty(LISTS, np.int64)
+    for k in range(LISTS):
+        heads[k] = events[cell(lists + k, 8, NEXT)]
+        events[cell(lists + k, 8, NEXT)] = -1
+        tail[lists + k] = lists + k
+        prefetch(events, cell(heads[k], 8, 0))
+    for k in range(number):
+        e = heads[place(k & (LISTS - 1))]
         after = np.int64(events[cell(e, 8, NEXT)])
-        if when_born[cell(e, 4, WHEN)] >> TURN_BITS == turn:
-            events[cell(last, 8, NEXT)] = after
-            _append(events, tail, e, when_born[cell(e, 4, WHEN)] & (WHEEL - 1))
+        heads[place(k & (LISTS - 1))] = after
+        prefetch(events, cell(after, 8, 0))
+        when = when_born[cell(e, 4, WHEN)]
+        if when >> TURN_BITS == turn:
+            _append(events, tail, e, when & (WHEEL - 1))
         else:
-            last = e
-        e = after
-    tail[bucket] = last
+            _append(events, tail, e, _bucket(many, turn, when))
 
 
 @nb.njit(nogil=True, cache=True)
