@@ -6,6 +6,7 @@ and the peak memory of the process; the aim is 60 s and 8 GiB on 2 cores.
 """
 
 import argparse
+from itertools import pairwise
 
 import torch
 
@@ -50,7 +51,7 @@ def main() -> int:
         f"{int(counts.row_synapses.sum()):,} synaptic operations; {result.latency_s * 1e3:.2f} ms, "
         f"{cost.total.value_aj * 1e-15:.3g} mJ an inference"
     )
-    show([(name, begin, end) for (_, begin), (name, end) in zip(laps[:-1], laps[1:], strict=True)])
+    show([(name, begin, end) for (_, begin), (name, end) in pairwise(laps)])
     return 0
 
 

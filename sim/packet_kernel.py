@@ -24,14 +24,56 @@ At the core of a product, packets of the streaming operand wait in the input buf
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
-from typing import Any, NamedTuple
-
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.kernel_state import (
+    AXON_BUSY,
+    AXON_FREE,
+    BEYOND,
+    DELIVERED,
+    EJECTION_FREE,
+    EMITTING,
+    ENDS,
+    FED_IN,
+    FIRST_STEP,
+    FREE,
+    INJECTION_BUSY,
+    INJECTION_FREE,
+    LAST_EVENT,
+    LAST_STEP,
+    LATENCY_BINS,
+    LEFT,
+    LOOKS,
+    NEXT_FRAME,
+    NOW,
+    OPERANDS_IN,
+    PACKETS,
+    PENDING,
+    PHASE_END,
+    PHASE_START,
+    READIES,
+    SENT,
+    SPIKES,
+    STEP,
+    SYNAPSE_BUSY,
+    SYNAPSE_FREE,
+    THRESHOLD_BUSY,
+    THRESHOLD_FREE,
+    TOKENS_IN,
+    UPDATES,
+    WAITING,
+    WAITING_HEAD,
+    WAITING_TAIL,
+    WINDOWS_IN_FLIGHT,
+    State,
+    Tally,
+    begin,
+    grown,
+    room_of,
+)
 from sfnhw.sim.packed import (
-    BEHIND,
     CALLS,
     CALLS_END,
     CHILD,
@@ -60,6 +102,22 @@ from sfnhw.sim.packed import (
 )  # fmt: skip
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
+from sfnhw.sim.wheel import (
+    BORN,
+    BUCKETS,
+    FRAME,
+    INDEX,
+    NEXT,
+    TURN_BITS,
+    WHAT,
+    WHEEL,
+    WHEN,
+    append,
+    cell,
+    deal,
+    place,
+    push,
+)
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -70,70 +128,6 @@ Words = NDArray[np.int32]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
-# The wheel of events: a bucket for each cycle of this turn, and for each turn to come, whose events are dealt out when it
-# begins. A bucket of a cycle is a list in order of arrival. A turn's events lie in `LISTS` lists, one event in each in turn:
-# they are far apart in memory, and from several lists the next ones can be fetched while one is dealt out.
-TURN_BITS, TURN_SLOTS, LISTS = 10, 2048, 16
-WHEEL, TURNS = 1 << TURN_BITS, TURN_SLOTS * LISTS
-BUCKETS = WHEEL + TURNS
-LATENCY_BINS = 4096
-WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
-# Columns of events, 32 bytes each: two numbers of 64 bits (cycles), then four of 32 bits: kind and place (node, slice or
-# call) in one, neuron or control, frame, next in the bucket.
-WHEN, BORN = 0, 1
-WHAT, INDEX, FRAME, NEXT = 4, 5, 6, 7
-# Columns of terminals: from when each unit is free, and for how many cycles it has worked.
-AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
-AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
-# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
-# steps to begin and to end with.
-NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
-# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
-# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
-# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
-NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
-FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
-# Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
-SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
-PACKETS = CYCLES
-
-
-class Tally(NamedTuple):
-    """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
-
-    # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
-    # sent something (a burst counts once); spike packets handed to cores and pins.
-    by_slice: Ints
-    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
-    by_row: Ints
-    row_ends: Ints  # (rows, T) end markers looked up
-    node_packets: Ints  # (nodes, T) spike packets through a route node
-    node_control: Ints  # (nodes, T) end markers or ready tokens
-    busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
-    link_busy: Ints  # (4·routers,) cycles
-    latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
-    latency_total: Ints  # (2,) sum and largest
-    layer_start: Ints  # (frames, populations) first cycle of work, −1: none
-    layer_end: Ints  # (frames, populations) last cycle of work
-    finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
-    steps: Ints  # (1,) global steps (barrier)
-    step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
-    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
-
-
-class State(NamedTuple):
-    """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
-
-    clock: Ints  # scalars of the loop, see NOW to LOOKS
-    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
-    look: Ints  # slices whose conditions may have become true
-    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
-    at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
-    outputs_done: Ints  # (frames,)
-    tail: Ints  # (BUCKETS,) last event of each list: those of this turn's cycles, then those of later turns
-    many: Ints  # (TURN_SLOTS,) events of later turns so far
-    when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
-    events: Words  # (size · 8,) the same memory
 
 
 def run_frames(
@@ -152,65 +146,18 @@ def run_frames(
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
-    # What one event, or one global step, pushes at most.
-    room = slices + 8 + int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
-    room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
-    state = State(
-        clock=np.zeros(9, np.int64),
-        slices=np.zeros(slices * 32, np.int64),
-        look=np.zeros(slices + 1, np.int64),
-        links=np.zeros(4 * f.routers * 2, np.int64),
-        at=np.zeros((f.cores + 1) * 16, np.int64),
-        outputs_done=np.zeros(frames, np.int64),
-        tail=np.arange(BUCKETS),
-        many=np.zeros(TURN_SLOTS, np.int64),
-        **_events(BUCKETS + 4 * room),
-    )
-    state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
-    of = state.slices.reshape(slices, 32)
-    state.clock[FREE] = BUCKETS
-    of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
-    if f.barrier:
-        first, last = steps or (0, global_steps(f, frames) - 1)
-        state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
-        of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
-    else:
-        state.look[:slices] = np.arange(slices)
-        state.clock[LOOKS] = slices
+    room = room_of(slices, p)
+    state = begin(frames, room, s, f, steps)
     while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = _grown(state)
+        state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:
         return 0
-    unfinished = int((of[:, NEXT_FRAME] < frames).sum())
+    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
     if not f.barrier:
         unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
     return unfinished
-
-
-def global_steps(f: Fabric, frames: int) -> int:
-    """Global steps that frames, one after the other, take under barrier execution."""
-    return (frames // f.window - 1) * f.interval * f.window + f.last_due + 1 if frames else 0
-
-
-def _events(size: int) -> dict[str, Any]:
-    """Return free events, each followed by the next one; a record lies within a line of the cache."""
-    memory = np.zeros(4 * size + 8, np.int64)
-    aligned = memory[-memory.ctypes.data % 64 // 8 :][: 4 * size]
-    events = aligned.view(np.int32)
-    events[NEXT::8] = np.arange(1, size + 1)
-    return {"when_born": aligned, "events": events}
-
-
-def _grown(state: State) -> State:
-    """Return it with twice the room for events."""
-    words = len(state.events)
-    more = _events(words // 4)
-    more["events"][:words] = state.events
-    more["events"][-8 + NEXT] = state.clock[FREE]
-    state.clock[FREE] = words // 8
-    return state._replace(**more)
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -340,7 +287,7 @@ def _advance(
                 of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
                 of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
                 when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-            free = _push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
+            free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
@@ -358,7 +305,7 @@ def _advance(
             while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
-                _deal(when_born, events, tail, many, now >> TURN_BITS)
+                deal(when_born, events, tail, many, now >> TURN_BITS)
             continue
         after = np.int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
@@ -400,7 +347,7 @@ def _advance(
                     if after < 0:
                         of[cell(where, 32, WAITING_TAIL)] = last
                     when_born[cell(e, 4, WHEN)] = now
-                    _append(events, tail, e, now & (WHEEL - 1))
+                    append(events, tail, e, now & (WHEEL - 1))
                     waiting -= 1
                     pending += 1
                 else:
@@ -434,7 +381,7 @@ def _advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
-                            free = _push(
+                            free = push(
                                 when_born, events, tail, many, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
                             )
                             pending += 1
@@ -451,7 +398,7 @@ def _advance(
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 start -= flits
                 when = start + f.injection_cycles
-                free = _push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
+                free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
@@ -473,7 +420,7 @@ def _advance(
                         of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                     )
                 when = max(ready, max(now, start))
-                free = _push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
+                free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
@@ -504,7 +451,7 @@ def _advance(
                 links[cell(link, 2, 1)] += flits
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[cell(k, 4, LINK_CYCLES)]
-                free = _push(
+                free = push(
                     when_born,
                     events,
                     tail,
@@ -540,7 +487,7 @@ def _advance(
                     latency_max = max(latency_max, latency)
                 elif index == READY:
                     for k in range(low, high):
-                        free = _push(
+                        free = push(
                             when_born,
                             events,
                             tail,
@@ -596,7 +543,7 @@ def _advance(
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    free = _push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
+                    free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
                 major, minor = index, 0
@@ -629,97 +576,14 @@ def _advance(
 
 
 @nb.njit(nogil=True, cache=True)
-def cell(record: int, width: int, column: int) -> Any:
-    """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
-    return np.uint64(record * width + column)
-
-
-@nb.njit(nogil=True, cache=True)
-def place(index: int) -> Any:
-    """Return an index that is not negative, as Numba cannot know."""
-    return np.uint64(index)
-
-
-# Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
-@nb.njit(nogil=True, cache=True)
-def _push(
-    when_born: Ints,
-    events: Words,
-    tail: Ints,
-    many: Ints,
-    free: int,
-    now: int,
-    when: int,
-    born: int,
-    what: int,
-    index: int,
-    g: int,
-) -> int:
-    """Enter an event; returns the next free place."""
-    after = np.int64(events[cell(free, 8, NEXT)])
-    when_born[cell(free, 4, WHEN)] = when
-    when_born[cell(free, 4, BORN)] = born
-    events[cell(free, 8, WHAT)] = what
-    events[cell(free, 8, INDEX)] = index
-    events[cell(free, 8, FRAME)] = g
-    _append(events, tail, free, _bucket(many, now >> TURN_BITS, when))
-    return after
-
-
-@nb.njit(nogil=True, cache=True)
-def _bucket(many: Ints, this_turn: int, when: int) -> int:
-    """Return the list that an event goes into."""
-    cycle = when & (WHEEL - 1)
-    turn = when >> TURN_BITS
-    later = np.int64(turn > this_turn)
-    slot = turn & (TURN_SLOTS - 1)
-    number = many[place(slot)]
-    many[place(slot)] = number + later
-    return cycle + later * (WHEEL + slot * LISTS + (number & (LISTS - 1)) - cycle)
-
-
-@nb.njit(nogil=True, cache=True)
-def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
-    """Put event e at the end of a bucket."""
-    events[cell(e, 8, NEXT)] = -1
-    events[cell(tail[place(bucket)], 8, NEXT)] = e
-    tail[place(bucket)] = e
-
-
-@nb.njit(nogil=True, cache=True)
-def _deal(when_born: Ints, events: Words, tail: Ints, many: Ints, turn: int) -> None:
-    """Deal a turn's events out to the buckets of its cycles; those of `TURN_SLOTS` turns later stay."""
-    slot = turn & (TURN_SLOTS - 1)
-    lists = WHEEL + slot * LISTS
-    number, many[slot] = many[slot], 0
-    heads = np.empty(LISTS, np.int64)
-    for k in range(LISTS):
-        heads[k] = events[cell(lists + k, 8, NEXT)]
-        events[cell(lists + k, 8, NEXT)] = -1
-        tail[lists + k] = lists + k
-        prefetch(events, cell(heads[k], 8, 0))
-    for k in range(number):
-        e = heads[place(k & (LISTS - 1))]
-        after = np.int64(events[cell(e, 8, NEXT)])
-        heads[place(k & (LISTS - 1))] = after
-        prefetch(events, cell(after, 8, 0))
-        when = when_born[cell(e, 4, WHEN)]
-        if when >> TURN_BITS == turn:
-            _append(events, tail, e, when & (WHEEL - 1))
-        else:
-            _append(events, tail, e, _bucket(many, turn, when))
-
-
-@nb.njit(nogil=True, cache=True)
 def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     """Whether any link or port is taken beyond a cycle."""
+    taken = False
     for k in range(0, links.shape[0], 2):
-        if links[k] > now * V:
-            return True
+        taken |= links[k] > now * V
     for k in range(0, at.shape[0], 16):
-        if at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V:
-            return True
-    return False
+        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
+    return taken
 
 
 @nb.njit(nogil=True, cache=True)
