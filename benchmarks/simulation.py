@@ -130,15 +130,17 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     finish = PacketTwin(result.tables).run(sent)
     slow = time.perf_counter() - start
     assert finish == result.timing.latency[0]
-    from sfnhw.sim.packet import check_finished, empty_tally
+    from sfnhw.sim.packed import pack
     from sfnhw.sim.packet_kernel import run_frames
+    from sfnhw.sim.stream import check_finished, empty_tally
 
     t = result.tables
+    packed = pack(t)
     times = []
     for _ in range(5):
         tally = empty_tally(t, 1, 1)
         start = time.perf_counter()
-        check_finished(run_frames(sent, 1, t.slices, t.rows, t.nodes, t.fabric, tally))
+        check_finished(run_frames(sent, 1, t.slices, packed, t.fabric, tally))
         times.append(time.perf_counter() - start)
     return slow / statistics.median(times)
 

@@ -12,6 +12,8 @@ from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
+# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
+
 LATENCY_BINS = 4096
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.

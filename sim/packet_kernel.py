@@ -1,9 +1,6 @@
 """The packet-level kernel: every spike packet through core pipelines and routers, event by event.
 
-This file is long because Numba inlines one event loop; its parts are the event wheel, the emission of a slice, the
-hop through a router, and what a core does with a packet.
-
-Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
+One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
 order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
@@ -24,100 +21,30 @@ At the core of a product, packets of the streaming operand wait in the input buf
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
-import numba as nb
+import numba as nb  # noqa: I001
 import numpy as np
 from numpy.typing import NDArray
 
+# Columns of records are so many that one a line would be half of this file.
+# fmt: off
 from sfnhw.sim.kernel_state import (
-    AXON_BUSY,
-    AXON_FREE,
-    BEYOND,
-    DELIVERED,
-    EJECTION_FREE,
-    EMITTING,
-    ENDS,
-    FED_IN,
-    FIRST_STEP,
-    FREE,
-    INJECTION_BUSY,
-    INJECTION_FREE,
-    LAST_EVENT,
-    LAST_STEP,
-    LATENCY_BINS,
-    LEFT,
-    LOOKS,
-    NEXT_FRAME,
-    NOW,
-    OPERANDS_IN,
-    PACKETS,
-    PENDING,
-    PHASE_END,
-    PHASE_START,
-    READIES,
-    SENT,
-    SPIKES,
-    STEP,
-    SYNAPSE_BUSY,
-    SYNAPSE_FREE,
-    THRESHOLD_BUSY,
-    THRESHOLD_FREE,
-    TOKENS_IN,
-    UPDATES,
-    WAITING,
-    WAITING_HEAD,
-    WAITING_TAIL,
-    WINDOWS_IN_FLIGHT,
-    State,
-    Tally,
-    begin,
-    grown,
-    room_of,
+    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
+    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
+    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    State, Tally, begin, grown, room_of,
 )
 from sfnhw.sim.packed import (
-    CALLS,
-    CALLS_END,
-    CHILD,
-    CORE,
-    COST_FIRST,
-    EDGES,
-    EDGES_END,
-    EXITS,
-    EXITS_END,
-    KIND,
-    LINK,
-    LINK_CYCLES,
-    OWNER,
-    POPULATION,
-    POSITIONS,
-    RUN_FIRST,
-    RUN_STRIDE,
-    STAYS,
-    STREAMS,
-    TAPS_FIRST,
-    TAPS_STRIDE,
-    TARGET,
-    TERMINAL,
-    WHOM,
+    CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, KIND, LINK, LINK_CYCLES, OWNER,
+    POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
     Packed,
-)  # fmt: skip
+)
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
 from sfnhw.sim.wheel import (
-    BORN,
-    BUCKETS,
-    FRAME,
-    INDEX,
-    NEXT,
-    TURN_BITS,
-    WHAT,
-    WHEEL,
-    WHEN,
-    append,
-    cell,
-    deal,
-    place,
-    push,
+    BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, WHEN, append, cell, deal, int64, place, push,
 )
+# fmt: on
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -188,13 +115,8 @@ def _advance(
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
-    outputs_done, tail, many, when_born, events = (
-        state.outputs_done,
-        state.tail,
-        state.many,
-        state.when_born,
-        state.events,
-    )
+    outputs_done, tail, many = state.outputs_done, state.tail, state.many
+    when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
@@ -215,13 +137,9 @@ def _advance(
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
                 for c in range(terminals):
-                    last_event = max(
-                        last_event,
-                        max(
-                            at[cell(c, 16, SYNAPSE_FREE)],
-                            max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)]),
-                        ),
-                    )
+                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)])
+                    last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
+                    last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
@@ -299,7 +217,7 @@ def _advance(
 
         # Find the next event.
         bucket = now & (WHEEL - 1)
-        e = np.int64(events[cell(bucket, 8, NEXT)])
+        e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
             now += 1
             while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
@@ -307,16 +225,16 @@ def _advance(
             if now & (WHEEL - 1) == 0:
                 deal(when_born, events, tail, many, now >> TURN_BITS)
             continue
-        after = np.int64(events[cell(e, 8, NEXT)])
+        after = int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
         if after < 0:
             tail[place(bucket)] = bucket
-            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
+            prefetch(events, cell(int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
         else:
             prefetch(events, cell(after, 8, 0))
-        what = np.int64(events[cell(e, 8, WHAT)])
+        what = int64(events[cell(e, 8, WHAT)])
         kind, where = what & 7, what >> 3
-        index, g = np.int64(events[cell(e, 8, INDEX)]), np.int64(events[cell(e, 8, FRAME)])
+        index, g = int64(events[cell(e, 8, INDEX)]), int64(events[cell(e, 8, FRAME)])
         born = when_born[cell(e, 4, BORN)]
         events[cell(e, 8, NEXT)] = free
         free = e
@@ -338,7 +256,7 @@ def _advance(
             e = of[cell(where, 32, WAITING_HEAD)]
             last = -1
             while e >= 0:
-                after = np.int64(events[cell(e, 8, NEXT)])
+                after = int64(events[cell(e, 8, NEXT)])
                 if events[cell(e, 8, FRAME)] == g:
                     if last < 0:
                         of[cell(where, 32, WAITING_HEAD)] = after
@@ -381,9 +299,8 @@ def _advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
-                            free = push(
-                                when_born, events, tail, many, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
-                            )
+                            what = ready_roots[k] << 3 | HOP
+                            free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -436,7 +353,7 @@ def _advance(
         exit_, end = -1, 0
         owner, flits, leave, ticks = 0, 1, now, 0
         if kind == HOP:
-            owner = np.int64(nodes[cell(where, 8, OWNER)])
+            owner = int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
                 node_packets[cell(where, T, t)] += 1
@@ -451,26 +368,15 @@ def _advance(
                 links[cell(link, 2, 1)] += flits
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[cell(k, 4, LINK_CYCLES)]
-                free = push(
-                    when_born,
-                    events,
-                    tail,
-                    many,
-                    free,
-                    now,
-                    when,
-                    born,
-                    np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP,
-                    index,
-                    g,
-                )
+                what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
+                free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
                 pending += 1
-            exit_, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
+            exit_, end = int64(nodes[cell(where, 8, EXITS)]), int64(nodes[cell(where, 8, EXITS_END)])
         while exit_ < end:
             low, high, arrive = where, where + 1, now
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
-                low, high = np.int64(exits[cell(exit_, 4, CALLS)]), np.int64(exits[cell(exit_, 4, CALLS_END)])
+                low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
                 hold, over_pins = ticks, flits
                 if terminal == pins:
                     over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
@@ -487,19 +393,8 @@ def _advance(
                     latency_max = max(latency_max, latency)
                 elif index == READY:
                     for k in range(low, high):
-                        free = push(
-                            when_born,
-                            events,
-                            tail,
-                            many,
-                            free,
-                            now,
-                            arrive,
-                            born,
-                            np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN,
-                            0,
-                            g,
-                        )
+                        what = int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN
+                        free = push(when_born, events, tail, many, free, now, arrive, born, what, 0, g)
                         pending += 1
                     high = low
                 if terminal == pins and index != READY:
@@ -513,13 +408,13 @@ def _advance(
                     high = low
             exit_ += 1
             for k in range(low, high):
-                target = np.int64(calls[cell(k, 16, TARGET)])
+                target = int64(calls[cell(k, 16, TARGET)])
                 if (
                     calls[cell(k, 16, KIND)] == STREAMS
                     and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
                 ):
                     e = free
-                    free = np.int64(events[cell(e, 8, NEXT)])
+                    free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
                     events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
                         k << 3 | STREAM,
@@ -550,7 +445,7 @@ def _advance(
                 if calls[cell(k, 16, POSITIONS)] > 1:
                     divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
-                    major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
+                    major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
                 cost = (
                     calls[cell(k, 16, COST_FIRST)]
                     + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]

@@ -10,6 +10,9 @@ from sfnhw.sim.prefetch import prefetch
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
+int64: Any = np.int64  # numbers of 32 bits are widened everywhere; to mypy the result is any integer
+
+# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
 
 # The wheel of events: a bucket for each cycle of this turn, and for each turn to come, whose events are dealt out when it
 # begins. A bucket of a cycle is a list in order of arrival. A turn's events lie in `LISTS` lists, one event in each in turn:
@@ -33,13 +36,13 @@ def free_events(size: int) -> dict[str, Any]:
 
 
 @nb.njit(nogil=True, cache=True)
-def cell(record: int, width: int, column: int) -> Any:
+def cell(record: Any, width: int, column: Any) -> Any:
     """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
     return np.uint64(record * width + column)
 
 
 @nb.njit(nogil=True, cache=True)
-def place(index: int) -> Any:
+def place(index: Any) -> Any:
     """Return an index that is not negative, as Numba cannot know."""
     return np.uint64(index)
 
@@ -51,16 +54,16 @@ def push(
     events: Words,
     tail: Ints,
     many: Ints,
-    free: int,
-    now: int,
-    when: int,
-    born: int,
-    what: int,
-    index: int,
-    g: int,
-) -> int:
+    free: Any,
+    now: Any,
+    when: Any,
+    born: Any,
+    what: Any,
+    index: Any,
+    g: Any,
+) -> Any:
     """Enter an event; returns the next free place."""
-    after = np.int64(events[cell(free, 8, NEXT)])
+    after = int64(events[cell(free, 8, NEXT)])
     when_born[cell(free, 4, WHEN)] = when
     when_born[cell(free, 4, BORN)] = born
     events[cell(free, 8, WHAT)] = what
@@ -71,11 +74,11 @@ def push(
 
 
 @nb.njit(nogil=True, cache=True)
-def _bucket(many: Ints, this_turn: int, when: int) -> int:
+def _bucket(many: Ints, this_turn: int, when: Any) -> Any:
     """Return the list that an event goes into."""
     cycle = when & (WHEEL - 1)
     turn = when >> TURN_BITS
-    later = np.int64(turn > this_turn)
+    later = int64(turn > this_turn)
     slot = turn & (TURN_SLOTS - 1)
     number = many[place(slot)]
     many[place(slot)] = number + later
@@ -83,7 +86,7 @@ def _bucket(many: Ints, this_turn: int, when: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def append(events: Words, tail: Ints, e: int, bucket: int) -> None:
+def append(events: Words, tail: Ints, e: Any, bucket: Any) -> None:
     """Put event e at the end of a bucket."""
     events[cell(e, 8, NEXT)] = -1
     events[cell(tail[place(bucket)], 8, NEXT)] = e
@@ -104,7 +107,7 @@ def deal(when_born: Ints, events: Words, tail: Ints, many: Ints, turn: int) -> N
         prefetch(events, cell(heads[k], 8, 0))
     for k in range(number):
         e = heads[place(k & (LISTS - 1))]
-        after = np.int64(events[cell(e, 8, NEXT)])
+        after = int64(events[cell(e, 8, NEXT)])
         heads[place(k & (LISTS - 1))] = after
         prefetch(events, cell(after, 8, 0))
         when = when_born[cell(e, 4, WHEN)]
