@@ -15,6 +15,7 @@ Words = NDArray[np.int32]
 # Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
 
 LATENCY_BINS = 4096
+FIRST_ROOMS = 4  # memory for events at first, in what one event or one global step pushes at most
 WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.
 AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
@@ -88,7 +89,7 @@ def begin(frames: int, room: int, s: SliceTable, f: Fabric, steps: tuple[int, in
         outputs_done=np.zeros(frames, np.int64),
         tail=np.arange(BUCKETS),
         many=np.zeros(TURN_SLOTS, np.int64),
-        **free_events(BUCKETS + 4 * room),
+        **free_events(BUCKETS + FIRST_ROOMS * room),
     )
     state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
     of = state.slices.reshape(slices, 32)
