@@ -13,6 +13,7 @@ import json
 import statistics
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sfnhw.activity import Activity
-from sfnhw.chip import load_chip
+from sfnhw.chip import Chip, load_chip
 from sfnhw.mapping import Mapping, map_network
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import price, simulate
-from sfnhw.sim.tables import sent_neurons
+from sfnhw.sim.packed import pack
+from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.naive import PacketTwin
 
 
@@ -118,7 +120,36 @@ def measure(mapping: Mapping, activity: Activity, repeats: int) -> dict[str, Any
         "price_seconds": priced,
         "analytic_seconds": analytic,
         "cores_used": mapping.cores_used,
+        "table_bytes": table_bytes(mapping),
     }
+
+
+def arrays_of(value: Any) -> list[np.ndarray]:
+    """Return the arrays of a tuple of tuples, each piece of memory once."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    return [array for part in value for array in arrays_of(part)] if isinstance(value, tuple) else []
+
+
+def table_bytes(mapping: Mapping) -> int:
+    """Bytes of all arrays that the packet kernel and the closed form read, but the activity."""
+    tables = build_tables(mapping)
+    arrays = {a.__array_interface__["data"][0]: a.nbytes for a in arrays_of((tables, pack(tables)))}
+    return sum(arrays.values())
+
+
+def empty_chip_bytes(chip: Chip) -> int:
+    """Most bytes that Python and NumPy hold at once while one neuron is mapped on a chip, simulated and priced."""
+    network = Network(
+        (Population("x", (1,), Graded(8), role="input"), Population("y", (1,), Readout(), role="output")),
+        (Dense("x", "y", np.ones((1, 1))),),
+    )
+    simulate(map_network(network, chip), random_spikes(network, 1, 1.0), threads=1)  # compile
+    tracemalloc.start()
+    price(simulate(map_network(network, chip), random_spikes(network, 1, 1.0), threads=1))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
 
 
 def twin_ratio(mapping: Mapping, activity: Activity) -> float:
@@ -130,15 +161,16 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     finish = PacketTwin(result.tables).run(sent)
     slow = time.perf_counter() - start
     assert finish == result.timing.latency[0]
-    from sfnhw.sim.packet import check_finished, empty_tally
     from sfnhw.sim.packet_kernel import run_frames
+    from sfnhw.sim.stream import check_finished, empty_tally
 
     t = result.tables
+    packed = pack(t)
     times = []
     for _ in range(5):
         tally = empty_tally(t, 1, 1)
         start = time.perf_counter()
-        check_finished(run_frames(sent, 1, t.slices, t.rows, t.nodes, t.fabric, tally))
+        check_finished(run_frames(sent, 1, t.slices, packed, t.fabric, tally))
         times.append(time.perf_counter() - start)
     return slow / statistics.median(times)
 
@@ -186,6 +218,9 @@ def main() -> int:
     activity = random_spikes(net, 1, 0.1)
     rows["random_10k"] = measure(mapping, activity, repeats)
     rows["random_10k"]["build_and_map_seconds"] = mapped
+    synapses = sum(p.weight.size for p in net.projections if isinstance(p, Sparse) and p.delay)
+    rows["random_10k"]["table_bytes_per_synapse"] = table_bytes(mapping) / synapses
+    rows["random_10k"]["empty_chip_bytes"] = empty_chip_bytes(large.replace({"execution.mode": "dataflow"}))
     bare = bare_rate(net, activity)
     rows["random_10k"]["bare_loop_operations_per_s"] = bare
     rows["random_10k"]["share_of_bare_loop"] = rows["random_10k"]["synaptic_operations_per_s"] / bare

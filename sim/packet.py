@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.counts import Counts
-from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import (
+from sfnhw.sim.kernel_state import (
     DELIVERED,
     ENDS,
     PACKETS,
@@ -19,8 +18,9 @@ from sfnhw.sim.packet_kernel import (
     UPDATES,
     Tally,
     global_steps,
-    run_frames,
-)  # fmt: skip
+)
+from sfnhw.sim.packed import pack
+from sfnhw.sim.packet_kernel import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing

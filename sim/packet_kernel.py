@@ -1,9 +1,6 @@
 """The packet-level kernel: every spike packet through core pipelines and routers, event by event.
 
-This file is long because Numba inlines one event loop; its parts are the event wheel, the emission of a slice, the
-hop through a router, and what a core does with a packet.
-
-Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
+One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
 order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
@@ -25,43 +22,30 @@ At the core of a product, packets of the streaming operand wait in the input buf
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
-from typing import Any, NamedTuple
-
-import numba as nb
+import numba as nb  # noqa: I001
 import numpy as np
 from numpy.typing import NDArray
 
+# Columns of records are so many that one a line would be half of this file.
+# fmt: off
+from sfnhw.sim.kernel_state import (
+    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
+    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
+    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    State, Tally, begin, grown, room_of,
+)
 from sfnhw.sim.packed import (
-    BEHIND,
-    CALLS,
-    CALLS_END,
-    CHILD,
-    CORE,
-    COST_FIRST,
-    EDGES,
-    EDGES_END,
-    EXITS,
-    EXITS_END,
-    FLIT_CYCLES,
-    KIND,
-    LINK,
-    LINK_CYCLES,
-    OWNER,
-    POPULATION,
-    POSITIONS,
-    RUN_FIRST,
-    RUN_STRIDE,
-    STAYS,
-    STREAMS,
-    TAPS_FIRST,
-    TAPS_STRIDE,
-    TARGET,
-    TERMINAL,
-    WHOM,
+    CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
+    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
     Packed,
-)  # fmt: skip
+)
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
+from sfnhw.sim.wheel import (
+    BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, WHEN, append, cell, deal, int64, place, push,
+)
+# fmt: on
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -72,68 +56,6 @@ Words = NDArray[np.int32]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
-# The wheel of events: a bucket for each cycle of this turn, and one for each of the turns to come, which is dealt out when
-# the turn begins. Buckets are lists in order of arrival, and stay so when they are dealt out.
-TURN_BITS = 13
-WHEEL, TURNS = 1 << TURN_BITS, 4096
-BUCKETS = WHEEL + TURNS
-LATENCY_BINS = 4096
-WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
-# Columns of events, 32 bytes each: two numbers of 64 bits (cycles), then four of 32 bits: kind and place (node, slice or
-# call) in one, neuron or control, frame, next in the bucket.
-WHEN, BORN = 0, 1
-WHAT, INDEX, FRAME, NEXT = 4, 5, 6, 7
-# Columns of terminals: from when each unit is free, and for how many cycles it has worked.
-AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
-AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
-# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
-# steps to begin and to end with.
-NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
-# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
-# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
-# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
-NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
-FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
-# Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
-SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
-PACKETS = CYCLES
-
-
-class Tally(NamedTuple):
-    """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
-
-    # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
-    # sent something (a burst counts once); spike packets handed to cores and pins.
-    by_slice: Ints
-    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
-    by_row: Ints
-    row_ends: Ints  # (rows, T) end markers looked up
-    node_packets: Ints  # (nodes, T) spike packets through a route node
-    node_control: Ints  # (nodes, T) end markers or ready tokens
-    busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
-    link_busy: Ints  # (4·routers,) cycles
-    latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
-    latency_total: Ints  # (2,) sum and largest
-    layer_start: Ints  # (frames, populations) first cycle of work, −1: none
-    layer_end: Ints  # (frames, populations) last cycle of work
-    finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
-    steps: Ints  # (1,) global steps (barrier)
-    step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
-    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
-
-
-class State(NamedTuple):
-    """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
-
-    clock: Ints  # scalars of the loop, see NOW to LOOKS
-    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
-    look: Ints  # slices whose conditions may have become true
-    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
-    at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
-    outputs_done: Ints  # (frames,)
-    tail: Ints  # (WHEEL + TURNS,) last event of each bucket: those of this turn's cycles, then those of later turns
-    when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
-    events: Words  # (size · 8,) the same memory
 
 
 def run_frames(
@@ -152,64 +74,18 @@ def run_frames(
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
-    # What one event, or one global step, pushes at most.
-    room = slices + 8 + int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
-    room += int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
-    state = State(
-        clock=np.zeros(9, np.int64),
-        slices=np.zeros(slices * 32, np.int64),
-        look=np.zeros(slices + 1, np.int64),
-        links=np.zeros(4 * f.routers * 2, np.int64),
-        at=np.zeros((f.cores + 1) * 16, np.int64),
-        outputs_done=np.zeros(frames, np.int64),
-        tail=np.arange(BUCKETS),
-        **_events(BUCKETS + 4 * room),
-    )
-    state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
-    of = state.slices.reshape(slices, 32)
-    state.clock[FREE] = BUCKETS
-    of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
-    if f.barrier:
-        first, last = steps or (0, global_steps(f, frames) - 1)
-        state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
-        of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
-    else:
-        state.look[:slices] = np.arange(slices)
-        state.clock[LOOKS] = slices
+    room = room_of(slices, p)
+    state = begin(frames, room, s, f, steps)
     while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = _grown(state)
+        state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:
         return 0
-    unfinished = int((of[:, NEXT_FRAME] < frames).sum())
+    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
     if not f.barrier:
         unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
     return unfinished
-
-
-def global_steps(f: Fabric, frames: int) -> int:
-    """Global steps that frames, one after the other, take under barrier execution."""
-    return (frames // f.window - 1) * f.interval * f.window + f.last_due + 1 if frames else 0
-
-
-def _events(size: int) -> dict[str, Any]:
-    """Return free events, each followed by the next one; a record lies within a line of the cache."""
-    memory = np.zeros(4 * size + 8, np.int64)
-    aligned = memory[-memory.ctypes.data % 64 // 8 :][: 4 * size]
-    events = aligned.view(np.int32)
-    events[NEXT::8] = np.arange(1, size + 1)
-    return {"when_born": aligned, "events": events}
-
-
-def _grown(state: State) -> State:
-    """Return it with twice the room for events."""
-    words = len(state.events)
-    more = _events(words // 4)
-    more["events"][:words] = state.events
-    more["events"][-8 + NEXT] = state.clock[FREE]
-    state.clock[FREE] = words // 8
-    return state._replace(**more)
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -240,7 +116,8 @@ def _advance(
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
-    outputs_done, tail, when_born, events = state.outputs_done, state.tail, state.when_born, state.events
+    outputs_done, tail, many = state.outputs_done, state.tail, state.many
+    when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
@@ -261,13 +138,9 @@ def _advance(
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
                 for c in range(terminals):
-                    last_event = max(
-                        last_event,
-                        max(
-                            at[cell(c, 16, SYNAPSE_FREE)],
-                            max(at[cell(c, 16, AXON_FREE)], at[cell(c, 16, THRESHOLD_FREE)]),
-                        ),
-                    )
+                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)])
+                    last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
+                    last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
@@ -333,7 +206,7 @@ def _advance(
                 of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
                 of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
                 when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-            free = _push(when_born, events, tail, free, now, when, when, i << 3 | EMIT, j, g)
+            free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
 
@@ -345,24 +218,24 @@ def _advance(
 
         # Find the next event.
         bucket = now & (WHEEL - 1)
-        e = np.int64(events[cell(bucket, 8, NEXT)])
+        e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
             now += 1
             while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
-                _deal(when_born, events, tail, now >> TURN_BITS)
+                deal(when_born, events, tail, many, now >> TURN_BITS)
             continue
-        after = np.int64(events[cell(e, 8, NEXT)])
+        after = int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
         if after < 0:
             tail[place(bucket)] = bucket
-            prefetch(events, cell(np.int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
+            prefetch(events, cell(int64(events[cell((now + 1) & (WHEEL - 1), 8, NEXT)]), 8, 0))
         else:
             prefetch(events, cell(after, 8, 0))
-        what = np.int64(events[cell(e, 8, WHAT)])
+        what = int64(events[cell(e, 8, WHAT)])
         kind, where = what & 7, what >> 3
-        index, g = np.int64(events[cell(e, 8, INDEX)]), np.int64(events[cell(e, 8, FRAME)])
+        index, g = int64(events[cell(e, 8, INDEX)]), int64(events[cell(e, 8, FRAME)])
         born = when_born[cell(e, 4, BORN)]
         events[cell(e, 8, NEXT)] = free
         free = e
@@ -384,7 +257,7 @@ def _advance(
             e = of[cell(where, 32, WAITING_HEAD)]
             last = -1
             while e >= 0:
-                after = np.int64(events[cell(e, 8, NEXT)])
+                after = int64(events[cell(e, 8, NEXT)])
                 if events[cell(e, 8, FRAME)] == g:
                     if last < 0:
                         of[cell(where, 32, WAITING_HEAD)] = after
@@ -393,7 +266,7 @@ def _advance(
                     if after < 0:
                         of[cell(where, 32, WAITING_TAIL)] = last
                     when_born[cell(e, 4, WHEN)] = now
-                    _append(events, tail, e, now & (WHEEL - 1))
+                    append(events, tail, e, now & (WHEEL - 1))
                     waiting -= 1
                     pending += 1
                 else:
@@ -427,9 +300,8 @@ def _advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             when += f.injection_cycles - 1
-                            free = _push(
-                                when_born, events, tail, free, now, when, now, ready_roots[k] << 3 | HOP, READY, g
-                            )
+                            what = ready_roots[k] << 3 | HOP
+                            free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -444,7 +316,7 @@ def _advance(
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 start -= flits
                 when = start + f.injection_cycles
-                free = _push(when_born, events, tail, free, now, when, born, roots[k] << 3 | HOP, mark, g)
+                free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
@@ -466,7 +338,7 @@ def _advance(
                         of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                     )
                 when = max(ready, max(now, start))
-                free = _push(when_born, events, tail, free, now, when, ready, i << 3 | EMIT, j, g)
+                free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
@@ -482,7 +354,7 @@ def _advance(
         exit_, end = -1, 0
         owner, flits, leave, ticks = 0, 1, now, 0
         if kind == HOP:
-            owner = np.int64(nodes[cell(where, 8, OWNER)])
+            owner = int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
                 node_packets[cell(where, T, t)] += 1
@@ -498,25 +370,15 @@ def _advance(
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
-                free = _push(
-                    when_born,
-                    events,
-                    tail,
-                    free,
-                    now,
-                    when,
-                    born,
-                    np.int64(edges[cell(k, 4, CHILD)]) << 3 | HOP,
-                    index,
-                    g,
-                )
+                what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
+                free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
                 pending += 1
-            exit_, end = np.int64(nodes[cell(where, 8, EXITS)]), np.int64(nodes[cell(where, 8, EXITS_END)])
+            exit_, end = int64(nodes[cell(where, 8, EXITS)]), int64(nodes[cell(where, 8, EXITS_END)])
         while exit_ < end:
             low, high, arrive = where, where + 1, now
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
-                low, high = np.int64(exits[cell(exit_, 4, CALLS)]), np.int64(exits[cell(exit_, 4, CALLS_END)])
+                low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
                 hold, over_pins = ticks, flits
                 if terminal == pins:
                     over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
@@ -533,18 +395,8 @@ def _advance(
                     latency_max = max(latency_max, latency)
                 elif index == READY:
                     for k in range(low, high):
-                        free = _push(
-                            when_born,
-                            events,
-                            tail,
-                            free,
-                            now,
-                            arrive,
-                            born,
-                            np.int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN,
-                            0,
-                            g,
-                        )
+                        what = int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN
+                        free = push(when_born, events, tail, many, free, now, arrive, born, what, 0, g)
                         pending += 1
                     high = low
                 if terminal == pins and index != READY:
@@ -558,13 +410,13 @@ def _advance(
                     high = low
             exit_ += 1
             for k in range(low, high):
-                target = np.int64(calls[cell(k, 16, TARGET)])
+                target = int64(calls[cell(k, 16, TARGET)])
                 if (
                     calls[cell(k, 16, KIND)] == STREAMS
                     and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
                 ):
                     e = free
-                    free = np.int64(events[cell(e, 8, NEXT)])
+                    free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
                     events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
                         k << 3 | STREAM,
@@ -588,26 +440,26 @@ def _advance(
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    free = _push(when_born, events, tail, free, now, begin, born, target << 3 | done_kind, 0, g)
+                    free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
                 major, minor = index, 0
                 if calls[cell(k, 16, POSITIONS)] > 1:
                     divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
-                    major, minor = np.int64(quotient), np.int64(np.uint32(index) - quotient * divisor)
+                    major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
                 cost = (
                     calls[cell(k, 16, COST_FIRST)]
                     + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
                 )
-                many = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-                cycles = many * costs[cell(cost, 4, CYCLES)]
+                runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
-                by_row[cell(row * T + t, 4, SYNAPSES)] += many * costs[cell(cost, 4, SYNAPSES)]
-                by_row[cell(row * T + t, 4, WORDS)] += many * costs[cell(cost, 4, WORDS)]
-                by_row[cell(row * T + t, 4, STATE)] += many * costs[cell(cost, 4, STATE)]
+                by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
+                by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
+                by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 layer = calls[cell(k, 16, POPULATION)]
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
@@ -621,80 +473,14 @@ def _advance(
 
 
 @nb.njit(nogil=True, cache=True)
-def cell(record: int, width: int, column: int) -> Any:
-    """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
-    return np.uint64(record * width + column)
-
-
-@nb.njit(nogil=True, cache=True)
-def place(index: int) -> Any:
-    """Return an index that is not negative, as Numba cannot know."""
-    return np.uint64(index)
-
-
-# Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
-@nb.njit(nogil=True, cache=True)
-def _push(
-    when_born: Ints,
-    events: Words,
-    tail: Ints,
-    free: int,
-    now: int,
-    when: int,
-    born: int,
-    what: int,
-    index: int,
-    g: int,
-) -> int:
-    """Enter an event; returns the next free place."""
-    after = np.int64(events[cell(free, 8, NEXT)])
-    when_born[cell(free, 4, WHEN)] = when
-    when_born[cell(free, 4, BORN)] = born
-    events[cell(free, 8, WHAT)] = what
-    events[cell(free, 8, INDEX)] = index
-    events[cell(free, 8, FRAME)] = g
-    turn = when >> TURN_BITS
-    cycle = when & (WHEEL - 1)
-    later = np.int64(turn > now >> TURN_BITS)
-    _append(events, tail, free, cycle + later * (WHEEL + (turn & (TURNS - 1)) - cycle))
-    return after
-
-
-@nb.njit(nogil=True, cache=True)
-def _append(events: Words, tail: Ints, e: int, bucket: int) -> None:
-    """Put event e at the end of a bucket."""
-    events[cell(e, 8, NEXT)] = -1
-    events[cell(tail[place(bucket)], 8, NEXT)] = e
-    tail[place(bucket)] = e
-
-
-@nb.njit(nogil=True, cache=True)
-def _deal(when_born: Ints, events: Words, tail: Ints, turn: int) -> None:
-    """Deal a turn's events out to the buckets of its cycles; those of `TURNS` turns later stay."""
-    bucket = WHEEL + (turn & (TURNS - 1))
-    last = bucket
-    e = np.int64(events[cell(bucket, 8, NEXT)])
-    while e >= 0:
-        after = np.int64(events[cell(e, 8, NEXT)])
-        if when_born[cell(e, 4, WHEN)] >> TURN_BITS == turn:
-            events[cell(last, 8, NEXT)] = after
-            _append(events, tail, e, when_born[cell(e, 4, WHEN)] & (WHEEL - 1))
-        else:
-            last = e
-        e = after
-    tail[bucket] = last
-
-
-@nb.njit(nogil=True, cache=True)
 def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     """Whether any link or port is taken beyond a cycle."""
+    taken = False
     for k in range(0, links.shape[0], 2):
-        if links[k] > now * V:
-            return True
+        taken |= links[k] > now * V
     for k in range(0, at.shape[0], 16):
-        if at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V:
-            return True
-    return False
+        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
+    return taken
 
 
 @nb.njit(nogil=True, cache=True)

@@ -9,8 +9,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 
-@intrinsic
-def prefetch(typing: Any, array: Any, place: Any) -> Any:
+def _prefetch(typing: Any, array: Any, place: Any) -> Any:
     """Fetch the line of the cache that `array[place]` is in; array is flat, place any integer, and nothing comes back."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -25,3 +24,6 @@ def prefetch(typing: Any, array: Any, place: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.uint64), generate
+
+
+prefetch: Any = intrinsic(_prefetch)

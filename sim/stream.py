@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
 from sfnhw.sim.packed import Packed
-from sfnhw.sim.packet_kernel import LATENCY_BINS, Tally, run_frames
+from sfnhw.sim.packet_kernel import run_frames
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]

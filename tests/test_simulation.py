@@ -15,7 +15,7 @@ from sfnhw.network import Dense, Network, Population, Sparse
 from sfnhw.neurons import IF, MTN, SFN, TTFS, Coding, Graded, Polarity, Readout
 from sfnhw.sim import simulate
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.packet_kernel import LATENCY_BINS
+from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.tables import sent_neurons
 from tests.naive import PacketTwin, count
 from tests.networks import chain, random_activity, random_attention, random_network

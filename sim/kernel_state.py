@@ -1,0 +1,120 @@
+"""What a run of the packet kernel counts, and where it stands."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.packed import BEHIND, Packed
+from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
+from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
+
+# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
+
+LATENCY_BINS = 4096
+FIRST_ROOMS = 4  # memory for events at first, in what one event or one global step pushes at most
+WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
+# Columns of terminals: from when each unit is free, and for how many cycles it has worked.
+AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
+AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
+# Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
+# steps to begin and to end with.
+NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
+# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
+# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
+NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
+FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
+# Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
+SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
+PACKETS = CYCLES
+
+
+class Tally(NamedTuple):
+    """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
+
+    # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
+    # sent something (a burst counts once); spike packets handed to cores and pins.
+    by_slice: Ints
+    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
+    by_row: Ints
+    row_ends: Ints  # (rows, T) end markers looked up
+    node_packets: Ints  # (nodes, T) spike packets through a route node
+    node_control: Ints  # (nodes, T) end markers or ready tokens
+    busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
+    link_busy: Ints  # (4·routers,) cycles
+    latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
+    latency_total: Ints  # (2,) sum and largest
+    layer_start: Ints  # (frames, populations) first cycle of work, −1: none
+    layer_end: Ints  # (frames, populations) last cycle of work
+    finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
+    steps: Ints  # (1,) global steps (barrier)
+    step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
+    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
+
+
+class State(NamedTuple):
+    """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
+
+    clock: Ints  # scalars of the loop, see NOW to LOOKS
+    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
+    look: Ints  # slices whose conditions may have become true
+    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
+    at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
+    outputs_done: Ints  # (frames,)
+    tail: Ints  # (BUCKETS,) last event of each list: those of this turn's cycles, then those of later turns
+    many: Ints  # (TURN_SLOTS,) events of later turns so far
+    when_born: Ints  # (size · 4,) events; the first ones stand before the first event of each bucket
+    events: Words  # (size · 8,) the same memory
+
+
+def room_of(slices: int, p: Packed) -> int:
+    """Events that one event, or one global step, pushes at most."""
+    behind = int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
+    return slices + 8 + behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+
+
+def begin(frames: int, room: int, s: SliceTable, f: Fabric, steps: tuple[int, int] | None) -> State:
+    """Return an empty chip; steps: the first and the last global step to run, where not all."""
+    slices = len(s.neurons)
+    state = State(
+        clock=np.zeros(9, np.int64),
+        slices=np.zeros(slices * 32, np.int64),
+        look=np.zeros(slices + 1, np.int64),
+        links=np.zeros(4 * f.routers * 2, np.int64),
+        at=np.zeros((f.cores + 1) * 16, np.int64),
+        outputs_done=np.zeros(frames, np.int64),
+        tail=np.arange(BUCKETS),
+        many=np.zeros(TURN_SLOTS, np.int64),
+        **free_events(BUCKETS + FIRST_ROOMS * room),
+    )
+    state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
+    of = state.slices.reshape(slices, 32)
+    state.clock[FREE] = BUCKETS
+    of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
+    if f.barrier:
+        first, last = steps or (0, global_steps(f, frames) - 1)
+        state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
+        of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
+    else:
+        state.look[:slices] = np.arange(slices)
+        state.clock[LOOKS] = slices
+    return state
+
+
+def global_steps(f: Fabric, frames: int) -> int:
+    """Global steps that frames, one after the other, take under barrier execution."""
+    return (frames // f.window - 1) * f.interval * f.window + f.last_due + 1 if frames else 0
+
+
+def grown(state: State) -> State:
+    """Return it with twice the room for events."""
+    words = len(state.events)
+    more = free_events(words // 4)
+    more["events"][:words] = state.events
+    more["events"][-8 + NEXT] = state.clock[FREE]
+    state.clock[FREE] = words // 8
+    return state._replace(**more)

@@ -1,0 +1,142 @@
+"""What makes simulation fast changes nothing: shortcuts against the long way, sums against plain Python, order of events."""
+
+import heapq
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfnhw.chip import load_chip
+from sfnhw.mapping import map_network
+from sfnhw.sim import kernel_state, simulate
+from sfnhw.sim import wheel as wheel_module
+from sfnhw.sim.fanout import row_costs, row_cycles
+from sfnhw.sim.packed import pack
+from sfnhw.sim.packet import _shares
+from sfnhw.sim.packet_kernel import run_frames
+from sfnhw.sim.stream import STREAM_SAMPLES, check_finished, empty_tally, stream_interval
+from sfnhw.sim.tables import build_tables, ranges, sent_neurons
+from tests.networks import random_activity, random_network
+from tests.test_simulation import REFERENCE, chips
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 100_000),
+    st.sampled_from([1, 4, 8, 16]),
+    chips(modes=("barrier",)),
+    st.floats(0, 1),
+    st.integers(1, 3),
+)
+def test_under_a_barrier_the_interval_is_that_of_samples_run_back_to_back(seed, T, chip, rate, samples):
+    network = random_network(seed, T, recurrent=T > 1)
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, samples, rate)
+    result = simulate(mapping, activity, threads=1)
+    assert result.timing.interval == stream_interval(
+        result.tables, pack(result.tables), sent_neurons(mapping, activity)
+    )
+
+
+def test_under_a_barrier_long_samples_are_not_run_back_to_back(monkeypatch):
+    """The shortcut is taken where steps end on an empty chip: a run of all samples would fail here."""
+
+    def never(*_):
+        raise AssertionError("all samples were run back to back")
+
+    monkeypatch.setattr("sfnhw.sim.stream.stream_interval", never)
+    network = random_network(7, 16, recurrent=True)
+    mapping = map_network(network, REFERENCE.replace({"execution.mode": "barrier"}))
+    result = simulate(mapping, random_activity(network, 7, 1, 0.2), threads=1)
+    assert 0 < result.timing.interval < result.timing.latency[0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.floats(0, 1), st.integers(0, 7))
+def test_sums_over_fan_outs_are_those_of_a_walk_over_neurons(seed, T, chip, rate, axon_cycles):
+    network = random_network(seed, T)
+    mapping = map_network(network, chip)
+    tables = build_tables(mapping)
+    s, r = tables.slices, tables.rows
+    frames = sent_neurons(mapping, random_activity(network, seed, 2, rate)).reshape(2 * T, -1)
+    costs, cycles = row_costs(s, r, frames), row_cycles(s, r, frames, axon_cycles)
+    c, lanes, each = mapping.connections, chip.core.synapse_lanes, chip.core.synapse_cycles
+    for k in np.random.default_rng(seed).permutation(len(c))[:5]:
+        source = mapping.slices[c.source[k]]
+        mine = frames[:, s.first_neuron[source.index] :][:, : source.neurons].astype(int)
+        runs, widths = c.runs(k, source.neurons), c.widths(k, source.neurons)
+        written = r.stationary[k]
+        assert costs[0, k].tolist() == (mine @ (runs * widths * (not written))).tolist()
+        lane_cycles = runs * -(-widths // lanes) * each
+        assert cycles[k].tolist() == (mine @ np.maximum(lane_cycles, axon_cycles)).tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400))
+def test_the_wheel_gives_events_by_time_and_those_of_a_cycle_in_order_of_arrival(seed, count):
+    """Against a heap; delays from none to several times round the wheel."""
+    w, rng = wheel_module, np.random.default_rng(seed)
+    far = 3 * w.TURN_SLOTS << w.TURN_BITS
+    memory = w.free_events(w.BUCKETS + count)
+    times, events = memory["when_born"], memory["events"]
+    events.reshape(-1, 8)[: w.BUCKETS, w.NEXT] = -1
+    tail, many, free = np.arange(w.BUCKETS), np.zeros(w.TURN_SLOTS, np.int64), w.BUCKETS
+    queue, order, now, seen, expected = [], 0, 0, [], []
+
+    def push(when):
+        nonlocal free, order
+        free = w.push(times, events, tail, many, free, now, when, 0, order, 0, 0)
+        heapq.heappush(queue, (when, order))
+        order += 1
+
+    for _ in range(min(count, 20)):
+        push(int(rng.integers(0, 3000)))
+    while queue:
+        expected.append(heapq.heappop(queue))
+        while now < expected[-1][0]:  # turns begin one after the other
+            now = min(expected[-1][0], ((now >> w.TURN_BITS) + 1) << w.TURN_BITS)
+            if now & (w.WHEEL - 1) == 0:
+                w.deal(times, events, tail, many, now >> w.TURN_BITS)
+        bucket = now & (w.WHEEL - 1)
+        e = int(events[bucket * 8 + w.NEXT])
+        assert e >= 0
+        seen.append((int(times[e * 4 + w.WHEN]), int(events[e * 8 + w.WHAT])))
+        events[bucket * 8 + w.NEXT] = events[e * 8 + w.NEXT]
+        if events[bucket * 8 + w.NEXT] < 0:
+            tail[bucket] = bucket
+        while order < count and rng.random() < 0.7:
+            push(now + int(rng.choice([0, rng.integers(0, 50), rng.integers(0, 100_000), rng.integers(0, far)])))
+    assert seen == expected
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.sampled_from([0, 4, STREAM_SAMPLES]))
+def test_threads_share_all_samples_and_the_one_with_the_stream_takes_fewest(samples, threads, stream):
+    bounds = _shares(samples, threads, stream)
+    shares = np.diff(bounds)
+    assert bounds[0] == 0
+    assert bounds[-1] == samples
+    assert (shares >= 0).all()
+    assert len(shares) <= threads
+    assert shares[0] + stream <= max(shares.max() + 1, stream) or len(shares) == 1
+
+
+@pytest.mark.parametrize("mode", ["dataflow", "barrier"])
+def test_little_memory_for_events_at_first_changes_nothing(monkeypatch, mode):
+    """Events outgrow their memory again and again."""
+    network = random_network(3, 2)
+    mapping = map_network(network, load_chip("reference").replace({"execution.mode": mode}))
+    tables = build_tables(mapping)
+    packed = pack(tables)
+    frames = sent_neurons(mapping, random_activity(network, 3, 2, 0.9)).reshape(4, -1)
+    tallies = []
+    for rooms in (1, kernel_state.FIRST_ROOMS):
+        monkeypatch.setattr(kernel_state, "FIRST_ROOMS", rooms)
+        tallies.append(empty_tally(tables, 4, 2))
+        check_finished(run_frames(frames, 2, tables.slices, packed, tables.fabric, tallies[-1]))
+    for one, other in zip(*tallies, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_ranges():
+    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
