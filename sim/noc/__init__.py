@@ -1,0 +1,1 @@
+"""Networks-on-chip by themselves: synthetic traffic through virtual-channel routers."""
