@@ -16,7 +16,7 @@ from sfnhw.sim.noc.traffic import Traffic
 Progress = Callable[[int, int], None]
 HISTOGRAM_BINS = 1 << 16
 WAKE_SLOTS = 4096
-STRIDE = 20_000  # cycles between two reports of progress
+STRIDE = 5_000  # cycles between two reports of progress
 FOREVER = 1 << 40
 
 
@@ -87,11 +87,18 @@ def make_sources(traffic: Traffic, rate: float, burst: int, seed: int) -> Source
 
 
 def run(
-    traffic: Traffic, rate: float, cycles: int, warmup: int, seed: int = 0, progress: Progress | None = None
+    traffic: Traffic,
+    rate: float,
+    cycles: int,
+    warmup: int,
+    seed: int = 0,
+    progress: Progress | None = None,
+    give_up: float | None = None,
 ) -> Run:
     """Random traffic: measure the packets created in `cycles` cycles after `warmup`, and wait until they have arrived.
 
     rate : packets per node and cycle. Where the network is beyond saturation the wait ends after `cycles` more.
+    give_up : end as soon as the mean latency, with the ages of those on their way, is beyond this.
     """
     simulation = Simulation(traffic, rate, 0, seed)
     measure = kernel.Measure(warmup, warmup + cycles, np.zeros(HISTOGRAM_BINS, np.int64), np.zeros(6, np.int64))
@@ -100,6 +107,8 @@ def run(
         simulation.advance(measure, min(STRIDE, stop - simulation.now))
         if progress:
             progress(simulation.now, stop)
+        if give_up is not None and _mean_so_far(simulation, measure) > give_up:
+            return _result(simulation, measure)
     simulation.advance(measure, max(cycles, 1000), drain=True)
     return _result(simulation, measure)
 
@@ -134,6 +143,12 @@ def _result(simulation: Simulation, measure: kernel.Measure) -> Run:
     )
 
 
+def _mean_so_far(simulation: Simulation, measure: kernel.Measure) -> float:
+    waiting, ages = _unfinished(simulation, measure)
+    arrived = int(measure.total[kernel.PACKETS])
+    return (int(measure.total[kernel.LATENCY]) + ages) / max(1, arrived + waiting)
+
+
 def _unfinished(simulation: Simulation, measure: kernel.Measure) -> tuple[int, int]:
     """Measured packets that are still in the network or in a queue, and the sum of their ages."""
     p, q = simulation.packets, simulation.sources
@@ -141,5 +156,7 @@ def _unfinished(simulation: Simulation, measure: kernel.Measure) -> tuple[int, i
     inside[p.free[: int(p.top[0])]] = False
     born = p.born[inside]
     born = born[(born >= measure.start) & (born < measure.stop)]
-    queued, ages = kernel.count_queued(q, measure, simulation.now)
+    # Packets are drawn as they are needed: those that wait in a queue are drawn here, from copies.
+    copies = q._replace(born=q.born.copy(), random=q.random.copy())
+    queued, ages = kernel.count_queued(copies, measure, simulation.now)
     return len(born) + queued, int((simulation.now - born).sum()) + ages

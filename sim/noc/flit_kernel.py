@@ -210,20 +210,20 @@ def _over(s: State, q: Sources, m: Measure, now: int) -> bool:
         return s.counts[IN_FLIGHT] == 0 and q.actives[0] == 0
     if now < m.stop or m.total[PACKETS] < m.total[CREATED]:
         return False
-    for node in range(len(q.born)):
-        if q.born[U(node)] < m.stop:  # noqa: SIM110 - Numba has no all() of a generator
+    for node in range(len(q.born)):  # noqa: SIM110 (Numba has no all())
+        if q.born[U(node)] < m.stop:
             return False
     return True
 
 
 @nb.njit(**COMPILED)
 def count_queued(q: Sources, m: Measure, now: int) -> tuple[int, int]:
-    """Measured packets in the queues of their sources, and the sum of their ages. Uses the sources up."""
+    """Measured packets in the queues of their sources, and the sum of their ages."""
     queued, ages = 0, 0
     for node in range(len(q.born)):
         if q.flit[U(node)] > 0:
             q.born[U(node)] += gap(q, node)
-        while q.born[U(node)] < m.stop:
+        while q.born[U(node)] < min(m.stop, now):
             if q.born[U(node)] >= m.start:
                 queued += 1
                 ages += now - q.born[U(node)]

@@ -89,9 +89,9 @@ class Traffic:
 def packet_latency(config: NocConfig, routers: float) -> float:
     """Cycles from creation to ejection of a packet alone in the network, over `routers` routers.
 
-    H·(route + VC allocation + switch allocation + switch) + (H − 1)·link + 3 for the head (injection and ejection
-    channels), and for each further flit the slowest of the steps that it takes: one flit each `switch_alloc_cycles`
-    from a virtual channel, and as many as its buffer holds each time that the credits come back.
+    H·(route + VC allocation + switch allocation + switch) + (H − 1)·link + 3 for the head (3: injection and ejection
+    channels), and `switch_alloc_cycles` for each further flit: an input VC sends one flit each so many cycles. It is
+    exact where a buffer holds the flits of a credit's round trip, or the whole packet.
     """
     c = config
     head = routers * (c.service_cycles + c.switch_cycles) + (routers - 1) * c.link_cycles + 3
