@@ -79,9 +79,7 @@ def sweep(
         raise InputError(field="fractions", found=list(fractions), expected="positive fractions of the saturation rate")
 
     def run(rate: float, give_up: float | None = None) -> NocResult:
-        return simulate_noc(
-            traffic, rate, cycles=cycles, warmup=warmup, seed=seed, fidelity=fidelity, give_up=give_up
-        )
+        return simulate_noc(traffic, rate, cycles=cycles, warmup=warmup, seed=seed, fidelity=fidelity, give_up=give_up)
 
     report = progress or (lambda *_: None)
     # Well beyond the limit a run need not go on.
@@ -119,4 +117,3 @@ def _saturation(
             kept = passed.index(False) if False in passed else len(tries)
             low, high = grid[kept], grid[kept + 1]
     return low, True
-
