@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import SimulationError
+from sfnhw.sim.noc import bits, fabric, router, sources, state
 from sfnhw.sim.noc import flit_kernel as kernel
 from sfnhw.sim.noc.fabric import Fabric, build
 from sfnhw.sim.noc.sources import Sources
@@ -18,6 +19,8 @@ HISTOGRAM_BINS = 1 << 16
 WAKE_SLOTS = 4096
 STRIDE = 5_000  # cycles between two reports of progress
 FOREVER = 1 << 40
+
+bits.drop_stale(kernel.run_cycles, [str(m.__file__) for m in (bits, fabric, router, sources, state)])
 
 
 @dataclass(frozen=True)

@@ -119,15 +119,20 @@ def arrive(f: Fabric, s: State, p: Packets, i: int, flit: int, now: int) -> None
 
 @nb.njit(**INLINED)
 def receive(f: Fabric, s: State, p: Packets, m: Measure, slot: int, now: int) -> None:
-    """Flits and credits that arrive in this cycle, and VCs that become free."""
-    inputs = s.inputs
+    """Flits that arrive in this cycle, at a router or at their node."""
     first = slot * s.room
     for k in range(first, first + s.pending[U(ARRIVALS * s.slots + slot)]):
         c, flit = s.arriving[U(k)], s.flit[U(k)]
-        if c < inputs:
+        if c < s.inputs:
             arrive(f, s, p, c, flit, now)
         else:
             eject(f, s, p, m, c, flit, now)
+
+
+@nb.njit(**INLINED)
+def take_back(f: Fabric, s: State, slot: int, now: int) -> None:
+    """Credits that return in this cycle, and virtual channels that become free."""
+    first = slot * s.room
     for k in range(first, first + s.pending[U(RETURNS * s.slots + slot)]):
         c = s.crediting[U(k)]
         s.vc[U(c * VC + CREDITS)] += 1
@@ -187,6 +192,7 @@ def run_cycles(f: Fabric, s: State, p: Packets, q: Sources, m: Measure, begin: i
         if drain and _over(s, q, m, now):
             break
         slot = now & (s.slots - 1)
+        take_back(f, s, slot, now)
         if f.route > 0:
             give_vcs(f, s, p, slot, now)
         receive(f, s, p, m, slot, now)

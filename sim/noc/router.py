@@ -159,10 +159,10 @@ def allocate_vcs(f: Fabric, s: State, p: Packets, out: int, now: int) -> bool:
     first = router * f.ports * V
     lot = (out - router * f.ports) * V
     half = V >> 1
-    odd = f.wrap and V & 1 == 1
     free = s.free[U(channel)]
     any_vc, low, high = s.port[U(out * PORT)], s.port[U(out * PORT + BEFORE)], s.port[U(out * PORT + AFTER)]
-    waiting = any_vc | low | high
+    waiting, offered = any_vc | low | high, free
+    odd = V & 1 == 1 and low | high != 0
     taken = 0
     if waiting & (waiting - 1) == 0 and not odd:
         # One packet asks, as it is most of the time: every free VC that it may take grants, and it accepts one.
@@ -201,17 +201,20 @@ def allocate_vcs(f: Fabric, s: State, p: Packets, out: int, now: int) -> bool:
             take_vc(f, s, first + b, out, channel, v, now)
     if f.vc_alloc == 1 or losers == 0:
         return losers != 0
-    if s.free[U(channel)] == 0:
-        return True
-    # The allocator has worked for them in vain: they ask anew when it is done.
+    # The allocator has worked for them in vain: they ask anew when it is done. Who found no free VC has not asked.
+    before = offered
+    if before & ((1 << (V - half)) - 1) == 0:
+        losers &= ~low
+    if before >> half == 0:
+        losers &= ~high
     for kind in range(CLASSES):
-        s.port[U(out * PORT + kind)] = 0
+        s.port[U(out * PORT + kind)] &= ~losers
     while losers != 0:
         b = lowest(losers)
         losers &= losers - 1
         place = later(s, TO_VA, now + f.vc_alloc)
         s.to_va[U(place)] = first + b
-    return False
+    return s.port[U(out * PORT)] | s.port[U(out * PORT + BEFORE)] | s.port[U(out * PORT + AFTER)] != 0
 
 
 @nb.njit(**INLINED)
