@@ -37,17 +37,23 @@ def configs(draw, ties=False):
     )
 
 
-def simulation(traffic, rate=0.0, burst=0, seed=0):
-    from sfnhw.sim.noc import flit, flit_kernel
+def simulation(traffic, rate=0.0, burst=0, seed=0, fidelity="flit"):
+    from sfnhw.sim.noc import flit, flit_kernel, packet
 
     measure = flit_kernel.Measure(0, flit.FOREVER, np.zeros(4096, np.int64), np.zeros(flit_kernel.TOTALS, np.int64))
-    return flit.Simulation(traffic, rate, burst, seed), measure
+    return (packet if fidelity == "packet" else flit).Simulation(traffic, rate, burst, seed), measure
 
 
-def lone_latency(config, node):
+def lone_latency(config, node, fidelity="flit"):
     """Latency of the one packet that `node` sends to its bit complement."""
-    sim, measure = simulation(Traffic(config, "bit-complement"), burst=1)
-    sim.sources.active[0], sim.sources.actives[0] = node, 1
+    traffic = Traffic(config, "bit-complement")
+    sim, measure = simulation(traffic, burst=1, fidelity=fidelity)
+    if fidelity == "flit":
+        sim.sources.active[0], sim.sources.actives[0] = node, 1
+    else:
+        first = sim.hops.inputs + config.ports * config.router_columns * config.router_rows
+        sim.hops.wheel[:], sim.hops.wheel[0] = -1, first + node
+        sim.hops.next_event[first + node] = -1
     sim.advance(measure, 2000)
     (latency,) = np.flatnonzero(measure.histogram)
     return int(latency)
@@ -85,12 +91,17 @@ def lone_latency(config, node):
             0,
             7 * 8 + 6 * 4 + 3 + 2,
         ),
+        # Body flits and their credits take 5 cycles there and back: a buffer of 4 waits once for each 4 flits, one of 1 always.
+        ({"columns": 3, "rows": 1, "packet_flits": 9, "buffer_flits": 4}, 0, 17 + 8 + 2),
+        ({"columns": 3, "rows": 1, "packet_flits": 5, "buffer_flits": 1}, 0, 17 + 4 * 5),
         # A switch allocator of 2 cycles sends a packet's flits 2 cycles apart.
         ({"columns": 2, "rows": 1, "packet_flits": 4, "switch_alloc_cycles": 2}, 0, 2 * 5 + 1 + 3 + 3 * 2),
     ],
 )
 def test_a_packet_alone(fields, node, cycles):
-    assert lone_latency(NocConfig(**fields), node) == cycles
+    config = NocConfig(**fields)
+    assert lone_latency(config, node) == cycles
+    assert lone_latency(config, node, fidelity="packet") == cycles
 
 
 @given(configs(ties=True), st.sampled_from(("uniform", "bit-complement", "neighbor")))
@@ -113,7 +124,7 @@ def test_the_empty_networks_latency_is_the_mean_over_all_pairs(config, pattern):
     mean = float(np.mean(routers))
     assert traffic.routers_visited == pytest.approx(mean)
     stages = c.route_cycles + c.vc_alloc_cycles + c.switch_alloc_cycles + c.switch_cycles
-    body = (c.packet_flits - 1) * c.switch_alloc_cycles
+    body = c.body_cycles
     expected = mean * stages + (mean - 1) * c.link_cycles + 3 + body
     assert traffic.zero_load_latency == pytest.approx(expected)
 

@@ -129,6 +129,17 @@ class NocConfig:
         """Cycles until a slot of the next buffer can be filled again: hop + 2 with unit stages."""
         return self.hop_cycles + self.switch_alloc_cycles + self.credit_cycles
 
+    @property
+    def body_cycles(self) -> int:
+        """Cycles from a packet's first flit to its last, at the end of its path in an empty network.
+
+        A virtual channel sends a flit each `switch_alloc_cycles`, and as many as a buffer holds until their credits are
+        back; flits behind the head need neither a route nor a virtual channel.
+        """
+        behind, pace = self.packet_flits - 1, self.switch_alloc_cycles
+        trip = self.switch_cycles + self.link_cycles + pace + self.credit_cycles + 1
+        return behind * pace + behind // self.buffer_flits * max(0, trip - self.buffer_flits * pace)
+
     def as_json(self) -> dict[str, Any]:
         """Return all fields."""
         return asdict(self)

@@ -36,8 +36,6 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
     inputs, ports = f.routers * f.ports * f.vcs, f.routers * f.ports
     vcs, flits = inputs + f.nodes * f.vcs, config.packet_flits
     places = -(-f.depth // flits)
-    # A buffer that is shorter than a credit's round trip holds the flits of a packet back.
-    held = (flits - 1) // f.depth * max(0, config.credit_round_trip - f.depth)
     events = inputs + ports + f.nodes
 
     def longs(size: int, fill: int = 0) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -49,7 +47,7 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
     return kernel.Hops(
         inputs=inputs,
         places=places,
-        spread=(flits - 1) * f.switch_alloc + held,
+        spread=config.body_cycles,
         lag=(-f.depth % flits) * f.switch_alloc,
         queue=ints(vcs * places),
         ready=longs(vcs * places),
@@ -60,7 +58,7 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
         free_at=longs(vcs),
         holder=ints(vcs),
         holder_ready=longs(vcs),
-        next_vc=ints(ports, f.vcs - 1),
+        next_vc=ints(inputs, 0),
         waiting=ints(ports),
         waiting_last=ints(ports),
         next_waiting=ints(inputs),

@@ -4,7 +4,7 @@ The same network as at fidelity `flit`, with the same capacities: an input VC se
 VC and switch allocation; an output VC is held from VC allocation until the tail has left; a buffer takes as many packets
 as it has room for, and a place is free again after the credit's way back; an input port and an output port of the switch
 pass one flit a cycle. What is not there: arbiters. Who asks first is served first, in the first cycles in which both
-ports of the switch are free, and the flits of a packet follow each other.
+ports of the switch are free (`first_gap`), and the flits of a packet follow each other.
 
 One event a hop, as the departure of a packet tells all times that follow from it. Events are of an input VC (its first
 packet asks for a VC), of an output port (a VC becomes free) or of a node (it has a packet); each has at most one pending.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numba as nb
 
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U
+from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest, next_bit
 from sfnhw.sim.noc.fabric import Fabric
 from sfnhw.sim.noc.flit_kernel import CREATED, LARGEST, LATENCY, PACKETS, ROUTERS, WINDOW_FLITS, Measure
 from sfnhw.sim.noc.router import output_and_class
@@ -43,7 +43,7 @@ class Hops(NamedTuple):
     free_at: Longs  # (c,) cycle from which no packet holds it; UNKNOWN: its holder waits for a place
     holder: Ints  # (c,) input VC that waits for a place in it, −1: none
     holder_ready: Longs  # (c,) since when
-    next_vc: Ints  # (R·P,) round-robin pointer of an output port
+    next_vc: Ints  # (i,) round-robin pointer over output VCs
     waiting: Ints  # (R·P,) first input VC that waits for a VC of the output port, −1: none
     waiting_last: Ints  # (R·P,)
     next_waiting: Ints  # (i,)
@@ -184,25 +184,27 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
     port, kind = output_and_class(f, p, router, packet)
     out = router * f.ports + port
     first, half = f.channel[U(out)] * V, V // 2
-    v = h.next_vc[U(out)]
-    for _ in range(V):
-        v = v + 1 if v + 1 < V else 0
-        if (kind == BEFORE and v >= V - half) or (kind == AFTER and v < half):
-            continue
+    free = 0
+    for v in range(V):
         c = first + v
-        if h.free_at[U(c)] > now:
+        if (kind == BEFORE and v >= V - half) or (kind == AFTER and v < half) or h.free_at[U(c)] > now:
             continue
         if kind > 0 and V % 2 == 1 and v == half and not (place_known(h, c) and place_from(h, c) <= now):
             continue
-        h.next_vc[U(out)] = v
-        if place_known(h, c):
-            depart(f, p, m, h, i, c, now + f.vc_alloc, now)
-        else:
-            h.free_at[U(c)] = UNKNOWN
-            h.holder[U(c)] = i
-            h.holder_ready[U(c)] = now + f.vc_alloc
-        return True
-    return False
+        free |= 1 << v
+    if free == 0:
+        return False
+    start = h.next_vc[U(i)] - port * V
+    v = next_bit(free, start) if 0 < start < V else lowest(free)
+    h.next_vc[U(i)] = port * V + v + 1
+    c = first + v
+    if place_known(h, c):
+        depart(f, p, m, h, i, c, now + f.vc_alloc, now)
+    else:
+        h.free_at[U(c)] = UNKNOWN
+        h.holder[U(c)] = i
+        h.holder_ready[U(c)] = now + f.vc_alloc
+    return True
 
 
 @nb.njit(**INLINED)

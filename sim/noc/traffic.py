@@ -90,12 +90,12 @@ def packet_latency(config: NocConfig, routers: float) -> float:
     """Cycles from creation to ejection of a packet alone in the network, over `routers` routers.
 
     H·(route + VC allocation + switch allocation + switch) + (H − 1)·link + 3 for the head (3: injection and ejection
-    channels), and `switch_alloc_cycles` for each further flit: an input VC sends one flit each so many cycles. It is
-    exact where a buffer holds the flits of a credit's round trip, or the whole packet.
+    channels), and `NocConfig.body_cycles` until the tail: packet_flits − 1 with unit stages and buffers that hold the
+    flits of a credit's round trip.
     """
     c = config
     head = routers * (c.service_cycles + c.switch_cycles) + (routers - 1) * c.link_cycles + 3
-    return head + (c.packet_flits - 1) * c.switch_alloc_cycles
+    return head + c.body_cycles
 
 
 def _distance(
