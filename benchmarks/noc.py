@@ -10,6 +10,7 @@ import csv
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.sim.noc import NocConfig, Traffic, simulate_noc
@@ -64,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     as_json = parser.parse_args().json
-    found = {f: {"speed": speed(f), "against_reference": errors(f)} for f in ("flit", "packet")}
+    found: dict[str, Any] = {f: {"speed": speed(f), "against_reference": errors(f)} for f in ("flit", "packet")}
     memory = peak_rss_bytes()
     if as_json:
         print(json.dumps(found | {"peak_rss_bytes": memory}, indent=2))

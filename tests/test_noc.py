@@ -327,6 +327,7 @@ def test_quantiles_by_hand():
         ({"concentration_columns": 2}, "cmesh"),
         ({"virtual_channels": 13}, "12 at most"),
         ({"buffer_flits": 0}, "buffer_flits"),
+        ({"buffer_flits": 60_000}, "at most with"),
         ({"packet_flits": True}, "packet_flits"),
         ({"link_cycles": 0}, "link_cycles"),
         ({"routing": "zz"}, "routing"),

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 import click
 
+from sfnhw.cli.options import Decorator
 from sfnhw.errors import InputError
 
 
-def _cycles(flag: str, what: str) -> click.decorators.FC:  # type: ignore[valid-type]
+def _cycles(flag: str, what: str) -> Decorator:
     return click.option(flag, default=1, show_default=True, type=int, metavar="N", help=f"Cycles of {what}.")
 
 
-NETWORK_OPTIONS = (
+NETWORK_OPTIONS: tuple[Decorator, ...] = (
     click.option("--size", default="8x8", show_default=True, metavar="CxR", help="Nodes across and down."),
     click.option("--topology", default="mesh", show_default=True, metavar="T", help="mesh, torus or cmesh."),
     click.option("--concentration", metavar="CxR", help="Nodes of one router on a cmesh.  [default: 2x2]"),

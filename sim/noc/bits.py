@@ -19,8 +19,7 @@ INLINED = COMPILED | {"forceinline": True}
 U = np.uint64
 
 
-@intrinsic
-def _cttz(_context: Any, _mask: Any) -> Any:
+def _trailing_zeros(_context: Any, _mask: Any) -> Any:
     """The machine's count of trailing zeros (LLVM `cttz`; undefined for 0)."""
 
     def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -29,17 +28,20 @@ def _cttz(_context: Any, _mask: Any) -> Any:
     return types.int64(types.int64), code
 
 
+_cttz: Any = intrinsic(_trailing_zeros)
+
+
 @nb.njit(**INLINED)
 def lowest(mask: int) -> int:
     """Index of the lowest bit of a mask that is not 0."""
-    return _cttz(mask)  # type: ignore[no-any-return]
+    return _cttz(mask)
 
 
 @nb.njit(**INLINED)
 def next_bit(mask: int, start: int) -> int:
     """Index of the first bit at or after `start`, going round; `mask` is not 0."""
     above = (mask >> start) << start
-    return _cttz(above if above != 0 else mask)  # type: ignore[no-any-return]
+    return _cttz(above if above != 0 else mask)
 
 
 def drop_stale(dispatcher: Any, sources: Iterable[str]) -> None:

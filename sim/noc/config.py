@@ -9,6 +9,8 @@ TOPOLOGIES = ("mesh", "torus", "cmesh")
 ROUTINGS = ("xy", "yx")
 # A mask has one bit for each input VC of a router; it is a signed 64-bit integer and stays positive.
 MASK_BITS = 62
+# Places in all buffers, for which memory is set aside: about 40 B each.
+MOST_PLACES = 20_000_000
 # Name → (lowest, highest). Without a lookahead route a stage takes one cycle at least.
 _LIMITS = {
     "columns": (1, 256),
@@ -92,6 +94,11 @@ class NocConfig:
         if self.topology == "torus" and self.virtual_channels < 2:
             expected = "2 at least: a torus with one can deadlock"
             raise InputError(field="virtual_channels", found=self.virtual_channels, expected=expected)
+
+        places = (self.router_columns * self.router_rows * self.ports + self.nodes) * self.virtual_channels
+        if places * self.buffer_flits > MOST_PLACES:
+            expected = f"{MOST_PLACES // places:,} at most with {places:,} virtual channels in all"
+            raise InputError(field="buffer_flits", found=self.buffer_flits, expected=expected)
 
     @property
     def nodes(self) -> int:

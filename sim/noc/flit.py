@@ -67,7 +67,7 @@ class Simulation:
 def make_sources(traffic: Traffic, rate: float, burst: int, seed: int) -> Sources:
     """Sources of all nodes, each with a generator of its own."""
     N = traffic.config.nodes
-    spread = np.random.SeedSequence(seed).generate_state(N, np.uint64)
+    spread = np.random.SeedSequence(seed).generate_state(N, np.uint64).astype(np.uint64)
     shares = np.cumsum([share for _, share in traffic.hotspots])
     return Sources(
         rate=float(rate),

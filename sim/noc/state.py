@@ -77,9 +77,9 @@ class State(NamedTuple):
 def empty_packets(fabric: Fabric) -> Packets:
     """Slots for as many packets as can be in the network: one for each slot of a buffer, and one for each node."""
     size = (fabric.routers * fabric.ports + fabric.nodes) * fabric.vcs * fabric.depth + fabric.nodes
-    ints = [np.zeros(size, np.int32) for _ in range(5)]
+    goal, leave, flits, turn, routers = (np.zeros(size, np.int32) for _ in range(5))
     free = np.arange(size, dtype=np.int32)
-    return Packets(*ints[:4], np.zeros(size, np.int64), ints[4], free, np.full(1, size, np.int64))
+    return Packets(goal, leave, flits, turn, np.zeros(size, np.int64), routers, free, np.full(1, size, np.int64))
 
 
 def empty_state(fabric: Fabric) -> State:
