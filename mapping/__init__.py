@@ -5,6 +5,7 @@ from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.map_network import map_network
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement import PLACERS
+from sfnhw.mapping.quality import Quality, quality
 from sfnhw.mapping.routes import Routes, route
 from sfnhw.mapping.slices import (
     Demand,
@@ -26,6 +27,7 @@ __all__ = [
     "Mapping",
     "MappingComparison",
     "MappingRow",
+    "Quality",
     "Routes",
     "Slice",
     "Verification",
@@ -37,6 +39,7 @@ __all__ = [
     "initiation_interval",
     "map_network",
     "operand_bits",
+    "quality",
     "route",
     "state_banks",
     "step_skew",

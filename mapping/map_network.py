@@ -1,21 +1,24 @@
 """map_network: slices, then cores, then routes."""
 
-from functools import reduce
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import update_cost
 from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.connections import Connections, connect
+from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
-from sfnhw.mapping.pins import Pins, Placement, decided, put_on_pins
-from sfnhw.mapping.placement import PLACERS
+from sfnhw.mapping.pins import Pins, Placement, decided
+from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
 from sfnhw.mapping.routes import route
-from sfnhw.mapping.slices import LIMITS, Demand, Slice, capacity, together
+from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.slicing import Splits, slice_network
+from sfnhw.mapping.traffic import PINS, build_nets, slice_traffic
 from sfnhw.network import Network, Population, Product
-from sfnhw.units import ceil_div
 
 PLACER = "hilbert"
 # What `Mapping.placer` says where the user gave the whole placement.
@@ -27,31 +30,47 @@ def map_network(
     chip: Chip,
     *,
     placer: str = PLACER,
+    activity: Activity | None = None,
+    seed: int = 0,
+    moves: int | None = None,
     pins: Pins | None = None,
     placement: Placement | None = None,
     splits: Splits | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Mapping:
     """Map a network on a chip.
 
     One slice a core where the cores suffice; else slices that follow one another share a core as far as every
-    limit allows. Placement follows the network's order along `placer`'s walk over the mesh, and fills the cores of a
-    router one after the other.
+    limit allows. `hilbert` (or `space-filling`) and `sequential` follow the network's order along a walk over the mesh,
+    and fill the cores of a router one after the other; `random` puts them anywhere; `annealed` searches for the fewest
+    flits over links.
 
     Parameters
     ----------
+    placer : a name from `PLACERS`.
+    activity : what really spikes, recorded or drawn from rates: `annealed` weighs each slice with the packets that it sends,
+        so the placement then depends on the inputs. None: as if every neuron sent one packet an inference.
+    seed : of `random` and `annealed`; the same seed gives the same mapping.
+    moves : that `annealed` may try; None: its own rule.
     pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
         its slice i alone. The rest is placed around them, and may share their cores where the chip is full.
     placement : the same for all layers but the inputs; or one core for each of their slices, in network order; or the
         path of a YAML or JSON file with that under the key ``placement``. No placer is asked then.
     splits : layer → (parts of its channels, parts of its rows), nearly equal ones; other layers are cut as they must be.
+    progress : called as progress(moves tried, moves in all).
 
     Raises
     ------
     MappingError : something is short; the error says what, by how much, and which layer.
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer;
-        dataflow execution of a network with delays; another one of a network with products.
+    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; a
+        seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
+        products.
+    ActivityError : an activity of another network.
     """
+    for field, value in (("seed", seed), ("moves", moves)):
+        if not (value is None and field == "moves") and (type(value) is not int or value < 0):
+            raise InputError(field=field, found=value, expected="an integer ≥ 0")
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
@@ -62,17 +81,19 @@ def map_network(
         _check_population(population, chip)
     slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
-    groups = _group(slices, demands, chip, fixed)
+    groups = group_slices(slices, demands, chip, fixed)
     if len(groups) > chip.cores:
-        raise _too_many(slices, demands, len(groups), chip)
-    tiles = PLACERS[placer](chip.noc.columns, chip.noc.rows)
-    each = chip.noc.cores_per_router
-    walk = (tiles[:, None] * each + np.arange(each)).ravel()
-    terminals = np.full(len(slices), chip.cores, np.int64)
-    on_pins = np.array([fixed.get(group[0].index, -1) for group in groups], np.int64)
-    for core, group in zip(put_on_pins(walk[: len(groups)], on_pins), groups, strict=True):
-        terminals[[s.index for s in group]] = core
+        raise too_many_cores(slices, demands, len(groups), chip)
+    node_of = np.full(len(slices), PINS, np.int64)
+    for node, group in enumerate(groups):
+        node_of[[s.index for s in group]] = node
+    seats = np.array([fixed.get(group[0].index, FREE) for group in groups], np.int64)
     connections = connect(network, tuple(slices))
+    if placement is None:
+        problem = _problem(network, slices, node_of, connections, chip, activity)
+        problem = replace(problem, fixed=seats, seed=seed, moves=moves, progress=progress)
+        seats = PLACERS[placer](problem)
+    terminals = np.append(seats, chip.cores)[node_of]  # the chip's pins come last
     forward, back = _destinations(network, slices, terminals, connections, chip.cores)
     x, y = chip.io.router
     io_router = int(x + chip.noc.columns * y)
@@ -85,8 +106,8 @@ def map_network(
         terminals=terminals,
         demands=tuple(demands),
         connections=connections,
-        routes=route(terminals, forward, *size, io_router, multicast, each),
-        ready_routes=route(terminals, back, *size, io_router, multicast, each),
+        routes=route(terminals, forward, *size, io_router, multicast, chip.noc.cores_per_router),
+        ready_routes=route(terminals, back, *size, io_router, multicast, chip.noc.cores_per_router),
         placer=placer if placement is None else GIVEN,
     )
 
@@ -157,71 +178,21 @@ def _check_neurons(population: Population, chip: Chip) -> None:
         )
 
 
-def _group(slices: list[Slice], demands: list[Demand], chip: Chip, fixed: dict[int, int]) -> list[list[Slice]]:
-    """Slices that share a core: one each if the cores suffice, else first-fit in network order.
-
-    Those that the user placed (`fixed`: slice → core) come first in their groups, by core. Where a core has one threshold
-    table, only slices of one population share it, and slices without thresholds.
-    """
-    by_core: dict[int, list[Slice]] = {}
-    for index, core in sorted(fixed.items()):
-        by_core.setdefault(core, []).append(slices[index])
-    groups = list(by_core.values())
-    # The inputs' slices sit at the pins.
-    placed = [s for s in slices if demands[s.index].neurons and s.index not in fixed]
-    if len(placed) + len(groups) <= chip.cores:
-        return sorted([*groups, *([s] for s in placed)], key=lambda group: group[0].index)
-    limit = capacity(chip)
-    used = [reduce(lambda a, s: together(a, demands[s.index], chip), group, Demand()) for group in groups]
-    # Populations whose thresholds a core holds.
-    tables = [{s.population for s in group if demands[s.index].registers} for group in groups]
-    one_table = chip.core.threshold_unit.sharing == "core"
-    for s in placed:
-        own = {s.population} if demands[s.index].registers else set()
-        # First fit: any earlier core with room; small layers fill the gaps that large ones leave.
-        for k, before in enumerate(used):
-            shared = tables[k] | own
-            both = together(before, demands[s.index], chip)
-            if both.fits(limit) and not (one_table and len(shared) > 1):
-                groups[k].append(s)
-                used[k], tables[k] = both, shared
-                break
-        else:
-            groups.append([s])
-            used.append(demands[s.index])
-            tables.append(own)
-    return sorted(groups, key=lambda group: group[0].index) if fixed else groups
-
-
-def _too_many(slices: list[Slice], demands: list[Demand], groups: int, chip: Chip) -> MappingError:
-    """Name the layer that takes most cores and the limit that cuts the network into so many slices."""
-    per_layer: dict[str, int] = {}
-    total = Demand()
-    for s in slices:
-        if demands[s.index].neurons:
-            per_layer[s.population] = per_layer.get(s.population, 0) + 1
-            total = total + demands[s.index]
-    limit = capacity(chip)
-    fill = {name: getattr(total, name) / (getattr(limit, name) * chip.cores) for name in LIMITS}
-    tightest = max(fill, key=fill.__getitem__)
-    field = LIMITS[tightest][0]
-    largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
-    needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router)
-    alone = chip.core.threshold_unit.sharing == "core"
-    one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
-    return MappingError(
-        layer=None,
-        resource="noc.columns × noc.rows" + (" × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""),
-        demand=groups,
-        capacity=chip.cores,
-        unit="cores",
-        terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
-        levers=(
-            f"a mesh of {chip.noc.columns} columns × {needed} rows",
-            f"raise {field}, the fullest limit ({fill[tightest]:.0%} of the whole chip's)",
-            *one_table,
-        ),
-    )
+def _problem(
+    network: Network,
+    slices: list[Slice],
+    node_of: np.ndarray,
+    connections: Connections,
+    chip: Chip,
+    activity: Activity | None,
+) -> Problem:
+    """What there is to be placed, and between what the packets go."""
+    traffic = slice_traffic(network, tuple(slices), chip, activity)
+    is_output = np.array([network[s.population].role == "output" for s in slices])
+    nets = build_nets(node_of, connections, is_output, traffic, chip.noc.cast)
+    x, y = chip.io.router
+    mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, int(x + chip.noc.columns * y))
+    return Problem(mesh, nets)
 
 
 def _destinations(

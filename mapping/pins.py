@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.errors import InputError, Where, nearest
@@ -79,22 +78,6 @@ def read_placement(path: str | Path) -> tuple[Any, Locate]:
     if not isinstance(value, dict | list):
         raise InputError(where=source.where(("placement",)), field="placement", found=value, expected=FILE)
     return value, lambda name: source.where(("placement", name) if name else ("placement",), key=True)
-
-
-def put_on_pins(cores: NDArray[np.int64], fixed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Move the pinned to their cores; who was there takes their place.
-
-    Parameters
-    ----------
-    cores : (groups,) core of each group, as the placer would have it.
-    fixed : (groups,) core where it is decided, −1 elsewhere.
-    """
-    at = np.array(cores, np.int64)
-    for group in np.flatnonzero(fixed >= 0):
-        there = np.flatnonzero(at == fixed[group])
-        at[there] = at[group]
-        at[group] = fixed[group]
-    return at
 
 
 def _by_name(

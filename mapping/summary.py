@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.mapping.quality import quality
 from sfnhw.mapping.slices import LIMITS, Demand
 
 if TYPE_CHECKING:
+    from sfnhw.activity import Activity
     from sfnhw.mapping.mapping import Mapping
     from sfnhw.mapping.routes import Routes
 
 
-def summary(mapping: "Mapping") -> dict[str, Any]:
+def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str, Any]:
     """Return JSON values.
 
     ``limits`` (one for each limit of a core, over the cores that hold slices): ``limit``, ``field``, ``unit``,
     ``capacity``, ``largest``, ``mean``, and both as shares of the capacity. ``layers``: ``name``, ``slices``, ``neurons``,
     ``weight_bits`` (of all its slices: copies by position included), ``cores`` (one for each slice; [] at the pins).
-    ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a packet; ``tokens`` likewise.
+    ``bounds``: what is achieved beside what no placement of these slices can beat, on what spikes in ``activity``, or as if
+    each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a packet; ``tokens`` likewise.
     """
     chip = mapping.chip
     return {
@@ -33,6 +36,8 @@ def summary(mapping: "Mapping") -> dict[str, Any]:
         "slices": len(mapping.slices),
         "limits": _limits(mapping),
         "layers": _layers(mapping),
+        "bounds": quality(mapping, activity).as_json(),
+        "weighed_by": "the activity" if activity else "one packet from each neuron",
         "routes": _routes(mapping.routes),
         "tokens": _routes(mapping.ready_routes),
     }

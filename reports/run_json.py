@@ -12,6 +12,7 @@ from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
 from sfnhw.reports.leakage import area_and_leakage
+from sfnhw.reports.mapping_report import mapping_report
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
@@ -67,6 +68,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "layers": layer_rows(run),
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
+        "mapping": mapping_report(run),
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),

@@ -70,7 +70,8 @@ def estimate(
     chip : a `Chip`, the name of a preset, or the path of a chip file.
     inputs : (samples, *input shape); see `record`.
     labels : (samples,), if known.
-    placer : how slices are laid out over the cores.
+    placer : a name from `sfnhw.mapping.PLACERS`; `annealed` weighs each slice with the packets that it sends in this recording, so
+        its placement depends on the inputs, and each baseline has a placement of its own.
     mapping : a `Mapping` of this network on this chip, or the path of one (`Mapping.save`, `sfnhw map`), instead of a new
         one; prices and clock may differ. Baselines are other networks: they are mapped with `placer`.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
@@ -149,7 +150,8 @@ class _Chain:
             )
         mapping = self.mapping
         if mapping is None or mapping.network is not network:
-            mapping = map_network(network, self.chip, placer=self.placer)
+            place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
+            mapping = map_network(network, self.chip, placer=self.placer, activity=recording.activity, progress=place)
         result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
         warnings = (*_warnings(recording), *self.chip.technology_warnings)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)

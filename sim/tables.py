@@ -9,7 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.sharing import unit_update
 from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping, operand_bits
+from sfnhw.mapping import Mapping, operand_bits, traffic
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.units import bits_for, ceil_div
 
@@ -127,9 +127,7 @@ def packet_flits(mapping: Mapping, index: int) -> int:
 
 def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
     """(header, index, payload) bits of one spike packet of a slice."""
-    s, chip = mapping.slices[index], mapping.chip
-    payload = mapping.network[s.population].coding.payload_bits(chip.numerics)
-    return chip.noc.header_bits, bits_for(s.neurons), payload
+    return traffic.packet_bits(mapping.network, mapping.slices[index], mapping.chip)
 
 
 def synapse_bits(mapping: Mapping) -> list[int]:

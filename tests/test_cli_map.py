@@ -11,8 +11,10 @@ from sfnhw.cli import main
 from sfnhw.errors import InputError, MappingError
 from sfnhw.estimate import estimate
 from sfnhw.mapping import Mapping, map_network
+from sfnhw.mapping.quality import quality
 from sfnhw.network import Network
 from sfnhw.neurons import SFN, Events
+from sfnhw.record import record
 from sfnhw.timesteps import OPEN
 from tests.command_line import write_case
 from tests.networks import chain, random_attention, random_inputs, random_network
@@ -51,6 +53,32 @@ def test_map_prints_saves_and_verifies(given, run):
     assert max(map(len, out.splitlines())) <= 80
     saved = Mapping.load(given / "m.npz", Network.load(given / "chain.sfn"), REFERENCE)
     assert saved.cores_used == 5
+
+
+def test_map_weighs_by_what_spikes_and_never_worse_than_bound(given, run):
+    """The same numbers as `quality` on a recording; a search of the same seed repeats itself, and is told its moves."""
+    options = ("--placer", "annealed", "--seed", 3, "--moves", 500, "--json")
+    found = []
+    for more in (("--inputs", given / "in.npz"), ()):
+        code, out, err = run("map", given / "net.sfn", *options, *more)
+        assert code == 0, err
+        assert out == run("map", given / "net.sfn", *options, *more)[1]
+        found.append(json.loads(out))
+    network = Network.load(given / "net.sfn")
+    activity = record(network, np.load(given / "in.npz")["inputs"], numerics=REFERENCE.numerics).activity
+    for page, spikes, weighed in zip(
+        found, (activity, None), ("the activity", "one packet from each neuron"), strict=True
+    ):
+        mapping = map_network(network, REFERENCE, placer="annealed", activity=spikes, seed=3, moves=500)
+        best = quality(mapping, spikes)
+        rows = {row["quantity"]: row for row in page["bounds"]}
+        assert rows["flits over links"]["achieved"] == best.traffic_links / best.samples
+        assert rows["flits over links"]["bound"] == best.traffic_bound / best.samples
+        assert rows["flits over the fullest link"]["achieved"] == best.worst_link_load / best.samples
+        assert rows["cores"]["achieved"] == mapping.cores_used
+        assert all(row["ratio"] is None or row["ratio"] >= 1 for row in page["bounds"])
+        assert page["weighed_by"] == weighed
+    assert found[0]["bounds"] != found[1]["bounds"]
 
 
 def test_map_as_json_has_what_the_text_has(given, run):

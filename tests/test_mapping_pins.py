@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sfnhw.chip import load_chip
 from sfnhw.errors import InputError, MappingError
 from sfnhw.mapping import map_network, verify
-from sfnhw.mapping.pins import put_on_pins
+from sfnhw.mapping.placement import Mesh, Problem
+from tests.nets import nets_of
 from tests.networks import chain, random_attention, random_network
 
 REFERENCE = load_chip("reference").replace({"core.neurons": 150})
@@ -97,7 +98,8 @@ def test_groups_on_pins_change_places_with_who_is_there(groups, data):
     fixed = np.where(
         data.draw(st.lists(st.booleans(), min_size=groups, max_size=groups)), data.draw(places)[:groups], -1
     )
-    put = put_on_pins(cores_of, fixed)
+    problem = Problem(Mesh(groups + 3, 1, 1, 0), nets_of(groups, []), fixed)
+    put = problem.seated(cores_of)
     assert len(set(put.tolist())) == groups
     assert (put[fixed >= 0] == fixed[fixed >= 0]).all()
     stay = (fixed < 0) & ~np.isin(cores_of, fixed)

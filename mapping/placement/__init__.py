@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
+from sfnhw.mapping.placement.annealed import annealed
+from sfnhw.mapping.placement.hilbert import hilbert, hilbert_cores
+from sfnhw.mapping.placement.problem import FREE, Ints, Mesh, Problem
+from sfnhw.mapping.placement.random_cores import random_cores
+from sfnhw.mapping.placement.sequential import sequential, sequential_cores
 
-from sfnhw.mapping.placement.hilbert import hilbert
-from sfnhw.mapping.placement.sequential import sequential
+# A placer takes a `Problem` and gives (nodes,) int64, the core of each node; the same problem gives the same cores.
+Placer = Callable[[Problem], Ints]
 
-# A placer takes the mesh (columns, rows) and gives all cores in the order in which groups of slices are to fill them.
-Placer = Callable[[int, int], NDArray[np.int64]]
+PLACERS: dict[str, Placer] = {
+    "hilbert": hilbert_cores,
+    "space-filling": hilbert_cores,
+    "sequential": sequential_cores,
+    "random": random_cores,
+    "annealed": annealed,
+}
 
-PLACERS: dict[str, Placer] = {"hilbert": hilbert, "sequential": sequential}
-
-__all__ = ["PLACERS", "Placer", "hilbert", "sequential"]
+__all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]

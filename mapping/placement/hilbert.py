@@ -5,9 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.mapping.placement.problem import Ints, Problem, along
+
+
+def hilbert_cores(problem: Problem) -> Ints:
+    """(nodes,) cores: nodes in network order along the curve."""
+    return problem.seated(along(hilbert(problem.mesh.columns, problem.mesh.rows), problem.mesh, problem.nodes))
+
 
 def hilbert(columns: int, rows: int) -> NDArray[np.int64]:
-    """(columns·rows,) core ids x + columns·y along a generalised Hilbert curve.
+    """(columns·rows,) router ids x + columns·y along a generalised Hilbert curve.
 
     A rectangle of any size is split into three smaller ones, each walked so that ends meet (Červený's "gilbert",
     BSD); steps are to neighbours, except one diagonal step where both sizes are odd/even in an awkward way.

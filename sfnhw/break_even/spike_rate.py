@@ -83,7 +83,7 @@ def _line(
     placer: str,
 ) -> dict[str, Any]:
     recording = recorded(network, chip, inputs, labels)
-    mapping = map_network(network, chip, placer=placer)
+    mapping = map_network(network, chip, placer=placer, activity=recording.activity)
     seen = Rates.of(recording, network, by="population")
     as_recorded = {p.name: seen.populations[p.name] for p in network.inputs}
     drawn = []

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sfnhw.activity import Activity
 from sfnhw.break_even.measure import Tell, measure, recorded, relative
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import KINDS
@@ -61,7 +62,7 @@ def over_thresholds(
                 continue
             for way, on in ways.items():
                 try:
-                    runs[way] = measure(_mapped(subject, on, chip, placer), recording, fidelity)
+                    runs[way] = measure(_mapped(subject, on, chip, placer, recording.activity), recording, fidelity)
                 except SfnhwError as error:
                     reasons[way] = str(error)
         rows += [_row(n, way, runs, reasons.get(way)) for way in WAYS]
@@ -106,9 +107,9 @@ def _codings(n: int, chip: Chip, scaling: str) -> list[tuple[dict[str, Any], dic
     return asked
 
 
-def _mapped(network: Network, on: Chip, chip: Chip, placer: str) -> Mapping:
+def _mapped(network: Network, on: Chip, chip: Chip, placer: str, activity: Activity) -> Mapping:
     """Map; then give cores as many threshold registers as the fullest needs, and no fewer than `chip` has."""
-    mapping = map_network(network, on, placer=placer)
+    mapping = map_network(network, on, placer=placer, activity=activity)
     own = chip.core.threshold_unit.registers
     if on.core.threshold_unit.registers == own:
         return mapping

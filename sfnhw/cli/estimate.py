@@ -38,7 +38,11 @@ from sfnhw.errors import InputError
 @folder_option()
 @fidelity_option
 @click.option(
-    "--placer", default="hilbert", show_default=True, metavar="NAME", help="How slices are laid out over the cores."
+    "--placer",
+    default="hilbert",
+    show_default=True,
+    metavar="NAME",
+    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, or annealed (a search).",
 )
 @click.option(
     "--mapping",

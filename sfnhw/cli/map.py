@@ -9,12 +9,11 @@ from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import WIDTH, columns
-from sfnhw.cli.options import as_json, as_typed, chip_option, network_argument
-from sfnhw.cli.output import check_file, print_json, say
+from sfnhw.cli.options import as_json, as_typed, chip_option, network_argument, optional_inputs_option
+from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import InputError, MappingError, SfnhwError
 
 if TYPE_CHECKING:
-    from sfnhw.mapping import Mapping
     from sfnhw.network import Network
 
 
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
 @click.option(
     "--placer", default="hilbert", show_default=True, metavar="NAME", help="How slices are laid out over the cores."
 )
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the placers `random` and `annealed`."
+)
+@optional_inputs_option
+@click.option("--moves", type=click.IntRange(0), metavar="N", help="Moves that `annealed` may try.")
 @click.option(
     "--pin",
     "pin_texts",
@@ -64,6 +68,9 @@ def command(
     chip: str,
     settings: tuple[str, ...],
     placer: str,
+    seed: int,
+    inputs_path: Path | None,
+    moves: int | None,
     pin_texts: tuple[str, ...],
     split_texts: tuple[str, ...],
     placement: Path | None,
@@ -76,10 +83,15 @@ def command(
 
     Where it does not fit, the error says which limit of which layer is short, by how much, what the demand is made of, and
     what would make it fit; with --json also as an object, with `fits: false`.
+
+    With --inputs, traffic is weighed by what spikes on them; else as if each neuron sent one packet an inference.
     """
+    from sfnhw.break_even.measure import recorded
+    from sfnhw.inputs import load_inputs
     from sfnhw.mapping import map_network, verify
     from sfnhw.mapping.summary import summary
     from sfnhw.network import Network
+    from sfnhw.timesteps import fitted
 
     if output is not None:
         check_file(output, (".npz",))
@@ -87,24 +99,41 @@ def command(
         raise InputError("says where everything is", field="--placement", expected="--placer or --placement, not both")
     pins, splits = _pins(pin_texts), _splits(split_texts)
     target = with_settings(chip, settings)
+    inputs = load_inputs(inputs_path).inputs if inputs_path else None
     network = _over(Network.load(network_path), timesteps)
+    network = fitted(network, inputs) if timesteps is None and inputs is not None else network
+    activity = None if inputs is None else recorded(network, target, inputs, None).activity
+    progress = Progress()
     try:
         typed = {"placer": "--placer", "pins": "--pin", "placement": "--placement"}
         typed |= {f"pins.{layer}": f"--pin {layer}" for layer in pins}
         with as_typed(typed | {f"splits.{layer}": f"--split {layer}" for layer in splits}):
-            mapping = map_network(network, target, placer=placer, pins=pins or None, placement=placement, splits=splits)
+            mapping = map_network(
+                network,
+                target,
+                placer=placer,
+                activity=activity,
+                seed=seed,
+                moves=moves,
+                pins=pins or None,
+                placement=placement,
+                splits=splits,
+                progress=lambda done, total: progress("place", done, total),
+            )
     except MappingError as error:
         if as_json:
             print_json({"fits": False, "network": network.name, "chip": target.name, **error.as_json()})
         raise
+    finally:
+        progress.clear()
     found = verify(mapping) if verified else None
     if output is not None:
         mapping.save(output)
     if as_json:
-        about = {"fits": True, **summary(mapping), "verification": found.as_json() if found else None}
+        about = {"fits": True, **summary(mapping, activity), "verification": found.as_json() if found else None}
         print_json(about | {"file": str(output) if output else None})
     else:
-        click.echo(_text(mapping))
+        click.echo(_text(summary(mapping, activity)))
         if found:
             click.echo("\n" + (fill(found.summary(), WIDTH) if found.ok else found.summary()))
     if output is not None:
@@ -154,10 +183,7 @@ def _numbers(option: str, texts: tuple[str, ...], between: str, expected: str) -
     return found
 
 
-def _text(mapping: "Mapping") -> str:
-    from sfnhw.mapping.summary import summary
-
-    found = summary(mapping)
+def _text(found: dict[str, Any]) -> str:
     routes, tokens = found["routes"], found["tokens"]
     head = (
         f"{found['network']} on {found['chip']}: {found['cores_used']:,} of {found['cores']:,} cores, at "
@@ -168,7 +194,8 @@ def _text(mapping: "Mapping") -> str:
         f"routes: {routes['trees']:,} trees over {routes['links']:,} links, the longest way {routes['longest_hops']} "
         f"links; ready tokens: {tokens['trees']:,} trees over {tokens['links']:,} links"
     )
-    return "\n\n".join([fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"]), fill(links, WIDTH)])
+    parts = [fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"]), fill(links, WIDTH)]
+    return "\n\n".join([*parts, _bounds(found["bounds"], found["weighed_by"])])
 
 
 def _limits(rows: list[dict[str, Any]]) -> str:
@@ -183,6 +210,20 @@ def _limits(rows: list[dict[str, Any]]) -> str:
     ]
     note = "\nlargest and mean over the cores that hold slices"
     return columns(["a core has", "largest", "mean", "limit"], cells, [True] * 3) + note
+
+
+def _bounds(rows: list[dict[str, Any]], weighed: str) -> str:
+    cells = [
+        [
+            f"{row['achieved']:,.0f}",
+            f"{row['bound']:,.0f}",
+            "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{row['quantity']}",
+        ]
+        for row in rows
+    ]
+    note = f"the bound is what no placement of these slices can beat; flits an inference, weighed by {weighed}"
+    return columns(["achieved", "bound", "ratio", "of"], cells, [True] * 3) + "\n" + fill(note, WIDTH)
 
 
 def _layers(rows: list[dict[str, Any]]) -> str:

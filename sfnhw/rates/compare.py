@@ -99,6 +99,7 @@ def compare(
     ----------
     recorded : what really happened, e.g. `sfnhw.record(...)` with the chip's numerics.
     samples : how many to draw; as many as were recorded if not given.
+    placer : as of `estimate`; on the recorded spikes, for both.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def compare(
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     if isinstance(recorded, Activity):
         recorded = Recording(recorded, np.zeros((recorded.samples, 0)))
-    mapping = map_network(network, chip, placer=placer)
+    mapping = map_network(network, chip, placer=placer, activity=recorded.activity)
     drawn = sampled_recording(rates, network, samples or recorded.activity.samples, seed)
     runs = [_run(mapping, recording, fidelity, threads) for recording in (recorded, drawn)]
     return compare_runs(runs[0], runs[1], rates, seed)

@@ -1,0 +1,96 @@
+"""How good a mapping is: what it achieves, beside what none can beat."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sfnhw.activity import Activity
+from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link
+from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.placement.problem import Ints, Mesh
+from sfnhw.mapping.routes import Routes
+from sfnhw.mapping.traffic import PINS, Traffic, build_nets, slice_traffic
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Achieved and bound; the bounds hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`).
+
+    Attributes
+    ----------
+    traffic_links : flits over links (Σ over nets of flits × links of the tree), all samples.
+    traffic_bound : of it.
+    worst_link_load : flits over the fullest link, all samples.
+    worst_link_bound : of it.
+    cores_used, cores_bound : cores that hold a slice, and the packing bound.
+    samples : inferences that the flits are the sum of.
+    """
+
+    traffic_links: int
+    traffic_bound: int
+    worst_link_load: int
+    worst_link_bound: int
+    cores_used: int
+    cores_bound: int
+    samples: int
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Rows of ``quantity``, ``unit``, ``achieved``, ``bound`` and their ``ratio``, per inference.
+
+        A ratio is None where the bound is 0: no packet need go over a link.
+        """
+        flits = "flits an inference"
+        rows = (
+            ("cores", "cores", self.cores_used, self.cores_bound, 1),
+            ("flits over links", flits, self.traffic_links, self.traffic_bound, self.samples),
+            ("flits over the fullest link", flits, self.worst_link_load, self.worst_link_bound, self.samples),
+        )
+        return [
+            {
+                "quantity": name,
+                "unit": unit,
+                "achieved": got / n,
+                "bound": bound / n,
+                "ratio": got / bound if bound else None,
+            }
+            for name, unit, got, bound, n in rows
+        ]
+
+
+def quality(mapping: Mapping, activity: Activity | None) -> Quality:
+    """Compare a mapping with its bounds, on what spikes (None: as if each neuron sent one packet an inference).
+
+    Raises
+    ------
+    ActivityError : an activity of another network.
+    """
+    network, chip = mapping.network, mapping.chip
+    traffic = slice_traffic(network, mapping.slices, chip, activity)
+    loads = link_loads(mapping, traffic)
+    on_core = mapping.terminals != mapping.io
+    node_of = np.full(len(mapping.slices), PINS, np.int64)
+    node_of[on_core] = np.unique(mapping.terminals[on_core], return_inverse=True)[1]
+    is_output = np.array([network[s.population].role == "output" for s in mapping.slices])
+    nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast)
+    mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, mapping.io_router)
+    bound = least_traffic(nets, mesh)
+    return Quality(
+        traffic_links=int(loads.sum()),
+        traffic_bound=bound,
+        worst_link_load=int(loads.max(initial=0)),
+        worst_link_bound=least_worst_link(nets, mesh, bound),
+        cores_used=mapping.cores_used,
+        cores_bound=fewest_cores(mapping),
+        samples=traffic.samples,
+    )
+
+
+def link_loads(mapping: Mapping, traffic: Traffic) -> Ints:
+    """(4·routers,) flits over each link, all samples, from the routes as they are; see `Routes` for their numbers."""
+    loads = np.zeros(4 * mapping.chip.routers, np.int64)
+    ways: tuple[tuple[Routes, Ints], ...] = ((mapping.routes, traffic.forward), (mapping.ready_routes, traffic.back))
+    for routes, flits in ways:
+        on_link = routes.link >= 0
+        np.add.at(loads, routes.link[on_link], flits[routes.owner[on_link]])
+    return loads

@@ -1,0 +1,138 @@
+"""Traffic: flits that each slice sends in the network on chip, and the nets that carry them between cores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.activity import Activity
+from sfnhw.chip import Chip
+from sfnhw.mapping.connections import Connections
+from sfnhw.mapping.slices import Slice
+from sfnhw.network import Network
+from sfnhw.units import bits_for, ceil_div
+
+Ints = NDArray[np.int64]
+
+PINS = -1  # the end of a net at the chip's pins
+
+
+@dataclass(frozen=True, eq=False)
+class Traffic:
+    """Flits that slices send over each link of their trees, over all samples.
+
+    Attributes
+    ----------
+    forward : (slices,) spike packets × flits of one, and end markers of one flit: over each link of `Mapping.routes`.
+    back : (slices,) ready tokens of one flit: over each link of `Mapping.ready_routes`.
+    samples : inferences that the flits are the sum of.
+    """
+
+    forward: Ints
+    back: Ints
+    samples: int
+
+
+def packet_bits(network: Network, s: Slice, chip: Chip) -> tuple[int, int, int]:
+    """(header, index, payload) bits of one spike packet of a slice."""
+    payload = network[s.population].coding.payload_bits(chip.numerics)
+    return chip.noc.header_bits, bits_for(s.neurons), payload
+
+
+def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activity: Activity | None) -> Traffic:
+    """Flits of each slice: from what really spikes, or, without an activity, as if each neuron sent one packet.
+
+    End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window in
+    dataflow execution, none under a barrier.
+
+    Raises
+    ------
+    ActivityError : an activity of another network.
+    """
+    if activity is not None:
+        activity.check(network)
+    samples = 1 if activity is None else activity.samples
+    per_population = {} if activity is None else _packets(network, activity)
+    windows = 0 if chip.execution.mode == "barrier" else samples * network.updates
+    forward, back = np.zeros(len(slices), np.int64), np.zeros(len(slices), np.int64)
+    for s in slices:
+        population = network[s.population]
+        packets = s.neurons
+        if activity is not None:
+            packets = int(per_population[s.population][population.indices(s.block)].sum())
+        flits = ceil_div(sum(packet_bits(network, s, chip)), chip.noc.flit_bits)
+        # Inputs and readouts of a network in windows work in the first timestep only (sfnhw.sim.tables).
+        frames = 1 if population.coding.window == 1 else network.window
+        forward[s.index] = packets * flits + windows * frames
+        back[s.index] = 0 if population.role == "input" else windows
+    return Traffic(forward, back, samples)
+
+
+def _packets(network: Network, activity: Activity) -> dict[str, Ints]:
+    """Packets of each neuron of each population, all samples and timesteps."""
+    return {p.name: activity.sent(network, p.name).sum(axis=(0, 1), dtype=np.int64) for p in network.populations}
+
+
+@dataclass(frozen=True, eq=False)
+class Nets:
+    """Who must hear whom: hyperedges over nodes (what shares a core is one node), as flat arrays.
+
+    Attributes
+    ----------
+    nodes : number of nodes.
+    root : (nets,) node that sends, or `PINS`.
+    first, leaves : CSR (nets + 1,): nodes that must be reached, sorted, without the root.
+    to_pins : (nets,) whether the pins must be reached too.
+    weight : (nets,) flits over each link of the net's tree, over all samples; positive.
+    """
+
+    nodes: int
+    root: Ints
+    first: Ints
+    leaves: Ints
+    to_pins: NDArray[np.bool_]
+    weight: Ints
+
+    def __len__(self) -> int:
+        return len(self.root)
+
+
+def build_nets(
+    node_of: Ints, connections: Connections, is_output: NDArray[np.bool_], traffic: Traffic, cast: str
+) -> Nets:
+    """Nets of the slices' packets and of their ready tokens; those with the same ends are one.
+
+    Parameters
+    ----------
+    node_of : (slices,) node of each slice, `PINS` for those of input populations.
+    is_output : (slices,) slices whose packets also go to the pins.
+    cast : "multicast": one net for all targets; "unicast": one for each.
+    """
+    ends: dict[tuple[int, tuple[int, ...]], int] = {}
+    rows = np.stack([connections.source, connections.target]).astype(np.int64)
+    out = np.flatnonzero(is_output)
+    forward = _targets(rows[0], node_of[rows[1]], len(node_of), out)
+    back = _targets(rows[1], node_of[rows[0]], len(node_of), out[:0])
+    for weights, targets in ((traffic.forward, forward), (traffic.back, back)):
+        for root, weight, reached in zip(node_of.tolist(), weights.tolist(), targets, strict=True):
+            others = tuple(t for t in reached if t != root)
+            for group in [others] if cast == "multicast" else [(t,) for t in others]:
+                if group and weight:
+                    ends[root, group] = ends.get((root, group), 0) + weight
+    leaves = [[t for t in group if t != PINS] for _, group in ends]
+    return Nets(
+        nodes=int(node_of.max(initial=-1)) + 1,
+        root=np.array([root for root, _ in ends], np.int64),
+        first=np.concatenate([[0], np.cumsum([len(x) for x in leaves])]).astype(np.int64),
+        leaves=np.array([t for x in leaves for t in x], np.int64),
+        to_pins=np.array([PINS in group for _, group in ends], np.bool_),
+        weight=np.array(list(ends.values()), np.int64),
+    )
+
+
+def _targets(source: Ints, node: Ints, slices: int, to_pins: Ints) -> list[list[int]]:
+    """For each slice the nodes that it must reach, sorted, each once."""
+    source, node = np.concatenate([source, to_pins]), np.concatenate([node, np.full(len(to_pins), PINS)])
+    pairs = np.unique(np.stack([source, node]), axis=1)
+    cuts = np.searchsorted(pairs[0], np.arange(1, slices))
+    return [part.tolist() for part in np.split(pairs[1], cuts)]

@@ -1,0 +1,21 @@
+"""The mapping beside its bounds: as plain values for run.json, and in a sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sfnhw.mapping.quality import quality
+from sfnhw.run import Run
+
+
+def mapping_report(run: Run) -> dict[str, Any]:
+    """``placer``, and ``bounds``: what the mapping achieves beside what no placement can beat (`Quality.as_json`)."""
+    return {
+        "placer": run.mapping.placer,
+        "bounds": quality(run.mapping, run.recording.activity).as_json(),
+    }
+
+
+def bounds_text(found: Mapping[str, Any]) -> str:
+    """Return e.g. ``placed by hilbert; achieved / bound: cores 1.05, flits over links 1.41``."""
+    parts = [f"{row['quantity']} {row['ratio']:.2f}" for row in found["bounds"] if row["ratio"] is not None]
+    return f"placed by {found['placer']}" + (f"; achieved / bound: {', '.join(parts)}" if parts else "")
