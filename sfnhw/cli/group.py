@@ -24,6 +24,7 @@ COMMANDS = {
     "threshold-units": "threshold_units",
     "rates": "rates",
     "numerics": "numerics",
+    "noc": "noc",
 }
 
 

@@ -1,0 +1,72 @@
+"""What `sfnhw noc` prints for people, in at most 80 columns."""
+
+from typing import TYPE_CHECKING
+
+from sfnhw.cli.columns import columns
+
+if TYPE_CHECKING:
+    from sfnhw.sim.noc import NocResult, NocSweep, Traffic
+
+
+def _network(traffic: "Traffic") -> str:
+    c = traffic.config
+    vcs = f"{c.virtual_channels} virtual channel{'s' if c.virtual_channels > 1 else ''} of {c.buffer_flits} flits"
+    return f"{c.columns}x{c.rows} {c.topology}, {traffic.pattern} traffic; {vcs}, packets of {c.packet_flits}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _lines(rows: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{name:<24}{text}" for name, text in rows)
+
+
+def run_text(r: "NocResult") -> str:
+    """One run of random traffic."""
+    state = "saturated" if r.saturated else "not saturated"
+    if r.undelivered:
+        state += f": {r.undelivered:,} packets had not arrived, the mean is a lower bound"
+    rows = [
+        ("mean latency", f"{_number(r.mean_latency)} cycles ({r.zero_load_latency:.2f} in the empty network)"),
+        ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
+        ("offered", f"{r.rate:g} packets/node/cycle"),
+        ("accepted", f"{_number(r.accepted_rate, 5)} flits/node/cycle"),
+        ("routers visited", f"{_number(r.routers_visited)} in the mean"),
+        ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({r.fidelity}, seed {r.seed})"),
+        ("network", state),
+    ]
+    text = _network(r.traffic) + "\n" + _lines(rows)
+    return text + (f"\nwarning: {r.warning}" if r.warning else "")
+
+
+def burst_text(r: "NocResult") -> str:
+    """A burst."""
+    rows = [
+        ("makespan", f"{r.makespan:,} cycles for {r.burst:,} packets from each node"),
+        ("mean latency", f"{_number(r.mean_latency)} cycles ({r.zero_load_latency:.2f} in the empty network)"),
+        ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
+        ("routers visited", f"{_number(r.routers_visited)} in the mean ({r.fidelity}, seed {r.seed})"),
+    ]
+    return _network(r.traffic) + "\n" + _lines(rows) + (f"\nwarning: {r.warning}" if r.warning else "")
+
+
+def sweep_text(s: "NocSweep") -> str:
+    """A latency-load curve."""
+    head = ["of saturation", "rate", "mean", "p50", "p99", "accepted flits/node/cycle"]
+    rows = [
+        [
+            f"{(p.rate or 0.0) / s.saturation_rate:.2f}",
+            f"{p.rate:.5f}",
+            _number(p.mean_latency),
+            _number(p.p50_latency, 0),
+            _number(p.p99_latency, 0),
+            _number(p.accepted_rate, 5) + (f"  {p.warning}" if p.warning else ""),
+        ]
+        for p in s.points
+    ]
+    where = f"saturation: {s.saturation_rate:.5f} packets/node/cycle"
+    if not s.reached:
+        where = "no saturation: one flit per node and cycle passes"
+    zero = f"empty network: {s.traffic.zero_load_latency:.2f} cycles over {s.traffic.routers_visited:.2f} routers"
+    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * 5)])

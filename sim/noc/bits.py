@@ -1,0 +1,57 @@
+"""Masks of up to 63 bits: the lowest bit set, and the next one of a round-robin arbiter."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+# How the kernels are compiled. They allocate nothing, so reference counts, which are atomic, are left out (`_nrt`); without
+# that, and without inlining, every call counts the references of all arrays of the state: 40 times slower.
+COMPILED: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+INLINED = COMPILED | {"forceinline": True}
+
+# Indices are cast to unsigned ones, which Numba does not check for being counted from the end.
+U = np.uint64
+
+
+def _trailing_zeros(_context: Any, _mask: Any) -> Any:
+    """The machine's count of trailing zeros (LLVM `cttz`; undefined for 0)."""
+
+    def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return types.int64(types.int64), code
+
+
+_cttz: Any = intrinsic(_trailing_zeros)
+
+
+@nb.njit(**INLINED)
+def lowest(mask: int) -> int:
+    """Index of the lowest bit of a mask that is not 0."""
+    return _cttz(mask)
+
+
+@nb.njit(**INLINED)
+def next_bit(mask: int, start: int) -> int:
+    """Index of the first bit at or after `start`, going round; `mask` is not 0."""
+    above = (mask >> start) << start
+    return _cttz(above if above != 0 else mask)
+
+
+def drop_stale(dispatcher: Any, sources: Iterable[str]) -> None:
+    """Forget what Numba has kept of a kernel that is older than the files whose functions it inlines.
+
+    Numba looks at the file of the kernel itself only.
+    """
+    with suppress(OSError):
+        newest = max(Path(source).stat().st_mtime for source in sources)
+        own = Path(dispatcher.py_func.__code__.co_filename).stem
+        for index in Path(dispatcher.stats.cache_path).glob(f"{own}.*.nbi"):
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)

@@ -1,0 +1,351 @@
+"""Fidelity `packet`: whole packets from buffer to buffer, event by event.
+
+The same network as at fidelity `flit`, with the same capacities: an input VC serves one packet at a time through route,
+VC and switch allocation; an output VC is held from VC allocation until the tail has left; a buffer takes as many packets
+as it has room for, and a place is free again after the credit's way back; an input port and an output port of the switch
+pass one flit a cycle. What is not there: arbiters. Who asks first is served first, in the first cycles in which both
+ports of the switch are free (`first_gap`), and the flits of a packet follow each other.
+
+One event a hop, as the departure of a packet tells all times that follow from it. Events are of an input VC (its first
+packet asks for a VC), of an output port (a VC becomes free) or of a node (it has a packet); each has at most one pending.
+"""
+
+from typing import NamedTuple
+
+import numba as nb
+
+from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest, next_bit
+from sfnhw.sim.noc.fabric import Fabric
+from sfnhw.sim.noc.flit_kernel import CREATED, LARGEST, LATENCY, PACKETS, ROUTERS, WINDOW_FLITS, Measure
+from sfnhw.sim.noc.router import output_and_class
+from sfnhw.sim.noc.sources import Sources, create, gap
+from sfnhw.sim.noc.state import AFTER, BEFORE, Ints, Longs, Packets
+
+WINDOW = 62  # cycles ahead for which a port of the switch is booked cycle by cycle
+UNKNOWN = 1 << 61
+# Indices of Hops.counts.
+HOPS, INSIDE, LAST = 0, 1, 2
+
+
+class Hops(NamedTuple):
+    """Mutable arrays. c is a virtual channel of a channel, i an input VC, K packets that a buffer takes."""
+
+    inputs: int
+    places: int  # K
+    spread: int  # cycles from a packet's first to its last flit at a switch
+    lag: int  # cycles from its first to that flit whose place the first flit of a packet K later takes
+    queue: Ints  # (c·K,) packets in the buffer, or on their way to it
+    ready: Longs  # (c·K,) cycle in which each may ask for a VC, if it is in front
+    left: Longs  # (c·K,) cycle from which the place of the last packet there can be filled again
+    sent: Longs  # (c,) packets sent into it
+    gone: Longs  # (c,) packets of it whose departure is known
+    busy: Longs  # (i,) cycle from which its stages take the next packet
+    free_at: Longs  # (c,) cycle from which no packet holds it; UNKNOWN: its holder waits for a place
+    holder: Ints  # (c,) input VC that waits for a place in it, −1: none
+    holder_ready: Longs  # (c,) since when
+    next_vc: Ints  # (i,) round-robin pointer over output VCs
+    waiting: Ints  # (R·P,) first input VC that waits for a VC of the output port, −1: none
+    waiting_last: Ints  # (R·P,)
+    next_waiting: Ints  # (i,)
+    booked: Longs  # (2·R·P,) cycles from `base` on in which an input port, or an output port, is taken
+    base: Longs  # (2·R·P,)
+    until: Longs  # (2·R·P,) cycle after its last booking
+    wheel: Ints  # (slots,) first event of a cycle, modulo the slots
+    next_event: Ints  # (events,)
+    time: Longs  # (events,) −1: not pending
+    counts: Longs  # (3,)
+
+
+@nb.njit(**INLINED)
+def push(h: Hops, event: int, when: int) -> None:
+    """Let an event happen; it is not pending."""
+    slot = when & (len(h.wheel) - 1)
+    h.time[U(event)] = when
+    h.next_event[U(event)] = h.wheel[U(slot)]
+    h.wheel[U(slot)] = event
+
+
+@nb.njit(**INLINED)
+def first_gap(h: Hops, port: int, out: int, flits: int, when: int, now: int) -> int:
+    """Book the first cycles from `when` on in which an input and an output port are both free; return the first."""
+    for side in (port, out):
+        passed = now - h.base[U(side)]
+        h.booked[U(side)] = h.booked[U(side)] >> passed if passed < WINDOW else 0
+        h.base[U(side)] = now
+    taken = h.booked[U(port)] | h.booked[U(out)]
+    start, run = when - now, (1 << min(flits, WINDOW)) - 1
+    while start + flits <= WINDOW and (taken >> start) & run != 0:
+        start += 1
+    if start + flits > WINDOW:
+        start = max(when, h.until[U(port)], h.until[U(out)]) - now
+    for side in (port, out):
+        if start < WINDOW:
+            h.booked[U(side)] |= (run << start) & ((1 << WINDOW) - 1)
+        h.until[U(side)] = max(h.until[U(side)], now + start + flits)
+    return now + start
+
+
+@nb.njit(**INLINED)
+def place_known(h: Hops, c: int) -> bool:
+    """Whether it is known when the next packet into `c` has a place."""
+    return h.sent[U(c)] - h.places < h.gone[U(c)]
+
+
+@nb.njit(**INLINED)
+def place_from(h: Hops, c: int) -> int:
+    """Cycle from which the next packet into `c` has a place, where that is known."""
+    n = h.sent[U(c)]
+    return h.left[U(c * h.places + n % h.places)] if n >= h.places else 0
+
+
+@nb.njit(**INLINED)
+def enqueue(f: Fabric, h: Hops, c: int, packet: int, arrival: int) -> None:
+    """A packet is on its way into the buffer of input VC `c`."""
+    n = h.sent[U(c)]
+    h.sent[U(c)] = n + 1
+    h.queue[U(c * h.places + n % h.places)] = packet
+    h.ready[U(c * h.places + n % h.places)] = arrival + f.route
+    if n == h.gone[U(c)]:
+        push(h, c, max(arrival, h.busy[U(c)]) + f.route)
+
+
+@nb.njit(**INLINED)
+def leave(f: Fabric, p: Packets, m: Measure, h: Hops, c: int, packet: int, start: int, flits: int) -> None:
+    """A packet leaves the network: everything about it is known when it starts."""
+    n, end = h.sent[U(c)], start + h.spread + f.switch_alloc - 1 + f.eject
+    h.sent[U(c)] = n + 1
+    h.gone[U(c)] = n + 1
+    h.left[U(c * h.places + n % h.places)] = end - h.spread + h.lag + f.credit
+    p.free[U(p.top[0])] = packet
+    p.top[0] += 1
+    h.counts[INSIDE] -= 1
+    h.counts[LAST] = max(h.counts[LAST], end)
+    first = end - h.spread
+    if end >= m.start and first < m.stop:
+        m.total[WINDOW_FLITS] += max(0, min(flits, m.stop - first) - max(0, m.start - first))
+    if m.start <= p.born[U(packet)] < m.stop:
+        latency = end - p.born[U(packet)]
+        m.histogram[U(min(latency, len(m.histogram) - 1))] += 1
+        m.total[PACKETS] += 1
+        m.total[LATENCY] += latency
+        m.total[ROUTERS] += p.routers[U(packet)]
+        m.total[LARGEST] = max(m.total[LARGEST], latency)
+
+
+@nb.njit(**INLINED)
+def depart(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, c: int, ready: int, now: int) -> None:
+    """The first packet of input VC `i` goes into `c`; whoever waited for its place goes too, and so on."""
+    V, K = f.vcs, h.places
+    while True:
+        n = h.gone[U(i)]
+        packet = h.queue[U(i * K + n % K)]
+        flits = p.flits[U(packet)]
+        out = output_of(f, p, i, packet)
+        start = first_gap(h, i // V, f.routers * f.ports + out, flits, max(ready, place_from(h, c), now), now)
+        end = start + h.spread + f.switch_alloc
+        h.free_at[U(c)] = end
+        h.counts[HOPS] += flits
+        if c < h.inputs:
+            enqueue(f, h, c, packet, start + f.switch_alloc - 1 + f.flight)
+        else:
+            leave(f, p, m, h, c, packet, start, flits)
+        if h.waiting[U(out)] >= 0 and h.time[U(h.inputs + out)] < 0:
+            push(h, h.inputs + out, end)
+        # Its place is free when the credit is back; the next packet is in front when the tail has gone.
+        h.left[U(i * K + n % K)] = start + h.lag + f.switch_alloc - 1 + f.credit
+        h.gone[U(i)] = n + 1
+        h.busy[U(i)] = end
+        if h.sent[U(i)] > n + 1:
+            push(h, i, max(end + f.route, h.ready[U(i * K + (n + 1) % K)]))
+        node = h.holder[U(i)]
+        if node < 0:
+            return
+        h.holder[U(i)] = -1
+        if node >= h.inputs:
+            push(h, node, max(now + 1, h.left[U(i * K + n % K)]))
+            return
+        i, c, ready = node, i, h.holder_ready[U(i)]
+
+
+@nb.njit(**INLINED)
+def output_of(f: Fabric, p: Packets, i: int, packet: int) -> int:
+    """Output port that a packet in input VC `i` takes, numbered over all routers."""
+    port = i // f.vcs
+    router = f.port_router[U(port)]
+    return router * f.ports + output_and_class(f, p, router, packet)[0]
+
+
+@nb.njit(**INLINED)
+def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
+    """The first packet of input VC `i` asks for a virtual channel; return whether it has got one."""
+    V, K = f.vcs, h.places
+    packet = h.queue[U(i * K + h.gone[U(i)] % K)]
+    router = f.port_router[U(i // V)]
+    port, kind = output_and_class(f, p, router, packet)
+    out = router * f.ports + port
+    first, half = f.channel[U(out)] * V, V // 2
+    free = 0
+    for v in range(V):
+        c = first + v
+        if (kind == BEFORE and v >= V - half) or (kind == AFTER and v < half) or h.free_at[U(c)] > now:
+            continue
+        if kind > 0 and V % 2 == 1 and v == half and not (place_known(h, c) and place_from(h, c) <= now):
+            continue
+        free |= 1 << v
+    if free == 0:
+        return False
+    start = h.next_vc[U(i)] - port * V
+    v = next_bit(free, start) if 0 < start < V else lowest(free)
+    h.next_vc[U(i)] = port * V + v + 1
+    c = first + v
+    if place_known(h, c):
+        depart(f, p, m, h, i, c, now + f.vc_alloc, now)
+    else:
+        h.free_at[U(c)] = UNKNOWN
+        h.holder[U(c)] = i
+        h.holder_ready[U(c)] = now + f.vc_alloc
+    return True
+
+
+@nb.njit(**INLINED)
+def wait(f: Fabric, p: Packets, h: Hops, i: int) -> int:
+    """Put input VC `i` at the end of the queue for its output port's virtual channels; return the port."""
+    out = output_of(f, p, i, h.queue[U(i * h.places + h.gone[U(i)] % h.places)])
+    h.next_waiting[U(i)] = -1
+    if h.waiting[U(out)] < 0:
+        h.waiting[U(out)] = i
+    else:
+        h.next_waiting[U(h.waiting_last[U(out)])] = i
+    h.waiting_last[U(out)] = i
+    return out
+
+
+@nb.njit(**INLINED)
+def look_again(f: Fabric, h: Hops, out: int, now: int) -> None:
+    """Let the output port be looked at when the next of its virtual channels is free, where that is known."""
+    if h.time[U(h.inputs + out)] >= 0:
+        return
+    when = UNKNOWN
+    first = f.channel[U(out)] * f.vcs
+    for c in range(first, first + f.vcs):
+        if h.free_at[U(c)] > now:
+            when = min(when, h.free_at[U(c)])
+    if when < UNKNOWN:
+        push(h, h.inputs + out, when)
+
+
+@nb.njit(**INLINED)
+def serve_waiting(f: Fabric, p: Packets, m: Measure, h: Hops, out: int, now: int) -> None:
+    """Give virtual channels that have become free to those that wait, in order."""
+    i, before = h.waiting[U(out)], -1
+    while i >= 0:
+        after = h.next_waiting[U(i)]
+        # Out of the queue first: its departure may let others join.
+        if ask(f, p, m, h, i, now):
+            if before < 0:
+                h.waiting[U(out)] = after
+            else:
+                h.next_waiting[U(before)] = after
+            if after < 0:
+                h.waiting_last[U(out)] = before
+        else:
+            before = i
+        i = after
+    if h.waiting[U(out)] >= 0:
+        look_again(f, h, out, now)
+
+
+@nb.njit(**INLINED)
+def issue(f: Fabric, p: Packets, q: Sources, m: Measure, h: Hops, node: int, now: int) -> None:
+    """A node has a packet: it goes into the next virtual channel with a place, or waits for one."""
+    V, event = f.vcs, h.inputs + f.routers * f.ports + node
+    first = (f.node_router[U(node)] * f.ports + f.node_port[U(node)]) * V
+    v, soonest = q.vc[U(node)], UNKNOWN
+    for _ in range(V):
+        v = v + 1 if v + 1 < V else 0
+        c = first + v
+        when = place_from(h, c) if place_known(h, c) else UNKNOWN
+        soonest = min(soonest, when)
+        if when <= now:
+            q.vc[U(node)] = v
+            packet = create(f, p, q, node)
+            h.counts[INSIDE] += 1
+            m.total[CREATED] += m.start <= q.born[U(node)] < m.stop
+            enqueue(f, h, c, packet, now + f.inject)
+            after = now + q.flits
+            if q.burst > 0:
+                q.left[U(node)] -= 1
+                if q.left[U(node)] > 0:
+                    push(h, event, after)
+            else:
+                q.born[U(node)] += gap(q, node)
+                if q.born[U(node)] < UNKNOWN:
+                    push(h, event, max(after, q.born[U(node)]))
+            return
+    if soonest < UNKNOWN:
+        push(h, event, soonest)
+        return
+    for c in range(first, first + V):
+        if h.holder[U(c)] < 0:
+            h.holder[U(c)] = event
+            return
+
+
+@nb.njit(**COMPILED)
+def start_nodes(f: Fabric, q: Sources, h: Hops) -> None:
+    """Draw each node's first packet."""
+    for node in range(f.nodes):
+        event = h.inputs + f.routers * f.ports + node
+        if q.burst > 0:
+            q.left[U(node)] = q.burst
+            push(h, event, 0)
+            continue
+        q.born[U(node)] = gap(q, node) - 1
+        if q.born[U(node)] < UNKNOWN:
+            push(h, event, q.born[U(node)])
+
+
+@nb.njit(**COMPILED)
+def run_events(f: Fabric, p: Packets, q: Sources, m: Measure, h: Hops, begin: int, end: int, drain: bool) -> int:
+    """Work off the events of cycles [begin, end); return the next cycle. `drain` as in `run_cycles`."""
+    now = begin
+    ports = f.routers * f.ports
+    while now < end:
+        if drain and _over(q, m, h, now):
+            break
+        slot = now & (len(h.wheel) - 1)
+        event = h.wheel[U(slot)]
+        h.wheel[U(slot)] = -1
+        while event >= 0:
+            after = h.next_event[U(event)]
+            if h.time[U(event)] != now:
+                h.next_event[U(event)] = h.wheel[U(slot)]
+                h.wheel[U(slot)] = event
+            else:
+                h.time[U(event)] = -1
+                if event < h.inputs:
+                    if not ask(f, p, m, h, event, now):
+                        look_again(f, h, wait(f, p, h, event), now)
+                elif event < h.inputs + ports:
+                    serve_waiting(f, p, m, h, event - h.inputs, now)
+                else:
+                    issue(f, p, q, m, h, event - h.inputs - ports, now)
+            event = after
+        now += 1
+    return now
+
+
+@nb.njit(**INLINED)
+def _over(q: Sources, m: Measure, h: Hops, now: int) -> bool:
+    """Whether nothing is left to wait for."""
+    if q.burst > 0:
+        left = 0
+        for node in range(len(q.left)):
+            left += q.left[U(node)]
+        return left == 0 and h.counts[INSIDE] == 0
+    if now < m.stop or m.total[PACKETS] < m.total[CREATED]:
+        return False
+    for node in range(len(q.born)):  # noqa: SIM110 (Numba has no all())
+        if q.born[U(node)] < m.stop:
+            return False
+    return True

@@ -1,0 +1,130 @@
+"""The doors: one run of a network, at any fidelity."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sfnhw.errors import InputError
+from sfnhw.sim.noc.result import NocResult, quantile
+from sfnhw.sim.noc.traffic import Traffic
+
+FIDELITIES = ("packet", "flit", "auto")
+# Cycles are kept in 32 bits; a run beyond saturation takes warmup + 2·cycles.
+MOST_CYCLES = 1_000_000_000
+MOST_BURST = 1_000_000
+# Fidelity `packet` warns where the mean latency is beyond so many times that of the empty network: with single flits that
+# is at 0.85 to 0.9 of the saturation rate, with longer packets earlier (docs/noc.md has its errors).
+NEAR_SATURATION = 1.2
+if TYPE_CHECKING:
+    from sfnhw.sim.noc.flit import Run
+
+Progress = Callable[[int, int], None]
+
+
+def simulate_noc(
+    traffic: Traffic,
+    rate: float,
+    *,
+    cycles: int = 60_000,
+    warmup: int = 10_000,
+    seed: int = 0,
+    fidelity: str = "flit",
+    progress: Progress | None = None,
+    give_up: float | None = None,
+) -> NocResult:
+    """Random traffic: each node creates a packet in a cycle with probability `rate`.
+
+    Packets created in `cycles` cycles after `warmup` are measured, and waited for. The same seed gives the same result.
+    Fidelity `packet` warns in the result where the network is near saturation or beyond; `auto` runs `flit` there.
+    With `give_up` the run ends, as saturated, once the mean latency is beyond so many cycles.
+
+    Raises
+    ------
+    InputError : a number out of range, or an unknown fidelity.
+    """
+    check_run(rate, cycles, warmup, seed, fidelity)
+
+    def at(engine: str) -> NocResult:
+        from sfnhw.sim.noc import flit, packet
+
+        run = (flit if engine == "flit" else packet).run(traffic, rate, cycles, warmup, seed, progress, give_up)
+        return _result(traffic, run, engine, rate, 0, seed, cycles, warmup)
+
+    if fidelity == "flit":
+        return at("flit")
+    result = _with_warning(at("packet"))
+    return at("flit") if fidelity == "auto" and result.warning else result
+
+
+def _with_warning(result: NocResult) -> NocResult:
+    mean, empty = result.mean_latency, result.zero_load_latency
+    if not result.undelivered and (mean is None or mean <= NEAR_SATURATION * empty):
+        return result
+    what = "saturated" if result.saturated else "near saturation"
+    return replace(result, warning=f"{what}: fidelity packet errs here by up to 15 % and more, flit does not")
+
+
+def simulate_burst(traffic: Traffic, burst: int, *, seed: int = 0, fidelity: str = "flit") -> NocResult:
+    """Every node sends `burst` packets, all created in cycle 0, and a barrier waits for the last one.
+
+    Raises
+    ------
+    InputError : a number out of range, or an unknown fidelity.
+    """
+    _check_whole("burst", burst, 1, MOST_BURST)
+    check_run(0.0, 1, 0, seed, fidelity)
+    from sfnhw.sim.noc import flit, packet
+
+    # A burst is beyond saturation by its nature: `auto` asks the referee.
+    engine = "packet" if fidelity == "packet" else "flit"
+    run = (packet if engine == "packet" else flit).run_burst(traffic, burst, seed)
+    return _result(traffic, run, engine, None, burst, seed, run.cycles, 0)
+
+
+def check_run(rate: float, cycles: int, warmup: int, seed: int, fidelity: str) -> None:
+    """Check what a run is asked for."""
+    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1:
+        raise InputError(field="rate", found=rate, expected="packets per node and cycle, from 0 to 1")
+    _check_whole("cycles", cycles, 1, MOST_CYCLES)
+    _check_whole("warmup", warmup, 0, MOST_CYCLES)
+    _check_whole("seed", seed, 0, (1 << 63) - 1)
+    if fidelity not in FIDELITIES:
+        raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
+
+
+def _check_whole(field: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(field=field, found=value, expected=f"a whole number from {low} to {high:,}")
+
+
+def _result(
+    traffic: Traffic,
+    run: "Run",
+    fidelity: str,
+    rate: float | None,
+    burst: int,
+    seed: int,
+    cycles: int,
+    warmup: int,
+) -> NocResult:
+    packets, latency, routers, largest, flits = (int(v) for v in run.totals[:5])
+    seen = packets + run.waiting
+    return NocResult(
+        traffic=traffic,
+        fidelity=fidelity,
+        rate=rate,
+        burst=burst,
+        seed=seed,
+        cycles=cycles,
+        warmup=warmup,
+        packets=packets,
+        undelivered=run.waiting,
+        mean_latency=(latency + run.waiting_cycles) / seen if seen else None,
+        p50_latency=quantile(run.histogram, run.waiting, 0.5),
+        p99_latency=quantile(run.histogram, run.waiting, 0.99),
+        max_latency=largest if packets else None,
+        accepted_rate=flits / (traffic.config.nodes * cycles),
+        routers_visited=routers / packets if packets else None,
+        makespan=None if rate is not None else run.last_ejection,
+        flit_hops=run.flit_hops,
+    )
