@@ -73,7 +73,7 @@ def _at_port(tables: Tables, flits: Ints) -> Reals:
 def _out_of_pins(tables: Tables, packets: Reals, control: Ints) -> Reals:
     """(T, samples) cycles in which packets (T, slices, samples), end markers and ready tokens leave over the pins.
 
-    control : (T, slices) control packets that a slice sends over each link of its tree, all samples together.
+    control : (T, slices) control packets that a slice sends over each link of its tree in each sample.
     """
     s, n = tables.slices, tables.nodes
     leaving = leaves_at_pins(tables)
@@ -201,7 +201,7 @@ def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) 
         steps = (T // f.window - 1) * f.interval + f.last_due + 1
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(times.finish.mean()) / steps * T * f.interval
-    control = (np.arange(T)[:, None] % f.window < s.frames) * samples
+    control = (np.arange(T)[:, None] % f.window < s.frames).astype(np.int64)
     out = float(_out_of_pins(tables, work.packets, control).sum())
     bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
     a, c = np.unique(np.stack([r.source, r.target]), axis=1)

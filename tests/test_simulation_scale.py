@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.sim import kernel_state, simulate
@@ -136,6 +137,20 @@ def test_little_memory_for_events_at_first_changes_nothing(monkeypatch, mode):
         check_finished(run_frames(frames, 2, tables.slices, packed, tables.fabric, tallies[-1]))
     for one, other in zip(*tallies, strict=True):
         assert np.array_equal(one, other)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.integers(2, 5))
+def test_the_closed_form_of_the_same_sample_several_times_is_that_of_one(seed, T, chip, times):
+    """Results over narrow pins, whose end markers were once counted for each sample again, are what mostly binds here."""
+    network = random_network(seed, T)
+    mapping = map_network(network, chip.replace({"io.bits_per_cycle": 1}))
+    one = random_activity(network, seed, 1, 0.1)
+    several = Activity({name: np.repeat(levels, times, axis=0) for name, levels in one.levels.items()})
+    alone, together = (simulate(mapping, a, fidelity="analytic") for a in (one, several))
+    assert together.timing.interval == pytest.approx(alone.timing.interval, rel=1e-12)
+    assert (together.timing.busy == times * alone.timing.busy).all()
+    assert (together.timing.latency == alone.timing.latency[0]).all()
 
 
 def test_ranges():
