@@ -330,5 +330,5 @@ def test_a_file_with_a_wrong_number_is_refused_in_one_sentence(tmp_path_factory,
     assume(flat[place] != value)
     flat[place] = value
     np.savez(path, **arrays)
-    with pytest.raises(InputError, match="m.npz: "):
+    with pytest.raises(InputError, match=r"m\.npz: "):
         Mapping.load(path, network, chip)
