@@ -14,7 +14,8 @@ class Timing:
 
     Attributes
     ----------
-    latency : (samples,) from the first input at the pins to the last result at the pins, on an empty chip.
+    latency : (samples,) from the first input at the pins (in rounds: from the request for the first weights) to the last
+        result at the pins, on an empty chip.
     interval : cycles between results when samples follow each other.
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;

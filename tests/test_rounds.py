@@ -312,3 +312,23 @@ def test_a_network_part_is_no_network_of_its_own():
     network = chain([4, 3, 2])
     with pytest.raises(Exception, match="at least one input and one output"):
         Network(network.populations[:2], network.projections[:1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["slices", "terminals", "demands", "round_of"]),
+    st.integers(0, 29),
+    st.integers(-3, 400) | st.just(10**15),
+)
+def test_a_file_with_a_wrong_number_is_refused_in_one_sentence(tmp_path_factory, name, place, value):
+    network, chip = chain([10, 300, 300, 10]), REFERENCE.replace(ALONE)
+    path = map_network(network, chip).save(tmp_path_factory.mktemp("map") / "m.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    flat = arrays[name].reshape(-1)
+    place %= len(flat)
+    assume(flat[place] != value)
+    flat[place] = value
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=r"m\.npz: "):
+        Mapping.load(path, network, chip)

@@ -48,9 +48,17 @@ def in_rounds(
     count = len(slices)
     if not len(rounds) == len(terminals) == len(demands) == count:
         raise InputError(field="round_of", found=len(rounds), expected=f"a round and a core for each of {count} slices")
+    for s in slices:
+        p, b = network[s.population], s.block
+        if not (0 <= b.c0 < b.c1 <= p.channels and 0 <= b.r0 < b.r1 <= p.rows):
+            raise InputError(
+                field=f"slice {s.index}", found=tuple(b), expected=f"a block of {p.channels} channels × {p.rows} rows"
+            )
     is_input = np.array([network[s.population].role == "input" for s in slices])
     on_core = (terminals >= 0) & (terminals < chip.cores)
-    if (is_input == on_core).any() or (is_input != (rounds == -1)).any() or set(rounds) - set(range(-1, count)):
+    at_pins = (terminals == chip.cores) & np.array([d == Demand() for d in demands])
+    beyond = (rounds < -1) | (rounds >= count) | (is_input != (rounds == -1))
+    if (is_input == on_core).any() or (is_input & ~at_pins).any() or beyond.any():
         raise InputError("a slice is in a round or on a core where it cannot be", field="round_of")
     missing = {p.name for p in network.populations} - {s.population for s in slices}
     if missing or set(range(rounds.max(initial=-1) + 1)) - set(rounds.tolist()):

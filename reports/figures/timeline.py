@@ -27,7 +27,9 @@ def timeline(view: RunView) -> Figure:
     axes.axvline(latency * scale, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     name_rows(axes, [row["name"] for row in shown])
     axes.set_xlim(0, latency * scale * 1.02)
-    axes.set_xlabel(f"time since the first input arrived at the pins ({unit}); dashed: the last result has left")
+    # In rounds the gaps between layers are loads.
+    begin = "the first weights were asked for" if view.json.get("rounds") else "the first input arrived at the pins"
+    axes.set_xlabel(f"time since {begin} ({unit}); dashed: the last result has left")
     axes.grid(axis="x")
     hidden = f", the {len(shown)} longest of {len(layers)} layers" if len(shown) < len(layers) else ""
     axes.set_title(f"Time: one inference takes {quantity(latency, 's')}{hidden}")
