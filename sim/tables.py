@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
-from sfnhw.chip.sharing import unit_update
-from sfnhw.lowering import lower
-from sfnhw.mapping import Mapping, operand_bits, traffic
-from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
-from sfnhw.units import bits_for, ceil_div
+from sfnhw.mapping import Mapping, traffic
+from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
+from sfnhw.network import Product, Stationary
+from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 
@@ -130,30 +129,14 @@ def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
     return traffic.packet_bits(mapping.network, mapping.slices[index], mapping.chip)
 
 
-def synapse_bits(mapping: Mapping) -> list[int]:
-    """Bits read from weight memory for each synapse of each projection: 0 where the weight is 1 by construction."""
-    units = unit_weights(mapping.network, mapping.chip)
-    return [_synapse_bits(mapping, p, unit) for p, unit in zip(mapping.network.projections, units, strict=True)]
-
-
-def _synapse_bits(mapping: Mapping, p: Projection, unit: bool) -> int:
+def projection_bits(mapping: Mapping) -> list[int]:
+    """Bits read from weight memory for each synapse of each projection."""
     network, chip = mapping.network, mapping.chip
-    if unit or isinstance(p, MaxPool | Stationary):
-        return 0
-    if isinstance(p, Product):
-        return operand_bits(network, p.operand, chip)
-    if p.has_indices:
-        targets = max(s.neurons for s in mapping.slices_of(p.target))
-        return chip.core.weight_bits + bits_for(targets)
-    return int(chip.core.weight_bits)
-
-
-def unit_weights(network: Network, chip: Chip) -> list[bool]:
-    """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
-    lowered = lower(network, chip.numerics, chip.core.threshold_unit.sharing)
+    most = {name: max(s.neurons for s in mapping.slices_of(name)) for name in {p.target for p in network.projections}}
+    units = unit_weights(network, chip)
     return [
-        bool((q.weight == 1).all()) and p.weight.size == 1 and not isinstance(p, Product | Stationary)
-        for p, q in zip(network.projections, lowered.projections, strict=True)
+        synapse_bits(network, p, unit, most[p.target], chip)
+        for p, unit in zip(network.projections, units, strict=True)
     ]
 
 
@@ -218,19 +201,9 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     place = {p.name: i for i, p in enumerate(network.populations)}
     slices = mapping.slices
     connections = mapping.connections
-    frames = np.array([1 if network[s.population].coding.window == 1 else network.window for s in slices], np.int64)
+    frames = np.array([frames_of(network, network[s.population]) for s in slices], np.int64)
     pairs = np.unique(np.stack([connections.source, connections.target]), axis=1)
-    cycles = []
-    for s in slices:
-        population = network[s.population]
-        if population.role == "input":
-            cycles.append(0)
-        elif population.function == "max":
-            cycles.append(chip.core.threshold_unit.update_cycles or 1)
-        else:
-            cycles.append(
-                max(unit_update(chip.core, population.coding.need()).cycles, function_cycles(chip, population))
-            )
+    cycles = [update_cycles(chip, network[s.population]) for s in slices]
     is_input = np.array([network[s.population].role == "input" for s in slices])
     operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
@@ -254,19 +227,10 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     )
 
 
-def function_cycles(chip: Chip, population: Population) -> int:
-    """Cycles in which the function unit passes on as many values as the threshold unit has lanes; 0 without one."""
-    if not population.needs_function_unit:
-        return 0
-    unit = chip.core.function_unit
-    cycles: int = getattr(unit, f"{FUNCTIONS[population.function].action}_cycles")
-    return ceil_div(chip.core.threshold_unit.lanes * cycles, unit.lanes)
-
-
 def _row_table(mapping: Mapping) -> RowTable:
     """Expand each width pool entry to what a run of that width costs, once for each (pool entry, projection width)."""
-    c, core = mapping.connections, mapping.chip.core
-    bits = synapse_bits(mapping)
+    c = mapping.connections
+    bits = projection_bits(mapping)
     kinds = [type(p) for p in mapping.network.projections]
     stationary = np.array([kind is Stationary for kind in kinds])[c.projection]
     lengths = np.where(c.width_stride > 0, mapping_neurons(mapping)[c.source] // np.maximum(c.positions, 1), 1)
@@ -283,8 +247,8 @@ def _row_table(mapping: Mapping) -> RowTable:
         run_first[row] = known[key]
     width = np.concatenate(widths) if widths else np.zeros(0, np.int64)
     each = np.concatenate(run_bits) if run_bits else np.zeros(0, np.int64)
-    # A packet of a stationary operand is one word written: no synaptic operation, no accumulator.
     write = np.concatenate(writes) if writes else np.zeros(0, np.bool_)
+    cost = run_cost(width, each, write, mapping.chip)
     return RowTable(
         source=c.source.astype(np.int64),
         target=c.target.astype(np.int64),
@@ -294,10 +258,10 @@ def _row_table(mapping: Mapping) -> RowTable:
         run_stride=c.width_stride.astype(np.int64),
         taps_first=c.taps_first.astype(np.int64),
         taps_stride=c.taps_stride.astype(np.int64),
-        run_synapses=np.where(write, 0, width),
-        run_cycles=-(-width // core.synapse_lanes) * core.synapse_cycles,
-        run_words=np.where(write, width, -(-(width * each) // core.weight_memory.word_bits)),
-        run_state=np.where(write, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits)),
+        run_synapses=cost.synapses,
+        run_cycles=cost.cycles,
+        run_words=cost.words,
+        run_state=cost.state,
         taps=c.taps.astype(np.int64),
         stationary=stationary,
         streams=np.array([kind is Product for kind in kinds])[c.projection],
