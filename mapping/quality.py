@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sfnhw.activity import Activity
+from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.bounds import fewest_cores, least_traffic, least_worst_link
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
@@ -15,7 +16,7 @@ from sfnhw.mapping.traffic import PINS, Traffic, build_nets, slice_traffic
 
 @dataclass(frozen=True)
 class Quality:
-    """Achieved and bound; the bounds hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`).
+    """Achieved and bound; bounds but the last hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`).
 
     Attributes
     ----------
@@ -24,7 +25,9 @@ class Quality:
     worst_link_load : flits over the fullest link, all samples.
     worst_link_bound : of it.
     cores_used, cores_bound : cores that hold a slice, and the packing bound.
-    samples : inferences that the flits are the sum of.
+    samples : inferences that flits and cycles are the sum of.
+    busiest_cycles : of the busiest unit of any core, all samples: samples in a row come out no faster.
+    busiest_bound : of it, for any cuts and any placement (`sfnhw.mapping.balance`).
     """
 
     traffic_links: int
@@ -34,6 +37,8 @@ class Quality:
     cores_used: int
     cores_bound: int
     samples: int
+    busiest_cycles: int
+    busiest_bound: int
 
     def as_json(self) -> list[dict[str, Any]]:
         """Rows of ``quantity``, ``unit``, ``achieved``, ``bound`` and their ``ratio``, per inference.
@@ -45,6 +50,13 @@ class Quality:
             ("cores", "cores", self.cores_used, self.cores_bound, 1),
             ("flits over links", flits, self.traffic_links, self.traffic_bound, self.samples),
             ("flits over the fullest link", flits, self.worst_link_load, self.worst_link_bound, self.samples),
+            (
+                "cycles of the busiest core",
+                "cycles an inference",
+                self.busiest_cycles,
+                self.busiest_bound,
+                self.samples,
+            ),
         )
         return [
             {
@@ -58,8 +70,10 @@ class Quality:
         ]
 
 
-def quality(mapping: Mapping, activity: Activity | None) -> Quality:
+def quality(mapping: Mapping, activity: Activity | None, work: Balance | None = None) -> Quality:
     """Compare a mapping with its bounds, on what spikes (None: as if each neuron sent one packet an inference).
+
+    work : its `balance` on the same, where that is known already.
 
     Raises
     ------
@@ -75,6 +89,7 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast)
     mesh = Mesh(chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router, mapping.io_router)
     bound = least_traffic(nets, mesh)
+    work = work or balance(mapping, activity)
     return Quality(
         traffic_links=int(loads.sum()),
         traffic_bound=bound,
@@ -83,6 +98,8 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
         cores_used=mapping.cores_used,
         cores_bound=fewest_cores(mapping),
         samples=traffic.samples,
+        busiest_cycles=work.busiest,
+        busiest_bound=work.bound,
     )
 
 

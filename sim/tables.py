@@ -135,8 +135,7 @@ def projection_bits(mapping: Mapping) -> list[int]:
     most = {name: max(s.neurons for s in mapping.slices_of(name)) for name in {p.target for p in network.projections}}
     units = unit_weights(network, chip)
     return [
-        synapse_bits(network, p, unit, most[p.target], chip)
-        for p, unit in zip(network.projections, units, strict=True)
+        synapse_bits(network, p, unit, most[p.target], chip) for p, unit in zip(network.projections, units, strict=True)
     ]
 
 

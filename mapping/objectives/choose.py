@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from sfnhw.activity import Activity
@@ -16,10 +17,12 @@ from sfnhw.network import Network
 # What is least, and what decides between equals.
 SCORES: dict[str, Callable[[Figures], tuple[float, ...]]] = {
     "latency": lambda f: (f.latency, f.cores),
-    "throughput": lambda f: (f.interval, f.cores, f.energy_pj),
+    "throughput": lambda f: (f.interval, f.latency, f.cores),
     "energy": lambda f: (f.energy_pj, f.cores),
 }
 FEWEST = "cores"
+# Ends of descents that are worth trying trades on.
+POLISHED = 3
 OBJECTIVES: tuple[str, ...] = (FEWEST, *SCORES)
 
 
@@ -83,7 +86,7 @@ def choose_splits(
     model = Model(network, chip, packets_of(network, activity))
     candidates = {}
     for name, parts in fewest.items():
-        others = [] if name in fixed else model.layers[name].candidates(chip.cores - slices + parts[0] * parts[1])
+        others = [] if name in fixed else model.candidates(name, chip.cores - slices + parts[0] * parts[1])
         candidates[name] = list(dict.fromkeys([parts, *others]))
         candidates[name].sort(key=lambda pair: (pair[0] * pair[1], pair[1]))
     found = _best(Search(model, candidates, chip.cores), fewest, objective)
@@ -99,11 +102,12 @@ def _best(search: Search, fewest: Choice, objective: str) -> Choice:
     everything = search.enumerated(score)
     if everything is not None:
         return everything
-    starts = [fewest, search.widest(fewest)]
-    if objective == "latency":
-        starts += _priced(search, fewest)
-    ends = [search.descend(start, score) for start in starts]
-    return search.best(ends, score) or fewest
+    starts = [fewest, search.widest(fewest), *_priced(search, fewest)]
+    descents = [search.descend(start, score) for start in starts]
+    ends = [end for i, end in enumerate(descents) if end not in descents[:i]]
+    ends.sort(key=lambda end: search.score(end, score) or (inf,))
+    polished = [search.polish(end, score) for end in ends[:POLISHED]]
+    return search.best(polished, score) or fewest
 
 
 def _priced(search: Search, fewest: Choice) -> list[Choice]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sfnhw.chip import Chip, core_leakage
 from sfnhw.lowering import uses_decode_table
 from sfnhw.mapping.objectives.packets import Packets
+from sfnhw.mapping.objectives.work import CutWork
 from sfnhw.mapping.slices import operand_bits
 from sfnhw.mapping.slicing import Parts
 from sfnhw.mapping.unit_cycles import frames_of
@@ -44,41 +45,44 @@ class CutEnergy:
         self._clearing: dict[tuple[int, Parts], float] = {}
         self.decodes = {id(p): 0 if isinstance(p, MaxPool) else decodes[p.source] for p in network.projections}
 
-    def of(self, model: "Model", choice: "Choice", cores: int, latency: float) -> float:
-        """PJ an inference, of what the cuts change."""
-        total = sum(self._layer(model, p.name, choice) for p in self.network.order) / self.packets.samples
+    def leakage(self, cores: int, latency: float) -> float:
+        """PJ of so many powered cores, and of all routers, for so many cycles."""
         powered = cores if self.chip.execution.gate_idle_cores else self.chip.cores
-        return total + latency * (powered * self.core_leak + self.chip.routers * self.router_leak)
+        return latency * (powered * self.core_leak + self.chip.routers * self.router_leak)
 
-    def _layer(self, model: "Model", name: str, choice: "Choice") -> float:
+    def memory(self, name: str, work: CutWork, model: "Model") -> float:
+        """PJ of all samples for words of weight and state memory, and the clock of the units that work them off."""
+        frames = model.layers[name].frames
+        total = self.clock * float(work.synapse.sum() + work.threshold.sum()) + self.state * work.update_words * frames
+        for k, p in enumerate(model.into[name]):
+            total += (self.write if isinstance(p, Stationary) else self.read) * float(work.words[k])
+            total += self.state * float(work.state[k]) + self._cleared(p, work) * frames
+        return total + self.read * work.bias_words * model.windows
+
+    def layer(self, model: "Model", name: str, choice: "Choice") -> float:
         """PJ of all samples at one layer, and of the packets on their way to it."""
         network, work, frames = self.network, model.work(name, choice), model.layers[name].frames
-        population = network[name]
         marks = 0 if model.barrier else frames
         total = self.router * float(work.packets @ work.flits) + self.packet * work.slices * marks
-        for k, p in enumerate(network.into(name)):
+        for p in model.into[name]:
             met = model.meeting(p, choice)
             ends = 0 if model.barrier else int(met.slices.sum())
             ends *= model.windows * frames_of(network, network[p.source])
             heard = float(met.heard.sum())
             total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * heard
-            total += (self.write if isinstance(p, Stationary) else self.read) * float(work.words[k])
-            total += self.state * float(work.state[k]) + (self.router + self.link) * (met.flits + ends)
-            total += self.clock * float(work.synapse[k].sum()) + self._cleared(p, model, choice) * frames
-        if population.role != "input":
-            total += self.clock * float(work.threshold.sum()) + self.state * work.update_words * frames
-            total += self.read * work.bias_words * model.windows
-            if not model.barrier:  # ready tokens
-                total += model.windows * work.slices * (self.packet + self.router)
-        return total
+            total += (self.router + self.link) * (met.flits + ends)
+        if network[name].role == "input":
+            return total
+        if not model.barrier:  # ready tokens
+            total += model.windows * work.slices * (self.packet + self.router)
+        return total + self.memory(name, work, model)
 
-    def _cleared(self, p: Projection, model: "Model", choice: "Choice") -> float:
+    def _cleared(self, p: Projection, work: CutWork) -> float:
         """PJ of clearing a stationary operand, in each frame."""
         if not isinstance(p, Stationary):
             return 0.0
         source, target, word = self.network[p.source], self.network[p.target], self.chip.core.weight_memory.word_bits
         bits = operand_bits(self.network, p.source, self.chip)
-        work = model.work(p.target, choice)
         key = (id(p), work.parts)
         if key not in self._clearing:
             words = sum(ceil_div(p.stored_weights(source, target, b) * bits, word) for b in work.cut.blocks)

@@ -13,7 +13,7 @@ packet is a guess: a walk of as many routers as two neighbouring squares with th
 is known of links that several trees share.
 """
 
-from collections.abc import Mapping
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,8 @@ from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
 from sfnhw.network import Network, Projection, Stationary
 
 Ints = NDArray[np.int64]
-Choice = Mapping[str, Parts]
+Choice = dict[str, Parts]
+WHOLE = (1, 1)  # how an input is cut
 
 
 class Figures(NamedTuple):
@@ -54,16 +55,17 @@ class Meeting(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """One layer of one choice, a window: cycles.
+    """One layer of one choice, a window: cycles, and pJ but for leakage.
 
-    synapse : of the slice with most to do, by projection. walk, emission : D and E. unit : of its busiest unit. way : of a packet.
+    synapse : of the slice with most to do, by projection. walk, emission : D and E. unit : of its busiest unit.
     """
 
-    synapse: list[float]
+    synapse: tuple[float, ...]
     walk: float
     emission: float
     unit: float
     slices: int
+    energy_pj: float
 
 
 class Model:
@@ -74,21 +76,26 @@ class Model:
         units = unit_weights(network, chip)
         self.network, self.chip, self.packets = network, chip, packets
         self.layers = {p.name: LayerWork(network, p, chip, packets, units) for p in network.order}
+        self.into = {p.name: network.into(p.name) for p in network.order}
+        self.order = [
+            (p.name, p.role, [(q.source, isinstance(q, Stationary)) for q in self.into[p.name]]) for p in network.order
+        ]
         self.windows = packets.samples * network.updates
         self.barrier = chip.execution.mode == "barrier"
         self.energy = CutEnergy(network, chip, packets)
         noc = chip.noc
-        self.router = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles
+        router = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles
+        self.alone, self.hop = router + noc.interface_cycles, router + noc.link_cycles
         self._meetings: dict[tuple[int, Parts, Parts], Meeting] = {}
         self._stages: dict[tuple[str, Parts, tuple[Parts, ...]], Stage] = {}
 
     def work(self, name: str, choice: Choice) -> CutWork:
         """Work of a layer as it is cut in a choice; inputs are whole."""
-        return self.layers[name].cut(choice.get(name, (1, 1)))
+        return self.layers[name].cut(choice.get(name, WHOLE))
 
     def meeting(self, p: Projection, choice: Choice) -> Meeting:
         """How the blocks of a projection's target hear those of its source."""
-        key = (id(p), choice.get(p.source, (1, 1)), choice.get(p.target, (1, 1)))
+        key = (id(p), choice.get(p.source, WHOLE), choice.get(p.target, WHOLE))
         if key not in self._meetings:
             source, target = self.work(p.source, choice), self.work(p.target, choice)
             a, b = self.network[p.source], self.network[p.target]
@@ -105,17 +112,36 @@ class Model:
         """Whether a layer's axon entries fit with its sources cut as they are."""
         if self.chip.core.axon_sharing != "slice":
             return True  # a pointer for each source neuron, however these are cut: `LayerWork.fits`
-        entries = sum((self.meeting(p, choice).slices for p in self.network.into(name) if not p.has_indices), start=0)
+        entries = sum((self.meeting(p, choice).slices for p in self.into[name] if not p.has_indices), start=0)
         return bool(np.max(entries) + self._pointers(name, choice) <= self.chip.core.axons)
 
     def _pointers(self, name: str, choice: Choice) -> int:
         """Most entries of explicit synapses: at most one for each source neuron."""
-        return sum(self.network[p.source].size for p in self.network.into(name) if p.has_indices)
+        return sum(self.network[p.source].size for p in self.into[name] if p.has_indices)
+
+    def candidates(self, name: str, most_slices: int) -> list[Parts]:
+        """Cuts of a layer, fewest slices first, without those that another with no more slices beats in all that is its own."""
+        layer = self.layers[name]
+        kept: list[tuple[float, ...]] = []
+        found = []
+        for parts in layer.candidates(most_slices):
+            work = layer.cut(parts)
+            lanes = work.synapse.sum(axis=0).max(initial=0)
+            own = (
+                -float(parts[1]),  # what is cut by rows hears less of its sources
+                float(lanes),
+                float(work.threshold.max()),
+                float(work.port.max()),
+                self.energy.memory(name, work, self),
+            )
+            if not any(all(a <= b for a, b in zip(other, own, strict=True)) for other in kept):
+                kept.append(own)
+                found.append(parts)
+        return found
 
     def stage(self, name: str, choice: Choice) -> Stage:
         """Cycles of a layer in one window, by its busiest slices."""
-        into = self.network.into(name)
-        key = (name, choice.get(name, (1, 1)), tuple(choice.get(p.source, (1, 1)) for p in into))
+        key = (name, choice.get(name, WHOLE), tuple(choice.get(p.source, WHOLE) for p in self.into[name]))
         if key not in self._stages:
             self._stages[key] = self._stage(name, choice)
         return self._stages[key]
@@ -125,7 +151,7 @@ class Model:
         own, population = self.work(name, choice), network[name]
         looked_up = np.zeros(own.slices, np.int64)
         service, synapse = [], []
-        for k, p in enumerate(network.into(name)):
+        for k, p in enumerate(self.into[name]):
             met = self.meeting(p, choice)
             marks = 0 if self.barrier else self.windows * frames_of(network, network[p.source]) * met.slices
             looked_up += axon * (met.heard + marks)
@@ -139,19 +165,21 @@ class Model:
         unit = 0 if pins else max(looked_up.max(), lanes.max(), own.threshold.max(), port.max())
         n = self.windows
         return Stage(
-            synapse=[float(s[worst]) / n for s in service],
+            synapse=tuple(float(s[worst]) / n for s in service),
             walk=float(own.threshold.max()) / n,
             emission=float(max(own.threshold.max(), port.max())) / n,
             unit=float(unit) / n,
             slices=0 if pins else own.slices,
+            energy_pj=self.energy.layer(self, name, choice) / n,
         )
 
     def figures(self, choice: Choice) -> Figures:
         """Latency, interval, energy and cores of a choice."""
-        stages = {p.name: self.stage(p.name, choice) for p in self.network.order}
+        stages = {name: self.stage(name, choice) for name, _, _ in self.order}
         cores = sum(s.slices for s in stages.values())
         latency, interval = self._barrier(stages, cores) if self.barrier else self._dataflow(stages)
-        return Figures(latency, interval, self.energy.of(self, choice, cores, latency), cores)
+        energy = self.network.updates * sum(s.energy_pj for s in stages.values())
+        return Figures(latency, interval, energy + self.energy.leakage(cores, latency), cores)
 
     def busiest(self, choice: Choice) -> float:
         """Cycles an inference of the busiest unit of any core."""
@@ -159,42 +187,48 @@ class Model:
 
     def _way(self, a: Stage, c: Stage) -> float:
         """Cycles of a packet from a slice of one layer to one of another, alone."""
-        routers = np.sqrt((a.slices + c.slices) / self.chip.noc.cores_per_router)
-        return float((routers + 1) * self.router + routers * self.chip.noc.link_cycles + self.chip.noc.interface_cycles)
+        routers = sqrt((a.slices + c.slices) / self.chip.noc.cores_per_router)
+        return self.alone + routers * self.hop
 
     def _dataflow(self, stages: dict[str, Stage]) -> tuple[float, float]:
-        network, core = self.network, self.chip.core
+        """Latency and interval where layers start when their inputs are in."""
+        core = self.chip.core
         start: dict[str, float] = {}
         end: dict[str, float] = {}
         finish = 0.0
         interval = max(s.unit for s in stages.values())
-        for p in network.order:
-            stage, begin = stages[p.name], 0.0
-            heads, last = [], 0.0
-            for q, synapse in zip(network.into(p.name), stage.synapse, strict=True):
-                way = self._way(stages[q.source], stage)
-                heads.append((start[q.source] + 1 + way, synapse, isinstance(q, Stationary)))
-                last = max(last, end[q.source] + way + core.axon_cycles)
-            if heads:
-                begin = max(_fed(heads), last)
-            if any(held for _, _, held in heads):
-                # The stream's synapses begin when the last of the stationary operand is written.
-                complete = max(
-                    end[q.source] + self._way(stages[q.source], stage)
-                    for q in network.into(p.name)
-                    if isinstance(q, Stationary)
-                )
-                written = _fed([h for h in heads if h[2]])
-                begin = max(begin, max(complete, written) + sum(s for _, s, held in heads if not held))
-            start[p.name], end[p.name] = begin, begin + stage.emission
-            for q in network.into(p.name):
-                back = begin + stage.walk + self._way(stages[q.source], stage) - start[q.source]
-                interval = max(interval, back / core.state_banks)
-            if p.role == "input":
+        for name, role, sources in self.order:
+            stage = stages[name]
+            ways = [self._way(stages[source], stage) for source, _ in sources]
+            begin = self._begin(stage, sources, ways, start, end)
+            start[name], end[name] = begin, begin + stage.emission
+            for (source, _), way in zip(sources, ways, strict=True):
+                interval = max(interval, (begin + stage.walk + way - start[source]) / core.state_banks)
+            if role == "input":
                 interval = max(interval, stage.emission)
-            if p.role == "output":
-                finish = max(finish, end[p.name] + self._way(stage, stage))
-        return finish + (network.updates - 1) * interval, network.updates * interval
+            if role == "output":
+                finish = max(finish, end[name] + self._way(stage, stage))
+        return finish + (self.network.updates - 1) * interval, self.network.updates * interval
+
+    def _begin(
+        self,
+        stage: Stage,
+        sources: list[tuple[str, bool]],
+        ways: list[float],
+        start: dict[str, float],
+        end: dict[str, float],
+    ) -> float:
+        """When a layer's threshold walk begins: all synapses are done, and all end markers are in."""
+        if not sources:
+            return 0.0
+        heads = [(start[name] + 1 + way, s) for (name, _), way, s in zip(sources, ways, stage.synapse, strict=True)]
+        last = [end[name] + way + self.chip.core.axon_cycles for (name, _), way in zip(sources, ways, strict=True)]
+        begin = max(_fed(heads), *last)
+        held = [k for k, (_, stationary) in enumerate(sources) if stationary]
+        if held:  # the stream's synapses begin when the last of the stationary operand is written
+            complete = max(_fed([heads[k] for k in held]), *(last[k] for k in held))
+            begin = max(begin, complete + sum(s for k, s in enumerate(stage.synapse) if k not in held))
+        return begin
 
     def _barrier(self, stages: dict[str, Stage], cores: int) -> tuple[float, float]:
         """Steps of one inference: those in which the wavefront fills and empties, and those between."""
@@ -223,10 +257,10 @@ class Model:
         return total, windows * ahead * step(set(range(last + 1)))
 
 
-def _fed(heads: list[tuple[float, float, bool]]) -> float:
+def _fed(heads: list[tuple[float, float]]) -> float:
     """When lanes that serve in order of arrival are done: from each head on they have all that do not come before it to do."""
     left, done = 0.0, 0.0
-    for head, synapse, _ in sorted(heads, reverse=True):
+    for head, synapse in sorted(heads, reverse=True):
         left += synapse
         done = max(done, head + left)
     return done

@@ -21,8 +21,16 @@ FEW = 300
 # Rounds of a descent: each but the last has found something better.
 MOST_ROUNDS = 8
 
+# Cuts of a layer, with fewer and with more slices, that a trade tries.
+NEAR = 2
+
 Score = Callable[[Figures], tuple[float, ...]]
 Candidates = dict[str, list[Parts]]
+
+
+def slices_of(parts: Parts) -> int:
+    """Slices of a cut."""
+    return parts[0] * parts[1]
 
 
 class Search:
@@ -31,6 +39,8 @@ class Search:
     def __init__(self, model: Model, candidates: Candidates, cores: int):
         """Keep them; figures are remembered by choice."""
         self.model, self.candidates, self.cores = model, candidates, cores
+        network = model.network
+        self.around = {name: {name, *(p.target for p in network.out_of(name))} for name in candidates}
         self.free = [name for name, cuts in candidates.items() if len(cuts) > 1]
 
     def score(self, choice: Choice, score: Score) -> tuple[float, ...] | None:
@@ -40,8 +50,7 @@ class Search:
 
     def fits_around(self, name: str, choice: Choice) -> bool:
         """Whether a layer, and those that hear it, fit with the cuts of a choice."""
-        heard_by = {p.target for p in self.model.network.out_of(name)}
-        return all(self.model.fits(n, choice) for n in heard_by | {name})
+        return all(self.model.fits(n, choice) for n in self.around[name])
 
     def descend(self, start: Choice, score: Score) -> Choice:
         """Return the choice that no other cut of one layer makes better."""
@@ -61,11 +70,49 @@ class Search:
                 break
         return best
 
+    def polish(self, start: Choice, score: Score) -> Choice:
+        """Return what descents and trades come to, in turn."""
+        best: Choice = start
+        for _ in range(MOST_ROUNDS):
+            best = self.descend(best, score)
+            traded = self.trade(best, score)
+            if traded is None:
+                break
+            best = traded
+        return best
+
+    def trade(self, start: Choice, score: Score) -> Choice | None:
+        """Return a choice that is better because one layer has given slices to another; None where no such trade is.
+
+        Of each layer the next few cuts with fewer, and with more, slices are tried.
+        """
+        best: Choice = dict(start)
+        least = self.score(start, score)
+        for giver in self.free:
+            for taker in self.free:
+                for less in self._near(giver, best, -1) if taker != giver else ():
+                    for more in self._near(taker, best, 1):
+                        tried = best | {giver: less, taker: more}
+                        if not (self.fits_around(giver, tried) and self.fits_around(taker, tried)):
+                            continue
+                        found = self.score(tried, score)
+                        if found is not None and (least is None or found < least):
+                            best, least = tried, found
+        return best if best != start else None
+
+    def _near(self, name: str, choice: Choice, side: int) -> list[Parts]:
+        """Cuts of a layer with the next numbers of slices below (−1) or above (1) its own."""
+        now = slices_of(choice[name])
+        cuts = [p for p in self.candidates[name] if (slices_of(p) - now) * side > 0]
+        return cuts[-NEAR:] if side < 0 else cuts[:NEAR]
+
     def enumerated(self, score: Score) -> Choice | None:
         """Return the best choice of all; None where there are more than a few, or none fits."""
         if prod(len(cuts) for cuts in self.candidates.values()) > FEW:
             return None
-        return self.best((dict(zip(self.candidates, c, strict=True)) for c in product(*self.candidates.values())), score)
+        return self.best(
+            (dict(zip(self.candidates, c, strict=True)) for c in product(*self.candidates.values())), score
+        )
 
     def best(self, choices: Iterable[Choice], score: Score) -> Choice | None:
         """Return the first of the best choices; None where none fits."""
@@ -77,7 +124,7 @@ class Search:
 
     def widest(self, start: Choice) -> Choice:
         """Return the choice with the least work of the busiest core, of those the one with the fewest slices for it."""
-        best = dict(start)
+        best: Choice = dict(start)
         low, high = 0.0, self._busiest(best)
         while high - low > 1e-3 * high:  # bisection, to come near in few steps
             middle = (low + high) / 2
@@ -107,19 +154,17 @@ class Search:
             slices += chosen[0] * chosen[1]
             if slices > self.cores:
                 return None
-        return choice
+        return choice if self._all_fit(choice) else None  # a delayed projection comes from a layer that was cut later
 
     def _fewest(self, name: str, choice: dict[str, Parts], target: float, below: bool) -> Parts | None:
         """Return the first cut of a layer with little enough work, after the cuts of the layers before it."""
         cuts = self.candidates[name]
-        if len(cuts) == 1:
-            return cuts[0]
         for parts in cuts:
             tried = choice | {name: parts}
             if not self.model.fits(name, tried):
                 continue
             unit = self.model.stage(name, tried).unit
-            if unit < target or (not below and unit == target):
+            if len(cuts) == 1 or unit < target or (not below and unit == target):
                 return parts
         return None
 

@@ -32,7 +32,7 @@ class CutWork(NamedTuple):
 
     Attributes
     ----------
-    parts : of channels, of rows.
+    parts : of channels, of rows; (0, 0) where the blocks are no grid.
     cut : the blocks.
     synapse : (projections into the layer, blocks) cycles of the synapse lanes.
     words, state : (projections,) words of weight memory, and of state memory read (as many are written), of all blocks.
@@ -80,18 +80,21 @@ class LayerWork:
     def cut(self, parts: Parts) -> CutWork:
         """Work of a cut."""
         if parts not in self._cuts:
-            self._cuts[parts] = self._cut(parts)
+            p = self.population
+            self._cuts[parts] = self.of([p.block] if p.role == "input" else cut(p, *parts), parts)
         return self._cuts[parts]
 
-    def _cut(self, parts: Parts) -> CutWork:
+    def of(self, blocks: list[Block], parts: Parts = (0, 0)) -> CutWork:
+        """Work of any blocks of the layer."""
         p, chip, core = self.population, self.chip, self.chip.core
-        blocks = [p.block] if p.role == "input" else cut(p, *parts)
         sizes = [p.block_size(b) for b in blocks]
         costs = [self._synapses(k, blocks, max(sizes)) for k in range(len(self.into))]
         synapse = np.array([c[0] for c in costs], np.int64).reshape(len(costs), len(blocks))
         threshold = [self._walk(b, n) for b, n in zip(blocks, sizes, strict=True)]
         sent = np.array([self.packets.of(p.name, b) for b in blocks], np.int64)
-        bits = [sum(packet_bits(self.network, Slice(0, p.name, b, n), chip)) for b, n in zip(blocks, sizes, strict=True)]
+        bits = [
+            sum(packet_bits(self.network, Slice(0, p.name, b, n), chip)) for b, n in zip(blocks, sizes, strict=True)
+        ]
         flits = np.array([ceil_div(n, chip.noc.flit_bits) for n in bits], np.int64)
         update = [ceil_div(n * core.accumulator_bits, core.state_memory.word_bits) for n in sizes]
         bias = [ceil_div(bias_bits(p, b, chip), core.weight_memory.word_bits) for b in blocks]
@@ -147,6 +150,11 @@ class LayerWork:
             self._sums[key] = (fan.width, np.asarray(runs, np.int64))
         return self._sums[key]
 
+    def synapses(self) -> int:
+        """Synaptic operations, and words written of stationary operands, of the whole layer: as many for any cut, or more."""
+        runs = (self._runs(k, self.population.block) for k in range(len(self.into)))
+        return sum(int(width @ many) for width, many in runs)
+
     def fits(self, parts: Parts) -> bool:
         """Whether all blocks fit a core, as far as that does not depend on how their sources are cut."""
         if parts not in self._fits:
@@ -164,7 +172,8 @@ class LayerWork:
 
         Of a layer with very many, those with the fewest slices.
         """
-        found, blocks = [], 0
+        found: list[Parts] = []
+        blocks = 0
         for parts in smallest_parts(self.population, self.chip.core.neurons):
             slices = parts[0] * parts[1]
             if slices > most_slices or (found and blocks + slices > MOST_BLOCKS):
