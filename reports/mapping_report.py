@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from sfnhw.mapping.balance import balance
 from sfnhw.mapping.quality import quality
 from sfnhw.run import Run
 
 
 def mapping_report(run: Run) -> dict[str, Any]:
-    """Placer, and what its mapping achieves beside what none can beat; flits are per inference (see docs/reports.md).
+    """Placer, and what its mapping achieves beside what none can beat; flits and cycles are per inference (see docs/reports.md).
 
     `ratio` is None where the bound is 0: no packet need go over a link.
     """
-    found = quality(run.mapping, run.recording.activity)
+    work = balance(run.mapping, run.recording.activity)
+    found = quality(run.mapping, run.recording.activity, work)
     n = found.samples
     return {
         "placer": run.mapping.placer,
@@ -22,4 +24,8 @@ def mapping_report(run: Run) -> dict[str, Any]:
         "worst_link_bound": found.worst_link_bound / n,
         "cores_used": found.cores_used,
         "cores_bound": found.cores_bound,
+        "busiest_cycles": found.busiest_cycles / n,
+        "busiest_bound": found.busiest_bound / n,
+        "bottleneck": work.bottleneck(),
+        "layers": work.layers(),
     }

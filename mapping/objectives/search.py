@@ -125,6 +125,8 @@ class Search:
     def widest(self, start: Choice) -> Choice:
         """Return the choice with the least work of the busiest core, of those the one with the fewest slices for it."""
         best: Choice = dict(start)
+        if not self.free:
+            return best
         low, high = 0.0, self._busiest(best)
         while high - low > 1e-3 * high:  # bisection, to come near in few steps
             middle = (low + high) / 2

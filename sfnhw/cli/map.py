@@ -259,7 +259,7 @@ def _layers(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    note = "\ncycles an inference of the unit that works longest for any one slice of the layer"
+    note = "\ncycles an inference of the unit that works longest for a slice of the layer"
     return columns(["slices", "neurons", "weight bits", "cycles", "on cores", "layer"], cells, [True] * 4) + note
 
 
