@@ -1,5 +1,6 @@
-"""The mapping beside its bounds, as plain values for run.json."""
+"""The mapping beside its bounds: as plain values for run.json, and in a sentence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sfnhw.mapping.balance import balance
@@ -8,24 +9,19 @@ from sfnhw.run import Run
 
 
 def mapping_report(run: Run) -> dict[str, Any]:
-    """Placer, and what its mapping achieves beside what none can beat; flits and cycles are per inference (see docs/reports.md).
+    """Return ``placer``, ``bounds``: what is achieved beside what none can beat (`Quality.as_json`), and ``layers``.
 
-    `ratio` is None where the bound is 0: no packet need go over a link.
+    ``layers``: for each the ``unit`` of a core that works longest for any of its slices, and its ``cycles`` an inference.
     """
     work = balance(run.mapping, run.recording.activity)
-    found = quality(run.mapping, run.recording.activity, work)
-    n = found.samples
     return {
         "placer": run.mapping.placer,
-        "traffic_links": found.traffic_links / n,
-        "bound": found.traffic_bound / n,
-        "ratio": found.traffic_links / found.traffic_bound if found.traffic_bound else None,
-        "worst_link_load": found.worst_link_load / n,
-        "worst_link_bound": found.worst_link_bound / n,
-        "cores_used": found.cores_used,
-        "cores_bound": found.cores_bound,
-        "busiest_cycles": found.busiest_cycles / n,
-        "busiest_bound": found.busiest_bound / n,
-        "bottleneck": work.bottleneck(),
-        "layers": work.layers(),
+        "bounds": quality(run.mapping, run.recording.activity, work).as_json(),
+        "layers": [{"layer": name, **row} for name, row in work.layers().items()],
     }
+
+
+def bounds_text(found: Mapping[str, Any]) -> str:
+    """Return e.g. ``placed by hilbert; achieved / bound: cores 1.05, flits over links 1.41``."""
+    parts = [f"{row['quantity']} {row['ratio']:.2f}" for row in found["bounds"] if row["ratio"] is not None]
+    return f"placed by {found['placer']}" + (f"; achieved / bound: {', '.join(parts)}" if parts else "")

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from sfnhw.reports.comparison import THIS, skipped_texts
+from sfnhw.reports.mapping_report import bounds_text
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.rates_table import rates_lines
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
@@ -88,6 +89,8 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "accuracy", accuracy_text(data)
     used, available = data["cores_used"], data["cores_available"]
     yield "cores", f"{used:,} of {available:,} ({percent(used / available)})"
+    if "mapping" in data:  # runs of older versions have none
+        yield "", bounds_text(data["mapping"])
     low, high = data["area_low_mm2"], data["area_high_mm2"]
     yield "area", f"{data['area_mm2']:.3g} mm2 ({low:.3g} to {high:.3g}), all {available:,} cores"
     if data["overhead"]["thresholds_by_layer"]:

@@ -142,8 +142,9 @@ def test_a_small_detector_runs_to_its_end(capsys):
 
 
 @pytest.mark.slow
-def test_digits_vit(capsys, tmp_path):
-    trained, chip = digits_vit.main(simulated=4, folder=str(tmp_path / "run"))
+def test_digits_vit(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # its path is part of what is printed
+    trained, chip = digits_vit.main(simulated=4, folder="run")
     # A CNN reads nearly all; a transformer this small loses some, and its 16 levels a few more: 5 points are 18 images.
     assert trained > 0.95
     assert chip > trained - 0.05
@@ -153,8 +154,9 @@ def test_digits_vit(capsys, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", [digits_detection, digits_segmentation], ids=["boxes", "masks"])
-def test_scenes_on_the_chip(example, capsys, tmp_path):
-    trained, chip = example.main(folder=str(tmp_path / "run"))
+def test_scenes_on_the_chip(example, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # its path is part of what is printed
+    trained, chip = example.main(folder="run")
     # Of about 400 digits at most one in ten is missed, made up or misread; the chip adds at most 20 of them.
     assert trained.f1 > 0.9
     assert all(c > t - 0.05 for c, t in zip(chip, trained, strict=True))
@@ -163,8 +165,9 @@ def test_scenes_on_the_chip(example, capsys, tmp_path):
 
 
 @pytest.mark.slow
-def test_event_stream(capsys, tmp_path):
-    trained, chip = event_stream.main(folder=str(tmp_path / "run"))
+def test_event_stream(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # its path is part of what is printed
+    trained, chip = event_stream.main(folder="run")
     # The chip has 8-bit weights and a 16-bit leak, else the same neurons: 2 points are 7 of 360 streams.
     assert trained > 0.85
     assert abs(chip - trained) < 0.02

@@ -13,6 +13,7 @@ from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.neurons import SFN
 from sfnhw.reports.explore_table import table_text, varied_fields
+from sfnhw.reports.page import page
 from sfnhw.reports.summary import summary
 from sfnhw.reports.terminal import WIDTH, table
 from sfnhw.reports.text import field_text, percent, price_text, printable, shortest_ends, spread_text
@@ -77,6 +78,22 @@ def test_summary_says_what_bounds_the_throughput(view):
     found = view.json["bottleneck"]
     assert f"of {found['place']}" in text or found["unit"] == "link"
     assert re.search(r"energy-delay product [\d.]+ [afpnµ]J s; power [\d.]+ [µm]?W", text)
+
+
+def test_summary_and_page_set_the_mapping_beside_its_bounds(view):
+    """Flits are those of the links' own table, which is counted in the simulation."""
+    rows = {row["quantity"]: row for row in view.json["mapping"]["bounds"]}
+    flits = rows["flits over links"]
+    assert flits["achieved"] == pytest.approx(sum(view.tables["links"]["flits"]))
+    assert rows["flits over the fullest link"]["achieved"] == max(view.tables["links"]["flits"])
+    assert flits["bound"] <= flits["achieved"]
+    text = " ".join(summary(view).split())
+    assert f"placed by hilbert; achieved / bound: cores {rows['cores']['ratio']:.2f}, flits over links" in text
+    table_of = page(view, {"links": "<svg></svg>"})
+    assert "placed by hilbert" in table_of
+    assert f"{rows['flits over links']['ratio']:.2f}×" in table_of.replace("\u00a0", "")
+    old = {key: value for key, value in view.json.items() if key != "mapping"}
+    assert "placed by" not in summary(RunView(old, view.tables))
 
 
 def exploration(errors: int) -> list[dict[str, object]]:

@@ -57,9 +57,12 @@ def test_every_value_and_key_has_its_place():
 
 # Beyond U+FFFF a JSON writer emits surrogate pairs, which YAML does not join.
 _text = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]))
+# A key on one line has at most 1024 characters in YAML (1.2.2, section 7.4.2), escapes as they are written.
+LONGEST_KEY = 1024
+_key = _text.filter(lambda key: len(json.dumps(key)) <= LONGEST_KEY)
 _plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | _text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_key, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -69,6 +72,13 @@ _plain = st.recursive(
 def test_json_is_yaml(value):
     """YAML 1.2 holds JSON: an independent writer, read back, gives the same value."""
     assert parse_yaml(json.dumps(value)).value == value
+
+
+def test_the_longest_key_and_one_longer():
+    key = "k" * (LONGEST_KEY - 2)  # and two quotes
+    assert parse_yaml(json.dumps({key: 1})).value == {key: 1}
+    with pytest.raises(InputError, match=r"^chip\.yaml:1:\d+: not valid YAML"):
+        parse_yaml(json.dumps({key + "k": 1}), "chip.yaml", InputError)
 
 
 @settings(deadline=None)  # the machine may be busy
