@@ -99,7 +99,7 @@ def test_the_least_work_of_the_busiest_core_is_found(seed, cores):
     candidates = {name: model.layers[name].candidates(cores - len(layers) + 1)[:3] for name in layers}
     choices = [dict(zip(layers, c, strict=True)) for c in product(*candidates.values())]
     least = min(model.busiest(c) for c in choices if sum(a * b for a, b in c.values()) <= cores)
-    found = Search(model, candidates, cores).widest({name: (1, 1) for name in layers})
+    found = Search(model, candidates, cores).widest(dict.fromkeys(layers, (1, 1)))
     assert model.busiest(found) == least
     assert sum(a * b for a, b in found.values()) <= cores
 
@@ -135,7 +135,7 @@ def test_what_the_user_has_cut_or_pinned_stays():
 
 @pytest.mark.parametrize("found", ["latncy", "", 3])
 def test_an_unknown_objective_is_told(found):
-    with pytest.raises(InputError, match="objective: found .*, expected one of cores, latency, throughput, energy"):
+    with pytest.raises(InputError, match=r"objective: found .*, expected one of cores, latency, throughput, energy"):
         map_network(chain([3, 2]), REFERENCE, objective=found)
 
 
