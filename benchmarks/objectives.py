@@ -34,7 +34,9 @@ def rows(measured: Sequence[Case], fidelity: str) -> Iterator[dict[str, Any]]:
         fewest = map_network(network, chip)
         for objective in OBJECTIVES:
             started = time.process_time()
-            chosen = map_network(network, chip, splits=choose_splits(network, chip, objective, activity=activity).splits)
+            chosen = map_network(
+                network, chip, splits=choose_splits(network, chip, objective, activity=activity).splits
+            )
             took = time.process_time() - started
             mapping, result, note = better(
                 objective, chosen, lambda fewest=fewest: fewest, lambda m: simulate(m, activity, fidelity=fidelity)
@@ -63,7 +65,9 @@ def main() -> None:
     if asked.json:
         print(json.dumps(list(found), indent=2))
         return
-    print(f"{'network':12}{'chip':11}{'objective':12}{'cores':>6}{'uJ':>8}{'us':>8}{'us apart':>10}{'model right':>13}{'s':>6}")
+    print(
+        f"{'network':12}{'chip':11}{'objective':12}{'cores':>6}{'uJ':>8}{'us':>8}{'us apart':>10}{'model right':>13}{'s':>6}"
+    )
     for row in found:
         print(
             f"{row['network']:12}{row['chip']:11}{row['objective']:12}{row['cores']:>6}{row['energy_j'] * 1e6:>8.3f}"

@@ -30,6 +30,8 @@ from sfnhw.network import Network, Projection, Stationary
 
 Ints = NDArray[np.int64]
 Choice = dict[str, Parts]
+# Blocks of all cuts that are looked at, of all layers.
+MOST_BLOCKS = 60_000
 WHOLE = (1, 1)  # how an input is cut
 
 
@@ -124,7 +126,7 @@ class Model:
         layer = self.layers[name]
         kept: list[tuple[float, ...]] = []
         found = []
-        for parts in layer.candidates(most_slices):
+        for parts in layer.candidates(most_slices, MOST_BLOCKS // len(self.layers)):
             work = layer.cut(parts)
             lanes = work.synapse.sum(axis=0).max(initial=0)
             own = (

@@ -6,7 +6,8 @@ cores for is the optimum, exactly, where work does not depend on how the layers 
 look-ups, which see the cuts chosen before).
 
 `descend`: one layer at a time takes the cut that is best for a modelled figure with all others as they are, until none
-changes. `enumerated` tries everything, where that is little.
+changes; `trade`: one layer gives slices to another. Of large networks these end after a number of tries.
+`enumerated` tries everything, where that is little.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from sfnhw.mapping.slicing import Parts
 
 # Choices that are few enough to try all of them.
 FEW = 300
+# Choices that a search tries × layers: what it takes grows with the network no more than this (seconds).
+MOST_STEPS = 500_000
 # Rounds of a descent: each but the last has found something better.
 MOST_ROUNDS = 8
 
@@ -39,12 +42,14 @@ class Search:
     def __init__(self, model: Model, candidates: Candidates, cores: int):
         """Keep them; figures are remembered by choice."""
         self.model, self.candidates, self.cores = model, candidates, cores
+        self.tries = MOST_STEPS // len(model.layers)
         network = model.network
         self.around = {name: {name, *(p.target for p in network.out_of(name))} for name in candidates}
         self.free = [name for name, cuts in candidates.items() if len(cuts) > 1]
 
     def score(self, choice: Choice, score: Score) -> tuple[float, ...] | None:
         """Score of a choice (less is better), or None where it does not fit."""
+        self.tries -= 1
         found = self.model.figures(choice)
         return score(found) if found.cores <= self.cores else None
 
@@ -61,7 +66,7 @@ class Search:
             for name in self.free:
                 for parts in self.candidates[name]:
                     tried = best | {name: parts}
-                    if parts == best[name] or not self.fits_around(name, tried):
+                    if self.tries <= 0 or parts == best[name] or not self.fits_around(name, tried):
                         continue
                     found = self.score(tried, score)
                     if found is not None and (least is None or found < least):
@@ -93,7 +98,8 @@ class Search:
                 for less in self._near(giver, best, -1) if taker != giver else ():
                     for more in self._near(taker, best, 1):
                         tried = best | {giver: less, taker: more}
-                        if not (self.fits_around(giver, tried) and self.fits_around(taker, tried)):
+                        fits = self.tries > 0 and self.fits_around(giver, tried) and self.fits_around(taker, tried)
+                        if not fits:
                             continue
                         found = self.score(tried, score)
                         if found is not None and (least is None or found < least):

@@ -22,8 +22,8 @@ from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 
-# Candidates of a layer are looked at until they have this many blocks together.
-MOST_BLOCKS = 20_000
+# How many times as many slices the next cut of a layer has, where there are too many cuts to look at all.
+APART = (1.0, 1.125, 1.25, 1.5, 2.0)
 NONE = np.zeros(0, np.int64)
 
 
@@ -74,7 +74,7 @@ class LayerWork:
         self.frames = packets.samples * network.updates * frames_of(network, population)
         self.spike_cycles = 0 if population.role == "input" else chip.core.threshold_unit.spike_cycles
         self._cuts: dict[Parts, CutWork] = {}
-        self._sums: dict[tuple[int, Block], tuple[Ints, Ints]] = {}
+        self._sums: dict[tuple[int, Block, int, int, bool], tuple[Ints, Ints]] = {}
         self._fits: dict[Parts, bool] = {}
 
     def cut(self, parts: Parts) -> CutWork:
@@ -125,30 +125,40 @@ class LayerWork:
         bits = synapse_bits(self.network, p, self.units[k], most, self.chip)
         written = isinstance(p, Stationary)
         cycles, words, state = [], 0, 0
+        known: dict[int, tuple[int, int, int]] = {}
         for block in blocks:
             width, runs = self._runs(k, block)
-            cost = run_cost(width, bits, written, self.chip)
-            cycles.append(int(cost.cycles @ runs))
-            words += int(cost.words @ runs)
-            state += int(cost.state @ runs)
+            if len(width) == 1:  # one width for all: most blocks, and few widths
+                one, many = int(width[0]), int(runs[0])
+                if one not in known:
+                    _, *three = run_cost(width, bits, written, self.chip)
+                    known[one] = (int(three[0][0]), int(three[1][0]), int(three[2][0]))
+                taken = [many * each for each in known[one]]
+            else:
+                _, *three = run_cost(width, bits, written, self.chip)
+                taken = [int(each @ runs) for each in three]
+            cycles.append(taken[0])
+            words += taken[1]
+            state += taken[2]
         return cycles, words, state
 
     def _runs(self, k: int, block: Block) -> tuple[Ints, Ints]:
         """Widths of runs into a block, and how many runs of each there are; all samples."""
-        key = (k, block)
-        if key not in self._sums:
-            p = self.into[k]
-            source = self.network[p.source]
-            reach = p.reach(source, self.population, block)
+        p = self.into[k]
+        source = self.network[p.source]
+        reach = p.reach(source, self.population, block)
+        if not source.block_size(reach):
+            return NONE, NONE
+        fan = p.fan(source, self.population, reach, block)
+        # Blocks of the same rows mostly hear the same neurons through the same taps: the sum is made once.
+        key = (k, reach, block.r0, block.r1, len(fan.width) > 1)
+        if key not in self._sums or not np.array_equal(self._sums[key][0], fan.taps):
             sent = self.packets.grid(p.source, reach)
-            if not sent.size:
-                return NONE, NONE
-            fan = p.fan(source, self.population, reach, block)
             # Explicit synapses have a width for each neuron: there a neuron is a channel of one position.
             sent = sent.reshape(-1, fan.positions) if len(fan.width) > 1 else sent.sum(axis=0, keepdims=True)
             runs = sent @ fan.taps if len(fan.taps) > 1 else sent.sum(axis=1) * fan.taps[0]
-            self._sums[key] = (fan.width, np.asarray(runs, np.int64))
-        return self._sums[key]
+            self._sums[key] = (fan.taps, np.asarray(runs, np.int64))
+        return fan.width, self._sums[key][1]
 
     def synapses(self) -> int:
         """Synaptic operations, and words written of stationary operands, of the whole layer: as many for any cut, or more."""
@@ -160,25 +170,37 @@ class LayerWork:
         if parts not in self._fits:
             limit = capacity(self.chip)
             whole = {p.source: cut_of([self.network[p.source].block]) for p in self.into}
+            blocks = cut(self.population, *parts)
+            own = any(p.has_indices or isinstance(p, Stationary) for p in self.into)
+            if self.chip.core.axon_sharing == "slice" and not own:
+                # What a block asks for depends on its shape alone; with pointers to neurons, on where it lies.
+                blocks = list({(b.channels, b.rows): b for b in blocks}.values())
             self._fits[parts] = all(
                 demand(self.network, self.population, b, 0, self.chip).fits(limit)
                 and axon_entries(self.network, self.population, b, whole, self.chip) <= limit.axons
-                for b in cut(self.population, *parts)
+                for b in blocks
             )
         return self._fits[parts]
 
-    def candidates(self, most_slices: int) -> list[Parts]:
+    def candidates(self, most_slices: int, most_blocks: int) -> list[Parts]:
         """Cuts that fit, fewest slices first, then fewest copies of weights; of those with the same largest part the first.
 
-        Of a layer with very many, those with the fewest slices.
+        Of a layer whose cuts have more than `most_blocks` together, numbers of slices that lie further apart.
         """
-        found: list[Parts] = []
-        blocks = 0
-        for parts in smallest_parts(self.population, self.chip.core.neurons):
-            slices = parts[0] * parts[1]
-            if slices > most_slices or (found and blocks + slices > MOST_BLOCKS):
+        pairs = [p for p in smallest_parts(self.population, self.chip.core.neurons) if p[0] * p[1] <= most_slices]
+        for apart in APART:
+            thinned = _thinned(pairs, apart)
+            if sum(c * r for c, r in thinned) <= most_blocks:
                 break
-            if self.fits(parts):
-                found.append(parts)
-                blocks += slices
-        return found
+        return [parts for parts in thinned if self.fits(parts)]
+
+
+def _thinned(pairs: list[Parts], apart: float) -> list[Parts]:
+    """Return the cuts whose numbers of slices, ascending, are at least so many times the one before."""
+    kept: list[Parts] = []
+    now = 0
+    for c, r in pairs:
+        if c * r == now or c * r >= now * apart:
+            kept.append((c, r))
+            now = c * r
+    return kept
