@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.tune_chip import Case, cases
 from sfnhw.chip import load_chip
-from sfnhw.mapping import OBJECTIVES, balance, choose_splits, map_network
+from sfnhw.mapping import OBJECTIVES, Mapping, balance, choose_splits, map_network
 from sfnhw.objective import better
 from sfnhw.sim import price, simulate
 from sfnhw.units import seconds
@@ -27,20 +28,23 @@ from sfnhw.units import seconds
 CHIPS = ("reference", "sfn1")
 
 
+def _itself(mapping: Mapping) -> Mapping:
+    return mapping
+
+
 def rows(measured: Sequence[Case], fidelity: str) -> Iterator[dict[str, Any]]:
     """Yield a row for each network and objective."""
     for (network, recording), name in zip(measured, CHIPS, strict=True):
         chip, activity = load_chip(name), recording.activity
         fewest = map_network(network, chip)
+        simulated = partial(simulate, activity=activity, fidelity=fidelity)
         for objective in OBJECTIVES:
             started = time.process_time()
             chosen = map_network(
                 network, chip, splits=choose_splits(network, chip, objective, activity=activity).splits
             )
             took = time.process_time() - started
-            mapping, result, note = better(
-                objective, chosen, lambda fewest=fewest: fewest, lambda m: simulate(m, activity, fidelity=fidelity)
-            )
+            mapping, result, note = better(objective, chosen, partial(_itself, fewest), simulated)
             yield {
                 "network": network.name,
                 "chip": name,

@@ -312,7 +312,7 @@ def test_map_cuts_for_an_objective(given, run):
     assert found["cores_used"] > plain["cores_used"]
     text = " ".join(run("map", given / "chain.sfn")[1].split())
     there = plain["bottleneck"]
-    assert f"bottleneck: core {there['core']} ({there['layers'][0]}), whose {there['unit']} works" in text
+    assert f"bottleneck: core {there['core']} ({there['layers'][0]}), {there['cycles']:,.0f} cycles of its" in text
     code, _, err = run("map", given / "chain.sfn", "--objective", "latncy")
     assert code == 2
     assert "--objective: found 'latncy'" in err

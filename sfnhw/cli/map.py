@@ -198,9 +198,10 @@ def _text(found: dict[str, Any], objective: str) -> str:
         f"{found['routers_used']:,} of {found['routers']:,} routers, hold {found['slices']:,} slices "
         f"(inputs at the pins included); cut for {objective}, placed by {found['placer']}"
     )
+    most = found["bottleneck"]
     bottleneck = (
-        f"bottleneck: core {found['bottleneck']['core']} ({', '.join(found['bottleneck']['layers'])}), whose "
-        f"{found['bottleneck']['unit']} works {found['bottleneck']['cycles']:,.0f} cycles an inference"
+        f"bottleneck: core {most['core']} ({', '.join(most['layers'])}), {most['cycles']:,.0f} cycles of its "
+        f"{most['unit']} an inference"
     )
     links = (
         f"routes: {routes['trees']:,} trees over {routes['links']:,} links, the longest way {routes['longest_hops']} "
