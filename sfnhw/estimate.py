@@ -77,7 +77,8 @@ def estimate(
         its placement depends on the inputs, and each baseline has a placement of its own.
     objective : a name from `sfnhw.mapping.OBJECTIVES`, how layers are cut: `cores` (the fewest slices), `latency`, `throughput`
         or `energy`. For the last three the cuts follow this recording, and what the mapper's model chooses is simulated
-        beside the fewest slices, and the better is kept; for each baseline likewise. The chart of `break_even` has the
+        beside the fewest slices, and the better is kept; for each baseline likewise, for these alone where a mapping is
+        given. The chart of `break_even` has the
         fewest slices always.
     mapping : a `Mapping` of this network on this chip, or the path of one (`Mapping.save`, `sfnhw map`), instead of a new
         one; prices and clock may differ. Baselines are other networks: they are mapped with `placer`.

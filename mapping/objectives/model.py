@@ -115,11 +115,8 @@ class Model:
         if self.chip.core.axon_sharing != "slice":
             return True  # a pointer for each source neuron, however these are cut: `LayerWork.fits`
         entries = sum((self.meeting(p, choice).slices for p in self.into[name] if not p.has_indices), start=0)
-        return bool(np.max(entries) + self._pointers(name, choice) <= self.chip.core.axons)
-
-    def _pointers(self, name: str, choice: Choice) -> int:
-        """Most entries of explicit synapses: at most one for each source neuron."""
-        return sum(self.network[p.source].size for p in self.into[name] if p.has_indices)
+        pointers = self.layers[name].pointers(choice.get(name, WHOLE))
+        return bool(np.max(entries + pointers) <= self.chip.core.axons)
 
     def candidates(self, name: str, most_slices: int) -> list[Parts]:
         """Cuts of a layer, fewest slices first, without those that another with no more slices beats in all that is its own."""
@@ -242,7 +239,7 @@ class Model:
         def step(active: set[int]) -> float:
             sends = max((s.emission for n, s in stages.items() if depth[n] in active), default=0.0)
             takes = [
-                sum(s for q, s in zip(network.into(n), stage.synapse, strict=True) if depth[q.source] in active)
+                sum(s for q, s in zip(self.into[n], stage.synapse, strict=True) if depth[q.source] in active)
                 for n, stage in stages.items()
             ]
             return max(sends, max(takes, default=0.0)) + barrier

@@ -40,7 +40,7 @@ class Search:
     """A model, the cuts that each layer may have, and how many cores there are."""
 
     def __init__(self, model: Model, candidates: Candidates, cores: int):
-        """Keep them; figures are remembered by choice."""
+        """Keep them, with a number of tries."""
         self.model, self.candidates, self.cores = model, candidates, cores
         self.tries = MOST_STEPS // len(model.layers)
         network = model.network

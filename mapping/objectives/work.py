@@ -76,6 +76,7 @@ class LayerWork:
         self._cuts: dict[Parts, CutWork] = {}
         self._sums: dict[tuple[int, Block, int, int, bool], tuple[Ints, Ints]] = {}
         self._fits: dict[Parts, bool] = {}
+        self._pointers: dict[Parts, Ints] = {}
 
     def cut(self, parts: Parts) -> CutWork:
         """Work of a cut."""
@@ -181,6 +182,19 @@ class LayerWork:
                 for b in blocks
             )
         return self._fits[parts]
+
+    def pointers(self, parts: Parts) -> Ints:
+        """(blocks,) axon entries of explicit synapses: one for each source neuron that has any into a block."""
+        if parts not in self._pointers:
+            blocks = self.cut(parts).cut.blocks
+            found = np.zeros(len(blocks), np.int64)
+            for p in self.into:
+                if p.has_indices:
+                    source = self.network[p.source]
+                    fans = [p.fan(source, self.population, source.block, b) for b in blocks]
+                    found += np.array([int((fan.per_neuron(source.size) > 0).sum()) for fan in fans], np.int64)
+            self._pointers[parts] = found
+        return self._pointers[parts]
 
     def candidates(self, most_slices: int, most_blocks: int) -> list[Parts]:
         """Cuts that fit, fewest slices first, then fewest copies of weights; of those with the same largest part the first.
