@@ -1,9 +1,11 @@
 """Mapping: populations → slices → cores, and multicast routes."""
 
+from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.comparison import MappingComparison, MappingRow, compare
 from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.map_network import map_network
 from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.objectives import OBJECTIVES, Choices, choose_splits
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.quality import Quality, quality
 from sfnhw.mapping.routes import Routes, route
@@ -21,7 +23,10 @@ from sfnhw.mapping.summary import summary
 from sfnhw.mapping.verification import Verification, Violation, verify
 
 __all__ = [
+    "OBJECTIVES",
     "PLACERS",
+    "Balance",
+    "Choices",
     "Connections",
     "Demand",
     "Mapping",
@@ -32,8 +37,10 @@ __all__ = [
     "Slice",
     "Verification",
     "Violation",
+    "balance",
     "bias_bits",
     "capacity",
+    "choose_splits",
     "compare",
     "connect",
     "initiation_interval",

@@ -12,7 +12,8 @@ from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
-from sfnhw.mapping.pins import Pins, Placement, decided
+from sfnhw.mapping.objectives import FEWEST, check_objective, choose_splits
+from sfnhw.mapping.pins import Pins, Placement, decided, pinned_layers
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
 from sfnhw.mapping.rounds import LayOut, fits, map_rounds, plan_rounds
 from sfnhw.mapping.route_tables import check_tables
@@ -35,6 +36,7 @@ def map_network(
     chip: Chip,
     *,
     placer: str = PLACER,
+    objective: str = FEWEST,
     activity: Activity | None = None,
     seed: int = 0,
     moves: int | None = None,
@@ -53,9 +55,12 @@ def map_network(
     Parameters
     ----------
     placer : a name from `PLACERS`.
+    objective : a name from `OBJECTIVES`: how layers are cut. `cores`: the fewest slices, then the fewest copies of weights;
+        `latency`, `throughput` and `energy`: what a model of the work of each core says is best (see
+        `sfnhw.mapping.objectives`), with as many slices as there are cores at most. Layers in `splits` or `pins` keep theirs.
     activity : what really spikes, recorded or drawn from rates: `annealed` weighs each slice with the packets that it sends,
-        so the placement then depends on the inputs; `noc.routing: o1turn` weighs its trees so too. None: as if every neuron
-        sent one packet an inference.
+        and an objective but `cores` its work, so the mapping then depends on the inputs; `noc.routing: o1turn` weighs its trees
+        so too. None: as if every neuron sent one packet an inference.
     seed : of `random` and of the searches; the same seed gives the same mapping.
     moves : that `annealed` may try, and after it each run of `annealed-balanced`; None: their own rule.
     pins : layer → core, or one core for each of its slices in order (a core may stand several times); ``layer[i]`` is
@@ -70,8 +75,8 @@ def map_network(
     MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer. Too few
         cores are no error where `execution.rounds` is auto: the network is then mapped in rounds (`Mapping.rounds`).
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer; unknown placer; a
-        seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
+    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer or an objective;
+        unknown placer or objective; a seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
         products.
     ActivityError : an activity of another network.
     """
@@ -83,9 +88,16 @@ def map_network(
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
     if placement is not None and placer != PLACER:
         raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
+    check_objective(objective)
+    if placement is not None and objective != FEWEST:
+        text = "a placement says where each slice is, and so how layers are cut"
+        raise InputError(text, field="objective", found=objective, expected="one of them")
     _check_execution(network, chip)
     for population in network.populations:
         _check_population(population, chip)
+    if objective != FEWEST:
+        keep = pinned_layers(pins, network)
+        splits = choose_splits(network, chip, objective, activity=activity, splits=splits, keep=keep).splits
     slices, demands = slice_network(network, chip, splits)
     fixed = decided(network, slices, demands, chip, pins, placement)
     rule = (placer, activity, seed, moves, progress) if placement is None else None

@@ -20,6 +20,8 @@ Pins = Mapping[str, int | Sequence[int]]
 Placement = Pins | Sequence[int] | str | Path
 
 Locate = Callable[[str], Where | None]
+# ``layer[i]``.
+SLICE = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)
 FILE = "a mapping with one key, placement: layers to cores, or a list of cores"
 
 
@@ -61,6 +63,13 @@ def decided(
             raise InputError(f"slice {_names(slices)[left.index]!r} has no core", where=locate(""), field=field)
     _check_limits(cores, slices, demands, chip, field, locate)
     return cores
+
+
+def pinned_layers(pins: Pins | None, network: Network) -> set[str]:
+    """Return the layers that pins name, whole or by a slice; names that are none are left to `decided`."""
+    layers = {p.name for p in network.populations}
+    given = [str(name) for name in pins] if isinstance(pins, Mapping) else []
+    return {name if name in layers else re.sub(SLICE, r"\1", name) for name in given} & layers
 
 
 def read_placement(path: str | Path) -> tuple[Any, Locate]:
@@ -125,7 +134,7 @@ def _in_order(given: Any, network: Network, slices: list[Slice], chip: Chip, loc
 def _members(name: str, network: Network, slices: list[Slice], where: Where | None, field: str) -> list[Slice]:
     """Slices that a layer's name, or ``layer[i]``, means."""
     layers = [p.name for p in network.populations]
-    one = re.fullmatch(r"(.*)\[(\d+)\]", name, re.DOTALL)
+    one = re.fullmatch(SLICE, name)
     layer = one[1] if one and name not in layers else name
     if layer not in layers:
         hint = nearest(layer, layers)

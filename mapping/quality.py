@@ -7,6 +7,7 @@ import numpy as np
 
 from sfnhw.activity import Activity
 from sfnhw.chip.links import between_chips
+from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
@@ -18,8 +19,8 @@ from sfnhw.mapping.worst_link import least_worst_link
 
 @dataclass(frozen=True)
 class Quality:
-    """Achieved and bound; the bounds hold for the slices, and what shares a core, as they are (`sfnhw.mapping.bounds`,
-    `sfnhw.mapping.worst_link`).
+    """Achieved and bound; bounds but that of cycles hold for the slices, and what shares a core, as they are
+    (`sfnhw.mapping.bounds`, `sfnhw.mapping.worst_link`).
 
     Attributes
     ----------
@@ -29,7 +30,9 @@ class Quality:
     worst_link_bound : of it.
     crossings, crossings_bound : flits from chip to chip, all samples; 0 where there is one chip.
     cores_used, cores_bound : cores that hold a slice, and the packing bound.
-    samples : inferences that the flits are the sum of.
+    samples : inferences that flits and cycles are the sum of.
+    busiest_cycles : of the busiest unit of any core, all samples: samples in a row come out no faster.
+    busiest_bound : of it, for any cuts and any placement (`sfnhw.mapping.balance`).
     chips : on the board.
     """
 
@@ -40,6 +43,8 @@ class Quality:
     cores_used: int
     cores_bound: int
     samples: int
+    busiest_cycles: int
+    busiest_bound: int
     crossings: int = 0
     crossings_bound: int = 0
     chips: int = 1
@@ -54,6 +59,13 @@ class Quality:
             ("cores", "cores", self.cores_used, self.cores_bound, 1),
             ("flits over links", flits, self.traffic_links, self.traffic_bound, self.samples),
             ("flits over the fullest link", flits, self.worst_link_load, self.worst_link_bound, self.samples),
+            (
+                "cycles of the busiest core",
+                "cycles an inference",
+                self.busiest_cycles,
+                self.busiest_bound,
+                self.samples,
+            ),
         )
         if self.chips > 1:
             rows += (("flits from chip to chip", flits, self.crossings, self.crossings_bound, self.samples),)
@@ -69,15 +81,17 @@ class Quality:
         ]
 
 
-def quality(mapping: Mapping, activity: Activity | None) -> Quality:
+def quality(mapping: Mapping, activity: Activity | None, work: Balance | None = None) -> Quality:
     """Compare a mapping with its bounds, on what spikes (None: as if each neuron sent one packet an inference).
+
+    work : its `balance` on the same, where that is known already.
 
     Raises
     ------
     ActivityError : an activity of another network.
     """
     if mapping.rounds:
-        return quality_of_rounds(mapping, activity)
+        return quality_of_rounds(mapping, activity, work or balance(mapping, activity))
     network, chip = mapping.network, mapping.chip
     traffic = slice_traffic(network, mapping.slices, chip, activity)
     loads = link_loads(mapping, traffic)
@@ -88,6 +102,7 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast, chip.noc.routing != "o1turn")
     mesh = Mesh.of(chip)
     bound = least_traffic(nets, mesh)
+    work = work or balance(mapping, activity)
     return Quality(
         traffic_links=int(loads.sum()),
         traffic_bound=bound,
@@ -99,6 +114,8 @@ def quality(mapping: Mapping, activity: Activity | None) -> Quality:
         cores_used=mapping.cores_used,
         cores_bound=fewest_cores(mapping),
         samples=traffic.samples,
+        busiest_cycles=work.busiest,
+        busiest_bound=work.bound,
     )
 
 

@@ -25,7 +25,8 @@ def cut(population: Population, parts_c: int, parts_r: int) -> list[Block]:
     ]
 
 
-Splits = Mapping[str, tuple[int, int]]
+Parts = tuple[int, int]  # of the channels, of the rows
+Splits = Mapping[str, Parts]
 
 
 def slice_network(network: Network, chip: Chip, splits: Splits | None = None) -> tuple[list[Slice], list[Demand]]:
@@ -64,6 +65,15 @@ def slice_network(network: Network, chip: Chip, splits: Splits | None = None) ->
             slices.append(Slice(len(slices), population.name, block, population.block_size(block)))
             demands.append(ask)
     return slices, _with_delayed_axons(network, slices, demands, cuts, chip)
+
+
+def parts_of(network: Network, slices: Sequence[Slice]) -> dict[str, Parts]:
+    """Return how the layers of sliced populations are cut: layer → (parts of its channels, of its rows); no inputs."""
+    blocks: dict[str, list[Block]] = {}
+    for s in slices:
+        if network[s.population].role != "input":
+            blocks.setdefault(s.population, []).append(s.block)
+    return {name: (len({b.c0 for b in mine}), len({b.r0 for b in mine})) for name, mine in blocks.items()}
 
 
 def checked_splits(network: Network, splits: Any) -> dict[str, tuple[int, int]]:
@@ -162,6 +172,22 @@ def _candidates(population: Population, neurons: int) -> Iterator[tuple[int, int
             yield parts_c * parts_r, parts_r, parts_c
 
     return ((c, r) for _, r, c in merge(*map(of_rows, range(1, population.rows + 1))))
+
+
+def smallest_parts(population: Population, neurons: int) -> list[Parts]:
+    """Cuts that the neuron limit allows, fewest slices first; of those with the same largest part the one of fewest parts."""
+
+    def sizes(n: int) -> list[int]:
+        return sorted({ceil_div(n, ceil_div(n, parts)) for parts in range(1, n + 1)})
+
+    channels = [1] if _keeps_channels(population) else sizes(population.channels)
+    pairs = [
+        (c, r)
+        for r in sizes(population.rows)
+        for c in channels
+        if ceil_div(population.channels, c) * ceil_div(population.rows, r) * population.columns <= neurons
+    ]
+    return sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1]))
 
 
 def _keeps_channels(population: Population) -> bool:

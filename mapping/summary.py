@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.quality import quality
 from sfnhw.mapping.rounds.quality import round_rows
 from sfnhw.mapping.route_tables import about_tables
@@ -22,13 +23,16 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
 
     ``limits`` (one for each limit of a core, over the cores that hold slices): ``limit``, ``field``, ``unit``,
     ``capacity``, ``largest``, ``mean``, and both as shares of the capacity. ``layers``: ``name``, ``slices``, ``neurons``,
-    ``weight_bits`` (of all its slices: copies by position included), ``cores`` (one for each slice; [] at the pins).
+    ``weight_bits`` (of all its slices: copies by position included), ``cores`` (one for each slice; [] at the pins),
+    ``unit`` (that works longest for any of its slices) and its ``cycles`` an inference (None at the pins).
+    ``bottleneck``: ``core``, ``unit``, ``layers`` there, ``cycles`` an inference of the busiest unit of any core.
     ``bounds``: what is achieved beside what no placement of these slices can beat, on what spikes in ``activity``, or as if
     each neuron sent one packet an inference; see `sfnhw.mapping.quality`. ``rounds``: see
     `sfnhw.mapping.rounds.quality.round_rows`. ``routes``: ``trees``, their ``links`` together, and the ``longest_hops`` of a
     packet; ``tokens`` likewise. ``tables``: of the routers, see `sfnhw.mapping.route_tables.about_tables`.
     """
     chip = mapping.chip
+    work = balance(mapping, activity)
     return {
         "network": mapping.network.name,
         "chip": chip.name,
@@ -39,8 +43,9 @@ def summary(mapping: "Mapping", activity: "Activity | None" = None) -> dict[str,
         "routers": chip.routers,
         "slices": len(mapping.slices),
         "limits": _limits(mapping),
-        "layers": _layers(mapping),
-        "bounds": quality(mapping, activity).as_json(),
+        "layers": _layers(mapping, work),
+        "bottleneck": work.bottleneck(),
+        "bounds": quality(mapping, activity, work).as_json(),
         "weighed_by": "the activity" if activity else "one packet from each neuron",
         "rounds": round_rows(mapping),
         "routes": _routes(mapping.routes),
@@ -72,10 +77,12 @@ def _limits(mapping: "Mapping") -> list[dict[str, Any]]:
     return rows
 
 
-def _layers(mapping: "Mapping") -> list[dict[str, Any]]:
+def _layers(mapping: "Mapping", work: Balance) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
+    busiest = work.layers()
     for s, d, terminal in zip(mapping.slices, mapping.demands, mapping.terminals.tolist(), strict=True):
         empty = {"name": s.population, "slices": 0, "neurons": 0, "weight_bits": 0, "cores": []}
+        empty |= busiest.get(s.population, {"unit": None, "cycles": None})
         row = rows.setdefault(s.population, empty)
         row["slices"] += 1
         row["neurons"] += s.neurons

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sfnhw.mapping.balance import balance
 from sfnhw.mapping.quality import quality
 from sfnhw.run import Run
 
 
 def mapping_report(run: Run) -> dict[str, Any]:
-    """``placer``, and ``bounds``: what the mapping achieves beside what no placement can beat (`Quality.as_json`)."""
+    """Return ``placer``, ``bounds``: what is achieved beside what none can beat (`Quality.as_json`), and ``layers``.
+
+    ``layers``: for each the ``unit`` of a core that works longest for any of its slices, and its ``cycles`` an inference.
+    """
+    work = balance(run.mapping, run.recording.activity)
     return {
         "placer": run.mapping.placer,
-        "bounds": quality(run.mapping, run.recording.activity).as_json(),
+        "bounds": quality(run.mapping, run.recording.activity, work).as_json(),
+        "layers": [{"layer": name, **row} for name, row in work.layers().items()],
     }
 
 

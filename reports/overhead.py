@@ -18,13 +18,14 @@ from sfnhw.chip.area import NOTHING, memory_area, register_area, threshold_unit_
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.sharing import Words, memory_words, table_words, unit_update
 from sfnhw.mapping.slices import Slice
+from sfnhw.mapping.unit_cycles import function_cycles
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
 from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.tables import function_cycles, packet_bits
+from sfnhw.sim.tables import packet_bits
 from sfnhw.units import ceil_div, joules, seconds
 
 ONE = ThresholdNeed("bank", 1, False, "uniform")

@@ -19,12 +19,14 @@ from sfnhw.headroom import told_otherwise
 from sfnhw.ideal import ideal_accuracy
 from sfnhw.mapping import Mapping as ChipMapping
 from sfnhw.mapping import map_network
+from sfnhw.mapping.objectives import check_objective
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network
 from sfnhw.neurons import Stream
+from sfnhw.objective import better
 from sfnhw.record import Inputs, record
 from sfnhw.run import Run
-from sfnhw.sim import price, simulate
+from sfnhw.sim import Result, price, simulate
 from sfnhw.timesteps import fitted
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def estimate(
     labels: NDArray[Any] | None = None,
     fidelity: str = "packet",
     placer: str = "hilbert",
+    objective: str = "cores",
     mapping: ChipMapping | str | Path | None = None,
     baselines: Sequence[str] = BASELINES,
     break_even: bool = False,
@@ -72,6 +75,11 @@ def estimate(
     labels : (samples,), if known.
     placer : a name from `sfnhw.mapping.PLACERS`; `annealed` weighs each slice with the packets that it sends in this recording, so
         its placement depends on the inputs, and each baseline has a placement of its own.
+    objective : a name from `sfnhw.mapping.OBJECTIVES`, how layers are cut: `cores` (the fewest slices), `latency`, `throughput`
+        or `energy`. For the last three the cuts follow this recording, and what the mapper's model chooses is simulated
+        beside the fewest slices, and the better is kept; for each baseline likewise, for these alone where a mapping is
+        given. The chart of `break_even` has the
+        fewest slices always.
     mapping : a `Mapping` of this network on this chip, or the path of one (`Mapping.save`, `sfnhw map`), instead of a new
         one; prices and clock may differ. Baselines are other networks: they are mapped with `placer`.
     baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
@@ -93,12 +101,13 @@ def estimate(
     _check_source(inputs, labels, rates, samples, {"break_even": break_even, "sensitivity": sensitivity})
     chip = chip if isinstance(chip, Chip) else load_chip(chip)
     _check_baselines(baselines)
+    check_objective(objective)
     network = _as_network(network, inputs, labels, calibration, conversion or {})
     if inputs is not None:
         network = fitted(network, inputs)
     drawn = _as_rates(rates, network)
     mapping = _as_mapping(mapping, network, chip)
-    chain = _Chain(chip, inputs, labels, fidelity, placer, mapping, threads, progress)
+    chain = _Chain(chip, inputs, labels, fidelity, placer, objective, mapping, threads, progress)
     sampled = _sampled(drawn, network, inputs, samples, seed)
     main = chain.run(network, _coding_name(network), None if inputs is not None else sampled)
     comparison = _comparison(chain, main, drawn, sampled, seed)
@@ -106,6 +115,7 @@ def estimate(
     disturbed = chain.sensitivity(network) if sensitivity else None
     others, skipped = _others(chain, network, baselines)
     provenance = _provenance(chip, main, fidelity, command, time.monotonic() - started)
+    provenance |= {"objective": objective if mapping is None else None}
     provenance |= {"rates": drawn.source if drawn else None, "rates_seed": seed if drawn else None}
     trained = None if inputs is None else ideal_accuracy(network, inputs, main.recording.labels)
     return replace(
@@ -129,6 +139,7 @@ class _Chain:
     labels: NDArray[Any] | None
     fidelity: str
     placer: str
+    objective: str
     mapping: ChipMapping | None
     threads: int | None
     progress: Progress | None
@@ -148,13 +159,33 @@ class _Chain:
                 numerics=self.chip.numerics,
                 threshold_sharing=self.chip.core.threshold_unit.sharing,
             )
-        mapping = self.mapping
-        if mapping is None or mapping.network is not network:
-            place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
-            mapping = map_network(network, self.chip, placer=self.placer, activity=recording.activity, progress=place)
-        result = simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
-        warnings = (*_warnings(recording), *self.chip.technology_warnings)
+        mapping, result, note = self._simulated(network, stage, recording, tell)
+        warnings = (*_warnings(recording), *([note] if note else []), *self.chip.technology_warnings)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)
+
+    def _simulated(
+        self, network: Network, stage: str, recording: Recording, tell: Callable[[int, int], None] | None
+    ) -> tuple[ChipMapping, Result, str | None]:
+        """Mapping and simulation, and what a reader must know of how the mapping was chosen."""
+        progress = self.progress
+        place = (lambda done, total: progress(f"{stage}: place", done, total)) if progress else None
+
+        def mapped(objective: str) -> ChipMapping:
+            return map_network(
+                network,
+                self.chip,
+                placer=self.placer,
+                objective=objective,
+                activity=recording.activity,
+                progress=place,
+            )
+
+        def simulated(mapping: ChipMapping) -> Result:
+            return simulate(mapping, recording.activity, fidelity=self.fidelity, threads=self.threads, progress=tell)
+
+        if self.mapping is not None and self.mapping.network is network:
+            return self.mapping, simulated(self.mapping), None
+        return better(self.objective, mapped(self.objective), lambda: mapped("cores"), simulated)
 
     def break_even(self, network: Network) -> Any:
         """The chart of `sfnhw.break_even`."""

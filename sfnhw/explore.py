@@ -20,6 +20,7 @@ from sfnhw.chip import Chip, load_chip
 from sfnhw.errors import InputError, Interruption, SfnhwError, SimulationError
 from sfnhw.explore_rows import Row, append_row, check_explore_folder, read_rows, rewrite_rows
 from sfnhw.files import replace_file, write_text
+from sfnhw.mapping.objectives import check_objective
 from sfnhw.network import Network
 from sfnhw.record import check_inputs
 from sfnhw.reports.explore_table import table_text as table_text
@@ -41,6 +42,7 @@ def explore(
     folder: str | Path,
     *,
     fidelity: str = "packet",
+    objective: str = "cores",
     labels: NDArray[Any] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -53,6 +55,7 @@ def explore(
     folder : gets rows.jsonl (a line as each point finishes), table.csv, explore.json, pareto.svg and pareto.png. Points
         that are already there (same network, inputs, chip, fidelity and version of sfnhw) are kept, so an interrupted
         run goes on.
+    objective : how layers are cut on every chip, as in `estimate`.
     workers : processes (default: the machine's cores).
 
     Returns one row a point, in the order of the grid: the fields set, `energy_j`, `energy_low_j`, `energy_high_j` (per
@@ -61,13 +64,14 @@ def explore(
 
     Raises
     ------
-    InputError : an empty grid or one of more than 100,000 points, an unknown fidelity, a folder that cannot be written
+    InputError : an empty grid or one of more than 100,000 points, an unknown fidelity or objective, a folder that cannot be written
         or is not an exploration's, or no point at all that can be estimated (its reasons are in the table).
     ActivityError : inputs or labels that do not fit the network.
     Interruption : on an interrupt: what is finished is kept.
     ChipError : an unknown field, or a value that it cannot take.
     """
     _check_asked(grid, fidelity)
+    check_objective(objective)
     network = network if isinstance(network, Network) else Network.load(network)
     base = chip if isinstance(chip, Chip) else load_chip(chip)
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -76,11 +80,11 @@ def explore(
     points = [{name: _plain(c.field(name)) for name in point} for point, c in zip(points, chips, strict=True)]
     check_inputs(network, inputs, labels)
     folder = check_explore_folder(Path(folder))
-    identity = _identity(network, inputs, labels, fidelity)
+    identity = _identity(network, inputs, labels, fidelity, objective)
     keys = [f"{identity}:{c.fingerprint()}" for c in chips]
     done = read_rows(folder)
     todo = [(key, c) for key, c in zip(keys, chips, strict=True) if key not in done]
-    finished = _estimates(network, inputs, labels, fidelity, todo, workers)
+    finished = _estimates(network, inputs, labels, fidelity, objective, todo, workers)
     _finish(finished, folder, keys, done, progress)
     rewrite_rows(folder, done)
     rows = [{**points[i], **{k: v for k, v in done[key].items() if k != "key"}} for i, key in enumerate(keys)]
@@ -145,11 +149,14 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _identity(network: Network, inputs: NDArray[Any], labels: NDArray[Any] | None, fidelity: str) -> str:
+def _identity(
+    network: Network, inputs: NDArray[Any], labels: NDArray[Any] | None, fidelity: str, objective: str
+) -> str:
     """Hash of everything but the chip that a row depends on."""
     from sfnhw import __version__
 
     digest = hashlib.sha256(f"{__version__} {fidelity}".encode())
+    digest.update(b"" if objective == "cores" else objective.encode())
     for p in network.populations:
         digest.update(json.dumps(p.config(), sort_keys=True).encode())
         for array in (p.scale, p.bias):
@@ -170,18 +177,20 @@ def _estimates(
     inputs: NDArray[Any],
     labels: NDArray[Any] | None,
     fidelity: str,
+    objective: str,
     todo: list[tuple[str, Chip]],
     workers: int | None,
 ) -> Generator[tuple[str, Row], None, None]:
     """Yield (key, row) as points finish. The first runs here: it compiles the kernel that the processes then load."""
     count = min(workers or os.cpu_count() or 1, max(1, len(todo) - 1))
     for key, chip in todo[: 1 if count > 1 else None]:
-        yield key, estimate_point(network, inputs, labels, fidelity, chip)
+        yield key, estimate_point(network, inputs, labels, fidelity, objective, chip)
     if count == 1:
         return
     with worker_processes(count) as pool:
         waiting = {
-            pool.submit(estimate_point, network, inputs, labels, fidelity, chip, 1): key for key, chip in todo[1:]
+            pool.submit(estimate_point, network, inputs, labels, fidelity, objective, chip, 1): key
+            for key, chip in todo[1:]
         }
         for future in as_completed(waiting):
             yield waiting[future], future.result()
@@ -192,6 +201,7 @@ def estimate_point(
     inputs: NDArray[Any],
     labels: NDArray[Any] | None,
     fidelity: str,
+    objective: str,
     chip: Chip,
     threads: int | None = None,
 ) -> Row:
@@ -200,7 +210,16 @@ def estimate_point(
     from sfnhw.estimate import estimate
 
     try:
-        run = estimate(network, chip, inputs, labels=labels, fidelity=fidelity, baselines=(), threads=threads)
+        run = estimate(
+            network,
+            chip,
+            inputs,
+            labels=labels,
+            fidelity=fidelity,
+            objective=objective,
+            baselines=(),
+            threads=threads,
+        )
     except SfnhwError as error:
         return {"error": str(error)}
     energy = run.cost.total.as_joules(run.samples)

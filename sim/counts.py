@@ -14,9 +14,10 @@ from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.sharing import memory_words, unit_update
 from sfnhw.lowering import decode_words, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
+from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs
-from sfnhw.sim.tables import Tables, unit_weights
+from sfnhw.sim.tables import Tables
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]

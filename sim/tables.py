@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles, link_flit_cycles
-from sfnhw.chip.sharing import unit_update
-from sfnhw.lowering import unit_projections
-from sfnhw.mapping import Mapping, operand_bits, traffic
-from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
-from sfnhw.units import bits_for, ceil_div
+from sfnhw.mapping import Mapping, traffic
+from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
+from sfnhw.network import Product, Stationary
+from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 
@@ -138,27 +137,14 @@ def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
     return traffic.packet_bits(mapping.network, mapping.slices[index], mapping.chip)
 
 
-def synapse_bits(mapping: Mapping) -> list[int]:
-    """Bits read from weight memory for each synapse of each projection: 0 where the weight is 1 by construction."""
-    units = unit_weights(mapping.network, mapping.chip)
-    return [_synapse_bits(mapping, p, unit) for p, unit in zip(mapping.network.projections, units, strict=True)]
-
-
-def _synapse_bits(mapping: Mapping, p: Projection, unit: bool) -> int:
+def projection_bits(mapping: Mapping) -> list[int]:
+    """Bits read from weight memory for each synapse of each projection."""
     network, chip = mapping.network, mapping.chip
-    if unit or isinstance(p, MaxPool | Stationary):
-        return 0
-    if isinstance(p, Product):
-        return operand_bits(network, p.operand, chip)
-    if p.has_indices:
-        targets = max(s.neurons for s in mapping.slices_of(p.target))
-        return chip.core.weight_bits + bits_for(targets)
-    return int(chip.core.weight_bits)
-
-
-def unit_weights(network: Network, chip: Chip) -> list[bool]:
-    """For each projection whether all its lowered weights are 1 (a pool by itself): neither read nor multiplied."""
-    return unit_projections(network, chip.numerics, chip.core.threshold_unit.sharing)
+    most = {name: max(s.neurons for s in mapping.slices_of(name)) for name in {p.target for p in network.projections}}
+    units = unit_weights(network, chip)
+    return [
+        synapse_bits(network, p, unit, most[p.target], chip) for p, unit in zip(network.projections, units, strict=True)
+    ]
 
 
 def build_tables(mapping: Mapping) -> Tables:
@@ -222,19 +208,9 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     place = {p.name: i for i, p in enumerate(network.populations)}
     slices = mapping.slices
     connections = mapping.connections
-    frames = np.array([1 if network[s.population].coding.window == 1 else network.window for s in slices], np.int64)
+    frames = np.array([frames_of(network, network[s.population]) for s in slices], np.int64)
     pairs = np.unique(np.stack([connections.source, connections.target]), axis=1)
-    cycles = []
-    for s in slices:
-        population = network[s.population]
-        if population.role == "input":
-            cycles.append(0)
-        elif population.function == "max":
-            cycles.append(chip.core.threshold_unit.update_cycles or 1)
-        else:
-            cycles.append(
-                max(unit_update(chip.core, population.coding.need()).cycles, function_cycles(chip, population))
-            )
+    cycles = [update_cycles(chip, network[s.population]) for s in slices]
     is_input = np.array([network[s.population].role == "input" for s in slices])
     operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
@@ -258,21 +234,12 @@ def _slice_table(mapping: Mapping) -> SliceTable:
     )
 
 
-def function_cycles(chip: Chip, population: Population) -> int:
-    """Cycles in which the function unit passes on as many values as the threshold unit has lanes; 0 without one."""
-    if not population.needs_function_unit:
-        return 0
-    unit = chip.core.function_unit
-    cycles: int = getattr(unit, f"{FUNCTIONS[population.function].action}_cycles")
-    return ceil_div(chip.core.threshold_unit.lanes * cycles, unit.lanes)
-
-
 def _row_table(mapping: Mapping) -> RowTable:
     """Count each width of a run once: with what it costs in every kind of projection."""
     c = mapping.connections
     is_stationary = np.array([isinstance(p, Stationary) for p in mapping.network.projections], np.int64)
     kinds, kind = np.unique(
-        np.stack([np.array(synapse_bits(mapping), np.int64), is_stationary]), axis=1, return_inverse=True
+        np.stack([np.array(projection_bits(mapping), np.int64), is_stationary]), axis=1, return_inverse=True
     )
     known = np.bincount(c.width) > 0
     widths = np.flatnonzero(known)
@@ -324,16 +291,10 @@ def _runs(mapping: Mapping, kind: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any
 
 def _run_costs(chip: Chip, width: Ints, bits: int, written: bool) -> Ints:
     """(widths, 4) what one run of so many synapses costs. bits: read from weight memory for each synapse."""
-    core = chip.core
+    cost = run_cost(width, bits, written, chip)
     out = np.zeros((len(width), 4), np.int64)
-    out[:, CYCLES] = -(-width // core.synapse_lanes) * core.synapse_cycles
-    if written:
-        # A packet of a stationary operand is one word written: no synaptic operation, no accumulator.
-        out[:, WORDS] = width
-        return out
-    out[:, SYNAPSES] = width
-    out[:, WORDS] = -(-(width * bits) // core.weight_memory.word_bits)
-    out[:, STATE] = -(-(width * core.accumulator_bits) // core.state_memory.word_bits)
+    for column, values in ((SYNAPSES, cost.synapses), (CYCLES, cost.cycles), (WORDS, cost.words), (STATE, cost.state)):
+        out[:, column] = values
     return out
 
 

@@ -90,7 +90,8 @@ def test_map_as_json_has_what_the_text_has(given, run):
     layers = {row["name"]: row for row in found["layers"]}
     assert layers["l1"]["cores"] == [5, 6]
     assert layers["l3"]["cores"] == [9]
-    assert layers["l0"] == {"name": "l0", "slices": 1, "neurons": 20, "weight_bits": 0, "cores": []}
+    pins = {"name": "l0", "slices": 1, "neurons": 20, "weight_bits": 0, "cores": [], "unit": None, "cycles": None}
+    assert layers["l0"] == pins
     assert found["cores_used"] == mapping.cores_used
     for row in found["limits"]:
         used = [getattr(d, row["limit"]) for d in mapping.occupancy() if d.neurons]
@@ -300,3 +301,19 @@ def test_bad_input_is_one_line_and_exit_code_2(given, run, monkeypatch, argument
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_map_cuts_for_an_objective(given, run):
+    code, out, err = run("map", given / "chain.sfn", "--objective", "throughput", "--json", "--verify")
+    assert code == 0, err
+    found, plain = json.loads(out), json.loads(run("map", given / "chain.sfn", "--json")[1])
+    assert (found["objective"], plain["objective"]) == ("throughput", "cores")
+    assert found["bottleneck"]["cycles"] < plain["bottleneck"]["cycles"]
+    assert found["cores_used"] > plain["cores_used"]
+    text = " ".join(run("map", given / "chain.sfn")[1].split())
+    there = plain["bottleneck"]
+    assert f"bottleneck: core {there['core']} ({there['layers'][0]}), {there['cycles']:,.0f} cycles of its" in text
+    code, _, err = run("map", given / "chain.sfn", "--objective", "latncy")
+    assert code == 2
+    assert "--objective: found 'latncy'" in err
+    assert "did you mean 'latency'" in err

@@ -8,11 +8,12 @@ from sfnhw.activity import Activity
 from sfnhw.mapping.rounds.loads import load_of
 
 if TYPE_CHECKING:
+    from sfnhw.mapping.balance import Balance
     from sfnhw.mapping.mapping import Mapping
     from sfnhw.mapping.quality import Quality
 
 
-def quality_of_rounds(mapping: "Mapping", activity: Activity | None) -> "Quality":
+def quality_of_rounds(mapping: "Mapping", activity: Activity | None, work: "Balance") -> "Quality":
     """Flits over links add up over the rounds, and so do their bounds; loads are not among them.
 
     The fullest link is of all rounds together, bounded by the largest bound of a round, and so are the cores.
@@ -32,6 +33,8 @@ def quality_of_rounds(mapping: "Mapping", activity: Activity | None) -> "Quality
         cores_used=mapping.cores_used,
         cores_bound=max(q.cores_bound for q in parts),
         samples=parts[0].samples,
+        busiest_cycles=work.busiest,
+        busiest_bound=work.bound,
     )
 
 

@@ -14,6 +14,7 @@ from sfnhw.cli.options import (
     fidelity_option,
     folder_option,
     network_argument,
+    objective_option,
     optional_inputs_option,
 )
 from sfnhw.cli.output import Progress, print_json, say
@@ -44,6 +45,7 @@ from sfnhw.errors import InputError
     metavar="NAME",
     help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), annealed-balanced, or partitioned (over the chips of a board, then a search).",
 )
+@objective_option
 @click.option(
     "--mapping",
     "mapping_path",
@@ -76,6 +78,7 @@ def command(
     folder: Path,
     fidelity: str,
     placer: str,
+    objective: str,
     mapping_path: Path | None,
     baselines: str,
     break_even: bool,
@@ -101,7 +104,7 @@ def command(
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     _check_placer(mapping_path, names, break_even)
     progress = Progress()
-    options = ("fidelity", "placer", "baselines", "break_even", "sensitivity")
+    options = ("fidelity", "placer", "objective", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
         run = estimate(
             network,
@@ -110,6 +113,7 @@ def command(
             labels=given.labels if given else None,
             fidelity=fidelity,
             placer=placer,
+            objective=objective,
             mapping=mapping_path,
             baselines=names,
             break_even=break_even,
@@ -131,8 +135,11 @@ def command(
 
 
 def _check_placer(mapping: Path | None, baselines: list[str], break_even: bool) -> None:
-    """Refuse a placer that has nothing to place."""
-    given = click.get_current_context().get_parameter_source("placer") is not ParameterSource.DEFAULT
-    if mapping is not None and given and not baselines and not break_even:
-        text = "the network is mapped, and there are no baselines to place"
-        raise InputError(text, field="--placer", expected="--mapping or --placer")
+    """Refuse a placer that has nothing to place, and an objective that has nothing to cut."""
+    if mapping is None or baselines:
+        return
+    source = click.get_current_context().get_parameter_source
+    for option in ("placer", "objective"):
+        if source(option) is not ParameterSource.DEFAULT and not (break_even and option == "placer"):
+            text = f"the network is mapped, and there are no baselines to {'place' if option == 'placer' else 'cut'}"
+            raise InputError(text, field=f"--{option}", expected=f"--mapping or --{option}")

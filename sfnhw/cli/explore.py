@@ -5,7 +5,16 @@ from pathlib import Path
 import click
 
 from sfnhw.cli.chip_options import at_technology, technology_options
-from sfnhw.cli.options import as_json, chip_option, fidelity_option, folder_option, inputs_option, network_argument
+from sfnhw.cli.options import (
+    as_json,
+    as_typed,
+    chip_option,
+    fidelity_option,
+    folder_option,
+    inputs_option,
+    network_argument,
+    objective_option,
+)
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
 
@@ -25,6 +34,7 @@ from sfnhw.errors import InputError
 )
 @folder_option()
 @fidelity_option
+@objective_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes; one for each core of this machine unless told otherwise."
 )
@@ -39,6 +49,7 @@ def command(
     settings: tuple[str, ...],
     folder: Path,
     fidelity: str,
+    objective: str,
     workers: int | None,
     as_json: bool,
 ) -> None:
@@ -53,17 +64,19 @@ def command(
     target = at_technology(chip, node_nm, voltage_v, clock)
     given = load_inputs(inputs_path)
     progress = Progress()
-    rows = explore(
-        network_path,
-        target,
-        given.inputs,
-        grid,
-        folder,
-        fidelity=fidelity,
-        workers=workers,
-        labels=given.labels,
-        progress=progress,
-    )
+    with as_typed({"objective": "--objective"}):
+        rows = explore(
+            network_path,
+            target,
+            given.inputs,
+            grid,
+            folder,
+            fidelity=fidelity,
+            objective=objective,
+            workers=workers,
+            labels=given.labels,
+            progress=progress,
+        )
     progress.clear()
     if as_json:
         print_json({"points": rows, "folder": str(folder)})

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import WIDTH, columns
-from sfnhw.cli.options import as_json, as_typed, chip_option, network_argument, optional_inputs_option
+from sfnhw.cli.options import as_json, as_typed, chip_option, network_argument, objective_option, optional_inputs_option
 from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import InputError, MappingError, SfnhwError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the placers that draw or search."
 )
+@objective_option
 @optional_inputs_option
 @click.option(
     "--moves",
@@ -74,6 +75,7 @@ def command(
     settings: tuple[str, ...],
     placer: str,
     seed: int,
+    objective: str,
     inputs_path: Path | None,
     moves: int | None,
     pin_texts: tuple[str, ...],
@@ -89,7 +91,7 @@ def command(
     Where it does not fit, the error says which limit of which layer is short, by how much, what the demand is made of, and
     what would make it fit; with --json also as an object, with `fits: false`.
 
-    With --inputs, traffic is weighed by what spikes on them; else as if each neuron sent one packet an inference.
+    With --inputs, traffic and work are weighed by what spikes on them; else as if each neuron sent one packet an inference.
     """
     from sfnhw.break_even.measure import recorded
     from sfnhw.inputs import load_inputs
@@ -110,13 +112,14 @@ def command(
     activity = None if inputs is None else recorded(network, target, inputs, None).activity
     progress = Progress()
     try:
-        typed = {"placer": "--placer", "pins": "--pin", "placement": "--placement"}
+        typed = {"placer": "--placer", "objective": "--objective", "pins": "--pin", "placement": "--placement"}
         typed |= {f"pins.{layer}": f"--pin {layer}" for layer in pins}
         with as_typed(typed | {f"splits.{layer}": f"--split {layer}" for layer in splits}):
             mapping = map_network(
                 network,
                 target,
                 placer=placer,
+                objective=objective,
                 activity=activity,
                 seed=seed,
                 moves=moves,
@@ -135,10 +138,15 @@ def command(
     if output is not None:
         mapping.save(output)
     if as_json:
-        about = {"fits": True, **summary(mapping, activity), "verification": found.as_json() if found else None}
+        about = {
+            "fits": True,
+            "objective": objective,
+            **summary(mapping, activity),
+            "verification": found.as_json() if found else None,
+        }
         print_json(about | {"file": str(output) if output else None})
     else:
-        click.echo(_text(summary(mapping, activity)))
+        click.echo(_text(summary(mapping, activity), objective))
         if found:
             click.echo("\n" + (fill(found.summary(), WIDTH) if found.ok else found.summary()))
     if output is not None:
@@ -199,20 +207,25 @@ def _tables(tables: dict[str, Any]) -> str:
     )
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(found: dict[str, Any], objective: str) -> str:
     routes, tokens = found["routes"], found["tokens"]
     head = (
         f"{found['network']} on {found['chip']}: {found['cores_used']:,} of {found['cores']:,} cores, at "
         f"{found['routers_used']:,} of {found['routers']:,} routers, hold {found['slices']:,} slices "
-        f"(inputs at the pins included); placed by {found['placer']}"
+        f"(inputs at the pins included); cut for {objective}, placed by {found['placer']}"
+    )
+    most = found["bottleneck"]
+    bottleneck = (
+        f"bottleneck: core {most['core']} ({', '.join(most['layers'])}), {most['cycles']:,.0f} cycles of its "
+        f"{most['unit']} an inference"
     )
     links = (
         f"routes: {routes['trees']:,} trees over {routes['links']:,} links, the longest way {routes['longest_hops']} "
         f"links; ready tokens: {tokens['trees']:,} trees over {tokens['links']:,} links"
     )
-    parts = [fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"]), fill(links, WIDTH)]
-    parts[3:3] = [_rounds(found["rounds"])] if found["rounds"] else []
-    parts.append(fill(_tables(found["tables"]), WIDTH))
+    parts = [fill(head, WIDTH), _limits(found["limits"]), _layers(found["layers"])]
+    parts += [_rounds(found["rounds"])] if found["rounds"] else []
+    parts += [fill(text, WIDTH) for text in (bottleneck, links, _tables(found["tables"]))]
     return "\n\n".join([*parts, _bounds(found["bounds"], found["weighed_by"])])
 
 
@@ -256,16 +269,27 @@ def _bounds(rows: list[dict[str, Any]], weighed: str) -> str:
         ]
         for row in rows
     ]
-    note = f"the bound is what no placement of these slices can beat; flits an inference, weighed by {weighed}"
+    note = (
+        "the bound is what no placement of these slices can beat (cycles: nor any other cut); flits and cycles an "
+        f"inference, weighed by {weighed}"
+    )
     return columns(["achieved", "bound", "ratio", "of"], cells, [True] * 3) + "\n" + fill(note, WIDTH)
 
 
 def _layers(rows: list[dict[str, Any]]) -> str:
     cells = [
-        [f"{row['slices']:,}", f"{row['neurons']:,}", f"{row['weight_bits']:,}", _cores(row["cores"]), row["name"]]
+        [
+            f"{row['slices']:,}",
+            f"{row['neurons']:,}",
+            f"{row['weight_bits']:,}",
+            "-" if row["cycles"] is None else f"{row['cycles']:,.0f}",
+            _cores(row["cores"]),
+            row["name"],
+        ]
         for row in rows
     ]
-    return columns(["slices", "neurons", "weight bits", "on cores", "layer"], cells, [True] * 3)
+    note = "\ncycles an inference of the unit that works longest for a slice of the layer"
+    return columns(["slices", "neurons", "weight bits", "cycles", "on cores", "layer"], cells, [True] * 4) + note
 
 
 def _cores(cores: list[int]) -> str:

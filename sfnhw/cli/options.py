@@ -45,6 +45,13 @@ fidelity_option = click.option(
     metavar="F",
     help="`packet` simulates every spike packet with contention; `analytic` estimates the times in closed form.",
 )
+objective_option = click.option(
+    "--objective",
+    default="cores",
+    show_default=True,
+    metavar="NAME",
+    help="What layers are cut for: cores (the fewest slices), latency, throughput or energy.",
+)
 network_argument = click.argument("network_path", metavar="NETWORK", type=click.Path(path_type=Path))
 
 
