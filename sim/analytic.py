@@ -1,9 +1,9 @@
 """Fidelity `analytic`: the same counts in closed form, and times from a recurrence over slices; no packet is simulated.
 
 For slice j in frame t, with S its synapse work, D its threshold walk and E = max(D, injection, fullest link) its
-emission:
+emission (the lanes serve in order of arrival, and from any arrival on they have that much to do):
 
-    fed_j   = max(first arrival + S_j, last arrival)     the lanes start with the first packet, end after the last
+    fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival)
     start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
     end_j   = start_j + E_j
 
@@ -14,6 +14,8 @@ Where layers work in windows of W timesteps, `last arrival` and S are those of t
 frames of a window follow one another.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,17 +72,36 @@ def _at_port(tables: Tables, flits: Ints) -> Reals:
     return np.where(tables.slices.is_input, _over_pins(tables, flits), at_core)
 
 
-def _out_of_pins(tables: Tables, packets: Reals, control: Ints) -> Reals:
-    """(T, samples) cycles in which packets (T, slices, samples), end markers and ready tokens leave over the pins.
+class _Control(NamedTuple):
+    """Control packets of a sample over each link of a tree."""
 
-    control : (T, slices) control packets that a slice sends over each link of its tree in each sample.
-    """
+    markers: Ints  # (T, slices) one in each timestep in which a slice works
+    tokens: Ints  # (T, slices) one a window
+
+    @classmethod
+    def of(cls, tables: Tables, T: int) -> "_Control":
+        """Those of so many timesteps; none under barrier execution."""
+        s, f = tables.slices, tables.fabric
+        in_window = np.arange(T)[:, None] % f.window
+        works = (in_window < s.frames) & (not f.barrier)
+        last = works & (in_window == s.frames - 1) & ~s.is_input
+        return cls(works.astype(np.int64), last.astype(np.int64))
+
+    def on(self, nodes: NDArray[np.bool_], owner: Ints) -> Ints:
+        """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
+        return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
+
+
+def _out_of_pins(tables: Tables, packets: Reals, control: _Control | None = None) -> Reals:
+    """(T, samples) cycles in which packets (T, slices, samples), and control packets, leave over the pins."""
     s, n = tables.slices, tables.nodes
     leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
     own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
-    markers = control[:, owner] @ _over_pins(tables, np.ones_like(owner))
-    return own @ packets[:, owner] + markers[:, None]
+    out = own @ packets[:, owner]
+    if control is None:
+        return out
+    return out + (control.on(is_packet, owner) @ _over_pins(tables, np.ones_like(owner)))[:, None]
 
 
 def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
@@ -96,7 +117,7 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
     service = by_step(row_cycles(s, r, frames, f.axon_cycles))
     walk = by_step(_walk(tables, frames))
     emission = np.maximum(walk, packets * _injection(tables, s.flits)[:, None])
-    out = _out_of_pins(tables, packets, np.zeros((T, len(s.neurons)), np.int64))
+    out = _out_of_pins(tables, packets)
     emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
     return Work(packets, service, _over_links(tables, packets, emission), walk, *_ways(tables))
 
@@ -168,15 +189,13 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     """Busy cycles of units and links over all samples."""
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     T, _, samples = work.packets.shape
-    in_window = np.arange(T)[:, None] % f.window
-    works = in_window < s.frames  # (T, slices)
-    packets = work.packets.sum(axis=2)
-    control = np.zeros((T, len(s.neurons)), np.int64) if f.barrier else works * samples
+    works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
+    packets, control = work.packets.sum(axis=2), _Control.of(tables, T)
+    markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
     ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
-    token = np.where(s.is_input, 0, np.diff(n.ready_root_first) * f.port_cycles)
-    at_ends = np.where(in_window == s.frames - 1, control, 0).sum(axis=0)
-    looked_up = (packets + control).sum(axis=0)[r.source]
-    injected = packets.sum(axis=0) * ports + control.sum(axis=0) * marker + at_ends * token
+    token = np.diff(n.ready_root_first) * f.port_cycles
+    looked_up = (packets.sum(axis=0) + markers)[r.source]
+    injected = packets.sum(axis=0) * ports + markers * marker + tokens * token
     walked = (work.walk.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
@@ -189,7 +208,8 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
     own = np.where(through < n.packet_nodes, packets.sum(axis=0)[owner] * s.flits[owner], 0)
-    held = (own + control.sum(axis=0)[owner]) * n.flit_cycles[through]
+    own = own + np.where(through < n.packet_nodes, markers[owner], tokens[owner])
+    held = own * n.flit_cycles[through]
     link = np.bincount(n.link[through], held, 4 * f.routers)
     return busy.astype(np.int64), link.astype(np.int64)
 
@@ -201,8 +221,7 @@ def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) 
         steps = (T // f.window - 1) * f.interval + f.last_due + 1
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(times.finish.mean()) / steps * T * f.interval
-    control = (np.arange(T)[:, None] % f.window < s.frames).astype(np.int64)
-    out = float(_out_of_pins(tables, work.packets, control).sum())
+    out = float(_out_of_pins(tables, work.packets, _Control.of(tables, T)).sum())
     bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
     a, c = np.unique(np.stack([r.source, r.target]), axis=1)
     if not len(a):

@@ -104,7 +104,7 @@ def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service:
     first[t0, layer.fed] = np.minimum.reduceat(head, at, axis=0)
     lanes = first[t0, layer.fed] + f.axon_cycles
     last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles, at, axis=0)
-    begin = np.maximum(lanes + np.add.reduceat(service[rows], at, axis=0), last)
+    begin = np.maximum(_worked_off(head + f.axon_cycles, service[rows], at), last)
     product = s.operands[layer.fed] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
@@ -115,6 +115,24 @@ def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service:
         both = np.maximum(begin, np.maximum(written, complete) + stream)
         begin = np.where(product[:, None], both, begin)
     return begin
+
+
+def _worked_off(heads: Reals, work: Reals, at: Ints) -> Reals:
+    """(targets, samples) when lanes are done that serve in order of arrival: all that comes from some head on takes its time.
+
+    heads, work : (rows, samples) first arrival and cycles of each connection; at : where the rows of each target begin. The
+    sets looked at are those of the connections in the order of their mean heads, from each on; any set is a bound.
+    """
+    many = np.diff(np.append(at, len(heads)))
+    target = np.repeat(np.arange(len(at)), many)
+    order = np.lexsort((heads.mean(axis=1), target))
+    heads, work = heads[order], work[order]
+    upto = work.cumsum(axis=0)
+    rest = upto[np.repeat(at + many - 1, many)] - upto + work
+    # Least head from each on to the last of the same target: later targets are kept apart by more than any head.
+    apart = (heads.max() + 1.0) * (len(at) - target)[:, None]
+    least = np.minimum.accumulate((heads - apart)[::-1], axis=0)[::-1] + apart
+    return np.maximum.reduceat(least + rest, at, axis=0)
 
 
 def barrier(tables: Tables, work: Work) -> Times:
