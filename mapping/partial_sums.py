@@ -6,9 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from sfnhw.chip import Chip
 from sfnhw.errors import InputError, nearest
-from sfnhw.network import Conv2d, Dense, Elementwise, MaxPool, Network, Population, Product, Projection, Stationary
+from sfnhw.mapping.slices import bias_bits, capacity, weight_bits
+from sfnhw.network import (
+    Block,
+    Conv2d,
+    Dense,
+    Elementwise,
+    MaxPool,
+    Network,
+    Population,
+    Product,
+    Projection,
+    Stationary,
+)
 from sfnhw.neurons import Partial
+from sfnhw.units import ceil_div
 
 
 def partial_sums(network: Network, parts: Mapping[str, int]) -> Network:
@@ -76,6 +90,34 @@ def most_parts(network: Network, layer: str) -> int:
     if any(isinstance(network[p.source].coding, Partial) for p in into):
         return 1
     return max((_channels(network, p) for p in into if can_cut(p)), default=1)
+
+
+def read_edges(network: Network, source: Population) -> list[int]:
+    """Return the channels of a population at which what one part of a layer reads ends, and the next begins."""
+    parts = [q for q in network.out_of(source.name) if isinstance(network[q.target].coding, Partial)]
+    read = [q.source_channels for q in parts if isinstance(q, Dense | Conv2d) and q.source_channels is not None]
+    return sorted({edge for pair in read for edge in pair} - {0, source.channels})
+
+
+def least_parts(network: Network, layer: str, block: Block, chip: Chip) -> int | None:
+    """Return into how few parts a layer's inputs must be cut for one channel of each to fit a core's weight memory.
+
+    None where no number of parts suffices. Only weights and biases are looked at, no other limit of the core.
+
+    Parameters
+    ----------
+    block : of the layer, the least that it can be cut into; what is not cut stays with it.
+    """
+    target, limit = network[layer], capacity(chip).weight_bits
+    channel = Block(0, 1, 0, 1)
+    rest = sum(weight_bits(p, network, block, chip) for p in network.into(layer) if not can_cut(p))
+    rest += bias_bits(target, block, chip)
+    whole = [(weight_bits(p, network, channel, chip), _channels(network, p)) for p in network.into(layer) if can_cut(p)]
+    for parts in range(2, most_parts(network, layer) + 1):
+        largest = sum(bits // channels * ceil_div(channels, parts) for bits, channels in whole)
+        if largest <= limit and rest + parts * block.channels * chip.core.weight_bits <= limit:
+            return parts
+    return None
 
 
 def _check(network: Network, layer: str, count: Any) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sfnhw.errors import InputError, NetworkError, nearest
 from sfnhw.headroom import warn_without_headroom
 from sfnhw.network import Network, Population
+from sfnhw.network.partials import is_partial, receiver_of
 from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Events, Graded, Partial, Polarity, Readout, Relay, Stream
 
 CODINGS = ("if", "mtn", "polarity", "ttfs", "graded")
@@ -144,6 +145,8 @@ def recode(
     done: dict[str, Population] = {}
     for population in network.order:
         done[population.name] = _recoded(network, population, done, choice)
+    for name in [p.name for p in network.populations if is_partial(network, p.name)]:  # in the units of their layer
+        done[name] = replace(done[name], scale=done[receiver_of(network, name) or name].scale)
     metadata = network.metadata | choice.metadata(network.metadata.get("coding"))
     populations = tuple(done[p.name] for p in network.populations)
     recoded = Network(populations, network.projections, name or network.name, metadata)
