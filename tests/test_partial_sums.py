@@ -360,3 +360,33 @@ def test_the_command_line(tmp_path, capsys):
         capsys.readouterr()
         assert main([*arguments, text]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_layer_norm_gets_its_weights_from_parts():
+    """One core must see all 64 channels of a position, and 64 × 64 weights of 8 bits are 4 KiB."""
+    rng = np.random.default_rng(1)
+    populations = (
+        Population("x", (64, 3, 1), Graded(8, signed=True), 1 / 100, role="input"),
+        Population("h", (64, 3, 1), Graded(8, signed=True), 1 / 50),
+        Population("norm", (64, 3, 1), Graded(8, signed=True), 1 / 40, function="layer_norm", epsilon=1e-5),
+        Population("fc", (2,), Readout(), role="output"),
+    )
+    projections = (
+        Elementwise("x", "h", np.ones(1)),
+        Conv2d("h", "norm", rng.normal(size=(64, 64, 1, 1))),
+        Elementwise("x", "norm", np.ones(1)),
+        Dense("norm", "fc", rng.normal(size=(2, 192))),
+    )
+    network = Network(populations, projections)
+    chip = load_chip("sfn1").replace({"core.weight_memory.kib": 2})
+    with pytest.raises(MappingError, match="'norm'") as caught:
+        map_network(network, chip)
+    # 16,384 bits hold the 64 weights of the residual and 64 ones for each part; two parts do.
+    assert any("partial_sums(network, {'norm': 2})" in lever for lever in caught.value.levers)
+    cut = partial_sums(network, {"norm": 2})
+    mapping = map_network(cut, chip)
+    assert verify(mapping).ok
+    inputs = rng.normal(size=(2, 64, 3, 1))
+    before, after = (record(n, inputs, numerics=chip.numerics) for n in (network, cut))
+    assert np.array_equal(before.outputs, after.outputs)
+    assert before.activity.levels["norm"].any()
