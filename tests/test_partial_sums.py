@@ -16,6 +16,7 @@ from sfnhw.mapping.partial_sums import most_parts
 from sfnhw.mapping.traffic import packet_bits
 from sfnhw.network import Conv2d, Dense, Elementwise, Network, Population
 from sfnhw.neurons import Graded, Partial, Readout
+from sfnhw.nir import to_nir
 from sfnhw.numerics import Numerics
 from sfnhw.rates import Rates
 from sfnhw.recode import recode
@@ -248,7 +249,14 @@ def test_rounds_carry_partial_sums_between_them():
     assert len(mapping.rounds) > 1
     assert verify(mapping).ok
     activity = record(cut, random_inputs(cut, 7)).activity
-    assert simulate(mapping, activity).totals()["spike"] > 0
+    assert any(  # a part's sums leave the chip, and come back for their layer
+        any(isinstance(p.coding, Partial) and p.role == "input" for p in one.mapping.network.populations)
+        for one in mapping.rounds
+    )
+    whole = simulate(map_network(cut, WIDE), activity).totals()
+    in_rounds = simulate(mapping, activity).totals()
+    for action in ("spike", "accumulate", "multiply_bit"):
+        assert in_rounds[action] == whole[action] > 0
 
 
 def test_the_file_keeps_parts_and_uncut_projections_look_as_before(tmp_path):
@@ -344,6 +352,12 @@ def test_rates_have_no_partial_sums():
     cut = partial_sums(small(), {"fc": 2})
     with pytest.raises(ActivityError, match="partial sums, which have no levels"):
         Rates.given(cut, {"*": 0.5})
+
+
+def test_nir_has_no_partial_sums(tmp_path):
+    cut = partial_sums(recode(small(), "if", timesteps=2, scaling="range"), {"fc": 2})
+    with pytest.raises(NetworkError, match="coding 'partial'"):
+        to_nir(cut, tmp_path / "cut.nir")
 
 
 def test_the_command_line(tmp_path, capsys):
