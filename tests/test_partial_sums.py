@@ -14,8 +14,8 @@ from sfnhw.lowering import lower
 from sfnhw.mapping import map_network, partial_sums, verify
 from sfnhw.mapping.partial_sums import most_parts
 from sfnhw.mapping.traffic import packet_bits
-from sfnhw.network import Conv2d, Dense, Elementwise, Network, Population
-from sfnhw.neurons import Graded, Partial, Readout
+from sfnhw.network import Conv2d, Dense, Elementwise, Fan, Network, Population
+from sfnhw.neurons import SFN, Graded, Partial, Readout
 from sfnhw.nir import to_nir
 from sfnhw.numerics import Numerics
 from sfnhw.rates import Rates
@@ -120,6 +120,56 @@ def test_results_are_the_same_to_the_last_bit(seed, T, recurrent, sharing, weigh
         if overflow == "saturate" and p.role != "input":
             assert before.overflows[p.name] == after.overflows[p.name]
     assert np.array_equal(before.outputs, after.outputs)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 100_000),
+    st.lists(st.sampled_from([0.01, 1.0, 30.0]), min_size=4, max_size=4),
+    st.sampled_from(["population", "channel"]),
+    st.integers(2, 5),
+)
+def test_pieces_share_the_step_of_what_they_are_pieces_of(seed, sizes, sharing, parts):
+    """Two convolutions from one source, one from another of fewer channels, and a residual: shifts of their own."""
+    rng = np.random.default_rng(seed)
+    populations = (
+        Population("x", (5, 3, 3), Graded(6), 1 / 30, role="input"),
+        Population("y", (2, 3, 3), Graded(6), 1 / 20, role="input"),
+        Population("sum", (5, 3, 3), SFN.uniform(6), rng.uniform(0.2, 2, 5), bias=rng.normal(size=5)),
+        Population("fc", (3,), Readout(), role="output"),
+    )
+    big, one, other, residual = sizes
+    projections = (
+        Conv2d("x", "sum", big * rng.normal(size=(5, 5, 3, 3)), padding=1),
+        Conv2d("y", "sum", other * rng.normal(size=(5, 2, 1, 1))),
+        Elementwise("x", "sum", np.full(1, residual)),
+        # Large in the first channel that it reads only: parts must not take steps of their own.
+        Conv2d("x", "sum", one * rng.normal(size=(5, 5, 1, 1)) * np.array([9, 1, 1, 1, 0.1])[None, :, None, None]),
+        Dense("sum", "fc", rng.normal(size=(3, 45))),
+    )
+    network = Network(populations, projections)
+    cut = partial_sums(network, {"sum": parts, "fc": parts})
+    inputs = {"x": rng.random((2, 5, 3, 3)), "y": rng.random((2, 2, 3, 3))}
+    wide = Numerics(accumulator_bits=48)
+    before, after = (record(n, inputs, numerics=wide, threshold_sharing=sharing) for n in (network, cut))
+    assert not any(after.overflows.values())
+    for p in network.populations:
+        assert np.array_equal(before.activity.levels[p.name], after.activity.levels[p.name])
+    shifts = {q.label: [] for q in cut.projections}
+    for q, low in zip(cut.projections, lower(cut, wide, sharing).projections, strict=True):
+        shifts[q.label].append(low.shift)
+    assert all(shifts[f"conv2d projection 'x' → 'sum.partial{i}'"] == shifts["conv2d projection 'x' → 'sum.partial0'"] for i in range(parts))  # fmt: skip
+    assert [q.target for q in cut.projections if q.source == "y"] == [
+        f"sum.partial{i}" for i in range(parts) if i * 2 // parts < (i + 1) * 2 // parts
+    ]
+
+
+def test_verify_notices_a_part_that_hears_all_channels(monkeypatch):
+    cut = partial_sums(small(), {"fc": 2})
+    every = Fan(np.array([2]), np.array([1]), 1)
+    monkeypatch.setattr(Dense, "fan", lambda *_: every)
+    monkeypatch.setattr(Dense, "reach", lambda self, source, target, block: source.block)
+    assert any(v.kind == "synapses" for v in verify(map_network(cut, REFERENCE)).violations)
 
 
 @settings(max_examples=15, deadline=None)
