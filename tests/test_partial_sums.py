@@ -27,7 +27,15 @@ from tests.naive_record import integers
 from tests.networks import random_attention, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
-WIDE = REFERENCE.replace({"core.neurons": 200, "core.axons": 4096, "core.threshold_unit.registers": 4096})
+WIDE = REFERENCE.replace(
+    {
+        "core.neurons": 200,
+        "core.axons": 4096,
+        "core.threshold_unit.registers": 4096,
+        "noc.columns": 16,
+        "noc.rows": 16,
+    }
+)
 
 
 def small():
