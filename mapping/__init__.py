@@ -6,6 +6,7 @@ from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.map_network import map_network
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.objectives import OBJECTIVES, Choices, choose_splits
+from sfnhw.mapping.partial_sums import partial_sums
 from sfnhw.mapping.placement import PLACERS
 from sfnhw.mapping.quality import Quality, quality
 from sfnhw.mapping.routes import Routes, route
@@ -46,6 +47,7 @@ __all__ = [
     "initiation_interval",
     "map_network",
     "operand_bits",
+    "partial_sums",
     "quality",
     "route",
     "state_banks",

@@ -7,8 +7,11 @@ from typing import Any
 from sfnhw.chip import Chip
 from sfnhw.errors import InputError, MappingError, nearest
 from sfnhw.mapping.cuts import Cut, cut_of
+from sfnhw.mapping.partial_sums import least_parts, read_edges
 from sfnhw.mapping.slices import LIMITS, Demand, Slice, bias_bits, capacity, demand, threshold_words, weight_bits
 from sfnhw.network import FUNCTIONS, Block, Network, Population
+from sfnhw.network.partials import receiver_of
+from sfnhw.neurons import Partial
 from sfnhw.units import BITS_PER_KIB, ceil_div
 
 
@@ -146,14 +149,25 @@ def _cut_population(
     network: Network, population: Population, cuts: dict[str, Cut], chip: Chip
 ) -> tuple[list[Block], list[Demand]]:
     limit = capacity(chip)
-    for parts_c, parts_r in _candidates(population, limit.neurons):
-        tried = cut(population, parts_c, parts_r)
-        asked = _demands_if_fit(network, population, tried, cuts, chip, limit)
-        if asked is not None:
-            return tried, asked
+    # A slice's packets go where any of its neurons is heard, so slices end where the channels of a part of the next
+    # layer end; if none such fit, anywhere.
+    edges = [] if _keeps_channels(population) else read_edges(network, population)
+    for ends in (edges, []) if edges else ([],):
+        for parts_c, parts_r in _candidates(population, limit.neurons):
+            if not _ends_at(population.channels, parts_c, ends):
+                continue
+            tried = cut(population, parts_c, parts_r)
+            asked = _demands_if_fit(network, population, tried, cuts, chip, limit)
+            if asked is not None:
+                return tried, asked
     smallest = Block(0, population.channels if _keeps_channels(population) else 1, 0, 1)
     ask = demand(network, population, smallest, axon_entries(network, population, smallest, cuts, chip), chip)
     raise does_not_fit(network, population, smallest, ask, chip)
+
+
+def _ends_at(channels: int, parts: int, edges: Sequence[int]) -> bool:
+    """Whether nearly equal parts of the channels end at all these edges."""
+    return all(ceil_div(edge * parts, channels) * channels // parts == edge for edge in edges)
 
 
 def _candidates(population: Population, neurons: int) -> Iterator[tuple[int, int]]:
@@ -258,6 +272,10 @@ def does_not_fit(
         levers.append("set core.axon_sharing to slice")
     if split:
         levers.append("more parts in its split")
+    elif isinstance(population.coding, Partial):
+        levers.append(f"cut the inputs of {receiver_of(network, population.name)!r} into more parts")
+    elif resource == "weight_bits" and (parts := least_parts(network, population.name, block, chip)):
+        levers.append(f"cut its inputs: sfnhw.mapping.partial_sums(network, {{{population.name!r}: {parts}}})")
     which = "a part of the given split" if split else "its smallest slice"
     return MappingError(
         layer=population.name,

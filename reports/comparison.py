@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sfnhw.neurons import Stream
+from sfnhw.neurons import Partial, Stream
 from sfnhw.reports.operation_count import operation_count
 from sfnhw.reports.overhead import levels_of
 from sfnhw.reports.ratio import ratio_band
@@ -60,7 +60,7 @@ def network_coding(run: Run) -> str:
     """Return the coding of the hidden layers in words, e.g. ``sfn, N = 8, T = 1`` or ``graded, 8 bit``."""
     codings = [p.coding for p in run.network.populations if p.role == "hidden"]
     streams = [c for c in codings if isinstance(c, Stream)]
-    hidden = [c for c in codings if not isinstance(c, Stream)]
+    hidden = [c for c in codings if not isinstance(c, Stream | Partial)]
     if not codings:
         return "no hidden layer"
     kinds = "/".join(dict.fromkeys(c.kind for c in hidden))

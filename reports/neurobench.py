@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.network import Conv2d, Dense, Population, Projection, Sparse
-from sfnhw.neurons import Graded, Stream
+from sfnhw.neurons import Graded, Partial, Stream
 from sfnhw.run import Run
 
 # The layers that NeuroBench counts and that a network here can have; its recurrent cells become linear layers.
@@ -107,7 +107,7 @@ def _activation_sparsity(run: Run) -> float:
     """Of hidden populations with a neuron of their own: pooled maxima and residual streams are no activation layer."""
     silent = total = 0
     for p in run.network.populations:
-        if p.role == "hidden" and p.function != "max" and not isinstance(p.coding, Stream):
+        if p.role == "hidden" and p.function != "max" and not isinstance(p.coding, Stream | Partial):
             levels = run.recording.activity.levels[p.name]
             silent += levels.size - int(np.count_nonzero(levels))
             total += levels.size

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.network import MaxPool, Population, Stationary
-from sfnhw.neurons import Graded, Stream
+from sfnhw.neurons import Graded, Partial, Stream
 from sfnhw.reports.neurobench import emissions, neurobench
 from sfnhw.reports.operation_count import ACCUMULATE_PJ, MULTIPLY_ACCUMULATE_PJ, operation_count
 from sfnhw.run import Run
@@ -173,7 +173,8 @@ def cascade_operations(run: Run) -> float:
 def _fired(run: Run, source: Population) -> NDArray[np.int64]:
     """(neurons,) thresholds that fire in the whole run."""
     coding = source.coding
-    one = coding.burst or coding.window > 1 or isinstance(coding, Stream) or coding.need().spacing == "power-of-two"
+    one = coding.burst or coding.window > 1 or isinstance(coding, Stream | Partial)
+    one = one or coding.need().spacing == "power-of-two"
     if one:
         return run.recording.activity.sent(run.network, source.name).sum(axis=(0, 1), dtype=np.int64)
     magnitude = np.abs(run.recording.activity.levels[source.name].astype(np.int64))

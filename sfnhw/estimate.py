@@ -22,7 +22,7 @@ from sfnhw.mapping import map_network
 from sfnhw.mapping.objectives import check_objective
 from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network
-from sfnhw.neurons import Stream
+from sfnhw.neurons import Partial, Stream
 from sfnhw.objective import better
 from sfnhw.record import Inputs, record
 from sfnhw.run import Run
@@ -352,7 +352,7 @@ def _comparison(
 
 
 def _coding_name(network: Network) -> str:
-    kinds = {p.coding.kind for p in network.populations if p.role == "hidden"}
+    kinds = {p.coding.kind for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Partial)}
     return "+".join(sorted(kinds)) or "readout"
 
 

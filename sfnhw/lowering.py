@@ -12,6 +12,10 @@ the weights ("data-based weight normalisation", Rueckauer et al. 2017). With α 
 has its own α, finer weights and N thresholds of its own, which cost registers. Scales belong to channels, so tables
 of single neurons (`"neuron"`) hold what those of their channels do, and a core's one table (`"core"`) a population's.
 s_p lets a projection with larger weights (a residual) share the accumulator with one that needs a finer step.
+
+Partial sums of r (`sfnhw.neurons.Partial`) are acc[o] over some of the inputs, in the same steps: the pieces of one
+projection share its s_p, all pieces share α, and what they send is added with weight 1. So weights are what they were
+before the layer was cut.
 """
 
 from dataclasses import dataclass
@@ -23,6 +27,7 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import InputError, NetworkError
 from sfnhw.network import MaxPool, Network, Population, Product, Projection, Stationary
+from sfnhw.network.partials import is_partial
 from sfnhw.neurons import FireTable, Readout
 from sfnhw.numerics import Numerics
 
@@ -82,8 +87,13 @@ def lower(network: Network, numerics: Numerics, threshold_sharing: Sharing = "po
     lowered: dict[int, LoweredProjection] = {}
     populations = {}
     for r in network.populations:
+        if is_partial(network, r.name):
+            continue  # with the layer that adds them
         populations[r.name], into = _lower_into(network, r, words, numerics, threshold_sharing)
         lowered.update(into)
+        for p in network.into(r.name):
+            if is_partial(network, p.source):
+                populations[p.source] = _lowered_sums(network[p.source], populations[r.name], numerics)
     return Lowered(network, numerics, populations, tuple(lowered[i] for i in range(len(network.projections))))
 
 
@@ -94,11 +104,14 @@ def _lower_into(
     numerics: Numerics,
     threshold_sharing: Sharing,
 ) -> tuple[LoweredPopulation, dict[int, LoweredProjection]]:
-    """One population, and the projections into it by their place in the network."""
+    """One population, and by their place in the network the projections into it and into its partial sums."""
     alpha = np.ones(1)
     into = [(i, p) for i, p in enumerate(network.projections) if p.target == r.name]
-    weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool)]
-    lowered = {i: LoweredProjection(np.ones(1, np.int64), 0) for i, p in into if isinstance(p, MaxPool)}
+    sums = [p.source for _, p in into if is_partial(network, p.source)]
+    weighted = [(i, p) for i, p in into if not isinstance(p, MaxPool) and p.source not in sums]
+    weighted += [(i, p) for i, p in enumerate(network.projections) if p.target in sums]
+    as_they_are = [i for i, p in into if isinstance(p, MaxPool) or p.source in sums]
+    lowered = {i: LoweredProjection(np.ones(1, np.int64), 0) for i in as_they_are}
     product = next((p for _, p in into if isinstance(p, Product)), None)
     # Accumulators of a function unit's population hold its argument: their step has nothing to do with the code's.
     unit = np.ones(r.channels) if r.needs_function_unit else r.scale
@@ -113,7 +126,10 @@ def _lower_into(
                 for _, p in weighted
             ]
         _check_span(r, [float(np.abs(w).max(initial=0.0)) for w in normalised])
-        alpha, ints = _quantise([p for _, p in weighted], normalised, r, numerics, shared)
+        wholes = _wholes([p for _, p in weighted], r.name)
+        # In a part of a network, sums come from other parts: pieces that are not here are a whole more.
+        alone = len(set(wholes)) == 1 and (not sums or weighted[0][1].target != r.name)
+        alpha, ints = _quantise([p for _, p in weighted], normalised, wholes, r, numerics, shared, alone)
         lowered.update({i: q for (i, _), q in zip(weighted, ints, strict=True)})
     per_channel = np.broadcast_to(alpha, r.channels)
     with np.errstate(over="ignore", divide="ignore"):  # checked below
@@ -126,6 +142,28 @@ def _lower_into(
     except InputError as error:
         raise NetworkError(str(error), field=f"population {r.name!r}") from None
     return LoweredPopulation(table, steps, lsb, *words[r.name]), lowered
+
+
+def _lowered_sums(population: Population, receiver: LoweredPopulation, numerics: Numerics) -> LoweredPopulation:
+    """Partial sums: in the accumulator steps of the layer that adds them."""
+    table = population.coding.lower(np.ones(1), numerics)
+    zero = np.zeros((population.channels, 1), np.int64)
+    return LoweredPopulation(table, zero, receiver.lsb, *_words(population, numerics))
+
+
+def _wholes(projections: list[Projection], target: str) -> list[int]:
+    """For each projection the number of the one that it is a piece of: pieces of one have its source, in its place.
+
+    A projection straight into the target is a whole by itself.
+    """
+    numbers: dict[tuple[Any, ...], int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    out = []
+    for p in projections:
+        place = seen[p.source, p.target] = seen.get((p.source, p.target), -1) + 1
+        key = (p.source, place, p.target == target)
+        out.append(numbers.setdefault(key, len(numbers)))
+    return out
 
 
 def unit_projections(network: Network, numerics: Numerics, threshold_sharing: Sharing = "population") -> list[bool]:
@@ -141,7 +179,10 @@ def unit_projections(network: Network, numerics: Numerics, threshold_sharing: Sh
     key = (numerics, threshold_sharing)
     if key not in known:
         words = {p.name: _words(p, numerics) for p in network.populations}
-        single = [p.weight.size == 1 and not isinstance(p, Product | Stationary) for p in network.projections]
+        single = [
+            p.weight.size == 1 and not isinstance(p, Product | Stationary) and not is_partial(network, p.target)
+            for p in network.projections
+        ]
         lowered: dict[int, LoweredProjection] = {}
         for name in dict.fromkeys(p.target for p, one in zip(network.projections, single, strict=True) if one):
             lowered.update(_lower_into(network, network[name], words, numerics, threshold_sharing)[1])
@@ -225,17 +266,22 @@ def _words(population: Population, numerics: Numerics) -> tuple[NDArray[np.int64
 def _quantise(
     projections: list[Projection],
     normalised: list[NDArray[np.float64]],
+    wholes: list[int],
     target: Population,
     numerics: Numerics,
     shared: bool,
+    alone: bool,
 ) -> tuple[NDArray[np.float64], list[LoweredProjection]]:
-    """Choose α (1,) or (channels,), the shifts, and round the weights."""
+    """Choose α (1,) or (channels,), the shifts, and round the weights.
+
+    wholes : as of `_wholes`. alone : whether there is one whole, and nothing else leads into the target.
+    """
     # A projection whose weights are all the same (a pool) needs no multiplier: its weight is 1.
-    alone = len(projections) == 1
-    steps = [
-        _largest(p, w, target, shared) / (1 if alone and _constant(w) else numerics.weight_max)
-        for p, w in zip(projections, normalised, strict=True)
-    ]
+    first = next((w.flat[0] for w in normalised if w.size), 0.0)
+    plain = alone and all(_constant(w, first) for w in normalised)
+    largest_of = [_largest(p, w, target, shared) for p, w in zip(projections, normalised, strict=True)]
+    together = {k: np.maximum.reduce([v for j, v in zip(wholes, largest_of, strict=True) if j == k]) for k in wholes}
+    steps = [together[k] / (1 if plain else numerics.weight_max) for k in wholes]
     positive = np.stack([np.where(s > 0, s, np.inf) for s in steps])
     alpha = positive.min(axis=0)
     alpha = np.where(np.isfinite(alpha), alpha, 1.0)
@@ -253,8 +299,8 @@ def _quantise(
     return alpha, lowered
 
 
-def _constant(weight: NDArray[np.float64]) -> bool:
-    return bool(weight.size and np.allclose(weight, weight.flat[0], rtol=1e-12, atol=0))
+def _constant(weight: NDArray[np.float64], value: float) -> bool:
+    return bool(weight.size and np.allclose(weight, value, rtol=1e-12, atol=0))
 
 
 def _largest(projection: Projection, weight: NDArray[Any], target: Population, shared: bool) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sfnhw.errors import InputError, NetworkError, nearest
 from sfnhw.headroom import warn_without_headroom
 from sfnhw.network import Network, Population
-from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Events, Graded, Polarity, Readout, Relay, Stream
+from sfnhw.network.partials import is_partial, receiver_of
+from sfnhw.neurons import IF, LIF, MTN, SFN, TTFS, Coding, Events, Graded, Partial, Polarity, Readout, Relay, Stream
 
 CODINGS = ("if", "mtn", "polarity", "ttfs", "graded")
 # What the size of each coding is called.
@@ -144,6 +145,8 @@ def recode(
     done: dict[str, Population] = {}
     for population in network.order:
         done[population.name] = _recoded(network, population, done, choice)
+    for name in [p.name for p in network.populations if is_partial(network, p.name)]:  # in the units of their layer
+        done[name] = replace(done[name], scale=done[receiver_of(network, name) or name].scale)
     metadata = network.metadata | choice.metadata(network.metadata.get("coding"))
     populations = tuple(done[p.name] for p in network.populations)
     recoded = Network(populations, network.projections, name or network.name, metadata)
@@ -172,6 +175,8 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
                 expected="coding 'mtn', 'polarity' or 'graded'",
             )
         return population
+    if isinstance(population.coding, Partial):
+        return replace(population, coding=Partial(choice.timesteps))
     if isinstance(population.coding, Relay):
         raise NetworkError("passes sums of spikes on, and is no neuron", field=f"population {population.name!r}")
     signed = population.coding.signed
@@ -196,7 +201,7 @@ def _recoded(network: Network, population: Population, done: dict[str, Populatio
 
 def has_threshold(population: Population) -> bool:
     """Whether a population has thresholds of its own scale: hidden, no residual stream, and it passes nothing on."""
-    return population.role == "hidden" and not isinstance(population.coding, Stream | Relay)
+    return population.role == "hidden" and not isinstance(population.coding, Stream | Relay | Partial)
 
 
 def keeps_statistics(network: Network) -> bool:

@@ -202,6 +202,9 @@ class _Integers:
             if isinstance(p, Product | Stationary):
                 self.weights.append(q.weight)
                 continue
+            if source.coding.sends_accumulator:  # partial sums, each added once: below 2**48
+                self.weights.append(q.weight.astype(np.float64))
+                continue
             largest = int(lowered.populations[p.source].words.max())
             ones = np.full((1, source.size), largest, np.float32)
             bound = float(p.apply(ones, np.abs(q.weight).astype(np.float32), source, target).max(initial=0.0))
@@ -214,6 +217,8 @@ class _Integers:
         return np.broadcast_to(initial[:, None], shape).astype(np.int64)
 
     def values(self, name: str, levels: NDArray[Any], dtype: Any) -> NDArray[Any]:
+        if self.lowered.network[name].coding.sends_accumulator:
+            return levels.astype(dtype)
         return self.tables[name].astype(dtype)[levels]
 
     def project(self, i: int, levels: NDArray[Any], operand: NDArray[Any] | None) -> NDArray[Any]:
@@ -267,7 +272,7 @@ class _Reals:
 
     def values(self, name: str, levels: NDArray[Any]) -> NDArray[Any]:
         source = self.network[name]
-        values = np.sign(levels) * self.tables[name][np.abs(levels)]
+        values = levels if source.coding.sends_accumulator else np.sign(levels) * self.tables[name][np.abs(levels)]
         return values * np.repeat(source.scale, source.positions)
 
     def project(self, i: int, levels: NDArray[Any], operand: NDArray[Any] | None) -> NDArray[Any]:
@@ -381,7 +386,7 @@ def _max_pool(
 
 
 def _compact(population: Population, levels: NDArray[Any]) -> NDArray[Any]:
-    if population.role == "output":
+    if population.coding.sends_accumulator:
         return levels.astype(np.int64) if levels.dtype.kind == "i" else levels
     return levels.astype(np.int16 if population.coding.max_level < 2**15 else np.int32)
 

@@ -285,6 +285,8 @@ def projection_arithmetic(mapping: Mapping) -> list[SynapseArithmetic]:
         words = decode_words(network, chip.numerics, p.source)[1:]
         largest = int(words.max(initial=1))
         bits = largest.bit_length()
+        if network[p.source].coding.sends_accumulator:
+            bits = chip.numerics.accumulator_bits - 1
         if isinstance(p, MaxPool):
             out.append(SynapseArithmetic(0, 0, 0, True, bits))
             continue

@@ -12,7 +12,9 @@ def synapses_of(network):
     for k, p in enumerate(network.projections):
         source, target = network[p.source], network[p.target]
         if p.kind == "dense":
-            out += [(k, i, o, (o, i)) for o in range(target.size) for i in range(source.size)]
+            a, b = p.source_channels or (0, source.channels)
+            first, last = a * source.positions, b * source.positions
+            out += [(k, i, o, (o, i - first)) for o in range(target.size) for i in range(first, last)]
         elif p.kind == "elementwise":
             out += [(k, i, i, None) for i in range(source.size)]
         elif p.kind == "sparse":
@@ -32,8 +34,9 @@ def synapses_of(network):
             dh, dw = p.dilation if p.kind == "conv2d" else (1, 1)
             for o in range(target.channels):
                 if p.kind == "conv2d":
-                    per = source.channels // p.groups
-                    first = (o // (target.channels // p.groups)) * per
+                    a, b = p.source_channels or (0, source.channels)
+                    per = (b - a) // p.groups
+                    first = a + (o // (target.channels // p.groups)) * per
                     channels = [(first + c, c) for c in range(per)]
                 else:
                     channels = [(o, 0)]

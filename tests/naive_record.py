@@ -24,7 +24,7 @@ def fire(population, side, channel, membrane):
     coding, table = population.coding, side.table
     group = channel if len(table.initial) > 1 else 0
     thresholds = [int(x) for x in table.thresholds[group]]
-    if coding.kind == "readout":
+    if coding.kind in ("readout", "partial"):
         return membrane, membrane
     if coding.kind == "graded":
         m = int(table.multiplier[channel if len(table.multiplier) > 1 else 0])
@@ -83,7 +83,8 @@ def integers(lowered, inputs):
                     if t < late:
                         continue
                     level = levels[p.source][t - late][i]
-                    word = int(lowered.populations[p.source].words[abs(level)])
+                    sums = network[p.source].coding.kind == "partial"  # as wide as the accumulator, and worth itself
+                    word = abs(level) if sums else int(lowered.populations[p.source].words[abs(level)])
                     value = -word if level < 0 else word
                     total += (weight(k, channel, where) * value) * 2 ** lowered.projections[k].shift
                 keeps = r.coding.kind == "if" or (r.coding.kind == "readout" and network.timesteps > 1)

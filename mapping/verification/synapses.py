@@ -101,6 +101,10 @@ class Synapses:
 def _axes(p: Any, source: Population, target: Population) -> tuple[Pairs, Pairs]:
     """Channel pairs and position pairs, by the definition of each kind."""
     every_channel = Pairs(source.channels, target.channels)
+    read = getattr(p, "source_channels", None)
+    if read is not None:  # a block of the source's channels with every channel of the target
+        heard, hearing = np.divmod(np.arange((read[1] - read[0]) * target.channels), target.channels)
+        every_channel = Pairs(source.channels, target.channels, heard + read[0], hearing)
     every_position = Pairs(source.positions, target.positions)
     same = np.arange(source.channels)
     same_channel = Pairs(source.channels, target.channels, same, same)

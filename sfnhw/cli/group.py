@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "demo",
     "convert": "convert",
     "export": "export",
+    "cut": "cut",
     "record": "record",
     "map": "map",
     "estimate": "estimate",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfnhw.errors import NetworkError, nearest
+from sfnhw.network.partials import check_partials
 from sfnhw.network.population import Population
 from sfnhw.network.products import check_products
 from sfnhw.network.projections import MaxPool, Product, Projection, Stationary
@@ -67,6 +68,7 @@ class Network:
         self._check_window()
         self.order  # noqa: B018  raises where a cycle has no delay
         check_products(self)
+        self._check_partials()
 
     def _check_ends(self) -> None:
         if not self.inputs or not self.outputs:
@@ -95,6 +97,9 @@ class Network:
             self[projection.operand]
         if pools and len(self.into(target.name)) > 1:
             raise NetworkError("a max population takes one projection", field=projection.label)
+
+    def _check_partials(self) -> None:
+        check_partials(self)
 
     def _check_window(self) -> None:
         """Where the time of a spike is its value, every layer waits for the whole window of the one before."""

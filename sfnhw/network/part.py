@@ -44,6 +44,9 @@ class NetworkPart(Network):
     def _check_ends(self) -> None:
         """A part may end in populations that are no outputs."""
 
+    def _check_partials(self) -> None:
+        """The whole network has been checked; partial sums may leave for a layer of another part."""
+
     def _check_window(self) -> None:
         """The whole network has been checked; a replayed population keeps the window in which it was sent."""
 

@@ -10,6 +10,7 @@ from sfnhw.neurons.graded import Graded
 from sfnhw.neurons.integrate_fire import IF
 from sfnhw.neurons.leaky_integrate_fire import LIF
 from sfnhw.neurons.mtn import MTN
+from sfnhw.neurons.partial import Partial
 from sfnhw.neurons.polarity import Polarity
 from sfnhw.neurons.readout import Readout
 from sfnhw.neurons.relay import Relay
@@ -18,7 +19,7 @@ from sfnhw.neurons.stream import Stream
 from sfnhw.neurons.ttfs import TTFS
 
 CODINGS: dict[str, type[Coding]] = {
-    c.kind: c for c in (SFN, MTN, IF, LIF, Polarity, TTFS, Graded, Events, Stream, Relay, Readout)
+    c.kind: c for c in (SFN, MTN, IF, LIF, Polarity, TTFS, Graded, Events, Stream, Relay, Readout, Partial)
 }
 # Levels or timesteps that a file may ask for; a million is beyond every table.
 MOST = 2**20
@@ -35,6 +36,7 @@ __all__ = [
     "Events",
     "FireTable",
     "Graded",
+    "Partial",
     "Polarity",
     "Readout",
     "Relay",

@@ -74,6 +74,8 @@ class Coding(ABC):
     only_last_timestep: ClassVar[bool] = False
     # Whether a level k leaves as k packets of one unit each, so that no synapse multiplies.
     burst: ClassVar[bool] = False
+    # Whether a level is the accumulator itself, of whatever magnitude, and not an index of a table.
+    sends_accumulator: ClassVar[bool] = False
 
     signed: bool
 

@@ -25,6 +25,7 @@ class Readout(Coding):
     stands_for: ClassVar[str] = "the output of every converted network (output only)"
     sends_zero: ClassVar[bool] = True
     only_last_timestep: ClassVar[bool] = True
+    sends_accumulator: ClassVar[bool] = True
     signed: ClassVar[bool] = True  # type: ignore[misc]
 
     steps: int = 1

@@ -149,6 +149,8 @@ class _Exporter:
         """NIR nodes of a projection, one after the other, and the bias if it is still to be placed."""
         source = self.network[q.source]
         worth = self._worth(source)
+        if getattr(q, "source_channels", None) is not None:
+            raise RefusedError(f"a {q.label} from some channels of its source", "one that reads all channels")
         if isinstance(q, Dense | Sparse):
             matrix = q.weight if isinstance(q, Dense) else _dense(q, source, p)
             weight = matrix * np.repeat(worth, source.positions)[None, :]

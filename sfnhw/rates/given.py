@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import ActivityError, Where, nearest
 from sfnhw.network import Network, Population
+from sfnhw.neurons import Partial
 from sfnhw.rates.groups import OTHERS, group_index
 from sfnhw.rates.population import SUM_TOLERANCE, PopulationRates, check_levels, is_static
 
@@ -38,6 +39,7 @@ def given_rates(
     ActivityError : not a mapping, an unknown or missing population, an output population, a rate outside [0, 1],
         levels that the coding does not have or that sum to more than 1, or a wrong number of groups or timesteps.
     """
+    refuse_sums(network)
     if not isinstance(rates, Mapping):
         raise ActivityError(field="rates", found=rates, expected="a mapping from population names")
     known = [p.name for p in network.populations]
@@ -94,6 +96,17 @@ def _parts(p: Population, spec: Any, field: str) -> tuple[Any, dict[int, Any]]:
     if not isinstance(spec["levels"], Mapping):
         raise ActivityError(field=f"{field}.levels", found=spec["levels"], expected="{level: probability, ...}")
     return by, _levels(spec["levels"], f"{field}.levels")
+
+
+def refuse_sums(network: Network) -> None:
+    """Raise ActivityError where a layer is cut over its inputs: partial sums have no levels to have probabilities of."""
+    for p in network.populations:
+        if isinstance(p.coding, Partial):
+            raise ActivityError(
+                "holds partial sums, which have no levels to draw",
+                field=f"rates[{p.name!r}]",
+                expected="rates of the network before its layers' inputs were cut, or recorded activity",
+            )
 
 
 def _is_level(key: Any) -> bool:

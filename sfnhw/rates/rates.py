@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity, Recording
 from sfnhw.errors import ActivityError, nearest
 from sfnhw.network import Network
-from sfnhw.rates.given import given_rates
+from sfnhw.rates.given import given_rates, refuse_sums
 from sfnhw.rates.groups import By, granularity_of
 from sfnhw.rates.population import PopulationRates
 from sfnhw.rates.recorded import count_levels
@@ -49,6 +49,7 @@ class Rates:
         """
         activity = activity.activity if isinstance(activity, Recording) else activity
         activity.check(network)
+        refuse_sums(network)
         populations = {}
         for p in network.populations:
             if p.role == "output":
@@ -69,6 +70,7 @@ class Rates:
 
     def check(self, network: Network) -> None:
         """Raise ActivityError where these are not the rates of this network."""
+        refuse_sums(network)
         needed = [p.name for p in network.populations if p.role != "output"]
         for name in self.populations:
             if name not in needed:

@@ -7,21 +7,23 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import NetworkError
-from sfnhw.network.block import NOTHING, Axis, Block, Fan, one, taps_2d
+from sfnhw.network.block import NOTHING, Axis, Block, Fan, one, overlap, taps_2d
 from sfnhw.network.population import Population
-from sfnhw.network.projections.base import Projection, Values, Weights, pair, tap
+from sfnhw.network.projections.base import Values, Weights, pair, tap
+from sfnhw.network.projections.channel_block import ChannelBlock
 
 # Windows are unrolled for this many values at a time: 4 MiB in float32, which caches hold and products like.
 UNROLLED_VALUES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(Projection):
+class Conv2d(ChannelBlock):
     """Cross-correlation as `torch.nn.functional.conv2d`, zero padding.
 
     Attributes
     ----------
-    weight : (target channels, source channels / groups, kernel height, kernel width), shared over positions.
+    weight : (target channels, source channels / groups, kernel height, kernel width), shared over positions; the source
+        channels are those of `source_channels`, which one group can have.
     stride, padding, dilation : int or (vertical, horizontal).
     groups : source and target channels fall into this many independent groups; = channels is depthwise.
     first_row : None, or the target is a sequence of tokens (channels, tokens, 1), and output (y, x) is its row
@@ -66,7 +68,12 @@ class Conv2d(Projection):
         """Source and target are (channels, height, width) and the kernel leads from one to the other."""
         if len(source.shape) != 3:
             raise NetworkError(field=f"{self.label}.source", found=source.shape, expected="(channels, height, width)")
-        channels, out = source.channels, self.weight.shape[0]
+        self._check_channels(source)
+        if self.source_channels is not None and self.groups != 1:
+            expected = "1 where source_channels are given"
+            raise NetworkError(field=f"{self.label}.groups", found=self.groups, expected=expected)
+        a, b = self.channels_read(source)
+        channels, out = b - a, self.weight.shape[0]
         if self.groups < 1 or channels % self.groups or out % self.groups:
             raise NetworkError(
                 field=f"{self.label}.groups", found=self.groups, expected=f"a divisor of {channels} and {out}"
@@ -87,21 +94,23 @@ class Conv2d(Projection):
         samples, g, out = len(values), self.groups, weight.shape[0]
         (sh, sw), (ph, pw), (dh, dw) = self.stride, self.padding, self.dilation
         kh, kw = weight.shape[2:]
-        image = values.reshape(samples, *source.shape)
+        first, last = self.channels_read(source)
+        channels = last - first
+        image = self.read(values, source).reshape(samples, channels, *source.shape[1:])
         if ph or pw:
             image = np.pad(image, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
         _, rows, columns = self.output_shape(source)
-        if g == source.channels and out == g:
+        if g == channels and out == g:
             return self._placed(_depthwise(image, weight[:, 0], (sh, sw), (dh, dw), (rows, columns)), target)
         kernels = weight.reshape(g, out // g, -1)
         if (kh, kw, sh, sw) == (1, 1, 1, 1):
-            pixels = image.reshape(samples, g, source.channels // g, rows * columns)
+            pixels = image.reshape(samples, g, channels // g, rows * columns)
             return self._placed(kernels @ pixels, target)
         result = np.empty((samples, out, rows, columns), np.result_type(values, weight))
-        for some, band in _bands(samples, rows, source.channels * kh * kw * columns):
+        for some, band in _bands(samples, rows, channels * kh * kw * columns):
             part = image[some, :, band.start * sh :]
             high = band.stop - band.start
-            windows = np.empty((len(part), source.channels, kh, kw, high, columns), image.dtype)
+            windows = np.empty((len(part), channels, kh, kw, high, columns), image.dtype)
             for ky in range(kh):
                 for kx in range(kw):
                     windows[:, :, ky, kx] = tap(part, (ky * dh, kx * dw), (sh, sw), (high, columns))
@@ -119,9 +128,9 @@ class Conv2d(Projection):
         return tokens.reshape(len(result), -1)
 
     def scaled(self, per_source: Weights, per_target: Weights, source: Population, target: Population) -> Weights:
-        """Input channel c of output channel o is source channel (group of o)·(channels / groups) + c."""
+        """Input channel c of output channel o is source channel (group of o)·(channels / groups) + c, of those read."""
         out, width = self.weight.shape[:2]
-        first = (np.arange(out) // (out // self.groups)) * width
+        first = (np.arange(out) // (out // self.groups)) * width + self.channels_read(source)[0]
         channel = first[:, None] + np.arange(width)[None, :]
         return self.weight * per_source[channel][:, :, None, None] * per_target[:, None, None, None]
 
@@ -138,6 +147,8 @@ class Conv2d(Projection):
         taps = parts[0] if len(parts) == 1 else sum(parts, np.zeros(source_block.rows * source.columns, np.int64))
         if self.groups == 1:
             width = one(target_block.channels)
+            if self.source_channels is not None:
+                width = width * overlap(source_block.c0, source_block.c1, *self.source_channels)
         else:
             per_out = target.channels // self.groups
             group = np.arange(source_block.c0, source_block.c1) // (source.channels // self.groups)
@@ -167,7 +178,7 @@ class Conv2d(Projection):
         return down, across
 
     def reach(self, source: Population, target: Population, target_block: Block) -> Block:
-        """Rows under the kernel, channels of the block's groups."""
+        """Rows under the kernel, channels of the block's groups or those that are read."""
         rows = [
             self._axes((0, source.rows), part, source)[0].reach(source.rows)
             for part in self._outputs(source, target, target_block)
@@ -176,6 +187,8 @@ class Conv2d(Projection):
             return NOTHING
         into, out = source.channels // self.groups, target.channels // self.groups
         c0, c1 = target_block.c0 // out * into, -(-target_block.c1 // out) * into
+        if self.source_channels is not None:
+            c0, c1 = self.source_channels
         return Block(c0, c1, min(low for low, _ in rows), max(high for _, high in rows))
 
     def _outputs(
