@@ -113,7 +113,8 @@ def _of_rounds(mapping: "Mapping", activity: Activity | None) -> Balance:
     for r, part in zip(mapping.rounds, parts, strict=True):
         np.add.at(slices, r.home[~r.replayed], part.slices[~r.replayed])
     units = np.sum([part.units for part in parts], axis=0)
-    return Balance(mapping, slices, units, sum(part.bound for part in parts), parts[0].samples)
+    # Each round's bound holds for what its busiest unit does in all rounds; their sum would not: the units may differ.
+    return Balance(mapping, slices, units, max(part.bound for part in parts), parts[0].samples)
 
 
 def _add_packets(mapping: "Mapping", packets: Packets, slices: Ints) -> None:

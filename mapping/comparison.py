@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.activity import Activity
+from sfnhw.activity import Activity, checked
 from sfnhw.errors import InputError
 from sfnhw.mapping.summary import hops
 
@@ -88,7 +88,7 @@ def compare(mappings: "Sequence[Mapping] | dict[str, Mapping]", activity: Activi
     rows = []
     for label, mapping in zip(labels, named.values(), strict=True):
         if activity is not None:
-            activity.check(mapping.network)
+            checked(activity, mapping.network)
         rows.append(_row(label, mapping, activity))
     return MappingComparison(tuple(rows), activity is not None)
 

@@ -65,15 +65,20 @@ def too_many_cores(
     each = "" if chip.chips == 1 else " on each chip"
     alone = chip.core.threshold_unit.sharing == "core"
     one_table = ("set core.threshold_unit.sharing to population: a core's one table serves one layer",) if alone else ()
+    # On a board, and where what is placed by hand is what does not fit, rounds are no help.
+    alone_on_board = chip.chips == 1 and rounds is not None and rounds > 1
     memory = "" if chip.off_chip.bits_per_cycle else ", with off_chip and its price"
-    in_rounds = (f"set execution.rounds to auto{memory}: {rounds:,} rounds on this chip",) if rounds else ()
+    in_rounds = (f"set execution.rounds to auto{memory}: {rounds:,} rounds on this chip",) if alone_on_board else ()
     return MappingError(
         layer=None,
         resource=f"noc.columns × noc.rows{of_tiles}{of_chips}",
         demand=groups,
         capacity=chip.cores,
         unit="cores",
-        terms=tuple(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
+        terms=(
+            *(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
+            *others(sum(per_layer.values()), per_layer, largest),
+        ),
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows{each}",
             f"{ceil_div(groups, chip.cores // chip.chips):,} chips of this kind (board.columns, board.rows)",
@@ -82,3 +87,9 @@ def too_many_cores(
             *one_table,
         ),
     )
+
+
+def others(total: int, counts: dict[str, int], named: list[str]) -> tuple[str, ...]:
+    """Return what is left beside the largest terms of a demand, so that they add up."""
+    rest = total - sum(counts[name] for name in named)
+    return (f"{rest:,} of {len(counts) - len(named):,} others",) if rest else ()

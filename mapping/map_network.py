@@ -25,6 +25,8 @@ from sfnhw.mapping.turns import lay_routes
 from sfnhw.network import Network, Population, Product
 
 PLACER = "hilbert"
+# Of seeds and of moves: what 63 bits hold with room to multiply.
+MOST = 10**15
 # Placer, activity, seed, moves and progress.
 Rule = tuple[str, Activity | None, int, int | None, Callable[[int, int], None] | None]
 # What `Mapping.placer` says where the user gave the whole placement.
@@ -81,8 +83,8 @@ def map_network(
     ActivityError : an activity of another network.
     """
     for field, value in (("seed", seed), ("moves", moves)):
-        if not (value is None and field == "moves") and (type(value) is not int or value < 0):
-            raise InputError(field=field, found=value, expected="an integer ≥ 0")
+        if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
+            raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
     if not isinstance(placer, str) or placer not in PLACERS:
         hint = nearest(str(placer), list(PLACERS))
         raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")

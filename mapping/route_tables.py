@@ -1,11 +1,12 @@
 """Multicast tables: how many entries each router needs, and whether it has them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
+from sfnhw.mapping.grouping import others
 from sfnhw.mapping.routes import Ints, Routes
 
 if TYPE_CHECKING:
@@ -72,14 +73,14 @@ def _short(mapping: "Mapping", router: int, demand: int, limit: int) -> MappingE
             name = f"{what} of layer {mapping.slices[owner].population!r}"
             count[name] = count.get(name, 0) + 1
     largest = sorted(count, key=lambda name: -count[name])[:3]
-    search = () if mapping.placer == "annealed" else ("placer annealed, whose trees pass fewer routers",)
+    search = ("another placer",)
     return MappingError(
         layer=None,
         resource="noc.route_entries",
         demand=demand,
         capacity=limit,
         unit=f"entries in the multicast table of router ({x}, {y})",
-        terms=tuple(f"{count[name]:,} trees of {name}" for name in largest),
+        terms=(*(f"{count[name]:,} trees of {name}" for name in largest), *others(sum(count.values()), count, largest)),
         levers=(f"raise noc.route_entries to {demand}", *search, *_without_tables()),
     )
 
@@ -88,9 +89,13 @@ def _without_tables() -> tuple[str, ...]:
     return ("noc.cast: unicast, which needs no tables, and sends a packet for each destination",)
 
 
-def about_tables(mapping: "Mapping") -> dict[str, object]:
+def about_tables(mapping: "Mapping") -> dict[str, Any]:
     """Return JSON values: ``largest`` table and its ``router`` (column, row), ``mean`` over routers with entries, ``limit``
-    (None: none), ``keys`` and ``keys_limit``; all 0 under unicast, which has no tables."""
+    (None: none), ``keys`` and ``keys_limit``; all 0 under unicast, which has no tables. In rounds: of the round with the largest."""
+    if mapping.rounds:  # each round has tables of its own
+        return max(
+            (about_tables(r.mapping) for r in mapping.rounds), key=lambda found: (found["largest"], found["keys"])
+        )
     chip: Chip = mapping.chip
     entries = table_entries(mapping)
     fullest = int(entries.argmax())

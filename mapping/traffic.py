@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.activity import Activity
+from sfnhw.activity import Activity, checked
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.slices import Slice
@@ -50,7 +50,7 @@ def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activ
     ActivityError : an activity of another network.
     """
     if activity is not None:
-        activity.check(network)
+        checked(activity, network)
     samples = 1 if activity is None else activity.samples
     per_population = {} if activity is None else _packets(network, activity)
     windows = 0 if chip.execution.mode == "barrier" else samples * network.updates

@@ -100,3 +100,11 @@ class Recording:
         if self.labels is None:
             return None
         return float((self.outputs.argmax(axis=1) == self.labels).mean())
+
+
+def checked(activity: Any, network: Network) -> None:
+    """Raise ActivityError where it is no activity (a `Recording` has one), or one of another network."""
+    if not isinstance(activity, Activity):
+        hint = ": its .activity" if isinstance(activity, Recording) else ""
+        raise ActivityError(field="activity", found=type(activity).__name__, expected=f"an Activity{hint}")
+    activity.check(network)

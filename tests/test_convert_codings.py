@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from sfnhw.convert import convert
+from sfnhw.convert.clipping import CANDIDATES, optimal_clip
 from sfnhw.convert.evaluate import Evaluator
 from sfnhw.convert.trace import trace
 from sfnhw.network import Network
+from sfnhw.neurons import Graded
 from sfnhw.record import record
 
 torch.set_num_threads(1)
@@ -220,3 +222,19 @@ def test_dead_channels_get_a_usable_scale():
     assert (scale >= 0.04 * scale[0]).all()
     zeros = convert(module, np.zeros((4, 2)), lam=0.125)
     assert np.isfinite(record(zeros, x).outputs).all()
+
+
+def test_a_clip_is_not_that_of_one_column_of_each_image():
+    """Images 16 wide whose borders are faint: every 16th magnitude is a border's, and says nothing of the rest."""
+    rng = np.random.default_rng(0)
+    image = np.abs(rng.normal(0, 1, (3, 64, 16, 16)))
+    image[..., 0] *= 0.05
+    flat = image.reshape(3, -1)
+    clip = optimal_clip(flat, flat.max(axis=1), Graded(8, False))
+
+    def error(at):
+        step = at[:, None] / 255
+        return ((flat - step * np.minimum(np.rint(flat / step), 255)) ** 2).sum(axis=1)
+
+    best = np.min([error(share * flat.max(axis=1)) for share in CANDIDATES], axis=0)
+    assert (error(clip) <= 1.1 * best).all()

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfnhw.activity import Recording
 from sfnhw.chip import load_chip
 from sfnhw.errors import ActivityError, InputError
 from sfnhw.mapping import compare, map_network
+from sfnhw.mapping.balance import balance
+from sfnhw.mapping.quality import quality
 from tests.naive import core_of_neuron, synapses_of
 from tests.networks import chain, random_activity, random_network
 
@@ -97,3 +100,12 @@ def test_nothing_and_strangers_are_refused():
     mapping = map_network(chain([4, 5, 3]), REFERENCE)
     with pytest.raises(ActivityError):
         compare([mapping], random_activity(chain([4, 6, 3]), 0))
+
+
+def test_a_recording_is_not_its_activity():
+    network = chain([4, 4, 2])
+    mapping = map_network(network, load_chip("reference"))
+    recording = Recording(random_activity(network, 0), np.zeros((1, 2)))
+    for call in (compare, quality, balance):
+        with pytest.raises(ActivityError, match=r"activity: found 'Recording', expected an Activity: its \.activity"):
+            call([mapping] if call is compare else mapping, recording)

@@ -11,6 +11,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.errors import ChipError, InputError, MappingError
 from sfnhw.mapping import Mapping, compare, map_network, summary, verify
+from sfnhw.mapping.quality import quality
 from sfnhw.mapping.rounds import load_of
 from sfnhw.network import Network
 from sfnhw.sim import price, simulate
@@ -332,3 +333,31 @@ def test_a_file_with_a_wrong_number_is_refused_in_one_sentence(tmp_path_factory,
     np.savez(path, **arrays)
     with pytest.raises(InputError, match=r"m\.npz: "):
         Mapping.load(path, network, chip)
+
+
+@pytest.mark.parametrize("seed", [86, 436, 628, 636])
+def test_bounds_of_rounds_are_below_what_is_achieved(seed):
+    """The busiest unit of one round need not be that of another."""
+    network = random_network(seed)
+    chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 2, "core.neurons": 24, "execution.rounds": "auto"})
+    mapping = map_network(network, chip)
+    assert len(mapping.rounds) > 1
+    for row in quality(mapping, random_activity(network, seed)).as_json():
+        assert row["bound"] <= row["achieved"], row
+
+
+def test_loads_go_the_way_of_the_routing():
+    """Under yx to the core at (1, 1) south first, link 2 of router 0, then east, link 4·2 + 0."""
+    chip = REFERENCE.replace(
+        {"noc.columns": 2, "noc.rows": 2, "core.neurons": 8, "execution.rounds": "auto", "noc.routing": "yx"}
+    )
+    mapping = map_network(chain([16, 16, 16, 16, 4]), chip)
+    loads = [load_of(r.mapping).routes for r in mapping.rounds]
+    ways = {tuple(r.link[r.owner == owner].tolist()) for r in loads for owner in np.unique(r.owner)}
+    assert (-1, 2, 8) in ways
+    assert (-1, 0, 6) not in ways
+
+
+def test_rounds_keep_no_ways_that_trees_chose():
+    with pytest.raises(ChipError, match=r"execution\.rounds: found 'auto', expected none with noc\.routing o1turn"):
+        REFERENCE.replace({"noc.routing": "o1turn", "execution.rounds": "auto"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.activity import Activity
+from sfnhw.activity import Activity, checked
 from sfnhw.network import Block, Network
 
 Ints = NDArray[np.int64]
@@ -56,6 +56,6 @@ def packets_of(network: Network, activity: Activity | None) -> Packets:
     """
     if activity is None:
         return Packets(network, {p.name: np.ones(p.size, np.int64) for p in network.populations}, 1, None)
-    activity.check(network)
+    checked(activity, network)
     counts = {p.name: activity.sent(network, p.name).sum(axis=(0, 1), dtype=np.int64) for p in network.populations}
     return Packets(network, counts, activity.samples, activity)

@@ -20,6 +20,8 @@ ROUNDS, SMALL, SMALL_COLD, SMALL_MOVES = 4, 64, 0.03, 24_000
 # First and last temperature as shares of the mean rise of short moves, and the steps in which the window follows the
 # accepted share (each of some moves at least), towards 44 % (Lam and Delosme 1988; Betz and Rose 1997). Found on ViT-B/16 and ResNet-50.
 HOT, COLD = 0.3, 0.0025
+# and no more than LONGEST, since a step cannot be interrupted.
+LONGEST = 2_000_000
 STEPS, FEWEST_MOVES = 50, 500
 ACCEPTED = 0.44
 
@@ -78,7 +80,7 @@ def _round(search: "Search", start: Ints, moves: int, cold: float, tell: Callabl
     least = search.put(start)
     best = start.copy()
     hot = HOT * search.mean_rise(min(moves, 2000))
-    steps = max(1, min(STEPS, moves // FEWEST_MOVES))
+    steps = max(1, min(STEPS, moves // FEWEST_MOVES), -(-moves // LONGEST))
     each = (moves - moves // DESCENT) // steps
     if hot > 0 and each:
         cooling = (cold / HOT) ** (1 / (each * steps))

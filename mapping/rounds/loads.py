@@ -74,6 +74,7 @@ def load_of(mapping: "Mapping") -> Load:
         mapping.io_router,
         True,
         chip.noc.cores_per_router,
+        chip.noc.routing == "yx",
     )
     written = np.bincount(cores, weight_words + state_words, minlength=1)
     total = int(flits.sum())

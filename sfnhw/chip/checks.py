@@ -69,6 +69,9 @@ def _widths(chip: "Chip") -> list[Problem]:
     if chip.chips > 1 and chip.execution.rounds != "none":
         expected = f"none on a board of {chip.chips} chips: what loads between chips would cost is not modelled"
         found.append(Problem(("execution", "rounds"), "", chip.execution.rounds, expected))
+    if chip.noc.routing == "o1turn" and chip.execution.rounds != "none":
+        expected = "none with noc.routing o1turn: files of rounds do not keep the ways that trees have chosen"
+        found.append(Problem(("execution", "rounds"), "", chip.execution.rounds, expected))
     if chip.columns > MOST_SIDE or chip.rows > MOST_SIDE:
         expected = f"at most {MOST_SIDE} routers each way, noc.columns × board.columns and noc.rows × board.rows"
         found.append(Problem(("board",), "", f"{chip.columns} x {chip.rows}", expected))

@@ -63,5 +63,6 @@ def _run(given: list[str]) -> int:
 
 def _fail(message: Any, code: int) -> int:
     clear_progress()
-    print("sfnhw: error: " + " ".join(str(message).split()), file=sys.stderr)
+    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(message).split()))
+    print("sfnhw: error: " + line, file=sys.stderr)
     return code

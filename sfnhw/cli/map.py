@@ -135,7 +135,7 @@ def command(
     finally:
         progress.clear()
     found = verify(mapping) if verified else None
-    if output is not None:
+    if output is not None and (found is None or found.ok):
         mapping.save(output)
     if as_json:
         about = {

@@ -26,21 +26,42 @@ def optimal_clip(magnitudes: NDArray[Any], largest: NDArray[np.float64], coding:
     magnitudes (channels, kept) of |a|, largest (channels,). The usual criterion of post-training quantisation (e.g.
     Banner et al. 2019, "Post training 4-bit quantization"), here by enumeration rather than by an assumed distribution.
     """
+    return fitted_clip(*measured(magnitudes), largest, coding)
+
+
+def fitted_clip(
+    sample: NDArray[Any], weight: NDArray[np.float64], largest: NDArray[np.float64], coding: Coding
+) -> NDArray[np.float64]:
+    """As `optimal_clip`, on what `measured` gives."""
+    clip = np.asarray(largest, float).copy()
     if isinstance(coding, Graded):
         # The common case, and of large networks: the same in one pass, without the error of every candidate.
-        kept = np.ascontiguousarray(magnitudes[:, :: _stride(magnitudes)])
-        clip = np.asarray(largest, float).copy()
-        _enumerate(kept, clip, CANDIDATES[::-1], float(coding.max_level))
+        _enumerate(sample, weight, clip, CANDIDATES[::-1], float(coding.max_level))
         return clip
-    sample, top = _measured(magnitudes), float(coding.values()[-1])
+    values, top = sample.astype(np.float64), float(coding.values()[-1])
     best = np.full(len(largest), np.inf)
-    clip = np.asarray(largest, float).copy()
     for share in CANDIDATES[::-1]:
         unit = np.where(largest > 0, share * largest / top, 1.0)[:, None]
-        error = ((sample - unit * coding.represent(sample / unit)) ** 2).sum(axis=1)
+        error = (weight * (values - unit * coding.represent(values / unit)) ** 2).sum(axis=1)
         better = error < best
         clip[better], best[better] = share * largest[better], error[better]
     return clip
+
+
+def measured(magnitudes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """(channels, n) ascending magnitudes that stand for all, and (n,) for how many each does.
+
+    Up to `MEASURED` all are taken. Else the largest half of that many are, each for itself: what a clipping point cuts off is
+    a few large values, which decide at 8 bits; and as many of the others, evenly by rank, each for its neighbours.
+    """
+    kept, half = magnitudes.shape[1], MEASURED // 2
+    ordered = np.sort(magnitudes, axis=1)
+    if kept <= MEASURED:
+        return ordered, np.ones(kept)
+    others = kept - half
+    places = np.rint((np.arange(half) + 0.5) / half * (others - 1)).astype(int)
+    weight = np.concatenate([np.full(half, others / half), np.ones(half)])
+    return np.ascontiguousarray(np.concatenate([ordered[:, places], ordered[:, others:]], axis=1)), weight
 
 
 def optimal_threshold_scale(magnitudes: NDArray[Any], theta: NDArray[np.float64], coding: IF) -> float:
@@ -50,8 +71,9 @@ def optimal_threshold_scale(magnitudes: NDArray[Any], theta: NDArray[np.float64]
     the steps. magnitudes (channels, kept) of |a|, theta (channels,). After Datta & Beerel 2022, arXiv 2112.12133, who
     fit threshold and spike to the distribution of the activations, for the number of steps at hand.
     """
-    shares = _measured(magnitudes) / theta[:, None]
-    weight = theta[:, None] ** 2
+    sample, many = measured(magnitudes)
+    shares = sample / theta[:, None]
+    weight = many * theta[:, None] ** 2
 
     def error(scale: float) -> float:
         return float((weight * (shares - replace(coding, threshold_scale=scale).represent(shares)) ** 2).sum())
@@ -61,16 +83,14 @@ def optimal_threshold_scale(magnitudes: NDArray[Any], theta: NDArray[np.float64]
     return min(ordered, key=error)
 
 
-def _measured(magnitudes: NDArray[Any]) -> NDArray[np.float64]:
-    return magnitudes[:, :: _stride(magnitudes)].astype(np.float64)
-
-
-def _stride(magnitudes: NDArray[Any]) -> int:
-    return max(1, -(-magnitudes.shape[1] // MEASURED))
-
-
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _enumerate(sample: NDArray[Any], clip: NDArray[np.float64], shares: NDArray[np.float64], levels: float) -> None:
+def _enumerate(
+    sample: NDArray[Any],
+    weight: NDArray[np.float64],
+    clip: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    levels: float,
+) -> None:
     """Replace each channel's largest magnitude in `clip` by the best share of it; the first of equals wins."""
     kept = sample.shape[1]
     for channel in range(len(sample)):
@@ -83,9 +103,10 @@ def _enumerate(sample: NDArray[Any], clip: NDArray[np.float64], shares: NDArray[
             error = 0.0
             for start in range(0, kept, LOOK):
                 part = 0.0
-                for a in sample[channel, start : start + LOOK]:
+                for i in range(start, min(start + LOOK, kept)):
+                    a = sample[channel, i]
                     rest = a - step * min(np.rint(a / step), levels)
-                    part += rest * rest
+                    part += weight[i] * rest * rest
                 error += part
                 if error >= best:
                     break

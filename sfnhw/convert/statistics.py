@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.convert.clipping import optimal_clip
+from sfnhw.convert.clipping import fitted_clip, measured
 from sfnhw.convert.plan import Planned
 from sfnhw.convert.samples import Sample
 from sfnhw.neurons import Graded
@@ -28,9 +28,10 @@ def statistics_of(
     statistics = {"max": np.broadcast_to(np.asarray(sample.largest, float), channels).copy()}
     if theta is not None:
         statistics["quantile"] = theta
+        some, many = measured(sample.magnitudes)
         for bits in CLIP_BITS:
             if bits > planned.signed:
-                clip = optimal_clip(sample.magnitudes, sample.largest, Graded(bits, planned.signed))
+                clip = fitted_clip(some, many, sample.largest, Graded(bits, planned.signed))
                 statistics[f"clip_{bits}bit"] = np.broadcast_to(clip, channels).copy()
         statistics["magnitudes"] = np.broadcast_to(_quantiles(sample), (channels, QUANTILES)).copy()
     if planned.cap is not None:
