@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.errors import InputError, Where
-from sfnhw.files import replace_file
 from sfnhw.inputs import read_npz
 from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.slices import Demand, Slice
 from sfnhw.network import Block, Network
 from sfnhw.network.fingerprint import part_digests, whole_digest
-from sfnhw.npz_header import header_array, read_header
+from sfnhw.npz_header import read_header, write_npz
 
 if TYPE_CHECKING:
     from sfnhw.mapping.mapping import Mapping
@@ -48,9 +47,6 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
     """
     from sfnhw.mapping.rounds.file import round_of
 
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise InputError(field="output", found=path.name, expected="a name that ends in .npz")
     network, chip = mapping.network, mapping.chip
     place = {p.name: i for i, p in enumerate(network.populations)}
     header = {
@@ -61,7 +57,6 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
         "chip": {"name": chip.name, "sha256": chip.fingerprint(), "fields": structure(chip)},
     }
     arrays: dict[str, Any] = {
-        "header": header_array(header),
         "slices": np.array([(place[s.population], *s.block) for s in mapping.slices], np.int64).reshape(-1, 5),
         "terminals": mapping.terminals,
         "demands": np.array([astuple(d) for d in mapping.demands], np.int64).reshape(-1, 5),
@@ -71,7 +66,7 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
     for name in () if mapping.rounds else PARTS:
         part = getattr(mapping, name)
         arrays.update({f"{name}/{f.name}": getattr(part, f.name) for f in fields(part)})
-    return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))
+    return write_npz(path, header, arrays)
 
 
 def load_mapping(path: str | Path, network: Network, chip: Chip) -> "Mapping":

@@ -58,7 +58,6 @@ def too_many_cores(
     fill = {name: getattr(total, name) / (getattr(limit, name) * chip.cores) for name in LIMITS}
     tightest = max(fill, key=fill.__getitem__)
     field = LIMITS[tightest][0]
-    largest = sorted(per_layer, key=per_layer.__getitem__, reverse=True)[:3]
     needed = ceil_div(groups, chip.noc.columns * chip.noc.cores_per_router * chip.chips)
     of_tiles = " × noc.cores_per_router" if chip.noc.cores_per_router > 1 else ""
     of_chips = " × board.columns × board.rows" if chip.chips > 1 else ""
@@ -75,10 +74,7 @@ def too_many_cores(
         demand=groups,
         capacity=chip.cores,
         unit="cores",
-        terms=(
-            *(f"{per_layer[name]:,} slices of layer {name!r}" for name in largest),
-            *others(sum(per_layer.values()), per_layer, largest),
-        ),
+        terms=terms_of({f"layer {name!r}": count for name, count in per_layer.items()}, "slices"),
         levers=(
             f"a mesh of {chip.noc.columns} columns × {needed} rows{each}",
             f"{ceil_div(groups, chip.cores // chip.chips):,} chips of this kind (board.columns, board.rows)",
@@ -89,7 +85,12 @@ def too_many_cores(
     )
 
 
-def others(total: int, counts: dict[str, int], named: list[str]) -> tuple[str, ...]:
-    """Return what is left beside the largest terms of a demand, so that they add up."""
-    rest = total - sum(counts[name] for name in named)
-    return (f"{rest:,} of {len(counts) - len(named):,} others",) if rest else ()
+def terms_of(counts: dict[str, int], noun: str) -> tuple[str, ...]:
+    """Return the largest three terms of a demand, as ``6 slices of layer 'a'``, and what is left, so that they add up.
+
+    counts : what each is of → how many; noun : of what.
+    """
+    largest = sorted(counts, key=counts.__getitem__, reverse=True)[:3]
+    rest = sum(counts.values()) - sum(counts[name] for name in largest)
+    named = tuple(f"{counts[name]:,} {noun} of {name}" for name in largest)
+    return (*named, f"{rest:,} {noun} of {len(counts) - len(largest):,} more") if rest else named

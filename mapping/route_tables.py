@@ -6,7 +6,7 @@ import numpy as np
 
 from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
-from sfnhw.mapping.grouping import others
+from sfnhw.mapping.grouping import terms_of
 from sfnhw.mapping.routes import Ints, Routes
 
 if TYPE_CHECKING:
@@ -72,16 +72,14 @@ def _short(mapping: "Mapping", router: int, demand: int, limit: int) -> MappingE
         for owner in routes.owner[routes.router == router].tolist():
             name = f"{what} of layer {mapping.slices[owner].population!r}"
             count[name] = count.get(name, 0) + 1
-    largest = sorted(count, key=lambda name: -count[name])[:3]
-    search = ("another placer",)
     return MappingError(
         layer=None,
         resource="noc.route_entries",
         demand=demand,
         capacity=limit,
         unit=f"entries in the multicast table of router ({x}, {y})",
-        terms=(*(f"{count[name]:,} trees of {name}" for name in largest), *others(sum(count.values()), count, largest)),
-        levers=(f"raise noc.route_entries to {demand}", *search, *_without_tables()),
+        terms=terms_of(count, "trees"),
+        levers=(f"raise noc.route_entries to {demand}", "another placer", *_without_tables()),
     )
 
 

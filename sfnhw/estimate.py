@@ -24,7 +24,7 @@ from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import Network
 from sfnhw.neurons import Partial, Stream
 from sfnhw.objective import better
-from sfnhw.record import Inputs, record
+from sfnhw.record import Inputs, record_on_chip
 from sfnhw.run import Run
 from sfnhw.sim import Result, price, simulate
 from sfnhw.timesteps import fitted
@@ -152,13 +152,7 @@ class _Chain:
             progress(f"{stage}: record", 0, 1)
         if recording is None:
             assert self.inputs is not None
-            recording = record(
-                network,
-                self.inputs,
-                labels=self.labels,
-                numerics=self.chip.numerics,
-                threshold_sharing=self.chip.core.threshold_unit.sharing,
-            )
+            recording = record_on_chip(network, self.chip, self.inputs, self.labels)
         mapping, result, note = self._simulated(network, stage, recording, tell)
         warnings = (*_warnings(recording), *([note] if note else []), *self.chip.technology_warnings)
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)

@@ -2,14 +2,32 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.errors import ActivityError
+from sfnhw.errors import ActivityError, InputError
+from sfnhw.files import replace_file
 
 KEY = "header"
+
+
+def write_npz(
+    path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Any], error: type[InputError] = InputError
+) -> Path:
+    """Write a header and arrays beside the file, then rename; returns its path.
+
+    Raises
+    ------
+    InputError : a name that does not end in .npz (the given kind of error), or a folder that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise error(field="output", found=path.name, expected="a name that ends in .npz")
+    whole: dict[str, Any] = {KEY: header_array(header), **arrays}
+    return replace_file(path, lambda beside: np.savez_compressed(beside, **whole))
 
 
 def header_array(header: Mapping[str, Any]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.activity import Activity, Recording
+from sfnhw.chip import Chip
 from sfnhw.errors import ActivityError
 from sfnhw.files import replace_file
 from sfnhw.lowering import Lowered, Sharing, function_step, lower
@@ -66,6 +67,12 @@ def record(
                 levels[name][part, t] = step
     activity = Activity({p.name: levels[p.name] for p in network.populations})
     return Recording(activity, np.concatenate(outputs), labels, runner.overflows, clipped)
+
+
+def record_on_chip(network: Network, chip: Chip, inputs: Inputs, labels: NDArray[Any] | None = None) -> Recording:
+    """Record in a chip's integers, with thresholds shared as on the chip: see `record`."""
+    sharing = chip.core.threshold_unit.sharing
+    return record(network, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
 
 
 def save_recording(recording: Recording, network: Network, path: str | Path) -> Path:

@@ -15,7 +15,7 @@ from sfnhw.ideal import has_ideal, ideal_outputs
 from sfnhw.network import Network, Population
 from sfnhw.neurons import Events
 from sfnhw.recode import full_scale, has_threshold, keeps_statistics
-from sfnhw.record import Inputs, given_inputs, record
+from sfnhw.record import Inputs, given_inputs, record_on_chip
 
 THETA = (0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0, 4.0)
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.97, 0.99, 1.0)
@@ -154,8 +154,7 @@ def _calibrated(network: Network, factor: Callable[[Population], Any]) -> Networ
 def _answers(
     network: Network, given: Arrays, chip: Chip, labels: NDArray[Any] | None
 ) -> tuple[NDArray[np.int64], float | None, float]:
-    sharing = chip.core.threshold_unit.sharing
-    recording = record(network, given, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
+    recording = record_on_chip(network, chip, given, labels)
     hidden = [p.name for p in network.populations if p.role == "hidden"]
     spikes = sum(int(np.count_nonzero(recording.activity.levels[name])) for name in hidden)
     return recording.outputs.argmax(axis=1), recording.accuracy, spikes / len(recording.outputs)

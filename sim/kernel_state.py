@@ -12,7 +12,6 @@ from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
-# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
 
 LATENCY_BINS = 4096
 FIRST_ROOMS = 4  # memory for events at first, in what one event or one global step pushes at most

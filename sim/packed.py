@@ -15,7 +15,6 @@ from sfnhw.sim.tables import Tables
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
-# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
 
 # Columns of the records.
 OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.counts import Counts
 from sfnhw.sim.kernel_state import (
     DELIVERED,
@@ -20,13 +21,15 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import run_frames
+from sfnhw.sim.packet_kernel import advance, run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
+
+drop_stale(advance, "kernel_state", "packed", "prefetch", "tables", "wheel")
 
 
 def simulate_packets(

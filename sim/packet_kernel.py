@@ -1,14 +1,15 @@
 """The packet-level kernel: every spike packet through core pipelines and routers, event by event.
 
-One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in
-order of arrival with unbounded queues: contention is modelled, back-pressure of finite buffers is not.
+One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
+cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
+unbounded queues: contention is modelled, back-pressure of finite buffers is not.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
-+ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit: it has come, or left, with its last bit. A channel
-takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but for links between chips, behind which
-a packet's head waits until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and
-switch allocation (`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
++ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
+takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
+until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
+(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
@@ -16,9 +17,7 @@ of each window) one after the other. Banks and ready tokens are for windows. Und
 works frame t of window n in global step (n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
-something, which is ready when they are all done.
-
-At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
+something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
 stationary operand have been worked off, which the lanes do after its writes.
 """
 
@@ -76,7 +75,7 @@ def run_frames(
     frames, slices = len(sent), len(s.neurons)
     room = room_of(slices, p)
     state = begin(frames, room, s, f, steps)
-    while not _advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
+    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
         state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
@@ -89,7 +88,7 @@ def run_frames(
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
-def _advance(
+def advance(
     sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
 ) -> bool:
     """Go on until all is done (True), or there is no room for what the next event pushes."""

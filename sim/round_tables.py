@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.chip.links import link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.rounds import Load, Round
 from sfnhw.sim.tables import NodeTable, SliceTable, Tables, build_tables
@@ -59,8 +60,6 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
     shift = np.concatenate([[len(whole.owner)], len(whole.owner) + np.cumsum([len(r) for r in routes])])
     owners = [r.home[load.slices[load.routes.owner]] for r, load in zip(mapping.rounds, loads, strict=True)]
     link = np.concatenate([r.link for r in routes]).astype(np.int64)
-    fabric = tables[0].fabric
-    cycles = np.where(link % 4 < 2, fabric.link_cycles, fabric.vertical_link_cycles)
     exits = np.concatenate([whole.exits, *(r.exits for r in routes)]).astype(np.int64)
 
     def pointers(before: Ints, name: str) -> Ints:
@@ -71,8 +70,8 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
         owner=np.concatenate([whole.owner, *owners]),
         router=np.concatenate([whole.router, *(r.router for r in routes)]).astype(np.int64),
         link=np.concatenate([whole.link, link]),
-        link_cycles=np.concatenate([whole.link_cycles, np.where(link >= 0, cycles, 0)]),
-        flit_cycles=np.concatenate([whole.flit_cycles, np.ones_like(link)]),  # there are no rounds on boards
+        link_cycles=np.concatenate([whole.link_cycles, link_cycles(mapping.chip, link)]),
+        flit_cycles=np.concatenate([whole.flit_cycles, link_flit_cycles(mapping.chip, link)]),
         child_first=pointers(whole.child_first, "child_first"),
         children=np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
         exit_first=pointers(whole.exit_first, "exit_first"),

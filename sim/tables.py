@@ -94,8 +94,6 @@ class Fabric(NamedTuple):
     cores: int
     routers: int
     router_cycles: int
-    link_cycles: int
-    vertical_link_cycles: int
     injection_cycles: int
     ejection_cycles: int
     virtual_channels: int
@@ -158,8 +156,6 @@ def build_tables(mapping: Mapping) -> Tables:
         cores=chip.cores,
         routers=chip.routers,
         router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
-        link_cycles=noc.link_cycles,
-        vertical_link_cycles=_vertical(chip),
         injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
         ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
         virtual_channels=noc.virtual_channels,
@@ -184,11 +180,6 @@ def build_tables(mapping: Mapping) -> Tables:
         fabric,
         len(mapping.network.populations),
     )
-
-
-def _vertical(chip: Chip) -> int:
-    own: int | None = chip.noc.vertical_link_cycles
-    return int(chip.noc.link_cycles) if own is None else own
 
 
 def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:

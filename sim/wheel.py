@@ -12,7 +12,6 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 int64: Any = np.int64  # numbers of 32 bits are widened everywhere; to mypy the result is any integer
 
-# Numba keeps the compiled loop by the date of `sim/packet_kernel.py` alone: touch that file after a change in this one.
 
 # The wheel of events: a bucket for each cycle of this turn, and for each turn to come, whose events are dealt out when it
 # begins. A bucket of a cycle is a list in order of arrival. A turn's events lie in `LISTS` lists, one event in each in turn:

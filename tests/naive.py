@@ -316,7 +316,8 @@ class PacketTwin:
             slow = self.cycles_a_flit(int(n.link[child]))
             depart = self.channel(("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles))
             along_column = n.link[child] % 4 in (2, 3)
-            link = f.vertical_link_cycles if along_column else f.link_cycles
+            noc = self.chip.noc
+            link = noc.vertical_link_cycles if along_column and noc.vertical_link_cycles else noc.link_cycles
             if self.crosses(int(n.link[child])):
                 # The head waits until the flits behind it can follow without a gap.
                 link = self.chip.board.link_cycles + flits * (slow - 1)

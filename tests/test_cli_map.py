@@ -10,7 +10,7 @@ from sfnhw.chip import load_chip
 from sfnhw.cli import main
 from sfnhw.errors import InputError, MappingError
 from sfnhw.estimate import estimate
-from sfnhw.mapping import Mapping, map_network
+from sfnhw.mapping import Mapping, Verification, Violation, map_network
 from sfnhw.mapping.quality import quality
 from sfnhw.network import Network
 from sfnhw.neurons import SFN, Events
@@ -317,3 +317,25 @@ def test_map_cuts_for_an_objective(given, run):
     assert code == 2
     assert "--objective: found 'latncy'" in err
     assert "did you mean 'latency'" in err
+
+
+def test_a_mapping_that_does_not_hold_is_told_and_not_kept(given, run, monkeypatch):
+    wrong = Verification((Violation("route", "slice 1", "goes astray"),))
+    monkeypatch.setattr("sfnhw.mapping.verify", lambda mapping: wrong)
+    target = given / "astray.npz"
+    code, out, err = run("map", given / "chain.sfn", "--verify", "--json", "-o", target)
+    assert code == 2
+    assert err == "sfnhw: error: the mapping is not valid, and not saved: 1 violations\n"
+    found = json.loads(out)
+    assert found["file"] is None
+    assert found["verification"]["ok"] is False
+    assert not target.exists()
+    assert "mapping:" not in run("map", given / "chain.sfn", "--verify", "-o", target)[2]
+
+
+@pytest.mark.parametrize("text", ["st\x1b[31mem=1", "a\u202eb=1"])
+def test_errors_show_no_control_characters(given, run, text):
+    code, _, err = run("map", given / "chain.sfn", "--pin", text)
+    assert code == 2
+    assert err.endswith("\n")
+    assert err[:-1].isprintable()

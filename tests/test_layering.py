@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = {
     "errors",
+    "kernel_cache",
     "memory",
     "npz_header",
     "units",

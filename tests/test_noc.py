@@ -38,9 +38,11 @@ def configs(draw, ties=False):
 
 
 def simulation(traffic, rate=0.0, burst=0, seed=0, fidelity="flit"):
-    from sfnhw.sim.noc import flit, flit_kernel, packet
+    from sfnhw.sim.noc import flit, packet
+    from sfnhw.sim.noc.measure import TOTALS, Measure
+    from sfnhw.sim.noc.running import FOREVER
 
-    measure = flit_kernel.Measure(0, flit.FOREVER, np.zeros(4096, np.int64), np.zeros(flit_kernel.TOTALS, np.int64))
+    measure = Measure(0, FOREVER, np.zeros(4096, np.int64), np.zeros(TOTALS, np.int64))
     return (packet if fidelity == "packet" else flit).Simulation(traffic, rate, burst, seed), measure
 
 

@@ -311,3 +311,12 @@ def test_there_are_as_many_trees_as_route_keys():
     fits = map_network(network, chip.replace({"noc.header_bits": 2}))
     assert verify(fits).ok
     assert verify(replace(fits, chip=chip)).kinds() == {"tables"}
+
+
+def test_terms_of_a_full_table_add_up():
+    """However many layers have trees there, what is not named is counted."""
+    chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 1, "core.neurons": 40, "noc.route_entries": 3})
+    with pytest.raises(MappingError) as error:
+        map_network(chain([5, 10, 10, 10, 10, 10, 10]), chip)
+    assert len(error.value.terms) == 4
+    assert sum(int(term.split()[0]) for term in error.value.terms) == error.value.demand

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from sfnhw.mapping.placement import anneal_kernel, tree_kernel
+from sfnhw.kernel_cache import drop_stale
+from sfnhw.mapping.placement import anneal_kernel, relief_kernel, tree_kernel
 from sfnhw.mapping.placement.anneal_kernel import Scratch
 from sfnhw.mapping.placement.problem import FREE, Ints, Mesh
 from sfnhw.mapping.placement.tree_kernel import WORD, Forest, Graph, Sizes
 from sfnhw.mapping.traffic import Nets
+
+drop_stale(anneal_kernel.anneal, "tree_kernel")
+drop_stale(relief_kernel.lower, "anneal_kernel", "tree_kernel")
 
 
 class Search:
@@ -63,16 +67,12 @@ class Search:
 
     def loads(self) -> Ints:
         """(4 · routers,) Σ weight over each link; see `sfnhw.mapping.routes.Routes` for their numbers."""
-        from sfnhw.mapping.placement import relief_kernel
-
         loads = np.zeros(4 * self.graph.sizes.mesh_columns * self.graph.sizes.mesh_rows, np.int64)
         relief_kernel.load_all(self.forest, self.graph, loads)
         return loads
 
     def lower(self, loads: Ints, limit: int, most: int, tries: int, quiet: int) -> tuple[int, bool]:
         """See `relief_kernel.lower`; `most`: what the cost may become. Returns the tries that are left, and whether it was done."""
-        from sfnhw.mapping.placement import relief_kernel
-
         free = np.zeros(len(self.forest.core), np.bool_)
         free[self.graph.movable] = True
         room = most - self.cost

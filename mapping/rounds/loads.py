@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
+from sfnhw.chip.links import link_cycles
 from sfnhw.mapping.routes import Routes, route
 from sfnhw.mapping.slices import Slice, bias_bits, threshold_words, weight_bits
 from sfnhw.network import Network, Stationary
@@ -96,8 +97,5 @@ def _way(routes: Routes, chip: Chip) -> int:
     """Cycles from the pins to the farthest core: routers, links and interface, of a packet's head."""
     noc = chip.noc
     router = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles
-    vertical = noc.link_cycles if noc.vertical_link_cycles is None else noc.vertical_link_cycles
-    hop = np.where(routes.link % 4 < 2, noc.link_cycles, vertical)
-    hop = router + np.where(routes.link >= 0, hop, 0)
-    ways = np.bincount(routes.owner, hop, minlength=1)
+    ways = np.bincount(routes.owner, router + link_cycles(chip, routes.link), minlength=1)
     return int(ways.max()) + int(noc.interface_cycles)

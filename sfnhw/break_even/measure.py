@@ -1,26 +1,14 @@
 """One point of a break-even chart: a mapped network with its activity, simulated and priced."""
 
 from collections.abc import Callable
-from typing import Any
-
-from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
-from sfnhw.chip import Chip
 from sfnhw.mapping import Mapping
-from sfnhw.network import Network
-from sfnhw.record import Inputs, record
 from sfnhw.reports.ratio import ratio_band
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
 
 Tell = Callable[[str], None]
-
-
-def recorded(network: Network, chip: Chip, inputs: Inputs, labels: NDArray[Any] | None) -> Recording:
-    """Return what a network does on the inputs, in the chip's integers."""
-    sharing = chip.core.threshold_unit.sharing
-    return record(network, inputs, labels=labels, numerics=chip.numerics, threshold_sharing=sharing)
 
 
 def measure(mapping: Mapping, recording: Recording, fidelity: str) -> Run:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.activity import Recording
-from sfnhw.break_even.measure import Tell, measure, recorded
+from sfnhw.break_even.measure import Tell, measure
 from sfnhw.break_even.thresholds import IF_STEPS, ONE_STEP, QUANTISED, codings, scaling_for, spacing_of
 from sfnhw.chip import Chip
 from sfnhw.errors import SfnhwError
@@ -19,7 +19,7 @@ from sfnhw.mapping import map_network
 from sfnhw.network import Network
 from sfnhw.rates import Rates
 from sfnhw.recode import recode
-from sfnhw.record import Inputs
+from sfnhw.record import Inputs, record_on_chip
 from sfnhw.reports.comparison import network_coding
 from sfnhw.reports.run_figures import run_figures
 
@@ -82,7 +82,7 @@ def _line(
     fidelity: str,
     placer: str,
 ) -> dict[str, Any]:
-    recording = recorded(network, chip, inputs, labels)
+    recording = record_on_chip(network, chip, inputs, labels)
     mapping = map_network(network, chip, placer=placer, activity=recording.activity)
     seen = Rates.of(recording, network, by="population")
     as_recorded = {p.name: seen.populations[p.name] for p in network.inputs}

@@ -11,14 +11,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
-from sfnhw.break_even.measure import Tell, measure, recorded, relative
+from sfnhw.break_even.measure import Tell, measure, relative
 from sfnhw.chip import Chip
 from sfnhw.chip.threshold_unit import KINDS
 from sfnhw.errors import SfnhwError
 from sfnhw.mapping import Mapping, map_network
 from sfnhw.network import Network
 from sfnhw.recode import keeps_statistics, recode
-from sfnhw.record import Inputs
+from sfnhw.record import Inputs, record_on_chip
 from sfnhw.reports.comparison import network_coding
 from sfnhw.reports.run_figures import run_figures
 from sfnhw.run import Run
@@ -56,7 +56,7 @@ def over_thresholds(
         for options, ways in _codings(n, chip, scaling):
             try:
                 subject = recode(network, **options)
-                recording = recorded(subject, chip, inputs, labels)
+                recording = record_on_chip(subject, chip, inputs, labels)
             except SfnhwError as error:
                 reasons |= dict.fromkeys(ways, str(error))
                 continue

@@ -1,5 +1,7 @@
 """`sfnhw map`: which core holds what, how full the cores are, and the routes between them."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import InputError, MappingError, SfnhwError
 
 if TYPE_CHECKING:
+    from sfnhw.chip import Chip
+    from sfnhw.mapping import Verification
     from sfnhw.network import Network
 
 
@@ -93,11 +97,11 @@ def command(
 
     With --inputs, traffic and work are weighed by what spikes on them; else as if each neuron sent one packet an inference.
     """
-    from sfnhw.break_even.measure import recorded
     from sfnhw.inputs import load_inputs
     from sfnhw.mapping import map_network, verify
     from sfnhw.mapping.summary import summary
     from sfnhw.network import Network
+    from sfnhw.record import record_on_chip
     from sfnhw.timesteps import fitted
 
     if output is not None:
@@ -109,50 +113,65 @@ def command(
     inputs = load_inputs(inputs_path).inputs if inputs_path else None
     network = _over(Network.load(network_path), timesteps)
     network = fitted(network, inputs) if timesteps is None and inputs is not None else network
-    activity = None if inputs is None else recorded(network, target, inputs, None).activity
+    activity = None if inputs is None else record_on_chip(network, target, inputs).activity
+    with _told(network, target, pins, splits, as_json) as progress:
+        mapping = map_network(
+            network,
+            target,
+            placer=placer,
+            objective=objective,
+            activity=activity,
+            seed=seed,
+            moves=moves,
+            pins=pins or None,
+            placement=placement,
+            splits=splits,
+            progress=progress,
+        )
+    found = verify(mapping) if verified else None
+    # What does not hold is told, and not kept.
+    kept = output if found is None or found.ok else None
+    if kept is not None:
+        mapping.save(kept)
+    _print(summary(mapping, activity), objective, found, kept, as_json)
+    if found and not found.ok:
+        raise SfnhwError(f"the mapping is not valid, and not saved: {len(found.violations)} violations")
+
+
+@contextmanager
+def _told(
+    network: "Network", chip: "Chip", pins: Mapping[str, Any], splits: Mapping[str, Any], as_json: bool
+) -> Iterator[Callable[[int, int], None]]:
+    """Show progress; name the options as they were typed; what does not fit is a result, also as JSON."""
     progress = Progress()
+    typed = {name: f"--{name}" for name in ("placer", "objective", "seed", "moves", "placement")} | {"pins": "--pin"}
+    typed |= {f"pins.{layer}": f"--pin {layer}" for layer in pins}
+    typed |= {f"splits.{layer}": f"--split {layer}" for layer in splits}
     try:
-        typed = {"placer": "--placer", "objective": "--objective", "pins": "--pin", "placement": "--placement"}
-        typed |= {f"pins.{layer}": f"--pin {layer}" for layer in pins}
-        with as_typed(typed | {f"splits.{layer}": f"--split {layer}" for layer in splits}):
-            mapping = map_network(
-                network,
-                target,
-                placer=placer,
-                objective=objective,
-                activity=activity,
-                seed=seed,
-                moves=moves,
-                pins=pins or None,
-                placement=placement,
-                splits=splits,
-                progress=lambda done, total: progress("place", done, total),
-            )
+        with as_typed(typed):
+            yield lambda done, total: progress("place", done, total)
     except MappingError as error:
+        progress.clear()
         if as_json:
-            print_json({"fits": False, "network": network.name, "chip": target.name, **error.as_json()})
+            print_json({"fits": False, "network": network.name, "chip": chip.name, **error.as_json()})
         raise
     finally:
         progress.clear()
-    found = verify(mapping) if verified else None
-    if output is not None and (found is None or found.ok):
-        mapping.save(output)
+
+
+def _print(
+    about: dict[str, Any], objective: str, found: "Verification | None", kept: Path | None, as_json: bool
+) -> None:
+    """Print a mapping's summary, and what was verified."""
     if as_json:
-        about = {
-            "fits": True,
-            "objective": objective,
-            **summary(mapping, activity),
-            "verification": found.as_json() if found else None,
-        }
-        print_json(about | {"file": str(output) if output else None})
+        told = {"verification": found.as_json() if found else None, "file": str(kept) if kept else None}
+        print_json({"fits": True, "objective": objective, **about, **told})
     else:
-        click.echo(_text(summary(mapping, activity), objective))
+        click.echo(_text(about, objective))
         if found:
             click.echo("\n" + (fill(found.summary(), WIDTH) if found.ok else found.summary()))
-    if output is not None:
-        say(f"\nmapping: {output}")
-    if found and not found.ok:
-        raise SfnhwError(f"the mapping is not valid: {len(found.violations)} violations")
+    if kept is not None:
+        say(f"\nmapping: {kept}")
 
 
 def _over(network: "Network", timesteps: int | None) -> "Network":

@@ -63,7 +63,7 @@ def command(
     from sfnhw.network import Network
     from sfnhw.rates import Rates, group_index
     from sfnhw.rates import compare as compare_with_rates
-    from sfnhw.record import record
+    from sfnhw.record import record_on_chip
     from sfnhw.reports.rates_table import rates_lines
 
     check_file(output, (".npz",))
@@ -74,8 +74,7 @@ def command(
     given = load_inputs(inputs_path)
     network = Network.load(network_path)
     group_index(network.populations[0], by)
-    sharing = target.core.threshold_unit.sharing
-    recording = record(network, given.inputs, labels=given.labels, numerics=target.numerics, threshold_sharing=sharing)
+    recording = record_on_chip(network, target, given.inputs, given.labels)
     rates = Rates.of(recording, network, by)
     compared = None
     if compare:

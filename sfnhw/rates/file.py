@@ -8,14 +8,12 @@ each with ``name``, ``by`` and ``steps``. Arrays are named ``<i>/group``, ``<i>/
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import ActivityError, Where
-from sfnhw.files import replace_file
 from sfnhw.inputs import read_npz
 from sfnhw.network import Network
-from sfnhw.npz_header import header_array, read_header
+from sfnhw.npz_header import read_header, write_npz
 from sfnhw.rates.given import given_rates
 from sfnhw.rates.population import PopulationRates
 from sfnhw.yaml_source import read_yaml
@@ -36,19 +34,16 @@ def save_rates(rates: "Rates", path: str | Path) -> Path:
     ------
     InputError : a name that does not end in .npz, or a folder that cannot be written.
     """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise ActivityError(field="output", found=path.name, expected="a name that ends in .npz")
     header = {
         "format": FORMAT,
         "version": VERSION,
         "source": rates.source,
         "populations": [{"name": name, "by": p.by, "steps": p.steps} for name, p in rates.populations.items()],
     }
-    arrays: dict[str, Any] = {"header": header_array(header)}
+    arrays: dict[str, Any] = {}
     for i, p in enumerate(rates.populations.values()):
         arrays.update({f"{i}/{key}": getattr(p, key) for key in ARRAYS})
-    return replace_file(path, lambda beside: np.savez_compressed(beside, **arrays))
+    return write_npz(path, header, arrays, ActivityError)
 
 
 def load_rates(path: str | Path, network: Network | None = None) -> "Rates":

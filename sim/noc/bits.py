@@ -1,8 +1,5 @@
 """Masks of up to 63 bits: the lowest bit set, and the next one of a round-robin arbiter."""
 
-from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numba as nb
@@ -42,16 +39,3 @@ def next_bit(mask: int, start: int) -> int:
     """Index of the first bit at or after `start`, going round; `mask` is not 0."""
     above = (mask >> start) << start
     return _cttz(above if above != 0 else mask)
-
-
-def drop_stale(dispatcher: Any, sources: Iterable[str]) -> None:
-    """Forget what Numba has kept of a kernel that is older than the files whose functions it inlines.
-
-    Numba looks at the file of the kernel itself only.
-    """
-    with suppress(OSError):
-        newest = max(Path(source).stat().st_mtime for source in sources)
-        own = Path(dispatcher.py_func.__code__.co_filename).stem
-        for index in Path(dispatcher.stats.cache_path).glob(f"{own}.*.nbi"):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 """The clock of fidelity `flit`: one cycle after the other, and in each only what has something to do."""
 
-from typing import NamedTuple
-
 import numba as nb
 
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U
 from sfnhw.sim.noc.fabric import Fabric
+from sfnhw.sim.noc.measure import CREATED, PACKETS, WINDOW_FLITS, Measure, over
 from sfnhw.sim.noc.router import (
     ARRIVALS,
     RELEASES,
@@ -33,23 +32,9 @@ from sfnhw.sim.noc.state import (
     OWNER,
     READY,
     VC,
-    Longs,
     Packets,
     State,
 )
-
-# Indices of Measure.total.
-PACKETS, LATENCY, ROUTERS, LARGEST, WINDOW_FLITS, CREATED = 0, 1, 2, 3, 4, 5
-TOTALS = 6
-
-
-class Measure(NamedTuple):
-    """What is measured: packets created in cycles [start, stop), and flits that leave the network in these."""
-
-    start: int
-    stop: int
-    histogram: Longs  # (bins,) packets by latency in cycles, the last bin open
-    total: Longs  # (TOTALS,)
 
 
 @nb.njit(**COMPILED)
@@ -77,18 +62,9 @@ def eject(f: Fabric, s: State, p: Packets, m: Measure, c: int, flit: int, now: i
         m.total[WINDOW_FLITS] += 1
     if not flit & 1:
         return
-    packet = flit >> 1
-    p.free[U(p.top[0])] = packet
-    p.top[0] += 1
     s.counts[IN_FLIGHT] -= 1
     s.counts[LAST_EJECTION] = now
-    if m.start <= p.born[U(packet)] < m.stop:
-        latency = now - p.born[U(packet)]
-        m.histogram[U(min(latency, len(m.histogram) - 1))] += 1
-        m.total[PACKETS] += 1
-        m.total[LATENCY] += latency
-        m.total[ROUTERS] += p.routers[U(packet)]
-        m.total[LARGEST] = max(m.total[LARGEST], latency)
+    over(m, p, flit >> 1, now)
 
 
 @nb.njit(**INLINED)
@@ -220,18 +196,3 @@ def _over(s: State, q: Sources, m: Measure, now: int) -> bool:
         if q.born[U(node)] < m.stop:
             return False
     return True
-
-
-@nb.njit(**COMPILED)
-def count_queued(q: Sources, m: Measure, now: int) -> tuple[int, int]:
-    """Measured packets in the queues of their sources, and the sum of their ages."""
-    queued, ages = 0, 0
-    for node in range(len(q.born)):
-        if q.flit[U(node)] > 0:
-            q.born[U(node)] += gap(q, node)
-        while q.born[U(node)] < min(m.stop, now):
-            if q.born[U(node)] >= m.start:
-                queued += 1
-                ages += now - q.born[U(node)]
-            q.born[U(node)] += gap(q, node)
-    return queued, ages

@@ -1,21 +1,21 @@
-"""Fidelity `packet`: runs of the event-driven model, in the same shape as those of fidelity `flit`."""
+"""Fidelity `packet`: the event-driven model, in the same shape as fidelity `flit`."""
 
 import numpy as np
 
-from sfnhw.errors import SimulationError
-from sfnhw.sim.noc import bits, fabric, flit_kernel, router, sources, state
+from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.noc import packet_kernel as kernel
 from sfnhw.sim.noc.config import NocConfig
 from sfnhw.sim.noc.fabric import Fabric, build
-from sfnhw.sim.noc.flit import FOREVER, HISTOGRAM_BINS, STRIDE, WAKE_SLOTS, Progress, Run, make_sources
+from sfnhw.sim.noc.measure import Measure
+from sfnhw.sim.noc.running import WAKE_SLOTS, InFlight, make_sources
 from sfnhw.sim.noc.state import empty_packets
 from sfnhw.sim.noc.traffic import Traffic
 
-bits.drop_stale(kernel.run_events, [str(m.__file__) for m in (bits, fabric, flit_kernel, router, sources, state)])
+drop_stale(kernel.run_events, "bits", "fabric", "measure", "router", "sources", "state")
 
 
-class Simulation:
-    """A network and its traffic in flight."""
+class Simulation(InFlight):
+    """Whole packets from buffer to buffer."""
 
     def __init__(self, traffic: Traffic, rate: float, burst: int, seed: int) -> None:
         self.fabric = build(traffic.config)
@@ -23,12 +23,26 @@ class Simulation:
         self.sources = make_sources(traffic, rate, burst, seed)
         self.hops = empty_hops(self.fabric, traffic.config)
         kernel.start_nodes(self.fabric, self.sources, self.hops)
-        self.now = 0
 
-    def advance(self, measure: flit_kernel.Measure, cycles: int, drain: bool = False) -> None:
-        """Run `cycles` more cycles, fewer where `drain` ends earlier."""
+    def advance(self, measure: Measure, cycles: int, drain: bool = False) -> None:
+        """See `InFlight`."""
         end = self.now + cycles
         self.now = kernel.run_events(self.fabric, self.packets, self.sources, measure, self.hops, self.now, end, drain)
+
+    @property
+    def flit_hops(self) -> int:
+        """See `InFlight`."""
+        return int(self.hops.counts[kernel.HOPS])
+
+    @property
+    def last_ejection(self) -> int:
+        """See `InFlight`."""
+        return int(self.hops.counts[kernel.LAST])
+
+    @property
+    def done(self) -> bool:
+        """See `InFlight`."""
+        return not (self.hops.counts[kernel.INSIDE] or self.sources.left.any())
 
 
 def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
@@ -69,70 +83,4 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
         next_event=ints(events),
         time=longs(events, -1),
         counts=longs(3),
-    )
-
-
-def run(
-    traffic: Traffic,
-    rate: float,
-    cycles: int,
-    warmup: int,
-    seed: int = 0,
-    progress: Progress | None = None,
-    give_up: float | None = None,
-) -> Run:
-    """Random traffic, as `flit.run`."""
-    simulation = Simulation(traffic, rate, 0, seed)
-    stop = warmup + cycles
-    measure = flit_kernel.Measure(warmup, stop, np.zeros(HISTOGRAM_BINS, np.int64), np.zeros(6, np.int64))
-    while simulation.now < stop:
-        simulation.advance(measure, min(STRIDE, stop - simulation.now))
-        if progress:
-            progress(simulation.now, stop)
-        if give_up is not None:
-            waiting, ages = _unfinished(simulation, measure)
-            arrived = int(measure.total[flit_kernel.PACKETS])
-            if (int(measure.total[flit_kernel.LATENCY]) + ages) / max(1, arrived + waiting) > give_up:
-                return _result(simulation, measure)
-    simulation.advance(measure, max(cycles, 1000), drain=True)
-    return _result(simulation, measure)
-
-
-def run_burst(traffic: Traffic, burst: int, seed: int = 0) -> Run:
-    """A burst, as `flit.run_burst`."""
-    simulation = Simulation(traffic, 0.0, burst, seed)
-    measure = flit_kernel.Measure(0, FOREVER, np.zeros(HISTOGRAM_BINS, np.int64), np.zeros(6, np.int64))
-    before = -1
-    while simulation.hops.counts[kernel.INSIDE] or simulation.sources.left.any():
-        simulation.advance(measure, STRIDE, drain=True)
-        moved = int(simulation.hops.counts[kernel.HOPS])
-        if moved == before:
-            raise SimulationError("the network has not moved a packet for a long time: a deadlock in the simulator")
-        before = moved
-    return _result(simulation, measure)
-
-
-def _unfinished(simulation: Simulation, measure: flit_kernel.Measure) -> tuple[int, int]:
-    """Measured packets that have no time of arrival yet, and the sum of their ages."""
-    p, q = simulation.packets, simulation.sources
-    inside = np.ones(len(p.born), bool)
-    inside[p.free[: int(p.top[0])]] = False
-    born = p.born[inside]
-    born = born[(born >= measure.start) & (born < measure.stop)]
-    copies = q._replace(born=q.born.copy(), random=q.random.copy())
-    queued, ages = flit_kernel.count_queued(copies, measure, simulation.now)
-    return len(born) + queued, int((simulation.now - born).sum()) + ages
-
-
-def _result(simulation: Simulation, measure: flit_kernel.Measure) -> Run:
-    waiting, ages = (0, 0) if simulation.sources.burst else _unfinished(simulation, measure)
-    counts = simulation.hops.counts
-    return Run(
-        histogram=measure.histogram,
-        totals=measure.total,
-        waiting=waiting,
-        waiting_cycles=ages,
-        flit_hops=int(counts[kernel.HOPS]),
-        last_ejection=int(counts[kernel.LAST]),
-        cycles=simulation.now,
     )

@@ -16,7 +16,7 @@ import numba as nb
 
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest, next_bit
 from sfnhw.sim.noc.fabric import Fabric
-from sfnhw.sim.noc.flit_kernel import CREATED, LARGEST, LATENCY, PACKETS, ROUTERS, WINDOW_FLITS, Measure
+from sfnhw.sim.noc.measure import CREATED, PACKETS, WINDOW_FLITS, Measure, over
 from sfnhw.sim.noc.router import output_and_class
 from sfnhw.sim.noc.sources import Sources, create, gap
 from sfnhw.sim.noc.state import AFTER, BEFORE, Ints, Longs, Packets
@@ -116,20 +116,12 @@ def leave(f: Fabric, p: Packets, m: Measure, h: Hops, c: int, packet: int, start
     h.sent[U(c)] = n + 1
     h.gone[U(c)] = n + 1
     h.left[U(c * h.places + n % h.places)] = end - h.spread + h.lag + f.credit
-    p.free[U(p.top[0])] = packet
-    p.top[0] += 1
     h.counts[INSIDE] -= 1
     h.counts[LAST] = max(h.counts[LAST], end)
     first = end - h.spread
     if end >= m.start and first < m.stop:
         m.total[WINDOW_FLITS] += max(0, min(flits, m.stop - first) - max(0, m.start - first))
-    if m.start <= p.born[U(packet)] < m.stop:
-        latency = end - p.born[U(packet)]
-        m.histogram[U(min(latency, len(m.histogram) - 1))] += 1
-        m.total[PACKETS] += 1
-        m.total[LATENCY] += latency
-        m.total[ROUTERS] += p.routers[U(packet)]
-        m.total[LARGEST] = max(m.total[LARGEST], latency)
+    over(m, p, packet, end)
 
 
 @nb.njit(**INLINED)

@@ -16,7 +16,7 @@ MOST_BURST = 1_000_000
 # is at 0.85 to 0.9 of the saturation rate, with longer packets earlier (docs/noc.md has its errors).
 NEAR_SATURATION = 1.2
 if TYPE_CHECKING:
-    from sfnhw.sim.noc.flit import Run
+    from sfnhw.sim.noc.running import InFlight, Run
 
 Progress = Callable[[int, int], None]
 
@@ -45,9 +45,9 @@ def simulate_noc(
     check_run(rate, cycles, warmup, seed, fidelity)
 
     def at(engine: str) -> NocResult:
-        from sfnhw.sim.noc import flit, packet
+        from sfnhw.sim.noc import running
 
-        run = (flit if engine == "flit" else packet).run(traffic, rate, cycles, warmup, seed, progress, give_up)
+        run = running.run(_in_flight(engine, traffic, rate, 0, seed), cycles, warmup, progress, give_up)
         return _result(traffic, run, engine, rate, 0, seed, cycles, warmup)
 
     if fidelity == "flit":
@@ -73,12 +73,23 @@ def simulate_burst(traffic: Traffic, burst: int, *, seed: int = 0, fidelity: str
     """
     _check_whole("burst", burst, 1, MOST_BURST)
     check_run(0.0, 1, 0, seed, fidelity)
-    from sfnhw.sim.noc import flit, packet
+    from sfnhw.sim.noc import running
 
     # A burst is beyond saturation by its nature: `auto` asks the referee.
     engine = "packet" if fidelity == "packet" else "flit"
-    run = (packet if engine == "packet" else flit).run_burst(traffic, burst, seed)
+    run = running.run_burst(_in_flight(engine, traffic, 0.0, burst, seed))
     return _result(traffic, run, engine, None, burst, seed, run.cycles, 0)
+
+
+def _in_flight(engine: str, traffic: Traffic, rate: float, burst: int, seed: int) -> "InFlight":
+    """Return the traffic at a fidelity; Numba is imported with the first."""
+    if engine == "flit":
+        from sfnhw.sim.noc import flit
+
+        return flit.Simulation(traffic, rate, burst, seed)
+    from sfnhw.sim.noc import packet
+
+    return packet.Simulation(traffic, rate, burst, seed)
 
 
 def check_run(rate: float, cycles: int, warmup: int, seed: int, fidelity: str) -> None:
