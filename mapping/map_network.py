@@ -82,18 +82,7 @@ def map_network(
         products.
     ActivityError : an activity of another network.
     """
-    for field, value in (("seed", seed), ("moves", moves)):
-        if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
-            raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
-    if not isinstance(placer, str) or placer not in PLACERS:
-        hint = nearest(str(placer), list(PLACERS))
-        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
-    if placement is not None and placer != PLACER:
-        raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
-    check_objective(objective)
-    if placement is not None and objective != FEWEST:
-        text = "a placement says where each slice is, and so how layers are cut"
-        raise InputError(text, field="objective", found=objective, expected="one of them")
+    _check_options(placer, objective, placement, seed, moves)
     _check_execution(network, chip)
     for population in network.populations:
         _check_population(population, chip)
@@ -109,7 +98,7 @@ def map_network(
     groups = group_slices(slices, demands, chip, fixed)
     if len(groups) > chip.cores and chip.execution.rounds == "auto":
         raise InputError(
-            "the network is larger than the chip, and what is placed by hand is on it at once",
+            "with what is placed by hand the network does not fit on the chip at once",
             field="pins" if placement is None else "placement",
             expected="none where there are rounds, or a larger chip",
         )
@@ -181,6 +170,22 @@ def laid_out(
     )
     check_tables(mapping)
     return mapping
+
+
+def _check_options(placer: str, objective: str, placement: Placement | None, seed: int, moves: int | None) -> None:
+    """Raise an InputError where options are none, or exclude each other."""
+    for field, value in (("seed", seed), ("moves", moves)):
+        if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
+            raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
+    if not isinstance(placer, str) or placer not in PLACERS:
+        hint = nearest(str(placer), list(PLACERS))
+        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    if placement is not None and placer != PLACER:
+        raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
+    check_objective(objective)
+    if placement is not None and objective != FEWEST:
+        text = "a placement says where each slice is, and so how layers are cut"
+        raise InputError(text, field="objective", found=objective, expected="one of them")
 
 
 def _check_execution(network: Network, chip: Chip) -> None:

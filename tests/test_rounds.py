@@ -273,7 +273,7 @@ def test_rounds_need_a_memory_and_its_price():
 
 def test_what_is_placed_by_hand_is_on_the_chip_at_once():
     network = chain([10, 300, 300, 10])
-    with pytest.raises(InputError, match="pins: the network is larger than the chip, and what is placed by hand"):
+    with pytest.raises(InputError, match="pins: with what is placed by hand the network does not fit"):
         map_network(network, REFERENCE.replace(ALONE), pins={"l3": 0})
 
 
