@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
+from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.objectives.packets import Packets, packets_of
 from sfnhw.mapping.objectives.work import LayerWork
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
@@ -98,7 +99,10 @@ def balance(mapping: "Mapping", activity: Activity | None) -> Balance:
         slices[mine, 2] = work.threshold
         slices[mine, 3] = work.port
     copies = np.diff(mapping.routes.root_first)
-    slices[:, 3] *= copies
+    if chip.noc.destinations == "neuron":
+        _own_copies(mapping, packets, slices)
+    else:
+        slices[:, 3] *= copies
     _add_packets(mapping, packets, slices)
     _add_control(mapping, packets, copies, slices)
     units = np.zeros((chip.cores + 1, 4), np.int64)
@@ -128,7 +132,28 @@ def _add_packets(mapping: "Mapping", packets: Packets, slices: Ints) -> None:
         ],
         np.int64,
     )
-    np.add.at(slices[:, 0], c.target, mapping.chip.core.axon_cycles * looked_up[c.source])
+    each = looked_up[c.source]
+    if mapping.chip.noc.destinations == "neuron":
+        slices_ = mapping.slices
+        sent = [packets.grid(s.population, s.block).reshape(-1) for s in slices_]
+        own = [
+            int(sent[a][c.synapses(k, slices_[a].neurons) > 0].sum()) - int(sent[a].sum())
+            for k, a in enumerate(c.source.tolist())
+        ]
+        each = each + np.array(own, np.int64)
+    np.add.at(slices[:, 0], c.target, mapping.chip.core.axon_cycles * each)
+
+
+def _own_copies(mapping: "Mapping", packets: Packets, slices: Ints) -> None:
+    """Turn the cycles of one copy of each packet into those of the copies that its neuron sends."""
+    first = neuron_copies(mapping).first
+    begin = 0
+    for s in mapping.slices:
+        sent = packets.grid(s.population, s.block).reshape(-1)
+        copies = np.diff(first[begin : begin + s.neurons + 1])
+        begin += s.neurons
+        # All packets of a slice take the port as long.
+        slices[s.index, 3] = slices[s.index, 3] // max(1, int(sent.sum())) * int(sent @ copies)
 
 
 def _add_control(mapping: "Mapping", packets: Packets, copies: Ints, slices: Ints) -> None:

@@ -1,7 +1,8 @@
 """Fidelity `analytic`: the same counts in closed form, and times from a recurrence over slices; no packet is simulated.
 
 For slice j in frame t, with S its synapse work, D its threshold walk and E = max(D, injection, fullest link) its
-emission (the lanes serve in order of arrival, and from any arrival on they have that much to do):
+emission (D + injection where the walk waits for the port; the lanes serve in order of arrival, and from any arrival on they
+have that much to do):
 
     fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival)
     start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
@@ -20,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.counts import leaves_at_pins
-from sfnhw.sim.fanout import row_cycles
+from sfnhw.mapping.copies import tree_of
+from sfnhw.sim.counts import leaves_at_pins, path_packets
+from sfnhw.sim.fanout import row_cycles, row_feeds
 from sfnhw.sim.recurrence import Times, Work, barrier, dataflow
 from sfnhw.sim.tables import Tables, ranges
 from sfnhw.sim.timing import Timing
@@ -59,11 +61,6 @@ def _over_pins(tables: Tables, flits: Ints) -> Reals:
     """Cycles that packets of so many flits take over the pins, each way."""
     f = tables.fabric
     return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
-
-
-def _injection(tables: Tables, flits: Ints) -> Reals:
-    """(slices,) cycles that one packet of so many flits takes the injection port, all copies of a unicast included."""
-    return _at_port(tables, flits) * np.diff(tables.nodes.root_first)
 
 
 def _at_port(tables: Tables, flits: Ints) -> Reals:
@@ -113,19 +110,36 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
         """(T, n, samples) of (n, samples·T)."""
         return np.ascontiguousarray(sums.reshape(len(sums), samples, T).transpose(2, 0, 1), float)
 
+    n = tables.nodes
     packets = by_step(np.add.reduceat(frames, s.first_neuron[:-1], axis=1, dtype=np.int64).T)
-    service = by_step(row_cycles(s, r, frames, f.axon_cycles))
+    paths = by_step(path_packets(n, frames)) if f.per_neuron else packets[:, n.owner[n.roots]]
+    upto = np.concatenate([np.zeros((T, 1, samples)), paths.cumsum(axis=1)], axis=1)
+    copies = upto[:, n.root_first[1:]] - upto[:, n.root_first[:-1]]
+    service = by_step(row_cycles(s, r, frames, f))
     walk = by_step(_walk(tables, frames))
-    emission = np.maximum(walk, packets * _injection(tables, s.flits)[:, None])
+    port = copies * _at_port(tables, s.flits)[:, None]
+    # Where the walk waits for the port it takes the time of both.
+    until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
+    emission = np.maximum(until, port)
     out = _out_of_pins(tables, packets)
     emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
-    return Work(packets, service, _over_links(tables, packets, emission), walk, *_ways(tables))
+    looked_up = row_feeds(s, r, frames.sum(axis=0, dtype=np.int64)[None])[:, 0] if f.per_neuron else None
+    return Work(
+        packets=packets,
+        paths=paths,
+        lookups=packets.sum(axis=(0, 2))[r.source] if looked_up is None else looked_up.astype(float),
+        service=service,
+        emission=_over_links(tables, paths, emission),
+        walk=walk,
+        until=until,
+        **_ways(tables),
+    )
 
 
-def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
+def _over_links(tables: Tables, paths: Reals, emission: Reals) -> Reals:
     """(T, slices, samples) emission, as long at least as the fullest link of the slice's tree is taken by its layer."""
     s, n, f = tables.slices, tables.nodes, tables.fabric
-    T, _, samples = packets.shape
+    T, _, samples = paths.shape
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
     if not len(inner):
         return emission
@@ -134,8 +148,9 @@ def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
     out = emission.copy()
+    path = tree_of(n.link, n.roots)[inner]
     for t in range(T):
-        taken = packets[t, owner] * hold[:, None]
+        taken = paths[t, path] * hold[:, None]
         cell = link.reshape(-1, 1) * samples + np.arange(samples)
         load = np.bincount(cell.reshape(-1), taken.reshape(-1), len(used) * samples).reshape(len(used), samples)
         fullest = np.maximum.reduceat(load[link], first, axis=0)
@@ -156,7 +171,7 @@ def _walk(tables: Tables, frames: NDArray[np.uint8]) -> Ints:
     return walk
 
 
-def _ways(tables: Tables) -> tuple[Reals, Reals]:
+def _ways(tables: Tables) -> dict[str, Reals]:
     """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
 
     Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out; a
@@ -182,7 +197,7 @@ def _ways(tables: Tables) -> tuple[Reals, Reals]:
     np.maximum.at(tree, n.owner[node], alone[node] + leave * (n.exits[:exits] == f.cores))
     way = np.zeros(len(r.source))
     way[n.rows[: n.row_first[exits]]] = np.repeat(alone[node], np.diff(n.row_first[: exits + 1]))
-    return tree, way
+    return {"tree_delay": tree, "way": way}
 
 
 def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
@@ -190,12 +205,14 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     T, _, samples = work.packets.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
-    packets, control = work.packets.sum(axis=2), _Control.of(tables, T)
+    control = _Control.of(tables, T)
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
+    by_path = work.paths.sum(axis=(0, 2))
+    copies = np.bincount(n.owner[n.roots], by_path, len(s.neurons))
+    port, marker = _at_port(tables, s.flits), _at_port(tables, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
-    looked_up = (packets.sum(axis=0) + markers)[r.source]
-    injected = packets.sum(axis=0) * ports + markers * marker + tokens * token
+    looked_up = work.lookups + markers[r.source]
+    injected = copies * port + markers * marker * np.diff(n.root_first) + tokens * token
     walked = (work.walk.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
@@ -207,7 +224,8 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
-    own = np.where(through < n.packet_nodes, packets.sum(axis=0)[owner] * s.flits[owner], 0)
+    path = tree_of(n.link, n.roots)[through]
+    own = np.where(through < n.packet_nodes, by_path[path] * s.flits[owner], 0) if len(by_path) else 0
     own = own + np.where(through < n.packet_nodes, markers[owner], tokens[owner])
     held = own * n.flit_cycles[through]
     link = np.bincount(n.link[through], held, 4 * f.routers)
@@ -228,8 +246,8 @@ def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) 
         return bound
     t0 = T - f.window
     last = t0 + s.frames[c] - 1
-    done = times.start[last, c] + work.walk[last, c] + work.tree_delay[a][:, None]
+    done = times.start[last, c] + work.until[last, c] + work.tree_delay[a][:, None]
     before = np.zeros(len(a))
-    for earlier in work.walk[:t0]:
+    for earlier in work.until[:t0]:
         before = before + earlier.mean(axis=1)[a]
     return max(bound, float(((done - times.start[t0, a]).mean(axis=1) / f.banks + before).max()))

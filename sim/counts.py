@@ -14,10 +14,11 @@ from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.sharing import memory_words, unit_update
 from sfnhw.lowering import decode_words, uses_decode_table
 from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
+from sfnhw.mapping.copies import tree_of
 from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
-from sfnhw.sim.fanout import row_costs
-from sfnhw.sim.tables import Tables
+from sfnhw.sim.fanout import row_costs, row_feeds
+from sfnhw.sim.tables import NodeTable, Tables
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
@@ -71,14 +72,17 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     spikes = np.add.reduceat(sent > 0, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
     per_neuron = sent[0] if samples == 1 else sent.sum(axis=0, dtype=np.int32 if samples < 2**23 else np.int64)
     synapses, words, state = row_costs(s, r, per_neuron)
+    own = f.per_neuron
+    row_packets = row_feeds(s, r, per_neuron) if own else packets[r.source]
     in_window = np.arange(T) % f.window
     frames = np.where(in_window < s.frames[:, None], samples, 0)
     ends = np.zeros_like(frames) if f.barrier else frames
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     is_packet = np.arange(len(n.owner)) < n.packet_nodes
-    exits = np.bincount(n.owner, weights=np.diff(n.exit_first) * is_packet, minlength=slices).astype(np.int64)
-    node_packets = np.where(is_packet[:, None], packets[n.owner], 0)
+    exits = np.diff(n.exit_first) * is_packet
+    through = path_packets(n, per_neuron)[tree_of(n.link, n.roots)] if own else packets[n.owner]
+    node_packets = np.where(is_packet[:, None], through, 0)
     node_control = np.where(is_packet[:, None], ends[n.owner], readies[n.owner])
     # Each sample runs alone: a step for each timestep, and a window for each further layer.
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
@@ -88,16 +92,27 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         readies=readies,
         updates=np.where(s.is_input[:, None], 0, frames * s.neurons[:, None]),
         spikes=spikes,
-        row_packets=packets[r.source],
+        row_packets=row_packets,
         row_ends=ends[r.source],
         row_synapses=synapses,
         row_words=words,
         row_state=state,
         node_packets=node_packets,
         node_control=node_control,
-        delivered=packets * exits[:, None],
+        delivered=sum_by(n.owner, node_packets * exits[:, None], slices),
         steps=steps,
     )
+
+
+def path_packets(n: NodeTable, sent: NDArray[np.integer]) -> Ints:
+    """(trees, frames) packets that take each of `NodeTable.roots`, where each neuron's take paths of its own.
+
+    sent : (frames, neurons in slice-major order).
+    """
+    from scipy.sparse import csr_array
+
+    takes = csr_array((np.ones(len(n.copies), np.int64), n.copies, n.copy_first), (sent.shape[1], len(n.roots)))
+    return np.asarray(takes.T @ sent.T.astype(np.int64), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,10 +191,11 @@ def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> 
     """Add what slices send and update, a population at a time."""
     network, chip = mapping.network, mapping.chip
     weight_word, state_word = chip.core.weight_memory.word_bits, chip.core.state_memory.word_bits
-    copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
-    sent = counts.sent + counts.ends
-    core[ACTION_INDEX["packet"]] += sent + counts.readies
-    core[ACTION_INDEX["injection"]] += sent * copies[:, None] + counts.readies * tokens[:, None]
+    n = tables.nodes
+    core[ACTION_INDEX["packet"]] += counts.sent + counts.ends + counts.readies
+    roots = np.concatenate([n.roots, n.ready_roots])
+    at_port = counts.node_packets[roots] + counts.node_control[roots]
+    core[ACTION_INDEX["injection"]] += sum_by(n.owner[roots], at_port, core.shape[1])
     frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
     starts = frames * (np.arange(frames.shape[1]) % tables.fabric.window == 0)  # a bias is added once a window
     for population in network.populations:
@@ -239,8 +255,10 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     """Whole flits cross the pins: packets and end markers in, results and theirs out, and ready tokens to the host."""
     s, n = tables.slices, tables.nodes
     flits = np.zeros(counts.sent.shape, np.int64)
-    roots = np.diff(n.root_first)[:, None]
-    flits += np.where(s.is_input[:, None], roots * (counts.sent * s.flits[:, None] + counts.ends), 0)
+    roots = n.roots[s.is_input[n.owner[n.roots]]]
+    owner = n.owner[roots]
+    in_flits = counts.node_packets[roots] * s.flits[owner][:, None] + counts.node_control[roots]
+    flits += sum_by(owner, in_flits, len(flits))
     leaves = leaves_at_pins(tables)
     owner = n.owner[leaves]
     own = np.where(leaves < n.packet_nodes, s.flits[owner], 0)[:, None]

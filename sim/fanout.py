@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, RowTable, SliceTable
+from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, RowTable, SliceTable
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -42,16 +42,27 @@ def row_costs(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Ints:
     return out
 
 
-def row_cycles(s: SliceTable, r: RowTable, sent: NDArray[np.integer], axon_cycles: int) -> Reals:
-    """(rows, frames) cycles of lanes and look-ups: each packet takes the longer of both; sent is (frames, neurons)."""
+def row_feeds(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Ints:
+    """(rows, frames) packets of neurons that have a synapse through each connection; sent is (frames, neurons)."""
+    out = np.zeros((len(r.source), len(sent)), np.int64)
+    for fan, part, block in _blocks(s, r, sent):
+        feeds = (r.costs[fan.cost, CYCLES] > 0)[..., None].astype(float)
+        out[fan.rows, part] = np.rint(_sums(block, (fan.taps > 0).astype(float), fan.kind, feeds)[..., 0]).T
+    return out
+
+
+def row_cycles(s: SliceTable, r: RowTable, sent: NDArray[np.integer], f: Fabric) -> Reals:
+    """(rows, frames) cycles of lanes and look-ups: each packet takes the longer of both, or both; sent is (frames, neurons)."""
     out = np.zeros((len(r.source), len(sent)))
     for fan, part, block in _blocks(s, r, sent):
         cycles = r.costs[fan.cost, CYCLES]
         sums = _sums(block, fan.taps, fan.kind, cycles[..., None].astype(float))
         # max(a, b) = a + max(0, b − a): what the look-up takes beyond the lanes, for each number of cycles up to it.
-        short = np.minimum(cycles, axon_cycles)
+        short = np.minimum(cycles, f.axon_cycles)
         for level in np.unique(short):
-            beyond = np.maximum(0.0, axon_cycles - fan.taps * level)
+            beyond = np.maximum(0.0, f.axon_cycles - fan.taps * level * f.axon_overlap)
+            if f.per_neuron:  # what has no synapse here sends no packet here
+                beyond *= fan.taps * level > 0
             if beyond.any():
                 sums += _sums(block, beyond, fan.kind, (short == level)[..., None].astype(float))
         out[fan.rows, part] = sums[..., 0].T

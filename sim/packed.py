@@ -37,6 +37,8 @@ class Packed(NamedTuple):
         connection; at one of ready tokens WHOM is the source slice that they are for, and the rest is 0.
     runs, taps, costs : pools, as in `sfnhw.sim.tables.RowTable`.
     roots, ready_roots : (slices + 1,) and the nodes, as in `sfnhw.sim.tables.NodeTable`.
+    copy_first : (neurons + 1,) into `roots`, behind those of the slices: the paths that each neuron's own packets take; or
+        empty.
     """
 
     nodes: Words
@@ -50,6 +52,7 @@ class Packed(NamedTuple):
     roots: Ints
     ready_root_first: Ints
     ready_roots: Ints
+    copy_first: Ints
 
 
 def pack(tables: Tables) -> Packed:
@@ -76,9 +79,10 @@ def pack(tables: Tables) -> Packed:
         taps=r.taps,
         costs=r.costs.reshape(-1),
         root_first=n.root_first,
-        roots=n.roots,
+        roots=np.concatenate([n.roots, n.roots[n.copies]]),
         ready_root_first=n.ready_root_first,
         ready_roots=n.ready_roots,
+        copy_first=len(n.roots) + n.copy_first,
     )
 
 

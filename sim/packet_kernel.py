@@ -16,6 +16,10 @@ starts the first frame of a window when its inputs have ended all of theirs, and
 of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
 works frame t of window n in global step (n·interval + d)·W + t.
 
+Where packets go to what their own neuron feeds (`per_neuron`), each takes some of the paths of its slice. Where the walk waits
+for the port (`waits_for_port`), it takes as much longer as its packets take there. Without `axon_overlap` the next packet is
+looked up when the synapses of the one before are done.
+
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
 something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
 stationary operand have been worked off, which the lanes do after its writes.
@@ -27,6 +31,7 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.kernel_functions import copies, feeds, over_pins, spiking_groups, taken
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
@@ -106,6 +111,7 @@ def advance(
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
+    copy_first, per_neuron, overlap, waits = p.copy_first, f.per_neuron, f.axon_overlap, f.waits_for_port
     s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
     s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
@@ -144,7 +150,7 @@ def advance(
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += _taken(links, at, now, V)
+                out.carried[0] += taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -183,12 +189,17 @@ def advance(
             base = s_first_neuron[i]
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+                walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
             if not s_is_input[i]:
                 core = s_terminal[i]
+                at[cell(core, 16, THRESHOLD_BUSY)] += walk
+                if waits:
+                    trees = root_first[i + 1] - root_first[i]
+                    walk += max(s_flits[i], f.port_cycles) * copies(
+                        sent, g * neurons + base, copy_first, base if per_neuron else -1, s_neurons[i], trees
+                    )
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
-                at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
@@ -286,6 +297,9 @@ def advance(
             flits, mark = s_flits[i], index
             if is_packet:
                 by_slice[cell(i * T + t, 6, SENT)] += 1
+                if per_neuron:
+                    j = s_first_neuron[i] + index
+                    first, last = copy_first[j], copy_first[j + 1]
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
                 flits, mark = 1, END
@@ -307,7 +321,7 @@ def advance(
             # the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
-                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
@@ -319,6 +333,8 @@ def advance(
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
+                if waits and terminal != pins:
+                    of[cell(i, 32, BEYOND)] += cycles * (last - first)
                 of[cell(i, 32, LEFT)] -= 1
                 j = index
                 if of[cell(i, 32, LEFT)] == 0:
@@ -378,14 +394,14 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, over_pins = ticks, flits
+                hold, pin_cycles = ticks, flits
                 if terminal == pins:
-                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * over_pins)
+                    pin_cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * pin_cycles)
                 begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + over_pins - 1
+                arrive = depart + f.ejection_cycles + pin_cycles - 1
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -408,7 +424,10 @@ def advance(
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1
+            several = per_neuron and index >= 0 and high - low > 1
             for k in range(low, high):
+                if several and not feeds(calls, runs, taps, costs, k, index):
+                    continue
                 target = int64(calls[cell(k, 16, TARGET)])
                 if (
                     calls[cell(k, 16, KIND)] == STREAMS
@@ -454,6 +473,8 @@ def advance(
                 runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
                 cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
+                if not overlap:
+                    at[cell(core, 16, AXON_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
@@ -469,32 +490,3 @@ def advance(
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done
-
-
-@nb.njit(nogil=True, cache=True)
-def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
-    """Whether any link or port is taken beyond a cycle."""
-    taken = False
-    for k in range(0, links.shape[0], 2):
-        taken |= links[k] > now * V
-    for k in range(0, at.shape[0], 16):
-        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
-    return taken
-
-
-@nb.njit(nogil=True, cache=True)
-def _over_pins(flits: int, f_num: int, f_den: int) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f_num // f_den))
-
-
-@nb.njit(nogil=True, cache=True)
-def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
-    groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
-    return groups

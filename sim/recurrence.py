@@ -15,9 +15,12 @@ class Work(NamedTuple):
     """Cycles of each frame, of all samples."""
 
     packets: Reals  # (T, slices, samples)
+    paths: Reals  # (T, trees, samples) packets that each of `NodeTable.roots` takes
+    lookups: Reals  # (rows,) of spike packets, all timesteps and samples
     service: Reals  # (T, rows, samples) synapse lanes and axon look-ups
     emission: Reals  # (T, slices, samples)
-    walk: Reals  # (T, slices, samples)
+    walk: Reals  # (T, slices, samples) of the threshold unit
+    until: Reals  # (T, slices, samples) until the walk has ended: longer where it waits for the port
     tree_delay: Reals  # (slices,) longest way from a slice to its destinations, alone
     way: Reals  # (rows,) way of a packet from source to target slice, alone
 
@@ -82,7 +85,7 @@ def dataflow(tables: Tables, work: Work) -> Times:
             if t0 >= f.banks * f.window and len(layer.senders):
                 c = layer.consumers
                 last = t0 - f.banks * f.window + s.frames[c] - 1
-                read = np.maximum.reduceat(start[last, c] + work.walk[last, c], layer.consumers_at, axis=0)
+                read = np.maximum.reduceat(start[last, c] + work.until[last, c], layer.consumers_at, axis=0)
                 begin[layer.senders] = np.maximum(begin[layer.senders], read + tree[layer.senders])
             for t in range(t0, t0 + f.window):
                 mine = layer.slices[s.frames[layer.slices] > t - t0]

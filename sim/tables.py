@@ -9,6 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping, traffic
+from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
 from sfnhw.units import ceil_div
@@ -86,6 +87,9 @@ class NodeTable(NamedTuple):
     ready_root_first: Ints
     ready_roots: Ints
     packet_nodes: int  # nodes below this index belong to packet trees
+    # Where packets go to what their neuron feeds: CSR, paths of each neuron, places among `roots`; else both are empty.
+    copy_first: Ints  # (neurons + 1,)
+    copies: Ints
 
 
 class Fabric(NamedTuple):
@@ -102,6 +106,9 @@ class Fabric(NamedTuple):
     )
     hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
     axon_cycles: int
+    axon_overlap: bool  # a packet is looked up while the synapses of the one before are worked off
+    waits_for_port: bool  # the walk over the neurons goes on when the packets of a spike have left by the port
+    per_neuron: bool  # packets go to what their own neuron feeds, not to all that its slice does
     threshold_lanes: int
     banks: int
     io_router: int
@@ -162,6 +169,9 @@ def build_tables(mapping: Mapping) -> Tables:
         port_cycles=noc.port_cycles,
         hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
         axon_cycles=core.axon_cycles,
+        axon_overlap=core.axon_overlap,
+        waits_for_port=core.threshold_unit.waits_for_port,
+        per_neuron=noc.destinations == "neuron",
         threshold_lanes=core.threshold_unit.lanes,
         banks=core.state_banks,
         io_router=mapping.io_router,
@@ -293,6 +303,8 @@ def _node_table(mapping: Mapping) -> NodeTable:
     a, b = mapping.routes, mapping.ready_routes
     shift = len(a)
     row_first, rows = _exits(mapping)
+    none = np.zeros(0, np.int64)
+    copies = neuron_copies(mapping) if mapping.chip.noc.destinations == "neuron" else (none, none)
     link = np.concatenate([a.link, b.link]).astype(np.int64)
     return NodeTable(
         owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
@@ -311,6 +323,8 @@ def _node_table(mapping: Mapping) -> NodeTable:
         ready_root_first=b.root_first,
         ready_roots=(b.roots + shift).astype(np.int64),
         packet_nodes=shift,
+        copy_first=copies[0],
+        copies=copies[1],
     )
 
 

@@ -118,15 +118,21 @@ def count(mapping, activity):
     fan = defaultdict(list)
     for k, i, o, _ in synapses_of(network):
         fan[network.projections[k].source, i].append((k, slice_of[network.projections[k].target][o]))
-    reach = defaultdict(set)  # slice → terminals that any of its neurons feeds
-    rows = defaultdict(set)  # (source slice, target slice, projection)
+    own = chip.noc.destinations == "neuron"
+
+    def sender(name, i):
+        """Who sends to all that it feeds: the neuron, or its slice."""
+        return (name, i) if own else slice_of[name][i]
+
+    reach = defaultdict(set)  # sender → terminals that it, or any neuron of it, feeds
+    rows = defaultdict(set)  # sender → (target slice, projection)
     for (name, i), ends in fan.items():
         for k, b in ends:
-            reach[slice_of[name][i]].add(int(mapping.terminals[b]))
-            rows[slice_of[name][i]].add((b, k))
-    for s in mapping.slices:
-        if network[s.population].role == "output":
-            reach[s.index].add(mapping.io)
+            reach[sender(name, i)].add(int(mapping.terminals[b]))
+            rows[sender(name, i)].add((b, k))
+    for p in network.populations:
+        for i in range(p.size) if p.role == "output" else ():
+            reach[sender(p.name, i)].add(mapping.io)
     packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
     injections = 0
     column_hops = 0  # of flit_hops, those along a column
@@ -158,9 +164,9 @@ def count(mapping, activity):
                     if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
                         in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
                         times = int(t == (0 if in_windows else levels.shape[1] - 1))
-                    a = slice_of[p.name][i]
-                    start = at(int(mapping.terminals[a]))
-                    header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[a].neurons)))
+                    home, a = slice_of[p.name][i], sender(p.name, i)
+                    start = at(int(mapping.terminals[home]))
+                    header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[home].neurons)))
                     bits = header + p.coding.payload_bits(chip.numerics)
                     flits = int(np.ceil(bits / chip.noc.flit_bits))
                     packets += times
@@ -248,10 +254,21 @@ class PacketTwin:
         for first in range(0, int(s.neurons[i]), f.threshold_lanes):
             spiking = [j for j in neurons if first <= j < first + f.threshold_lanes]
             end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if spiking else 0)
-            ready += [(end, j) for j in spiking]
+            for j in spiking:
+                ready.append((end, j))
+                if f.waits_for_port and not s.is_input[i]:
+                    end += max(int(s.flits[i]), f.port_cycles) * len(self.trees(i, j))
         if not s.is_input[i]:
             self.free["threshold", s.terminal[i]] = end
         self.emit_next(i, [*ready, (end, None)], 0)
+
+    def trees(self, i, neuron):
+        """Roots of the trees that the packets of a neuron of slice i take."""
+        n, f = self.t.nodes, self.t.fabric
+        if not f.per_neuron:
+            return list(n.roots[n.root_first[i] : n.root_first[i + 1]])
+        j = self.t.slices.first_neuron[i] + neuron
+        return [n.roots[k] for k in n.copies[n.copy_first[j] : n.copy_first[j + 1]]]
 
     def emit_next(self, i, packets, not_before):
         ready, _ = packets[0]
@@ -272,7 +289,7 @@ class PacketTwin:
                 self.fire(now, i)
             return
         start = now
-        for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
+        for root in self.trees(i, neuron):
             start = self.inject(now, i, root, neuron, int(s.flits[i]), ready)
         self.emit_next(i, rest, start)
 
@@ -335,10 +352,19 @@ class PacketTwin:
             elif terminal == f.cores:
                 self.finish = max(self.finish, arrive)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
+                if f.per_neuron and what is not None and self.synapses(k, what) == 0:
+                    continue
                 if r.streams[k] and self.operands[r.target[k]]:
                     self.parked[int(r.target[k])].append((k, what))
                 else:
                     self.work_off(arrive, k, what)
+
+    def synapses(self, k, neuron):
+        """Cycles of the lanes for a packet of a neuron through a connection."""
+        r = self.t.rows
+        run = r.runs[r.run_first[k] + (neuron // r.positions[k]) * r.run_stride[k]]
+        taps = r.taps[r.taps_first[k] + (neuron % r.positions[k]) * r.taps_stride[k]]
+        return int(taps * r.costs[r.cost_first[k] + run, 1])
 
     def work_off(self, arrive, k, what):
         f, r = self.t.fabric, self.t.rows
@@ -349,9 +375,9 @@ class PacketTwin:
         if what is None:
             self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
             return
-        run = r.runs[r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]]
-        taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
-        self.free["synapse", core] = start + int(taps * r.costs[r.cost_first[k] + run, 1])
+        self.free["synapse", core] = start + self.synapses(k, what)
+        if not f.axon_overlap:
+            self.free["axon", core] = self.free["synapse", core]
 
     def operand(self, now, i):
         self.operands[i] -= 1

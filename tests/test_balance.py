@@ -51,7 +51,7 @@ def test_slices_that_share_a_core_add_up():
 @given(
     st.integers(0, 10_000),
     st.integers(1, 3),
-    st.sampled_from(["multicast", "unicast"]),
+    st.sampled_from(["multicast", "unicast", "unicast of neurons"]),
     st.sampled_from(["dataflow", "barrier"]),
     st.integers(0, 3),
 )
@@ -62,7 +62,8 @@ def test_units_work_as_long_as_the_packets_say(seed, T, cast, mode, spike_cycles
     chip = REFERENCE.replace(
         {
             "core.neurons": 96,
-            "noc.cast": cast,
+            "noc.cast": cast.split()[0],
+            "noc.destinations": "neuron" if "neurons" in cast else "slice",
             "execution.mode": mode,
             "core.threshold_unit.spike_cycles": spike_cycles,
             "core.threshold_unit.lanes": 1 + spike_cycles,

@@ -16,7 +16,7 @@ from sfnhw.chip import chip_area, load_chip
 from sfnhw.errors import ChipError, MappingError
 from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network, route
-from sfnhw.network import Dense, Elementwise, MaxPool, Network, Population
+from sfnhw.network import Dense, Elementwise, MaxPool, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, TTFS, Coding, Events, Graded, Polarity, Readout
 from sfnhw.reports.figures.mesh import as_cells, core_centres
 from sfnhw.reports.run_json import action_rows
@@ -141,20 +141,49 @@ def test_a_spike_to_two_cores_is_two_messages_by_hand():
 def test_the_calibrated_set_by_hand():
     """The first network, with the set fitted to measurements: axon-in 16 ns, synapse 3.8 ns, update 9.7 ns, spike 30 ns.
 
-    Step 1: the pins have no axon-out; no hop, a cycle of ejection: at h in 1, 2, 3; looked up one after the other, 160
-    cycles each: 161, 321, 481; 2 synapses of 38: the last end in 481 + 76 = 557. One tile: 0.6 us, 6557.
-    Step 2: the spike is ready in 6557 + 97 + 300 = 6954; axon-out 5.1 ns: 7005 at y, looked up 7165, synapse 7203. Barrier:
-    13203.
-    Step 3: 13203 + 397 + 51 = 13651, with the second flit, which comes with the last cycle of axon-out. Barrier: 19651.
+    Step 1: the pins have no axon-out; no hop, a cycle of ejection: at h in 1, 2, 3. A spike is looked up when the synapses of
+    the one before are done, 160 + 2 × 38 = 236 cycles each: 237, 473, 709. One tile: 0.6 us, 6709.
+    Step 2: the spike is ready in 6709 + 97 + 300 = 7106; axon-out 5.1 ns: 7157 at y, looked up 7317, synapse 7355. (The
+    second neuron waits for axon-out: 7157 + 97 = 7254.) Barrier: 13355.
+    Step 3: 13355 + 397 + 51 = 13803, with the second flit, which comes with the last cycle of axon-out. Barrier: 19803.
     """
     result = simulate(on_cores(CALIBRATED, three_two_one(), [0, 1]), spikes(x=[1, 1, 1], h=[1, 0], y=[5]))
-    assert result.timing.latency.tolist() == [19651]
+    assert result.timing.latency.tolist() == [19803]
     assert events_aj(price(result)) == {
         "accumulate": 7 * 35_500_000,
         "neuron_update": 3 * 72_800_000,  # access 51.2 and update 21.6 pJ
         "spike": 2 * 69_300_000,
         "injection": 5 * 111 * PJ,  # 3 inputs, a spike, a result
     }
+
+
+@pytest.mark.parametrize(("waits", "third"), [(False, 397 + 97 + 97 + 300), (True, 397 + 2 * 51 + 97 + 97 + 300)])
+def test_a_neuron_waits_for_the_messages_of_the_one_before_by_hand(waits, third):
+    """h has 3 neurons of which the first and the third spike, y and z are on cores of the same tile.
+
+    A walk takes 97 cycles a neuron and 300 a spike: the first spike is ready in 397, the third neuron's in 397 + 97 + 397. Two
+    messages take axon-out for 102 cycles, for which the second neuron waits, or not. The third neuron's second message is at
+    z 102 cycles after it was ready, looked up in 160, and its synapse done in 38.
+    """
+    network = three_two_one(outputs=2, hidden=3)
+    chip = CALIBRATED.replace({"core.threshold_unit.waits_for_port": waits})
+    result = simulate(on_cores(chip, network, [0, 1, 2]), spikes(x=[0, 0, 0], h=[1, 0, 1], y=[5], z=[5]))
+    # Step 1 is empty; step 3: a result, 397 + 51, the second of y and z leaves over the pins with it.
+    assert result.timing.latency[0] == 6000 + (third + 102 + 160 + 38) + 6000 + (397 + 51) + 2 + 6000
+
+
+def test_a_spike_is_a_message_to_each_core_that_its_own_neuron_feeds_by_hand():
+    """h (2 neurons) → y and z, the first neuron feeds y alone, the second both: 3 messages of 4 that its slice could send."""
+    network = three_two_one(outputs=2)
+    keep = Sparse("h", "z", np.ones(1), np.array([0, 0, 1]), np.array([0]))
+    network = Network(network.populations, (*network.projections[:2], keep))
+    activity = spikes(x=[0, 0, 0], h=[1, 1], y=[5], z=[5])
+    for destinations, messages in (("neuron", 3), ("slice", 4)):
+        result = simulate(on_cores(LOIHI.replace({"noc.destinations": destinations}), network, [0, 1, 2]), activity)
+        assert result.totals()["injection"] == messages + 2  # and two results
+        assert result.totals()["axon_lookup"] == messages
+        assert result.totals()["packet"] == 2 + 2
+        assert result.totals()["accumulate"] == 3
 
 
 def test_the_price_of_links_along_columns_stands_in_the_report(tmp_path):

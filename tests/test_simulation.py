@@ -28,8 +28,13 @@ BOARD = ("noc.columns", "noc.rows", "board.columns", "board.rows")
 
 @st.composite
 def chips(draw, modes=("dataflow", "barrier")):
+    cast = draw(st.sampled_from(["multicast", "unicast"]))
     return REFERENCE.replace(
         {
+            "noc.cast": cast,
+            "noc.destinations": draw(st.sampled_from(["slice", "neuron"])) if cast == "unicast" else "slice",
+            "core.axon_overlap": draw(st.booleans()),
+            "core.threshold_unit.waits_for_port": draw(st.booleans()),
             "core.neurons": draw(st.integers(64, 200)),
             "core.synapse_lanes": draw(st.sampled_from([1, 4, 16])),
             "core.state_banks": draw(st.integers(1, 2)),
@@ -37,7 +42,6 @@ def chips(draw, modes=("dataflow", "barrier")):
             "core.threshold_unit.kind": draw(st.sampled_from(["parallel", "serial", "binary-search"])),
             "core.threshold_unit.lanes": draw(st.sampled_from([1, 4])),
             "noc.flit_bits": draw(st.sampled_from([16, 32])),
-            "noc.cast": draw(st.sampled_from(["multicast", "unicast"])),
             "noc.virtual_channels": draw(st.integers(1, 4)),
             "noc.vc_alloc_cycles": draw(st.integers(1, 2)),
             "noc.link_cycles": draw(st.integers(1, 3)),

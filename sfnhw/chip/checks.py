@@ -75,6 +75,9 @@ def _widths(chip: "Chip") -> list[Problem]:
     if chip.columns > MOST_SIDE or chip.rows > MOST_SIDE:
         expected = f"at most {MOST_SIDE} routers each way, noc.columns × board.columns and noc.rows × board.rows"
         found.append(Problem(("board",), "", f"{chip.columns} x {chip.rows}", expected))
+    if noc.destinations == "neuron" and noc.cast != "unicast":
+        expected = "slice under noc.cast: multicast, whose trees are laid once for all neurons of a slice"
+        found.append(Problem(("noc", "destinations"), "", noc.destinations, expected))
     if noc.header_bits >= noc.flit_bits:
         expected = f"fewer bits than a flit has ({noc.flit_bits})"
         found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))

@@ -94,6 +94,12 @@ class ThresholdUnit(Part):
         ge=0,
         le=10_000,
     )
+    waits_for_port: bool = optional(
+        "",
+        "the walk over the neurons goes on when the packets of a spike have left by the port; false: at once; left out: "
+        "false",
+        False,
+    )
     most_thresholds: int | None = optional(
         "",
         "largest level of a neuron's spike: its thresholds for each polarity, its largest graded value, T of ttfs; 1: unit "
@@ -142,6 +148,12 @@ class Core(Part):
         "", "synapses can keep the largest level of a window; false: max pooling is refused; left out: true", True
     )
     axon_cycles: int = entry("cycles", "one axon look-up; 0 where it is part of the synaptic operations", ge=0, le=1000)
+    axon_overlap: bool = optional(
+        "",
+        "a packet is looked up while the synapses of the one before are worked off; false: one after the other; left out: "
+        "true",
+        True,
+    )
     weight_memory: Memory = entry("", "weights, explicit synapse indices, biases, stationary operands of products")
     state_memory: Memory = entry("", "accumulators, and thresholds where every neuron has its own")
     threshold_unit: ThresholdUnit = entry("", "what turns an accumulator into a level")
@@ -164,6 +176,12 @@ class Noc(Part):
     )
     cast: Literal["multicast", "unicast"] = entry(
         "", "one packet for all destinations that forks in routers, or one packet for each destination"
+    )
+    destinations: Literal["slice", "neuron"] = optional(
+        "",
+        "where the packets of a spike go: to every core that any neuron of its slice feeds, or (unicast only) only to those "
+        "that its own neuron feeds; left out: slice",
+        "slice",
     )
     flit_bits: int = entry("bits", "what a link moves in a cycle", ge=8, le=1024)
     header_bits: int = entry("bits", "route key in front of a packet; must be narrower than a flit", ge=1, le=64)
