@@ -52,7 +52,9 @@ def build(given: Any, found: dict[str, Any]) -> Any:
         default_synapse_hw_name="loihi_sparse_synapse",
         log_spikes=True,
     )
-    homes = zip(given["bias"].tolist(), given["potential"].tolist(), given["tile"].tolist(), given["core"].tolist())
+    homes = zip(
+        given["bias"].tolist(), given["potential"].tolist(), given["tile"].tolist(), given["core"].tolist(), strict=True
+    )
     for i, (bias, potential, tile, core) in enumerate(homes):
         group[i].set_attributes(model_attributes={"bias": bias, "potential": potential})
         group[i].map_to_core(arch.tiles[tile].cores[core])

@@ -9,6 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip.links import between_chips
 from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic
+from sfnhw.mapping.copies import neuron_copies, tree_of
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.placement.problem import Ints, Mesh
 from sfnhw.mapping.rounds.quality import quality_of_rounds
@@ -125,5 +126,11 @@ def link_loads(mapping: Mapping, traffic: Traffic) -> Ints:
     ways: tuple[tuple[Routes, Ints], ...] = ((mapping.routes, traffic.forward), (mapping.ready_routes, traffic.back))
     for routes, flits in ways:
         on_link = routes.link >= 0
-        np.add.at(loads, routes.link[on_link], flits[routes.owner[on_link]])
+        through = flits[routes.owner]
+        if routes is mapping.routes and traffic.own is not None:
+            copies = neuron_copies(mapping)
+            own = np.repeat(traffic.own, np.diff(copies.first))
+            by_path = np.bincount(copies.places, own, len(routes.roots)).astype(np.int64)
+            through = traffic.control()[routes.owner] + by_path[tree_of(routes.link, routes.roots)]
+        np.add.at(loads, routes.link[on_link], through[on_link])
     return loads

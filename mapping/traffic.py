@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity, checked
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
+from sfnhw.mapping.copies import neuron_targets
 from sfnhw.mapping.slices import Slice
 from sfnhw.network import Network
 from sfnhw.units import bits_for, ceil_div
@@ -26,11 +27,23 @@ class Traffic:
     forward : (slices,) spike packets × flits of one, and end markers of one flit: over each link of `Mapping.routes`.
     back : (slices,) ready tokens of one flit: over each link of `Mapping.ready_routes`.
     samples : inferences that the flits are the sum of.
+    sizes, own : (slices,) neurons, and (neurons,) flits of each one's packets, in slice-major order, where these go to what
+        their own neuron feeds (``noc.destinations: neuron``); else None.
     """
 
     forward: Ints
     back: Ints
     samples: int
+    sizes: Ints | None = None
+    own: Ints | None = None
+
+    def control(self) -> Ints:
+        """(slices,) flits of end markers, which go to all that a slice feeds; where there is `own`."""
+        assert self.own is not None
+        assert self.sizes is not None
+        upto = np.concatenate([[0], np.cumsum(self.own)])
+        ends = np.cumsum(self.sizes)
+        return self.forward - upto[ends] + upto[ends - self.sizes]
 
 
 def packet_bits(network: Network, s: Slice, chip: Chip) -> tuple[int, int, int]:
@@ -55,17 +68,22 @@ def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activ
     per_population = {} if activity is None else _packets(network, activity)
     windows = 0 if chip.execution.mode == "barrier" else samples * network.updates
     forward, back = np.zeros(len(slices), np.int64), np.zeros(len(slices), np.int64)
+    own: list[Ints] = []
     for s in slices:
         population = network[s.population]
-        packets = s.neurons
+        each = np.ones(s.neurons, np.int64)
         if activity is not None:
-            packets = int(per_population[s.population][population.indices(s.block)].sum())
+            each = per_population[s.population][population.indices(s.block)]
+        packets = int(each.sum())
         flits = ceil_div(sum(packet_bits(network, s, chip)), chip.noc.flit_bits)
         # Inputs and readouts of a network in windows work in the first timestep only (sfnhw.sim.tables).
         frames = 1 if population.coding.window == 1 else network.window
         forward[s.index] = packets * flits + windows * frames
         back[s.index] = 0 if population.role == "input" else windows
-    return Traffic(forward, back, samples)
+        own.append(each * flits)
+    if chip.noc.destinations == "slice":
+        return Traffic(forward, back, samples)
+    return Traffic(forward, back, samples, np.array([s.neurons for s in slices], np.int64), np.concatenate(own))
 
 
 def _packets(network: Network, activity: Activity) -> dict[str, Ints]:
@@ -119,13 +137,15 @@ def build_nets(
     out = np.flatnonzero(is_output)
     forward = _targets(rows[0], node_of[rows[1]], len(node_of), out)
     back = _targets(rows[1], node_of[rows[0]], len(node_of), out[:0])
-    for weights, targets in ((traffic.forward, forward), (traffic.back, back)):
-        for root, weight, reached in zip(node_of.tolist(), weights.tolist(), targets, strict=True):
+    own = _own_weights(node_of, connections, is_output, traffic)
+    for weights, targets, known in ((traffic.forward, forward, own), (traffic.back, back, {})):
+        for i, (root, weight, reached) in enumerate(zip(node_of.tolist(), weights.tolist(), targets, strict=True)):
             others = tuple(t for t in reached if t != root)
             for group in [others] if cast == "multicast" else [(t,) for t in others]:
-                if group and weight:
+                flits = known.get((i, group[0]), weight) if group else 0
+                if flits:
                     key = (root, group, 0 if merge else len(ends))
-                    ends[key] = ends.get(key, 0) + weight
+                    ends[key] = ends.get(key, 0) + flits
     leaves = [[t for t in group if t != PINS] for _, group, _ in ends]
     return Nets(
         nodes=int(node_of.max(initial=-1)) + 1,
@@ -135,6 +155,22 @@ def build_nets(
         to_pins=np.array([PINS in group for _, group, _ in ends], np.bool_),
         weight=np.array(list(ends.values()), np.int64),
     )
+
+
+def _own_weights(
+    node_of: Ints, connections: Connections, is_output: NDArray[np.bool_], traffic: Traffic
+) -> dict[tuple[int, int], int]:
+    """(slice, node) → flits, where packets go to what their own neuron feeds; else nothing."""
+    if traffic.own is None or traffic.sizes is None:
+        return {}
+    pins = int(node_of.max(initial=-1)) + 1
+    targets = neuron_targets(traffic.sizes, connections, node_of, is_output, pins)
+    slices = np.repeat(np.arange(len(node_of)), traffic.sizes)
+    sums = targets.weights(traffic.own, slices, pins + 1).reshape(-1, pins + 1) + traffic.control()[:, None]
+    many = np.diff(targets.first)
+    pairs = np.unique(np.repeat(slices, many) * (pins + 1) + targets.places)
+    places = zip(*np.divmod(pairs, pins + 1), strict=True)
+    return {(int(s), PINS if t == pins else int(t)): int(sums[s, t]) for s, t in places}
 
 
 def _targets(source: Ints, node: Ints, slices: int, to_pins: Ints) -> list[list[int]]:

@@ -79,11 +79,17 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     ends = np.zeros_like(frames) if f.barrier else frames
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
-    is_packet = np.arange(len(n.owner)) < n.packet_nodes
-    exits = np.diff(n.exit_first) * is_packet
-    through = path_packets(n, per_neuron)[tree_of(n.link, n.roots)] if own else packets[n.owner]
-    node_packets = np.where(is_packet[:, None], through, 0)
-    node_control = np.where(is_packet[:, None], ends[n.owner], readies[n.owner])
+    trees = n.packet_nodes
+    node_packets, node_control = (np.zeros((len(n.owner), T), np.int64) for _ in range(2))
+    if own:
+        node_packets[:trees] = path_packets(n, per_neuron)[tree_of(n.link[:trees], n.roots)]
+    else:
+        node_packets[:trees] = packets[n.owner[:trees]]
+    if not f.barrier:
+        node_control[:trees], node_control[trees:] = ends[n.owner[:trees]], readies[n.owner[trees:]]
+    exits = np.diff(n.exit_first[: trees + 1])
+    at = np.flatnonzero(exits)
+    delivered = sum_by(n.owner[at], node_packets[at] * exits[at, None], slices)
     # Each sample runs alone: a step for each timestep, and a window for each further layer.
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
@@ -99,7 +105,7 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         row_state=state,
         node_packets=node_packets,
         node_control=node_control,
-        delivered=sum_by(n.owner, node_packets * exits[:, None], slices),
+        delivered=delivered,
         steps=steps,
     )
 
@@ -146,7 +152,8 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
     flits = np.where(
         np.arange(len(tables.nodes.owner)) < tables.nodes.packet_nodes, tables.slices.flits[tables.nodes.owner], 0
     )
-    node_flits = counts.node_packets * flits[:, None] + counts.node_control
+    node_flits = counts.node_packets * flits[:, None]
+    node_flits += counts.node_control
     return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
 
 
@@ -154,30 +161,44 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     """Add what packets do at the slices that they reach."""
     how = projection_arithmetic(mapping)
     r = tables.rows
+    # What comes to a slice through one projection is alike: it is added up first.
+    pairs, pair = np.unique(r.target * len(how) + r.projection, return_inverse=True)
+    target, projection = np.divmod(pairs, len(how))
+
+    def summed(amount: Ints) -> Ints:
+        return sum_by(pair, amount, len(pairs))
 
     def add(action: str, amount: Ints, times: Iterable[int] | None = None) -> None:
-        """Book (connections, T) counts on the target, times a number of each projection."""
+        """Book (pairs, T) counts on the target, times a number of each projection."""
         if times is not None:
-            factor = np.fromiter(times, np.int64)[r.projection]
+            factor = np.fromiter(times, np.int64)[projection]
             if not factor.any():
                 return
             amount = amount * factor[:, None]
-        core[ACTION_INDEX[action]] += sum_by(r.target, amount, core.shape[1])
+        core[ACTION_INDEX[action]] += sum_by(target, amount, core.shape[1])
 
-    add("axon_lookup", counts.row_packets + counts.row_ends)
-    add("decode_read", counts.row_packets, (a.decodes for a in how))
-    add("weight_write", counts.row_words, (a.written for a in how))
-    add("weight_read", counts.row_words, (not a.written for a in how))
-    add("compare", counts.row_synapses, (a.largest_of for a in how))
-    add("accumulate", counts.row_synapses, (not a.largest_of for a in how))
-    add("multiply_bit", counts.row_synapses, (a.multiply_bits for a in how))
-    add("shift_bit", counts.row_synapses, (a.shift_bits for a in how))
-    add("state_read", counts.row_state)
-    add("state_write", counts.row_state)
+    packets, words, synapses = summed(counts.row_packets), summed(counts.row_words), summed(counts.row_synapses)
+    state = summed(counts.row_state)
+    add("axon_lookup", packets + summed(counts.row_ends))
+    add("decode_read", packets, (a.decodes for a in how))
+    add("weight_write", words, (a.written for a in how))
+    add("weight_read", words, (not a.written for a in how))
+    add("compare", synapses, (a.largest_of for a in how))
+    add("accumulate", synapses, (not a.largest_of for a in how))
+    add("multiply_bit", synapses, (a.multiply_bits for a in how))
+    add("shift_bit", synapses, (a.shift_bits for a in how))
+    add("state_read", state)
+    add("state_write", state)
 
 
 def sum_by(key: Ints, values: Ints, size: int) -> Ints:
     """(size, ...) sums of the values (n, ...) with each key."""
+    if values.ndim == 2 and values.size > 2**16:
+        from scipy.sparse import csc_array
+
+        # One pass over the values, where sorting them would copy them.
+        where = csc_array((np.ones(len(key), np.int64), key, np.arange(len(key) + 1)), (size, len(key)))
+        return np.asarray(where @ values)
     out = np.zeros((size, *values.shape[1:]), np.int64)
     if len(key):
         order = np.argsort(key, kind="stable")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.blas import blas_for
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, RowTable, SliceTable
 
 Ints = NDArray[np.int64]
@@ -71,7 +72,14 @@ def row_cycles(s: SliceTable, r: RowTable, sent: NDArray[np.integer], f: Fabric)
 
 def _blocks(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Iterator[tuple[_Fan, slice, Reals]]:
     """Yield the fans, and for each the (frames, channels, positions) packets of its source, some frames at a time."""
-    for fan in _fans(s, r):
+    slices = len(s.neurons)
+    multiplications = len(sent) * sent.shape[1] / slices * 3 * len(r.source) / slices
+    with blas_for(multiplications):
+        yield from _blocks_of(_fans(s, r), sent)
+
+
+def _blocks_of(fans: Iterator[_Fan], sent: NDArray[np.integer]) -> Iterator[tuple[_Fan, slice, Reals]]:
+    for fan in fans:
         neurons = fan.last - fan.first
         step = max(1, BLOCK // neurons)
         for low in range(0, len(sent), step):

@@ -89,23 +89,24 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
 
 def _counts(tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
-        return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
+        first, *others = (getattr(t, name) for t in tallies)
+        return np.add.reduce([first, *others], axis=0) if others else first
 
-    by_slice, by_row = total("by_slice"), total("by_row")
+    by_slice, by_row = (np.ascontiguousarray(np.moveaxis(total(name), -1, 0)) for name in ("by_slice", "by_row"))
     return Counts(
-        sent=by_slice[..., SENT],
-        ends=by_slice[..., ENDS],
-        readies=by_slice[..., READIES],
-        updates=by_slice[..., UPDATES],
-        spikes=by_slice[..., SPIKES],
-        row_packets=by_row[..., PACKETS],
+        sent=by_slice[SENT],
+        ends=by_slice[ENDS],
+        readies=by_slice[READIES],
+        updates=by_slice[UPDATES],
+        spikes=by_slice[SPIKES],
+        row_packets=by_row[PACKETS],
         row_ends=total("row_ends"),
-        row_synapses=by_row[..., SYNAPSES],
-        row_words=by_row[..., WORDS],
-        row_state=by_row[..., STATE],
+        row_synapses=by_row[SYNAPSES],
+        row_words=by_row[WORDS],
+        row_state=by_row[STATE],
         node_packets=total("node_packets"),
         node_control=total("node_control"),
-        delivered=by_slice[..., DELIVERED],
+        delivered=by_slice[DELIVERED],
         steps=int(total("steps")[0]),
     )
 

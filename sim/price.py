@@ -11,6 +11,7 @@ from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
+from sfnhw.sim.counts import sum_by
 from sfnhw.sim.result import Result
 from sfnhw.units import attojoules
 
@@ -39,26 +40,34 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     terminal, population = result.tables.slices.terminal, result.tables.slices.population
     for i, action in enumerate(CORE_ACTIONS):
         cells.counts(action, chip, terminal, population, result.actions.core[i])
-    flits = result.actions.node_flits
-    owner = population[n.owner]
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
-    cells.counts("router_flit", chip, n.router * each, owner, flits)
-    crossing = between_chips(chip, n.link)
+    router, layer, flits = _by_place(n.router, population[n.owner], result.actions.node_flits)
+    cells.counts("router_flit", chip, router * each, layer, flits)
+    over = np.flatnonzero(n.link >= 0)
+    link, layer, flits = _by_place(n.link[over], population[n.owner[over]], result.actions.node_flits[over])
+    crossing = between_chips(chip, link)
     for vertical in (False, True):
-        on = (n.link >= 0) & ((n.link % 4 >= 2) == vertical) & ~crossing
-        prices = chip.link_price(vertical)
-        cells.counts("link_flit", chip, n.link[on] // 4 * each, owner[on], flits[on], prices)
+        on = ((link % 4 >= 2) == vertical) & ~crossing
+        cells.counts("link_flit", chip, link[on] // 4 * each, layer[on], flits[on], chip.link_price(vertical))
     cells.counts("io_bit", chip, np.full(len(population), mapping.io), population, result.actions.io_bits)
     # Between chips a flit passes pins: those of the chip that it leaves.
     bits = flits[crossing] * chip.noc.flit_bits
-    cells.counts("io_bit", chip, n.link[crossing] // 4 * each, owner[crossing], bits)
+    cells.counts("io_bit", chip, link[crossing] // 4 * each, layer[crossing], bits)
     if result.actions.off_chip_bits is not None:
         cells.counts(OFF_CHIP, chip, np.full(len(population), mapping.io), population, result.actions.off_chip_bits)
     _static(cells, result, chip)
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()
     return Cost(term, core, layer, timestep, value, low, high, names, chip.cores, result.samples)
+
+
+def _by_place(place: Ints, population: Ints, flits: Ints) -> tuple[Ints, Ints, Ints]:
+    """(place, population, (n, T) flits): those of all route nodes at one place, of one population, added up."""
+    width = int(population.max(initial=0)) + 1
+    keys, key = np.unique(place * width + population, return_inverse=True)
+    places, populations = np.divmod(keys, width)
+    return places, populations, sum_by(key, flits, len(keys))
 
 
 def _check_same(chip: Chip, simulated: Chip) -> None:

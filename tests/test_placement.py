@@ -208,7 +208,7 @@ def test_annealed_is_never_worse_than_a_baseline_and_repeats_itself(seed, tiles,
 @given(
     st.integers(0, 10_000),
     st.integers(1, 2),
-    st.sampled_from(["multicast", "unicast"]),
+    st.sampled_from(["multicast", "unicast", "unicast of neurons"]),
     st.sampled_from(["dataflow", "barrier"]),
     st.sampled_from(sorted(PLACERS)),
     st.integers(1, 3),
@@ -218,7 +218,13 @@ def test_what_placement_weighs_is_what_the_simulation_counts(seed, T, cast, mode
     network = random_network(seed, T)
     activity = random_activity(network, seed)
     chip = REFERENCE.replace(
-        {"core.neurons": 96, "noc.cast": cast, "noc.cores_per_router": tile, "execution.mode": mode}
+        {
+            "core.neurons": 96,
+            "noc.cast": cast.split()[0],
+            "noc.destinations": "neuron" if "neurons" in cast else "slice",
+            "noc.cores_per_router": tile,
+            "execution.mode": mode,
+        }
     )
     mapping = map_network(network, chip, placer=placer, activity=activity, moves=400)
     found = quality(mapping, activity)
