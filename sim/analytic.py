@@ -4,69 +4,112 @@ For slice j in frame t, with S its synapse work, D its threshold walk and E = ma
 emission (D + injection where the walk waits for the port; the lanes serve in order of arrival, and from any arrival on they
 have that much to do):
 
-    fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival)
+    fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival,
+                  fed_j of the frame before + S of all)
     start_j = max(fed_j, end of its frame t − 1, ready tokens of its consumers for frame t − banks)
     end_j   = start_j + E_j
 
 (at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
 
-and with samples back to back  interval = max(busiest unit or link, (end_c + token − start_a) / banks over a → c).
+and with samples back to back the same goes on over some of them; results come no faster than the busiest unit or link works.
 Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
 frames of a window follow one another.
+Under a barrier a step takes as long as its slowest slice sends, and its slowest core works off; with samples back to back all
+layers work in every step, each on what its depth makes it.
+Several clockworks of one chip are looked at side by side: their columns stand beside those of the samples.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
-from sfnhw.sim.counts import leaves_at_pins, path_packets
-from sfnhw.sim.fanout import row_cycles, row_feeds
-from sfnhw.sim.recurrence import Times, Work, barrier, dataflow
-from sfnhw.sim.tables import Tables, ranges
+from sfnhw.sim.clockwork import Clockwork
+from sfnhw.sim.counts import leaves_at_pins
+from sfnhw.sim.passed import Passed, Ways, pass_over, services, spiking_groups
+from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
+from sfnhw.sim.tables import Fabric, Tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+# Samples back to back that the interval is found from, in dataflow.
+STREAM_SAMPLES = 8
+# Entries of the largest array that clockworks share: bounds the memory beside the activity to some hundred MB.
+MOST_ENTRIES = 2**23
 
-def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
+
+def analytic_timing(tables: Tables, sent: NDArray[np.uint8], work: Clockwork) -> Timing:
     """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) packets."""
-    s, f = tables.slices, tables.fabric
-    samples = len(sent)
-    work = _work(tables, sent)
-    times = (barrier if f.barrier else dataflow)(tables, work)
-    layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
-    layer_end = np.zeros((tables.populations, samples), np.int64)
-    begun = np.minimum(times.first, times.start).min(axis=0)
-    np.minimum.at(layer_start, s.population, begun.astype(np.int64))
-    np.maximum.at(layer_end, s.population, np.ceil(times.end.max(axis=0)).astype(np.int64))
-    busy, link_busy = _busy(tables, work)
-    return Timing(
-        latency=np.ceil(times.finish).astype(np.int64),
-        interval=_interval(tables, work, times, busy, link_busy),
-        layer_start=np.ascontiguousarray(layer_start.T),
-        layer_end=np.ascontiguousarray(layer_end.T),
-        busy=busy,
-        link_busy=link_busy,
-        packet_latency=None,
-        packet_latency_sum=0,
-        packet_latency_max=0,
-    )
+    return analytic_timings(tables, sent, [work])[0]
 
 
-def _over_pins(tables: Tables, flits: Ints) -> Reals:
+def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Clockwork]) -> list[Timing]:
+    """Return the same for each of several clockworks, from one pass over the activity."""
+    passed = pass_over(tables, sent)
+    T, slices, samples = passed.shape
+    each = max(1, T * samples * max(slices, len(tables.rows.source), 1))
+    step = max(1, MOST_ENTRIES // each)
+    out: list[Timing] = []
+    for low in range(0, len(works), step):
+        some = list(works[low : low + step])
+        parts = [
+            _work(tables, passed, w, service) for w, service in zip(some, services(tables, passed, some), strict=True)
+        ]
+        out += _timings(tables, passed, some, parts)
+    return out
+
+
+def _timings(tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work]) -> list[Timing]:
+    """Times of clockworks side by side, whose numbers of banks are the same."""
+    s, samples = tables.slices, passed.shape[2]
+    together = joined(parts)
+    times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
+    if tables.fabric.barrier:
+        every = barrier_interval(tables, together, samples).reshape(len(works), samples).mean(axis=1)
+    else:
+        every = stream(tables, together, samples, STREAM_SAMPLES)
+    out = []
+    for k, (w, part) in enumerate(zip(works, parts, strict=True)):
+        mine = slice(k * samples, (k + 1) * samples)
+        own = Times(*(value[..., mine] for value in times))
+        layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
+        layer_end = np.zeros((tables.populations, samples), np.int64)
+        begun = np.minimum(own.first, own.start).min(axis=0)
+        np.minimum.at(layer_start, s.population, begun.astype(np.int64))
+        np.maximum.at(layer_end, s.population, np.ceil(own.end.max(axis=0)).astype(np.int64))
+        busy, link_busy = _busy(tables, passed, w.fabric, part)
+        interval = float(every[k])
+        if not w.fabric.barrier:
+            interval = max(interval, _bound(tables, passed, w.fabric, busy, link_busy))
+        out.append(
+            Timing(
+                latency=np.ceil(own.finish).astype(np.int64),
+                interval=interval,
+                layer_start=np.ascontiguousarray(layer_start.T),
+                layer_end=np.ascontiguousarray(layer_end.T),
+                busy=busy,
+                link_busy=link_busy,
+                packet_latency=None,
+                packet_latency_sum=0,
+                packet_latency_max=0,
+            )
+        )
+    return out
+
+
+def _over_pins(f: Fabric, flits: Ints) -> Reals:
     """Cycles that packets of so many flits take over the pins, each way."""
-    f = tables.fabric
     return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
 
 
-def _at_port(tables: Tables, flits: Ints) -> Reals:
+def _at_port(tables: Tables, f: Fabric, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
-    at_core = np.maximum(flits, tables.fabric.port_cycles)
-    return np.where(tables.slices.is_input, _over_pins(tables, flits), at_core)
+    return np.where(tables.slices.is_input, _over_pins(f, flits), np.maximum(flits, f.port_cycles))
 
 
 class _Control(NamedTuple):
@@ -89,129 +132,96 @@ class _Control(NamedTuple):
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
 
-def _out_of_pins(tables: Tables, packets: Reals, control: _Control | None = None) -> Reals:
+def _out_of_pins(tables: Tables, f: Fabric, packets: Reals, control: _Control | None = None) -> Reals:
     """(T, samples) cycles in which packets (T, slices, samples), and control packets, leave over the pins."""
     s, n = tables.slices, tables.nodes
     leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
-    own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
+    own = np.where(is_packet, _over_pins(f, s.flits[owner]), 0.0)
     out = own @ packets[:, owner]
     if control is None:
         return out
-    return out + (control.on(is_packet, owner) @ _over_pins(tables, np.ones_like(owner)))[:, None]
+    return out + (control.on(is_packet, owner) @ _over_pins(f, np.ones_like(owner)))[:, None]
 
 
-def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
-    s, r, f = tables.slices, tables.rows, tables.fabric
-    samples, T, neurons = sent.shape
-    frames = sent.reshape(samples * T, neurons)
-
-    def by_step(sums: NDArray[np.generic]) -> Reals:
-        """(T, n, samples) of (n, samples·T)."""
-        return np.ascontiguousarray(sums.reshape(len(sums), samples, T).transpose(2, 0, 1), float)
-
-    n = tables.nodes
-    packets = by_step(np.add.reduceat(frames, s.first_neuron[:-1], axis=1, dtype=np.int64).T)
-    paths = by_step(path_packets(n, frames)) if f.per_neuron else packets[:, n.owner[n.roots]]
-    upto = np.concatenate([np.zeros((T, 1, samples)), paths.cumsum(axis=1)], axis=1)
-    copies = upto[:, n.root_first[1:]] - upto[:, n.root_first[:-1]]
-    service = by_step(row_cycles(s, r, frames, f))
-    walk = by_step(_walk(tables, frames))
-    port = copies * _at_port(tables, s.flits)[:, None]
+def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
+    """Cycles of everything on one clock; service: (T, rows, samples) of the synapse lanes and look-ups."""
+    s, f = tables.slices, w.fabric
+    samples = passed.shape[2]
+    groups = -(-s.neurons // f.threshold_lanes)
+    walk = np.broadcast_to((groups * w.update).astype(float)[:, None], passed.shape).copy()
+    if w.spike.any():
+        walk += w.spike[:, None] * spiking_groups(s, passed, f.threshold_lanes)
+    port = passed.copies * _at_port(tables, f, s.flits)[:, None]
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     emission = np.maximum(until, port)
-    out = _out_of_pins(tables, packets)
+    out = _out_of_pins(tables, f, passed.packets)
     emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
-    looked_up = row_feeds(s, r, frames.sum(axis=0, dtype=np.int64)[None])[:, 0] if f.per_neuron else None
+    _over_links(passed, f, emission)
+    first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + w.spike[:, None]
+    tree, way = _ways(tables, passed.ways, w)
+
+    def columns(values: Reals) -> Reals:
+        return np.repeat(values[:, None], samples, axis=1)
+
     return Work(
-        packets=packets,
-        paths=paths,
-        lookups=packets.sum(axis=(0, 2))[r.source] if looked_up is None else looked_up.astype(float),
+        packets=passed.packets,
         service=service,
-        emission=_over_links(tables, paths, emission),
+        emission=emission,
         walk=walk,
         until=until,
-        **_ways(tables),
+        head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
+        tree_delay=columns(tree),
+        way=columns(way),
+        axon=np.full(samples, float(f.axon_cycles)),
+        synchronise=np.full(samples, float(f.barrier_cycles)),
     )
 
 
-def _over_links(tables: Tables, paths: Reals, emission: Reals) -> Reals:
-    """(T, slices, samples) emission, as long at least as the fullest link of the slice's tree is taken by its layer."""
-    s, n, f = tables.slices, tables.nodes, tables.fabric
-    T, _, samples = paths.shape
-    inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
-    if not len(inner):
-        return emission
-    owner = n.owner[inner]
-    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], f.hold_cycles / f.virtual_channels)
-    used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
-    first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
-    out = emission.copy()
-    path = tree_of(n.link, n.roots)[inner]
-    for t in range(T):
-        taken = paths[t, path] * hold[:, None]
-        cell = link.reshape(-1, 1) * samples + np.arange(samples)
-        load = np.bincount(cell.reshape(-1), taken.reshape(-1), len(used) * samples).reshape(len(used), samples)
-        fullest = np.maximum.reduceat(load[link], first, axis=0)
-        out[t, owner[first]] = np.maximum(out[t, owner[first]], fullest)
-    return out
+def _over_links(passed: Passed, f: Fabric, emission: Reals) -> None:
+    """Make emission (T, slices, samples) as long at least as the fullest link of the slice's tree is taken by its layer."""
+    links = passed.links
+    if links is None:
+        return
+    load = np.zeros(links.packets.shape[1:])
+    for unit, packets in zip(links.unit.tolist(), links.packets, strict=True):
+        load += packets * max(float(unit), f.hold_cycles / f.virtual_channels)
+    fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
+    emission[:, links.owner] = np.maximum(emission[:, links.owner], fullest)
 
 
-def _walk(tables: Tables, frames: NDArray[np.uint8]) -> Ints:
-    """(slices, frames) cycles of the threshold unit: `spike_cycles` more for each group of neurons in which any spikes."""
-    s, lanes = tables.slices, tables.fabric.threshold_lanes
-    groups = -(-s.neurons // lanes)
-    walk = np.repeat((groups * s.update_cycles)[:, None], len(frames), axis=1)
-    if s.spike_cycles.any():
-        upto = np.cumsum(groups) - groups
-        starts = np.repeat(s.first_neuron[:-1], groups) + lanes * ranges(np.zeros_like(groups), groups)
-        fired = np.logical_or.reduceat(frames > 0, starts, axis=1)
-        walk += s.spike_cycles[:, None] * np.add.reduceat(fired, upto, axis=1, dtype=np.int64).T
-    return walk
-
-
-def _ways(tables: Tables) -> dict[str, Reals]:
+def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
 
     Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out; a
     slow port likewise.
     """
-    s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    entry = _at_port(tables, s.flits) - s.flits
-    leave = 0.0 if f.barrier else float(_over_pins(tables, np.ones(1, np.int64))[0] - 1)
-    through = np.full(len(n.owner), f.router_cycles)
-    # A slow link lets a packet's head go on when the rest can follow without a gap.
-    flits = np.where(np.arange(len(n.owner)) < n.packet_nodes, s.flits[n.owner], 1)
-    links = n.link_cycles + flits * (n.flit_cycles - 1)
-    parents = np.flatnonzero(n.link < 0)
-    while len(parents):  # all routers as far from their roots at once
-        many = n.child_first[parents + 1] - n.child_first[parents]
-        children = n.children[ranges(n.child_first[parents], many)]
-        through[children] = np.repeat(through[parents], many) + links[children] + f.router_cycles
-        parents = children
-    alone = entry[n.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[n.owner] - 1
+    s, r, n, f = tables.slices, tables.rows, tables.nodes, w.fabric
+    entry = _at_port(tables, f, s.flits) - s.flits
+    leave = 0.0 if f.barrier else float(_over_pins(f, np.ones(1, np.int64))[0] - 1)
+    through = ways.routers * f.router_cycles + ways.rows * w.link + ways.columns * w.vertical + ways.fixed
+    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[ways.owner] - 1
     exits = int(n.exit_first[n.packet_nodes])
-    node = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
     tree = np.zeros(len(s.neurons))
-    np.maximum.at(tree, n.owner[node], alone[node] + leave * (n.exits[:exits] == f.cores))
+    np.maximum.at(tree, ways.owner, alone + leave * (n.exits[:exits] == f.cores))
     way = np.zeros(len(r.source))
-    way[n.rows[: n.row_first[exits]]] = np.repeat(alone[node], np.diff(n.row_first[: exits + 1]))
-    return {"tree_delay": tree, "way": way}
+    way[n.rows[: n.row_first[exits]]] = np.repeat(alone, np.diff(n.row_first[: exits + 1]))
+    return tree, way
 
 
-def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
+def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, Ints]:
     """Busy cycles of units and links over all samples."""
-    s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    T, _, samples = work.packets.shape
+    s, r, n = tables.slices, tables.rows, tables.nodes
+    T, _, samples = passed.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
     control = _Control.of(tables, T)
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    by_path = work.paths.sum(axis=(0, 2))
-    copies = np.bincount(n.owner[n.roots], by_path, len(s.neurons))
-    port, marker = _at_port(tables, s.flits), _at_port(tables, np.ones_like(s.flits))
+    by_path = passed.paths.sum(axis=(0, 2))
+    copies = passed.copies.sum(axis=(0, 2))
+    port, marker = _at_port(tables, f, s.flits), _at_port(tables, f, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
-    looked_up = work.lookups + markers[r.source]
+    looked_up = passed.lookups + markers[r.source]
     injected = copies * port + markers * marker * np.diff(n.root_first) + tokens * token
     walked = (work.walk.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
@@ -232,22 +242,8 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     return busy.astype(np.int64), link.astype(np.int64)
 
 
-def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) -> float:
-    s, r, f = tables.slices, tables.rows, tables.fabric
-    T, _, samples = work.packets.shape
-    if f.barrier:
-        steps = (T // f.window - 1) * f.interval + f.last_due + 1
-        # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
-        return float(times.finish.mean()) / steps * T * f.interval
-    out = float(_out_of_pins(tables, work.packets, _Control.of(tables, T)).sum())
-    bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
-    a, c = np.unique(np.stack([r.source, r.target]), axis=1)
-    if not len(a):
-        return bound
-    t0 = T - f.window
-    last = t0 + s.frames[c] - 1
-    done = times.start[last, c] + work.until[last, c] + work.tree_delay[a][:, None]
-    before = np.zeros(len(a))
-    for earlier in work.until[:t0]:
-        before = before + earlier.mean(axis=1)[a]
-    return max(bound, float(((done - times.start[t0, a]).mean(axis=1) / f.banks + before).max()))
+def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints, link: Ints) -> float:
+    """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
+    T, _, samples = passed.shape
+    out = float(_out_of_pins(tables, f, passed.packets, _Control.of(tables, T)).sum())
+    return max(float(busy.max()), float(link.max(initial=0)), out) / samples

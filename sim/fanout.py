@@ -52,6 +52,45 @@ def row_feeds(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> Ints:
     return out
 
 
+class FanRuns(NamedTuple):
+    """Packets of one source slice by what they cost behind its connections.
+
+    Attributes
+    ----------
+    rows : (rows,) connections.
+    packets : (rows, frames, classes) of each class.
+    kind, taps : (classes,) place in `RowTable.costs` of one run, and number of runs.
+    """
+
+    rows: Ints
+    packets: Reals
+    kind: Ints
+    taps: Ints
+
+
+def fan_runs(s: SliceTable, r: RowTable, sent: NDArray[np.integer]) -> list[FanRuns]:
+    """Sort packets into classes that cost the same, whatever one run costs; sent is (frames, neurons)."""
+    out: list[FanRuns] = []
+    for fan, part, block in _blocks(s, r, sent):
+        if part.start == 0:
+            pairs = [(k, t) for k in np.unique(fan.cost).tolist() for t in np.unique(fan.taps).astype(int).tolist()]
+            kind, taps = np.array(pairs, np.int64).T
+            out.append(FanRuns(fan.rows, np.zeros((len(fan.rows), len(sent), len(pairs))), kind, taps))
+        runs = out[-1]
+        for c, (kind_, taps_) in enumerate(zip(runs.kind, runs.taps, strict=True)):
+            of_kind = (fan.cost == kind_)[..., None].astype(float)
+            sums = _sums(block, (fan.taps == taps_).astype(float), fan.kind, of_kind)
+            runs.packets[:, part, c] = sums[..., 0].T
+    return out
+
+
+def class_cycles(runs: FanRuns, cycles: Ints, f: Fabric) -> Reals:
+    """(classes,) cycles that a packet of each class takes; cycles: of one run of each kind."""
+    lanes = runs.taps * cycles[runs.kind]
+    both = np.maximum(lanes, f.axon_cycles) if f.axon_overlap else lanes + f.axon_cycles
+    return (np.where(lanes > 0, both, 0) if f.per_neuron else both).astype(float)
+
+
 def row_cycles(s: SliceTable, r: RowTable, sent: NDArray[np.integer], f: Fabric) -> Reals:
     """(rows, frames) cycles of lanes and look-ups: each packet takes the longer of both, or both; sent is (frames, neurons)."""
     out = np.zeros((len(r.source), len(sent)))

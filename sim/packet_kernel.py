@@ -147,6 +147,7 @@ def advance(
                     last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
                     last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
                 now = last_event + f.barrier_cycles
+                last_event = now
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now

@@ -1,5 +1,6 @@
 """When slices work, from how much they have to do: the recurrences of `sfnhw.sim.analytic`, a layer at a time."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,31 +13,63 @@ Reals = NDArray[np.float64]
 
 
 class Work(NamedTuple):
-    """Cycles of each frame, of all samples."""
+    """Cycles of each frame. A column is a sample; several clockworks stand side by side, each with all samples."""
 
-    packets: Reals  # (T, slices, samples)
-    paths: Reals  # (T, trees, samples) packets that each of `NodeTable.roots` takes
-    lookups: Reals  # (rows,) of spike packets, all timesteps and samples
-    service: Reals  # (T, rows, samples) synapse lanes and axon look-ups
-    emission: Reals  # (T, slices, samples)
-    walk: Reals  # (T, slices, samples) of the threshold unit
-    until: Reals  # (T, slices, samples) until the walk has ended: longer where it waits for the port
-    tree_delay: Reals  # (slices,) longest way from a slice to its destinations, alone
-    way: Reals  # (rows,) way of a packet from source to target slice, alone
+    packets: Reals  # (T, slices, columns)
+    service: Reals  # (T, rows, columns) synapse lanes and axon look-ups
+    emission: Reals  # (T, slices, columns)
+    walk: Reals  # (T, slices, columns) of the threshold unit
+    until: Reals  # (T, slices, columns) until the walk has ended: longer where it waits for the port
+    head: Reals  # (T, slices, columns) until the first packet is ready; where there is none, the end of emission
+    tree_delay: Reals  # (slices, columns) longest way from a slice to its destinations, alone
+    way: Reals  # (rows, columns) way of a packet from source to target slice, alone
+    axon: Reals  # (columns,) one look-up
+    synchronise: Reals  # (columns,) the end of a global step
+
+
+def joined(parts: Sequence[Work]) -> Work:
+    """Put several side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    return Work(*(np.concatenate(values, axis=-1) for values in zip(*parts, strict=True)))
 
 
 class Times(NamedTuple):
     """Cycles; infinite where a slice does not work in a frame."""
 
-    start: Reals  # (T, slices, samples)
-    end: Reals  # (T, slices, samples)
-    first: Reals  # (T, slices, samples) first packet, in the first frame of a window
-    finish: Reals  # (samples,)
+    start: Reals  # (T, slices, columns)
+    end: Reals  # (T, slices, columns)
+    first: Reals  # (T, slices, columns) first packet, in the first frame of a window
+    finish: Reals  # (columns,)
+    results: Reals  # (windows, columns) when each window's results have left (dataflow)
 
 
-def _empty(work: Work) -> Times:
+def _empty(work: Work, windows: int) -> Times:
     shape = work.packets.shape
-    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), np.zeros(shape[2]))
+    finish, results = np.zeros(shape[2]), np.zeros((windows, shape[2]))
+    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, results)
+
+
+def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
+    """(clockworks,) cycles between results in dataflow, `length` samples back to back, the first quarter not measured.
+
+    They follow one another in their order, and again from the first where there are fewer.
+    """
+    T, _, columns = work.packets.shape
+    order = np.arange(length) % samples
+
+    def in_a_row(values: Reals) -> Reals:
+        parts = values.reshape(T, -1, columns // samples, samples)[..., order]
+        return parts.transpose(3, 0, 1, 2).reshape(length * T, parts.shape[1], -1)
+
+    timed = {
+        name: in_a_row(getattr(work, name)) for name in ("packets", "service", "emission", "walk", "until", "head")
+    }
+    once = {name: getattr(work, name)[..., ::samples] for name in ("tree_delay", "way", "axon", "synchronise")}
+    results = dataflow(tables, Work(**timed, **once)).results
+    finish = results.reshape(length, -1, results.shape[1]).max(axis=1)
+    first = length // 4
+    return np.asarray((finish[-1] - finish[first - 1]) / (length - first))
 
 
 class _Layer(NamedTuple):
@@ -69,16 +102,17 @@ def _layers(tables: Tables) -> list[_Layer]:
 def dataflow(tables: Tables, work: Work) -> Times:
     """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`."""
     s, f = tables.slices, tables.fabric
-    times = _empty(work)
-    start, end, _, finish = times
+    times = _empty(work, len(work.packets) // f.window)
+    start, end, _, finish, results = times
     layers = _layers(tables)
-    tree = work.tree_delay[:, None]
+    tree = work.tree_delay
+    worked = np.zeros(start.shape[1:])  # when a slice's lanes have done all that came so far
     for t0 in range(0, len(start), f.window):
         service = work.service[t0 : t0 + f.window].sum(axis=0)
         for layer in layers:
             begin = np.zeros(start.shape[1:])
             if len(layer.fed):
-                begin[layer.fed] = _inputs_in(tables, work, times, layer, service, t0)
+                begin[layer.fed] = _inputs_in(tables, work, times, layer, service, worked, t0)
             if t0:
                 before = end[t0 - f.window + s.frames[layer.slices] - 1, layer.slices]
                 begin[layer.slices] = np.maximum(begin[layer.slices], before)
@@ -92,81 +126,127 @@ def dataflow(tables: Tables, work: Work) -> Times:
                 start[t, mine], end[t, mine] = begin[mine], begin[mine] + work.emission[t, mine]
                 begin[mine] = end[t, mine]
             ends = layer.slices[s.is_output[layer.slices]]
-            np.maximum(finish, (begin[ends] + tree[ends]).max(axis=0, initial=0.0), out=finish)
+            left = (begin[ends] + tree[ends]).max(axis=0, initial=0.0)
+            results[t0 // f.window] = np.maximum(results[t0 // f.window], left)
+    finish[:] = results.max(axis=0, initial=0.0)
     return times
 
 
-def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service: Reals, t0: int) -> Reals:
-    """(fed, samples) when everything of a window from frame t0 on has come and is worked off; fills `times.first`."""
-    s, r, f = tables.slices, tables.rows, tables.fabric
-    start, end, first, _ = times
+def _inputs_in(
+    tables: Tables, work: Work, times: Times, layer: _Layer, service: Reals, worked: Reals, t0: int
+) -> Reals:
+    """(fed, columns) when everything of a window from frame t0 on has come and is worked off.
+
+    Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
+    """
+    s, r = tables.slices, tables.rows
+    start, end, first, _, _ = times
     rows, at = layer.rows, layer.rows_at
-    a, way = r.source[rows], work.way[rows][:, None]
-    first_spike = np.maximum(s.update_cycles + s.spike_cycles, 1)
-    head = start[t0, a] + first_spike[a][:, None] + way
-    first[t0, layer.fed] = np.minimum.reduceat(head, at, axis=0)
-    lanes = first[t0, layer.fed] + f.axon_cycles
-    last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles, at, axis=0)
-    begin = np.maximum(_worked_off(head + f.axon_cycles, service[rows], at), last)
+    a = r.source[rows]
+    way = work.way[rows]
+    head = start[t0, a] + work.head[t0, a] + way
+    sends = work.packets[t0, a] > 0
+    first[t0, layer.fed] = np.minimum.reduceat(np.where(sends, head, np.inf), at, axis=0)
+    lanes = np.minimum.reduceat(head, at, axis=0) + work.axon
+    last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + work.axon, at, axis=0)
+    begin = np.maximum(_worked_off(head + work.axon, service[rows], at), last)
+    # The lanes take what comes in one window after what came in the window before.
+    begin = np.maximum(begin, worked[layer.fed] + np.add.reduceat(service[rows], at, axis=0))
     product = s.operands[layer.fed] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
         held = r.stationary[rows][:, None]
         written = lanes + np.add.reduceat(np.where(held, service[rows], 0.0), at, axis=0)
-        complete = np.maximum.reduceat(np.where(held, end[t0, a] + way + f.axon_cycles, 0.0), at, axis=0)
+        complete = np.maximum.reduceat(np.where(held, end[t0, a] + way + work.axon, 0.0), at, axis=0)
         stream = np.add.reduceat(np.where(held, 0.0, service[rows]), at, axis=0)
         both = np.maximum(begin, np.maximum(written, complete) + stream)
         begin = np.where(product[:, None], both, begin)
+    worked[layer.fed] = begin
     return begin
 
 
 def _worked_off(heads: Reals, work: Reals, at: Ints) -> Reals:
-    """(targets, samples) when lanes are done that serve in order of arrival: all that comes from some head on takes its time.
+    """(targets, columns) when lanes are done that serve in order of arrival: all that comes from some head on takes its time.
 
-    heads, work : (rows, samples) first arrival and cycles of each connection; at : where the rows of each target begin. The
-    sets looked at are those of the connections in the order of their mean heads, from each on; any set is a bound.
+    heads, work : (rows, columns) first arrival and cycles of each connection; at : where the rows of each target begin. The
+    sets looked at are those of the connections in the order of their heads, from each on; any set is a bound.
     """
     many = np.diff(np.append(at, len(heads)))
-    target = np.repeat(np.arange(len(at)), many)
-    order = np.lexsort((heads.mean(axis=1), target))
-    heads, work = heads[order], work[order]
+    target = np.repeat(np.arange(len(at)), many)[:, None]
+    apart = heads.max(axis=0) + 1.0
+    order = np.argsort(target * apart + heads, axis=0, kind="stable")
+    heads, work = np.take_along_axis(heads, order, 0), np.take_along_axis(work, order, 0)
     upto = work.cumsum(axis=0)
     rest = upto[np.repeat(at + many - 1, many)] - upto + work
-    # Least head from each on to the last of the same target: later targets are kept apart by more than any head.
-    apart = (heads.max() + 1.0) * (len(at) - target)[:, None]
-    least = np.minimum.accumulate((heads - apart)[::-1], axis=0)[::-1] + apart
-    return np.maximum.reduceat(least + rest, at, axis=0)
+    return np.maximum.reduceat(heads + rest, at, axis=0)
+
+
+class _Cores(NamedTuple):
+    """Connections in the order of the cores that they lead into."""
+
+    rows: Ints
+    source: Ints
+    at: Ints  # where those of each core begin
+
+    @classmethod
+    def of(cls, tables: Tables) -> "_Cores":
+        core = tables.slices.terminal[tables.rows.target]
+        rows = np.argsort(core, kind="stable")
+        return cls(rows, tables.rows.source[rows], np.flatnonzero(np.diff(core[rows], prepend=-1)))
+
+
+def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, column: Ints) -> Reals:
+    """(columns,) cycles of a global step: until its slowest slice has sent, and its slowest core has worked everything off.
+
+    active, frame : (slices,) who works, on which frame; column : (slices, columns) of which sample, 0 where none is active.
+    """
+    slices = np.arange(len(frame))[:, None]
+    which = (frame[:, None], slices, column)
+    emission = work.emission[which]
+    sends = active[:, None] & (work.packets[which] > 0)
+    sent = np.where(active[:, None], emission + np.where(sends, work.tree_delay, 0.0), 0.0)
+    until = sent.max(axis=0, initial=0.0)
+    if len(cores.rows):
+        a, rows = cores.source, cores.rows[:, None]
+        service = np.where(active[a][:, None], work.service[frame[a][:, None], rows, column[a]], 0.0)
+        head = np.where(sends[a], work.head[which][a] + work.way[cores.rows] + work.axon, 0.0)
+        until = np.maximum(until, _worked_off(head, service, cores.at).max(axis=0))
+    return until + work.synchronise
 
 
 def barrier(tables: Tables, work: Work) -> Times:
-    """A step lasts until its slowest slice has sent, and its slowest receiver has worked everything off."""
-    s, r, f = tables.slices, tables.rows, tables.fabric
-    times = _empty(work)
-    start, end, _, finish = times
-    T = len(start)
-    # Packets of a step are worked off at a core in the order of their sources.
-    core = s.terminal[r.target]
-    rows = np.argsort(core, kind="stable")
-    source = r.source[rows]
-    at = np.flatnonzero(np.diff(core[rows], prepend=-1))
-    many = np.diff(np.append(at, len(rows)))
-    way, update, spike = work.way[rows][:, None], s.update_cycles[source][:, None], s.spike_cycles[source][:, None]
+    """Samples alone, step by step."""
+    s, f = tables.slices, tables.fabric
+    times = _empty(work, 0)
+    start, end, _, finish, _ = times
+    T, slices, columns = start.shape
+    cores, column = _Cores.of(tables), np.broadcast_to(np.arange(columns), (slices, columns))
     for step in range((T // f.window - 1) * f.interval + f.last_due + 1):
         window, within = np.divmod(step - s.depth * f.window, f.interval * f.window)
         active = (window >= 0) & (within < s.frames) & (window * f.window < T)
         frame = np.where(active, window * f.window + within, 0)
         j = np.flatnonzero(active)
-        t = frame[j]
-        sends = work.packets[t, j] > 0
-        sent = finish + work.emission[t, j]
-        start[t, j], end[t, j] = finish, sent
-        until = np.where(sends, sent + work.tree_delay[j][:, None], sent).max(axis=0, initial=0.0)
-        if len(rows):
-            worked = np.where(active[source][:, None], work.service[frame[source], rows], 0.0).cumsum(axis=0)
-            before = np.concatenate([np.zeros((1, worked.shape[1])), worked])[at]
-            receive = worked - np.repeat(before, many, axis=0)
-            done = finish + way + update + spike + receive + f.axon_cycles
-            sends = active[source][:, None] & (work.packets[frame[source], source] > 0)
-            until = np.maximum(until, np.where(sends, done, 0.0).max(axis=0))
-        finish[:] = np.maximum(finish, until) + f.barrier_cycles
+        start[frame[j], j], end[frame[j], j] = finish, finish + work.emission[frame[j], j]
+        finish[:] = finish + _step(work, cores, active, frame, column)
     return times
+
+
+def barrier_interval(tables: Tables, work: Work, samples: int) -> Reals:
+    """(columns,) cycles from one result to the next, samples back to back: of the steps that begin with each sample.
+
+    In every step all layers work, each on the frame, and the sample, that its depth makes it; after the last sample comes
+    the first again.
+    """
+    s, f = tables.slices, tables.fabric
+    T, _, columns = work.packets.shape
+    cores, windows = _Cores.of(tables), T // f.window
+    every = np.arange(columns)
+    total = np.zeros(columns)
+    for step in range(windows * f.interval * f.window):
+        window, within = np.divmod(step - s.depth * f.window, f.interval * f.window)
+        active = within < s.frames
+        before, window = np.divmod(window, windows)
+        frame = np.where(active, window * f.window + within, 0)
+        own = (every + before[:, None]) % samples + every // samples * samples
+        total += _step(work, cores, active, frame, own)
+    return total

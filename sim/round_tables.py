@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.chip.links import link_cycles, link_flit_cycles
+from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.rounds import Load, Round
 from sfnhw.sim.tables import NodeTable, SliceTable, Tables, build_tables
@@ -72,6 +72,7 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
         link=np.concatenate([whole.link, link]),
         link_cycles=np.concatenate([whole.link_cycles, link_cycles(mapping.chip, link)]),
         flit_cycles=np.concatenate([whole.flit_cycles, link_flit_cycles(mapping.chip, link)]),
+        crossing=np.concatenate([whole.crossing, between_chips(mapping.chip, link)]),
         child_first=pointers(whole.child_first, "child_first"),
         children=np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
         exit_first=pointers(whole.exit_first, "exit_first"),

@@ -9,6 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
 from sfnhw.sim.analytic import analytic_timing
+from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
@@ -72,6 +73,6 @@ def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) ->
         from sfnhw.sim.rounds import rounds_in_closed_form
 
         return rounds_in_closed_form(mapping, tables, sent)
-    counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
+    counts, timing = closed_form(tables, sent), analytic_timing(tables, sent, Clockwork.of(tables, mapping.chip))
     actions = to_actions(mapping, tables, counts, len(sent))
     return Result(mapping, tables, "analytic", len(sent), counts, actions, timing)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
+from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import run_frames
 from sfnhw.sim.tables import Tables
@@ -60,13 +60,15 @@ def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
 def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8]) -> float:
     """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
     samples, T, neurons = sent.shape
-    length = stream_length(tables, sent)
-    frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
+    length, f = stream_length(tables, sent), tables.fabric
+    # Under a barrier samples enter behind the last one that is measured, so that all layers work until it is done.
+    behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
+    frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
     tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally))
-    finish = tally.finish.reshape(length, T).max(axis=1)
+    check_finished(run_frames(frames, T, tables.slices, packed, f, tally))
+    finish = tally.finish.reshape(-1, T).max(axis=1)
     first = length // 4
-    return float(finish[-1] - finish[first - 1]) / (length - first)
+    return float(finish[length - 1] - finish[first - 1]) / (length - first)
 
 
 def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally]) -> float:
@@ -91,7 +93,7 @@ def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], al
         one, other = k % samples, (k + 1) % samples
         # The sample's own steps; those that it shares with the sample before it are the latter's.
         begun = ends[one, shared - 1] if shared > 0 else 0
-        if shared <= 0 or k == length - 1:
+        if shared <= 0:
             cycles += int(ends[one, -1] - begun)
             continue
         cycles += int(ends[one, period - 1] - begun)

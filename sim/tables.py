@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
-from sfnhw.chip.links import link_cycles, link_flit_cycles
+from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping, traffic
 from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
@@ -75,6 +75,7 @@ class NodeTable(NamedTuple):
     link: Ints
     link_cycles: Ints  # of the link into the node; 0 at a root
     flit_cycles: Ints  # that a flit holds that link: more than 1 only between chips
+    crossing: NDArray[np.bool_]  # that link leads from one chip to another
     child_first: Ints
     children: Ints
     exit_first: Ints
@@ -154,12 +155,23 @@ def projection_bits(mapping: Mapping) -> list[int]:
 
 def build_tables(mapping: Mapping) -> Tables:
     """Flatten a mapping."""
+    slices = _slice_table(mapping)
+    return Tables(
+        slices,
+        _row_table(mapping),
+        _node_table(mapping),
+        fabric_of(mapping, slices),
+        len(mapping.network.populations),
+    )
+
+
+def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
+    """Return the numbers of a mapping's chip."""
     from sfnhw.mapping import initiation_interval
 
     chip = mapping.chip
     noc, core = chip.noc, chip.core
-    slices = _slice_table(mapping)
-    fabric = Fabric(
+    return Fabric(
         cores=chip.cores,
         routers=chip.routers,
         router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
@@ -182,13 +194,6 @@ def build_tables(mapping: Mapping) -> Tables:
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
-    )
-    return Tables(
-        slices,
-        _row_table(mapping),
-        _node_table(mapping),
-        fabric,
-        len(mapping.network.populations),
     )
 
 
@@ -312,6 +317,7 @@ def _node_table(mapping: Mapping) -> NodeTable:
         link=link,
         link_cycles=link_cycles(mapping.chip, link),
         flit_cycles=link_flit_cycles(mapping.chip, link),
+        crossing=between_chips(mapping.chip, link),
         child_first=np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]),
         children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
         exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),

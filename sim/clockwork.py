@@ -1,0 +1,93 @@
+"""What a chip's numbers say of times, where they change neither a mapping nor a count: what a sweep may vary for nothing."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.chip import Chip
+from sfnhw.chip.links import link_cycles
+from sfnhw.mapping import Mapping
+from sfnhw.mapping.unit_cycles import run_cost, update_cycles
+from sfnhw.sim.tables import CYCLES, SYNAPSES, WORDS, Fabric, Tables, fabric_of
+
+Ints = NDArray[np.int64]
+
+# Fields of a chip that change times only: the same packets go the same ways, and are counted the same.
+TIMING_FIELDS = frozenset(
+    {
+        "core.axon_cycles",
+        "core.axon_overlap",
+        "core.synapse_cycles",
+        "core.synapse_lanes",
+        "core.threshold_unit.lanes",
+        "core.threshold_unit.spike_cycles",
+        "core.threshold_unit.update_cycles",
+        "core.threshold_unit.waits_for_port",
+        "core.function_unit.gelu_cycles",
+        "core.function_unit.layer_norm_cycles",
+        "core.function_unit.softmax_cycles",
+        "execution.barrier_between",
+        "execution.barrier_cycles",
+        "io.bits_per_cycle",
+        "noc.interface_cycles",
+        "noc.link_cycles",
+        "noc.port_cycles",
+        "noc.route_cycles",
+        "noc.switch_alloc_cycles",
+        "noc.switch_cycles",
+        "noc.vc_alloc_cycles",
+        "noc.vertical_link_cycles",
+        "noc.virtual_channels",
+    }
+)
+
+
+class Clockwork(NamedTuple):
+    """The numbers of one chip that the closed form's times follow.
+
+    Attributes
+    ----------
+    fabric : of the chip.
+    update, spike : (slices,) as in `SliceTable.update_cycles` and `.spike_cycles`.
+    runs : (kinds,) cycles of a run of each kind, as in `RowTable.costs`.
+    link, vertical : cycles of a link along a row, along a column, within a chip.
+    """
+
+    fabric: Fabric
+    update: Ints
+    spike: Ints
+    runs: Ints
+    link: int
+    vertical: int
+
+    @classmethod
+    def of(cls, tables: Tables, chip: Chip) -> "Clockwork":
+        """Return those of the chip that the tables are of."""
+        s, noc = tables.slices, chip.noc
+        vertical = noc.link_cycles if noc.vertical_link_cycles is None else noc.vertical_link_cycles
+        runs = tables.rows.costs[:, CYCLES]
+        return cls(tables.fabric, s.update_cycles, s.spike_cycles, runs, noc.link_cycles, vertical)
+
+
+def retimed(tables: Tables, mapping: Mapping) -> Tables:
+    """Return the tables of a mapping whose chip differs from theirs in `TIMING_FIELDS` at most."""
+    chip, s, n = mapping.chip, tables.slices, tables.nodes
+    update = np.array([update_cycles(chip, p) for p in mapping.network.populations], np.int64)
+    spike = np.where(s.is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64)
+    costs = tables.rows.costs.copy()
+    # A written run has as many words as it has synapses, and counts none.
+    width = np.where(costs[:, SYNAPSES] > 0, costs[:, SYNAPSES], costs[:, WORDS])
+    costs[:, CYCLES] = run_cost(width, 0, False, chip).cycles
+    return tables._replace(
+        slices=s._replace(update_cycles=update[s.population], spike_cycles=spike),
+        nodes=n._replace(link_cycles=link_cycles(chip, n.link)),
+        rows=tables.rows._replace(costs=costs),
+        fabric=fabric_of(mapping, tables.slices),
+    )
+
+
+def differences(chip: Chip, other: Chip) -> list[str]:
+    """Fields in which two chips differ that are more than times, prices, names or a clock; sorted."""
+    ours, theirs = chip.structure(), other.structure()
+    return sorted(name for name in ours if ours[name] != theirs[name] and name not in TIMING_FIELDS)

@@ -1,0 +1,58 @@
+"""Many chips at once: one mapping and one activity, on chips that differ in their clockwork, clock and prices."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sfnhw.activity import Activity
+from sfnhw.chip import Chip
+from sfnhw.errors import SimulationError
+from sfnhw.mapping import Mapping
+from sfnhw.sim.analytic import analytic_timings
+from sfnhw.sim.clockwork import TIMING_FIELDS, Clockwork, differences, retimed
+from sfnhw.sim.counts import closed_form, to_actions
+from sfnhw.sim.result import Result
+from sfnhw.sim.tables import build_tables, sent_neurons
+
+
+def analytic_sweep(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) -> list[Result]:
+    """Simulate an activity at fidelity ``analytic`` on each of several chips, all of them together.
+
+    The activity is looked at once, packets are counted once, and the recurrence of the times runs over all chips side by side.
+    Each result equals that of `simulate` on a mapping of its chip.
+
+    Parameters
+    ----------
+    chips : that differ from the mapping's in `sfnhw.sim.TIMING_FIELDS`, prices, clock, technology and names alone: nothing
+        that could change the mapping or a count.
+
+    Raises
+    ------
+    SimulationError : a chip that differs in more, or a mapping in rounds.
+    ActivityError : the activity does not fit the mapping's network.
+    """
+    if mapping.rounds:
+        raise SimulationError(
+            "a mapping in rounds loads weights, which takes what each chip makes of it",
+            field="mapping",
+            expected="one that fits on the chip at once",
+        )
+    for chip in chips:
+        for name in differences(chip, mapping.chip):
+            raise SimulationError(
+                "chips of a sweep share one mapping and its counts",
+                field=name,
+                found=chip.field(name),
+                expected=f"{mapping.chip.field(name)!r}, as on the mapping's chip; free are {', '.join(sorted(TIMING_FIELDS))}",
+            )
+    activity.check(mapping.network)
+    tables, sent = build_tables(mapping), sent_neurons(mapping, activity)
+    mappings = [replace(mapping, chip=chip) for chip in chips]
+    timed = [retimed(tables, m) for m in mappings]
+    works = [Clockwork.of(t, m.chip) for t, m in zip(timed, mappings, strict=True)]
+    timings = analytic_timings(tables, sent, works)
+    counts = closed_form(tables, sent)
+    actions = to_actions(mapping, tables, counts, activity.samples)
+    return [
+        Result(m, t, "analytic", activity.samples, counts, actions, timing)
+        for m, t, timing in zip(mappings, timed, timings, strict=True)
+    ]
