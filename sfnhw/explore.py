@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from sfnhw.reports.explore_table import table_text as table_text
 from sfnhw.reports.explore_table import varied_fields
 from sfnhw.reports.pareto import pareto_figure, pareto_front
 from sfnhw.reports.text import field_text, shortest_ends
+from sfnhw.run import Run
 from sfnhw.workers import workers as worker_processes
 
 TABLE, RESULT = "table.csv", "explore.json"
 MOST_POINTS = 100_000
+TOGETHER = 64  # points of one mapping that are estimated, and then kept, at once
 Progress = Callable[[str, int, int], None]
 
 
@@ -182,18 +185,78 @@ def _estimates(
     workers: int | None,
 ) -> Generator[tuple[str, Row], None, None]:
     """Yield (key, row) as points finish. The first runs here: it compiles the kernel that the processes then load."""
-    count = min(workers or os.cpu_count() or 1, max(1, len(todo) - 1))
-    for key, chip in todo[: 1 if count > 1 else None]:
-        yield key, estimate_point(network, inputs, labels, fidelity, objective, chip)
+    chips = dict(todo)
+    groups = _groups(chips, fidelity, objective, workers or os.cpu_count() or 1)
+    count = min(workers or os.cpu_count() or 1, max(1, len(groups) - 1))
+    for keys in groups[: 1 if count > 1 else None]:
+        mine = [chips[key] for key in keys]
+        yield from zip(keys, estimate_points(network, inputs, labels, fidelity, objective, mine), strict=True)
     if count == 1:
         return
     with worker_processes(count) as pool:
         waiting = {
-            pool.submit(estimate_point, network, inputs, labels, fidelity, objective, chip, 1): key
-            for key, chip in todo[1:]
+            pool.submit(
+                estimate_points, network, inputs, labels, fidelity, objective, [chips[key] for key in keys], 1
+            ): keys
+            for keys in groups[1:]
         }
         for future in as_completed(waiting):
-            yield waiting[future], future.result()
+            yield from zip(waiting[future], future.result(), strict=True)
+
+
+def _groups(chips: dict[str, Chip], fidelity: str, objective: str, workers: int) -> list[list[str]]:
+    """Points that are estimated together: at fidelity ``analytic`` those that share a mapping, some at a time.
+
+    Where layers are cut for time or energy the mapping may follow any field, and every point is by itself.
+    """
+    if fidelity != "analytic" or objective != "cores":
+        return [[key] for key in chips]
+    from sfnhw.sim import TIMING_FIELDS
+
+    alike: dict[str, list[str]] = {}
+    for key, chip in chips.items():
+        fixed = {name: value for name, value in chip.structure().items() if name not in TIMING_FIELDS}
+        alike.setdefault(json.dumps(fixed, default=str), []).append(key)
+    # Each worker has work, and what an interrupt loses is little.
+    most = max(1, min(TOGETHER, -(-len(chips) // workers)))
+    return [keys[low : low + most] for keys in alike.values() for low in range(0, len(keys), most)]
+
+
+def estimate_points(
+    network: Network,
+    inputs: NDArray[Any],
+    labels: NDArray[Any] | None,
+    fidelity: str,
+    objective: str,
+    chips: Sequence[Chip],
+    threads: int | None = None,
+) -> list[Row]:
+    """Rows of chips that share a mapping: it is made once, and times and energies found for all of them together."""
+    one_by_one = (estimate_point(network, inputs, labels, fidelity, objective, chip, threads) for chip in chips)
+    if len(chips) == 1:
+        return list(one_by_one)
+    from sfnhw.estimate import estimate
+    from sfnhw.sim import analytic_sweep, price
+
+    try:
+        first = estimate(network, chips[0], inputs, labels=labels, fidelity=fidelity, baselines=(), threads=threads)
+        results = analytic_sweep(first.mapping, first.recording.activity, chips)
+        own = [text for text in first.warnings if text not in first.chip.technology_warnings]
+        return [
+            _row(
+                replace(
+                    first,
+                    chip=chip,
+                    mapping=result.mapping,
+                    result=result,
+                    cost=price(result),
+                    warnings=(*own, *chip.technology_warnings),
+                )
+            )
+            for chip, result in zip(chips, results, strict=True)
+        ]
+    except SfnhwError:  # what is wrong with one of them need not be with the others
+        return list(one_by_one)
 
 
 def estimate_point(
@@ -206,7 +269,6 @@ def estimate_point(
     threads: int | None = None,
 ) -> Row:
     """One point: numbers, or the reason why there are none."""
-    from sfnhw.chip import chip_area
     from sfnhw.estimate import estimate
 
     try:
@@ -222,6 +284,13 @@ def estimate_point(
         )
     except SfnhwError as error:
         return {"error": str(error)}
+    return _row(run)
+
+
+def _row(run: Run) -> Row:
+    """Return the numbers of a point."""
+    from sfnhw.chip import chip_area
+
     energy = run.cost.total.as_joules(run.samples)
     return {
         "energy_j": energy["value"],
@@ -231,7 +300,7 @@ def estimate_point(
         "throughput_inferences_per_s": run.result.throughput_inferences_per_s,
         "accuracy": run.recording.accuracy,
         "cores_used": run.mapping.cores_used,
-        "area_mm2": chip_area(chip).total.value_mm2,
+        "area_mm2": chip_area(run.chip).total.value_mm2,
         "warnings": "; ".join(run.warnings) or None,
         "error": None,
     }

@@ -4,9 +4,21 @@ Imported at once, so that the names below are the functions and not the modules 
 packet engine only, when it is asked for.
 """
 
+from sfnhw.sim.clockwork import TIMING_FIELDS
 from sfnhw.sim.cost import Cost, Energy
 from sfnhw.sim.price import price
 from sfnhw.sim.result import UNITS, Result
 from sfnhw.sim.simulate import FIDELITIES, simulate
+from sfnhw.sim.sweep import analytic_sweep
 
-__all__ = ["FIDELITIES", "UNITS", "Cost", "Energy", "Result", "price", "simulate"]
+__all__ = [
+    "FIDELITIES",
+    "TIMING_FIELDS",
+    "UNITS",
+    "Cost",
+    "Energy",
+    "Result",
+    "analytic_sweep",
+    "price",
+    "simulate",
+]

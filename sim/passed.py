@@ -73,7 +73,7 @@ class Passed(NamedTuple):
     @property
     def shape(self) -> tuple[int, int, int]:
         """(T, slices, samples)."""
-        return self.packets.shape  # type: ignore[return-value]
+        return self.packets.shape
 
     def by_step(self, sums: NDArray[np.generic]) -> Reals:
         """(T, n, samples) of (n, samples · T)."""

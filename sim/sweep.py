@@ -8,7 +8,7 @@ from sfnhw.chip import Chip
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.analytic import analytic_timings
-from sfnhw.sim.clockwork import TIMING_FIELDS, Clockwork, differences, retimed
+from sfnhw.sim.clockwork import Clockwork, differences, retimed
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import build_tables, sent_neurons
@@ -42,7 +42,7 @@ def analytic_sweep(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) 
                 "chips of a sweep share one mapping and its counts",
                 field=name,
                 found=chip.field(name),
-                expected=f"{mapping.chip.field(name)!r}, as on the mapping's chip; free are {', '.join(sorted(TIMING_FIELDS))}",
+                expected=f"{mapping.chip.field(name)!r}, as on the mapping's chip (free are times, prices and the clock)",
             )
     activity.check(mapping.network)
     tables, sent = build_tables(mapping), sent_neurons(mapping, activity)
