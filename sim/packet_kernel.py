@@ -27,6 +27,9 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD, note
+from sfnhw.sim.event_records import LINK as ON_LINK
+from sfnhw.sim.kernel_parts import any_taken, over_pins, spiking_groups
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
@@ -120,6 +123,8 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
+    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
@@ -144,7 +149,7 @@ def advance(
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += _taken(links, at, now, V)
+                out.carried[0] += any_taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -183,13 +188,15 @@ def advance(
             base = s_first_neuron[i]
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+                walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+                if logging and watch[i]:
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
@@ -298,6 +305,8 @@ def advance(
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            if logging and watch[i]:
+                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
@@ -307,12 +316,14 @@ def advance(
             # the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
-                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                if logging and watch[i]:
+                    noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
@@ -368,6 +379,8 @@ def advance(
                 links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                if logging and watch[owner]:
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -378,14 +391,16 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, over_pins = ticks, flits
+                hold, beyond = ticks, flits
                 if terminal == pins:
-                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * over_pins)
+                    beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * beyond)
                 begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + over_pins - 1
+                arrive = depart + f.ejection_cycles + beyond - 1
+                if logging and watch[owner]:
+                    noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -435,6 +450,8 @@ def advance(
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                if logging and watch_row[row]:
+                    noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
@@ -455,6 +472,9 @@ def advance(
                 cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                if logging and watch_row[row]:
+                    synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    noted = note(log, noted, SYNAPSE, begin, begin + cycles, core, row, index, g, synapses)
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
                 by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
@@ -464,37 +484,9 @@ def advance(
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
 
+    out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done
-
-
-@nb.njit(nogil=True, cache=True)
-def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
-    """Whether any link or port is taken beyond a cycle."""
-    taken = False
-    for k in range(0, links.shape[0], 2):
-        taken |= links[k] > now * V
-    for k in range(0, at.shape[0], 16):
-        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
-    return taken
-
-
-@nb.njit(nogil=True, cache=True)
-def _over_pins(flits: int, f_num: int, f_den: int) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f_num // f_den))
-
-
-@nb.njit(nogil=True, cache=True)
-def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
-    groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
-    return groups

@@ -1,6 +1,8 @@
 """`sfnhw estimate`: energy, latency and area of a network on a chip."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -62,6 +64,14 @@ from sfnhw.errors import InputError
 )
 @click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
 @click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
+@click.option(
+    "--events",
+    is_flag=True,
+    help="Log every packet and busy interval of one inference to DIR/events.parquet, for `sfnhw trace`.",
+)
+@click.option("--event-sample", type=click.IntRange(0), metavar="K", help="Which inference to log  [default: 0]")
+@click.option("--event-layer", "event_layers", multiple=True, metavar="NAME", help="Log this layer's; more than once.")
+@click.option("--event-limit", type=click.IntRange(1), metavar="N", help="Events at most  [default: 1,000,000]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -83,6 +93,10 @@ def command(
     baselines: str,
     break_even: bool,
     sensitivity: bool,
+    events: bool,
+    event_sample: int | None,
+    event_layers: tuple[str, ...],
+    event_limit: int | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -93,6 +107,8 @@ def command(
     from sfnhw.reports import check_output_folder
 
     check_output_folder(folder)
+    wanted: dict[str, Any] = {"sample": event_sample, "limit": event_limit, "layers": event_layers or None}
+    _check_events(events, wanted, fidelity)
     if inputs_path is None and rates_path is None:
         raise InputError("neither is given", field="--inputs, --rates", expected="one of them, or both to compare")
     for option, value in (("--samples", samples), ("--seed", seed)):
@@ -126,12 +142,33 @@ def command(
             command=command_line(),
         )
     progress.clear()
+    if events:
+        with as_typed({"sample": "--event-sample", "layers": "--event-layer", "limit": "--event-limit"}):
+            run = run.with_events(**{key: value for key, value in wanted.items() if value is not None})
     run.save(folder)
     if as_json:
         print_json(run.as_json())
     else:
         click.echo(run.summary())
     say(f"\nopen: {folder / 'report.html'}")
+    if events:
+        say(f"then: sfnhw trace {shlex.quote(str(folder))}")
+
+
+def _check_events(events: bool, wanted: dict[str, Any], fidelity: str) -> None:
+    """Before any long work: Parquet can be written, and the fidelity is the one that has events."""
+    given = {"sample": "--event-sample", "limit": "--event-limit", "layers": "--event-layer"}
+    if not events:
+        for key, flag in given.items():
+            if wanted[key] is not None:
+                raise InputError("is of the event log", field=flag, found=wanted[key], expected="--events with it")
+        return
+    if fidelity != "packet":
+        text = "events are those of fidelity packet"
+        raise InputError(text, field="--events", found=f"--fidelity {fidelity}", expected="--fidelity packet")
+    from sfnhw.reports.event_file import arrow
+
+    arrow()
 
 
 def _check_placer(mapping: Path | None, baselines: list[str], break_even: bool) -> None:
