@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
-from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD, note
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
 from sfnhw.sim.event_records import LINK as ON_LINK
-from sfnhw.sim.kernel_parts import any_taken, over_pins, spiking_groups
+from sfnhw.sim.kernel_parts import any_taken, note, over_pins, spiking_groups
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,

@@ -135,11 +135,15 @@ def _table(rows: list[dict[str, Any]]) -> str:
     )  # fmt: skip
 
     def text(value: float | int | None) -> str:
-        return "-" if value is None else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+        if value is None:
+            return "-"
+        if value >= 10**6:  # so that the table stays as narrow as a terminal; --json has them whole
+            return f"{value / 10**6:.4g}M"
+        return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
     body = [[*(text(row[key]) for key in keys), " ".join(str(row["layer"]).split())] for row in rows]
     note = (
-        "Cycles. packets: spike packets that the layer sent and that were delivered; mean,\n"
-        "longest: from ready to the last delivery; axon, synapse, threshold: work for it."
+        "Cycles. packets: spike packets that the layer sent and that were delivered;\n"
+        "mean, longest: from ready to the last delivery; axon, synapse, threshold: work."
     )
     return columns(head, body, [True] * 8 + [False]) + "\n\n" + note
