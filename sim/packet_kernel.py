@@ -164,6 +164,7 @@ def advance(
                     look[looks] = i
                     looks += 1
             step += 1
+            last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
