@@ -10,6 +10,7 @@ from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.rounds import load_of
+from sfnhw.network import Network
 from sfnhw.sim.event_records import (
     AXON,
     BEGIN,
@@ -88,7 +89,7 @@ def record_events(
     ActivityError : the activity does not fit the mapping's network.
     """
     activity.check(mapping.network)
-    _check(mapping, activity, sample, limit, layers)
+    check_request(mapping.network, activity.samples, sample, limit, layers)
     one = activity.select(slice(sample, sample + 1))
     if not mapping.rounds:
         log, _ = _of_one(mapping, one, limit, layers)
@@ -113,16 +114,29 @@ def record_events(
     )
 
 
-def _check(mapping: Mapping, activity: Activity, sample: int, limit: int, layers: Sequence[str] | None) -> None:
+def check_request(
+    network: Network,
+    samples: int,
+    sample: int = 0,
+    limit: int = EVENT_LIMIT,
+    layers: Sequence[str] | None = None,
+) -> None:
+    """Check what `record_events` is asked for; to be called before long work.
+
+    Raises
+    ------
+    SimulationError : no such sample or layer, or a limit below 1.
+    """
+
     def whole(value: int, low: int, high: int) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-    if not whole(sample, 0, activity.samples - 1):
-        expected = f"a whole number from 0 to {activity.samples - 1}"
+    if not whole(sample, 0, samples - 1):
+        expected = f"a whole number from 0 to {samples - 1}"
         raise SimulationError(field="sample", found=sample, expected=expected)
     if not whole(limit, 1, 10**9):
         raise SimulationError(field="limit", found=limit, expected="a whole number from 1 to 1,000,000,000")
-    names = [p.name for p in mapping.network.populations]
+    names = [p.name for p in network.populations]
     for name in layers or ():
         if name not in names:
             hint = nearest(str(name), names)

@@ -22,6 +22,8 @@ from sfnhw.cli.options import (
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
 
+EVENT_FLAGS = {"sample": "--event-sample", "limit": "--event-limit", "layers": "--event-layer"}
+
 
 @click.command("estimate", short_help="Energy, latency and area of a network on a chip.")
 @network_argument
@@ -119,6 +121,13 @@ def command(
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     _check_placer(mapping_path, names, break_even)
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    if events:
+        from sfnhw.estimate import SAMPLES
+        from sfnhw.sim.event_log import check_request
+
+        with as_typed(EVENT_FLAGS):
+            check_request(network, len(given.inputs) if given else samples or SAMPLES, **wanted)
     progress = Progress()
     options = ("fidelity", "placer", "objective", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
@@ -143,8 +152,7 @@ def command(
         )
     progress.clear()
     if events:
-        with as_typed({"sample": "--event-sample", "layers": "--event-layer", "limit": "--event-limit"}):
-            run = run.with_events(**{key: value for key, value in wanted.items() if value is not None})
+        run = run.with_events(**wanted)
     run.save(folder)
     if as_json:
         print_json(run.as_json())
@@ -157,9 +165,8 @@ def command(
 
 def _check_events(events: bool, wanted: dict[str, Any], fidelity: str) -> None:
     """Before any long work: Parquet can be written, and the fidelity is the one that has events."""
-    given = {"sample": "--event-sample", "limit": "--event-limit", "layers": "--event-layer"}
     if not events:
-        for key, flag in given.items():
+        for key, flag in EVENT_FLAGS.items():
             if wanted[key] is not None:
                 raise InputError("is of the event log", field=flag, found=wanted[key], expected="--events with it")
         return
