@@ -2,12 +2,12 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import at_technology, set_option, technology_options, with_settings
+from sfnhw.cli.event_options import EventRequest, event_options
 from sfnhw.cli.options import (
     as_json,
     as_typed,
@@ -21,8 +21,6 @@ from sfnhw.cli.options import (
 )
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
-
-EVENT_FLAGS = {"sample": "--event-sample", "limit": "--event-limit", "layers": "--event-layer"}
 
 
 @click.command("estimate", short_help="Energy, latency and area of a network on a chip.")
@@ -66,14 +64,7 @@ EVENT_FLAGS = {"sample": "--event-sample", "limit": "--event-limit", "layers": "
 )
 @click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
 @click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
-@click.option(
-    "--events",
-    is_flag=True,
-    help="Log every packet and busy interval of one inference to DIR/events.parquet, for `sfnhw trace`.",
-)
-@click.option("--event-sample", type=click.IntRange(0), metavar="K", help="Which inference to log  [default: 0]")
-@click.option("--event-layer", "event_layers", multiple=True, metavar="NAME", help="Log this layer's; more than once.")
-@click.option("--event-limit", type=click.IntRange(1), metavar="N", help="Events at most  [default: 1,000,000]")
+@event_options
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -95,22 +86,18 @@ def command(
     baselines: str,
     break_even: bool,
     sensitivity: bool,
-    events: bool,
-    event_sample: int | None,
-    event_layers: tuple[str, ...],
-    event_limit: int | None,
+    events: EventRequest,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Estimate what NETWORK (a .sfn file) costs on a chip, on given inputs or on spikes drawn from rates."""
-    from sfnhw.estimate import estimate
+    from sfnhw.estimate import SAMPLES, estimate
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
     from sfnhw.reports import check_output_folder
 
     check_output_folder(folder)
-    wanted: dict[str, Any] = {"sample": event_sample, "limit": event_limit, "layers": event_layers or None}
-    _check_events(events, wanted, fidelity)
+    events.check(fidelity)
     if inputs_path is None and rates_path is None:
         raise InputError("neither is given", field="--inputs, --rates", expected="one of them, or both to compare")
     for option, value in (("--samples", samples), ("--seed", seed)):
@@ -121,13 +108,7 @@ def command(
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     _check_placer(mapping_path, names, break_even)
-    wanted = {key: value for key, value in wanted.items() if value is not None}
-    if events:
-        from sfnhw.estimate import SAMPLES
-        from sfnhw.sim.event_log import check_request
-
-        with as_typed(EVENT_FLAGS):
-            check_request(network, len(given.inputs) if given else samples or SAMPLES, **wanted)
+    events.check_against(network, len(given.inputs) if given else samples or SAMPLES)
     progress = Progress()
     options = ("fidelity", "placer", "objective", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
@@ -151,31 +132,15 @@ def command(
             command=command_line(),
         )
     progress.clear()
-    if events:
-        run = run.with_events(**wanted)
+    run = events.of(run)
     run.save(folder)
     if as_json:
         print_json(run.as_json())
     else:
         click.echo(run.summary())
     say(f"\nopen: {folder / 'report.html'}")
-    if events:
+    if events.wanted:
         say(f"then: sfnhw trace {shlex.quote(str(folder))}")
-
-
-def _check_events(events: bool, wanted: dict[str, Any], fidelity: str) -> None:
-    """Before any long work: Parquet can be written, and the fidelity is the one that has events."""
-    if not events:
-        for key, flag in EVENT_FLAGS.items():
-            if wanted[key] is not None:
-                raise InputError("is of the event log", field=flag, found=wanted[key], expected="--events with it")
-        return
-    if fidelity != "packet":
-        text = "events are those of fidelity packet"
-        raise InputError(text, field="--events", found=f"--fidelity {fidelity}", expected="--fidelity packet")
-    from sfnhw.reports.event_file import arrow
-
-    arrow()
 
 
 def _check_placer(mapping: Path | None, baselines: list[str], break_even: bool) -> None:
