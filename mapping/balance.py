@@ -1,7 +1,7 @@
 """How long the units of each core work for an inference, which core is busiest, and what no cut can beat.
 
 Samples that follow each other come out no faster than the busiest unit of any core works one off: the layer that sits
-there is the bottleneck. The cycles are those that the simulation counts, exactly; time in which a unit waits is not
+there is the bottleneck. The cycles are those that the simulation counts, exactly; time in which a unit waits for work is not
 among them, nor links and pins.
 """
 
@@ -103,6 +103,9 @@ def balance(mapping: "Mapping", activity: Activity | None) -> Balance:
         _own_copies(mapping, packets, slices)
     else:
         slices[:, 3] *= copies
+    if chip.core.threshold_unit.waits_for_port:  # a unit that is held up does nothing else
+        on_core = mapping.terminals != mapping.io
+        slices[on_core, 2] += slices[on_core, 3]
     _add_packets(mapping, packets, slices)
     _add_control(mapping, packets, copies, slices)
     units = np.zeros((chip.cores + 1, 4), np.int64)

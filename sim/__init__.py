@@ -6,19 +6,23 @@ packet engine only, when it is asked for.
 
 from sfnhw.sim.clockwork import TIMING_FIELDS
 from sfnhw.sim.cost import Cost, Energy
+from sfnhw.sim.event_log import EVENT_LIMIT, EventLog, record_events
 from sfnhw.sim.price import price
 from sfnhw.sim.result import UNITS, Result
 from sfnhw.sim.simulate import FIDELITIES, simulate
 from sfnhw.sim.sweep import analytic_sweep
 
 __all__ = [
+    "EVENT_LIMIT",
     "FIDELITIES",
     "TIMING_FIELDS",
     "UNITS",
     "Cost",
     "Energy",
+    "EventLog",
     "Result",
     "analytic_sweep",
     "price",
+    "record_events",
     "simulate",
 ]

@@ -169,7 +169,6 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
         packets=passed.packets,
         service=service,
         emission=emission,
-        walk=walk,
         until=until,
         head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
         tree_delay=columns(tree),
@@ -223,7 +222,7 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, 
     token = np.diff(n.ready_root_first) * f.port_cycles
     looked_up = passed.lookups + markers[r.source]
     injected = copies * port + markers * marker * np.diff(n.root_first) + tokens * token
-    walked = (work.walk.sum(axis=2) * works).sum(axis=0)
+    walked = (work.until.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
         (at, f.axon_cycles * looked_up),

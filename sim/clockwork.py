@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles
 from sfnhw.mapping import Mapping
-from sfnhw.mapping.unit_cycles import run_cost, update_cycles
-from sfnhw.sim.tables import CYCLES, SYNAPSES, WORDS, Fabric, Tables, fabric_of
+from sfnhw.mapping.memory_banks import bank_cycles
+from sfnhw.mapping.unit_cycles import update_cycles
+from sfnhw.network import Sparse
+from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, Tables, fabric_of
 
 Ints = NDArray[np.int64]
 
@@ -71,20 +73,44 @@ class Clockwork(NamedTuple):
 
 
 def retimed(tables: Tables, mapping: Mapping) -> Tables:
-    """Return the tables of a mapping whose chip differs from theirs in `TIMING_FIELDS` at most."""
+    """Return the tables of a mapping whose chip differs from theirs in `TIMING_FIELDS` at most.
+
+    Where synapses are listed, how many lanes take a group of them and how long changes what meets in a bank: there the
+    chips must have the same (`same_lanes`).
+    """
     chip, s, n = mapping.chip, tables.slices, tables.nodes
     update = np.array([update_cycles(chip, p) for p in mapping.network.populations], np.int64)
     spike = np.where(s.is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64)
-    costs = tables.rows.costs.copy()
-    # A written run has as many words as it has synapses, and counts none.
-    width = np.where(costs[:, SYNAPSES] > 0, costs[:, SYNAPSES], costs[:, WORDS])
-    costs[:, CYCLES] = run_cost(width, 0, False, chip).cycles
     return tables._replace(
         slices=s._replace(update_cycles=update[s.population], spike_cycles=spike),
         nodes=n._replace(link_cycles=link_cycles(chip, n.link)),
-        rows=tables.rows._replace(costs=costs),
+        rows=tables.rows if lists(mapping) else tables.rows._replace(costs=_retimed_runs(tables.rows.costs, chip)),
         fabric=fabric_of(mapping, tables.slices),
     )
+
+
+def lists(mapping: Mapping) -> bool:
+    """Whether any synapses are listed one by one."""
+    return any(isinstance(p, Sparse) for p in mapping.network.projections)
+
+
+def same_lanes(chip: Chip) -> tuple[int, int]:
+    """Return what chips must have in common where synapses are listed: lanes, and cycles of a group."""
+    return chip.core.synapse_lanes, chip.core.synapse_cycles
+
+
+def _retimed_runs(costs: Ints, chip: Chip) -> Ints:
+    """(kinds, 4) costs of runs of neighbouring synapses with the cycles that they take on a chip."""
+    costs, core = costs.copy(), chip.core
+    # A written run has as many words as it has synapses, and counts none.
+    width = np.where(costs[:, SYNAPSES] > 0, costs[:, SYNAPSES], costs[:, WORDS])
+    lanes = -(-width // core.synapse_lanes) * core.synapse_cycles
+    banks = (
+        bank_cycles(costs[:, WORDS], core.weight_memory.banks),
+        bank_cycles(costs[:, STATE], core.state_memory.banks),
+    )
+    costs[:, CYCLES] = np.maximum(lanes, np.maximum(*banks))
+    return costs
 
 
 def differences(chip: Chip, other: Chip) -> list[str]:

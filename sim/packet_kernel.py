@@ -16,9 +16,8 @@ starts the first frame of a window when its inputs have ended all of theirs, and
 of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
 works frame t of window n in global step (n·interval + d)·W + t.
 
-Where packets go to what their own neuron feeds (`per_neuron`), each takes some of the paths of its slice. Where the walk waits
-for the port (`waits_for_port`), it takes as much longer as its packets take there. Without `axon_overlap` the next packet is
-looked up when the synapses of the one before are done.
+With `per_neuron` packets take those paths of their slice that their neuron feeds. With `waits_for_port` the walk takes as much
+longer as its packets take the port. Without `axon_overlap` a packet is looked up when the synapses of the one before are done.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
 something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
@@ -31,7 +30,9 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
-from sfnhw.sim.kernel_functions import copies, feeds, over_pins, spiking_groups, taken
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
+from sfnhw.sim.event_records import LINK as ON_LINK
+from sfnhw.sim.kernel_parts import any_taken, copies, feeds, note, over_pins, spiking_groups, worked_off
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
@@ -102,7 +103,6 @@ def advance(
     frames = out.layer_start.shape[0]
     slices = s.neurons.shape[0]
     pins = f.cores
-    terminals = f.cores + 1
     V = f.virtual_channels
     W = f.window
     barrier = f.barrier
@@ -126,6 +126,8 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
+    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
@@ -142,16 +144,12 @@ def advance(
         if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
-                for c in range(terminals):
-                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)])
-                    last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
-                    last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
-                now = last_event + f.barrier_cycles
+                now = worked_off(at, last_event) + f.barrier_cycles
                 last_event = now
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += taken(links, at, now, V)
+                out.carried[0] += any_taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -166,6 +164,7 @@ def advance(
                     look[looks] = i
                     looks += 1
             step += 1
+            last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
@@ -193,15 +192,15 @@ def advance(
                 walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
             if not s_is_input[i]:
                 core = s_terminal[i]
-                at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 if waits:
-                    trees = root_first[i + 1] - root_first[i]
-                    walk += max(s_flits[i], f.port_cycles) * copies(
-                        sent, g * neurons + base, copy_first, base if per_neuron else -1, s_neurons[i], trees
-                    )
+                    made = copies(sent, g * neurons, base, s_neurons[i], copy_first, root_first[i + 1] - root_first[i])
+                    walk += made * max(s_flits[i], f.port_cycles)
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
+                at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+                if logging and watch[i]:
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
@@ -313,6 +312,8 @@ def advance(
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            if logging and watch[i]:
+                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
@@ -328,14 +329,15 @@ def advance(
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                if logging and watch[i]:
+                    noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                if waits and terminal != pins:
-                    of[cell(i, 32, BEYOND)] += cycles * (last - first)
+                of[cell(i, 32, BEYOND)] += cycles * (last - first) * (waits and terminal != pins)
                 of[cell(i, 32, LEFT)] -= 1
                 j = index
                 if of[cell(i, 32, LEFT)] == 0:
@@ -385,6 +387,8 @@ def advance(
                 links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                if logging and watch[owner]:
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -395,14 +399,16 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, pin_cycles = ticks, flits
+                hold, beyond = ticks, flits
                 if terminal == pins:
-                    pin_cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * pin_cycles)
+                    beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * beyond)
                 begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + pin_cycles - 1
+                arrive = depart + f.ejection_cycles + beyond - 1
+                if logging and watch[owner]:
+                    noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -425,9 +431,8 @@ def advance(
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1
-            several = per_neuron and index >= 0 and high - low > 1
             for k in range(low, high):
-                if several and not feeds(calls, runs, taps, costs, k, index):
+                if per_neuron and index >= 0 and high - low > 1 and not feeds(calls, runs, taps, costs, k, index):
                     continue
                 target = int64(calls[cell(k, 16, TARGET)])
                 if (
@@ -437,12 +442,8 @@ def advance(
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
-                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
-                        k << 3 | STREAM,
-                        index,
-                        g,
-                    )
-                    events[cell(e, 8, NEXT)] = -1
+                    events[cell(e, 8, WHAT)] = k << 3 | STREAM
+                    events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)], events[cell(e, 8, NEXT)] = index, g, -1
                     if of[cell(target, 32, WAITING_TAIL)] >= 0:
                         events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
                     else:
@@ -455,6 +456,8 @@ def advance(
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                if logging and watch_row[row]:
+                    noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
@@ -477,6 +480,9 @@ def advance(
                 if not overlap:
                     at[cell(core, 16, AXON_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                if logging and watch_row[row]:
+                    synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    noted = note(log, noted, SYNAPSE, begin, begin + cycles, core, row, index, g, synapses)
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
                 by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
@@ -486,6 +492,7 @@ def advance(
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
 
+    out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum

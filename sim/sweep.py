@@ -8,7 +8,7 @@ from sfnhw.chip import Chip
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.analytic import analytic_timings
-from sfnhw.sim.clockwork import Clockwork, differences, retimed
+from sfnhw.sim.clockwork import Clockwork, differences, lists, retimed, same_lanes
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import build_tables, sent_neurons
@@ -45,8 +45,22 @@ def analytic_sweep(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) 
                 expected=f"{mapping.chip.field(name)!r}, as on the mapping's chip (free are times, prices and the clock)",
             )
     activity.check(mapping.network)
-    tables, sent = build_tables(mapping), sent_neurons(mapping, activity)
+    if not lists(mapping):
+        return _together(mapping, activity, chips)
+    results: dict[int, Result] = {}
+    for lanes in dict.fromkeys(same_lanes(chip) for chip in chips):
+        mine = [k for k, chip in enumerate(chips) if same_lanes(chip) == lanes]
+        results |= zip(mine, _together(mapping, activity, [chips[k] for k in mine]), strict=True)
+    return [results[k] for k in range(len(chips))]
+
+
+def _together(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) -> list[Result]:
+    """Return the results of chips on which runs of synapses differ in nothing but their cycles, if in that."""
+    if not chips:
+        return []
     mappings = [replace(mapping, chip=chip) for chip in chips]
+    mapping = mappings[0]
+    tables, sent = build_tables(mapping), sent_neurons(mapping, activity)
     timed = [retimed(tables, m) for m in mappings]
     works = [Clockwork.of(t, m.chip) for t, m in zip(timed, mappings, strict=True)]
     timings = analytic_timings(tables, sent, works)

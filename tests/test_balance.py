@@ -66,6 +66,7 @@ def test_units_work_as_long_as_the_packets_say(seed, T, cast, mode, spike_cycles
             "noc.destinations": "neuron" if "neurons" in cast else "slice",
             "execution.mode": mode,
             "core.threshold_unit.spike_cycles": spike_cycles,
+            "core.threshold_unit.waits_for_port": spike_cycles == 2,
             "core.threshold_unit.lanes": 1 + spike_cycles,
         }
     )
