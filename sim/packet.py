@@ -29,7 +29,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "kernel_state", "packed", "prefetch", "tables", "wheel")
+drop_stale(advance, "kernel_parts", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 
 
 def simulate_packets(

@@ -105,7 +105,7 @@ def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service:
     lanes = first[t0, layer.fed] + f.axon_cycles
     last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles, at, axis=0)
     begin = np.maximum(_worked_off(head + f.axon_cycles, service[rows], at), last)
-    product = s.operands[layer.fed] > 0
+    product = tables.parts.operands[tables.parts.first[layer.fed]] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
         held = r.stationary[rows][:, None]

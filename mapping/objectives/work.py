@@ -41,6 +41,7 @@ class CutWork(NamedTuple):
     port : (blocks,) cycles of these at the injection port, a multicast each.
     update_words, bias_words : words of state memory read in each frame (as many are written), of weight memory in each
         window, of all blocks.
+    starts : (blocks,) parts of a block that start by themselves in each window: 1, or its rows.
     """
 
     parts: Parts
@@ -54,6 +55,7 @@ class CutWork(NamedTuple):
     port: Ints
     update_words: int
     bias_words: int
+    starts: Ints
 
     @property
     def slices(self) -> int:
@@ -97,8 +99,12 @@ class LayerWork:
             sum(packet_bits(self.network, Slice(0, p.name, b, n), chip)) for b, n in zip(blocks, sizes, strict=True)
         ]
         flits = np.array([ceil_div(n, chip.noc.flit_bits) for n in bits], np.int64)
-        update = [ceil_div(n * core.accumulator_bits, core.state_memory.word_bits) for n in sizes]
-        bias = [ceil_div(bias_bits(p, b, chip), core.weight_memory.word_bits) for b in blocks]
+        parted = [parts_of(b, chip) for b in blocks]
+        update = [
+            m * ceil_div(n // m * core.accumulator_bits, core.state_memory.word_bits)
+            for n, m in zip(sizes, parted, strict=True)
+        ]
+        bias = [bias_words(p, b, chip) for b in blocks]
         return CutWork(
             parts=parts,
             cut=cut_of(blocks),
@@ -111,13 +117,19 @@ class LayerWork:
             port=sent * port_cycles(flits, chip, p.role == "input"),
             update_words=sum(update),
             bias_words=sum(bias),
+            starts=np.array(parted, np.int64),
         )
 
     def _walk(self, block: Block, neurons: int) -> int:
         lanes = self.chip.core.threshold_unit.lanes
-        walk = self.frames * ceil_div(neurons, lanes) * self.update
+        parts = parts_of(block, self.chip)
+        walk = self.frames * parts * ceil_div(neurons // parts, lanes) * self.update
         if self.spike_cycles:
-            walk += self.spike_cycles * self.packets.spiking_groups(self.population.name, block, lanes)
+            high = block.rows // parts
+            rows = (block._replace(r0=r, r1=r + high) for r in range(block.r0, block.r1, high))
+            walk += self.spike_cycles * sum(
+                self.packets.spiking_groups(self.population.name, row, lanes) for row in rows
+            )
         return int(walk)
 
     def _synapses(self, k: int, blocks: list[Block], most: int) -> tuple[list[int], int, int]:
