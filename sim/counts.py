@@ -6,6 +6,7 @@ activity and the fan-out tables. They must be equal (a test holds it for random 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,9 +163,9 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     add("state_write", counts.row_state)
 
 
-def sum_by(key: Ints, values: Ints, size: int) -> Ints:
+def sum_by(key: Ints, values: NDArray[Any], size: int) -> NDArray[Any]:
     """(size, ...) sums of the values (n, ...) with each key."""
-    out = np.zeros((size, *values.shape[1:]), np.int64)
+    out = np.zeros((size, *values.shape[1:]), values.dtype)
     if len(key):
         order = np.argsort(key, kind="stable")
         keys = key[order]

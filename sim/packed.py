@@ -67,7 +67,9 @@ def pack(tables: Tables) -> Packed:
     calls[:upto, WHOM], calls[upto:, WHOM] = row, q.first[n.rows[upto:]]
     calls[upto:, FEEDS], calls[upto:, LATER] = q.token_feeds, q.token_delay
     # End markers and tokens wake as many parts as any row of their slice feeds.
-    sender = np.concatenate([r.source[row], np.repeat(np.repeat(n.owner, np.diff(n.exit_first)), np.diff(n.row_first))[upto:]])
+    sender = np.concatenate(
+        [r.source[row], np.repeat(np.repeat(n.owner, np.diff(n.exit_first)), np.diff(n.row_first))[upto:]]
+    )
     kind = np.where(r.stationary, STAYS, np.where(r.streams, STREAMS, ADDS))
     # A packet of a slice that works whole is of row 0.
     apart = np.where(q.count[r.source] > 1, q.columns[r.source], r.positions)

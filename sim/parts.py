@@ -42,6 +42,7 @@ class PartTable(NamedTuple):
     feed_first, feeds : pool, CSR: rows of a slice, counted within it.
     marker_feeds : (connections,) where the pool has the rows of the target that row 0 of the source feeds; row y: y behind.
     marker_delay : (connections,) timesteps later in which they need it.
+    marker_lag : (connections,) windows that the source may be ahead of what its target has read out, B − d.
     token_feeds, token_delay : (items of token trees,) the same from a row of the target back to rows of the source: which
         wait for its token, and how many windows later it allows.
     """
@@ -58,6 +59,7 @@ class PartTable(NamedTuple):
     feeds: Ints
     marker_feeds: Ints
     marker_delay: Ints
+    marker_lag: Ints
     token_feeds: Ints
     token_delay: Ints
 
@@ -155,6 +157,7 @@ def build_parts(mapping: Mapping, token_owner: Ints, token_source: Ints) -> Part
         feeds=np.concatenate(pool.feeds),
         marker_feeds=marker_feeds,
         marker_delay=delay,
+        marker_lag=lag[of_pair],
         token_feeds=pair_feeds[item],
         token_delay=lag[item],
     )
@@ -196,5 +199,7 @@ def _pairs(source: Ints, target: Ints, kind: Ints) -> tuple[Ints, list[tuple[Int
     kinds = np.full((pairs.shape[1], int(many.max(initial=1))), -1, np.int64)
     kinds[of_pair[order], place] = kind[order]
     some, which = np.unique(kinds, axis=0, return_inverse=True)
-    groups = [(np.flatnonzero(which.reshape(-1) == k), [x for x in row if x >= 0]) for k, row in enumerate(some.tolist())]
+    groups = [
+        (np.flatnonzero(which.reshape(-1) == k), [x for x in row if x >= 0]) for k, row in enumerate(some.tolist())
+    ]
     return pairs.T, groups, of_pair

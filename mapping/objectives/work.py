@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sfnhw.chip import Chip
 from sfnhw.mapping.cuts import Cut, cut_of
 from sfnhw.mapping.objectives.packets import Packets
-from sfnhw.mapping.slices import Slice, bias_bits, capacity, demand
+from sfnhw.mapping.slices import Slice, bias_words, capacity, demand, parts_of
 from sfnhw.mapping.slicing import Parts, axon_entries, cut, smallest_parts
 from sfnhw.mapping.traffic import packet_bits
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, run_cost, synapse_bits, update_cycles
