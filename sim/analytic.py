@@ -49,7 +49,7 @@ def _of_parts(tables: Tables, work: Work, sent: NDArray[np.uint8]) -> Timing:
     s, q, f = tables.slices, tables.parts, tables.fabric
     jobs = jobs_of(tables)
     frames = sent[:, :, jobs.neurons].reshape(-1, sent.shape[2])
-    samples, count = len(sent), q.count[q.owner]
+    samples, count = len(sent), q.many[q.owner]
     packets = _by_step(np.add.reduceat(frames, jobs.slices.first_neuron[:-1], axis=1, dtype=np.int64).T, samples)
     service = _by_step(row_cycles(jobs.slices, jobs.rows, frames, f.axon_cycles), samples)
     walk = _by_step(_walk(jobs.slices, f.threshold_lanes, frames), samples)
@@ -117,7 +117,7 @@ class _Control(NamedTuple):
         in_window = np.arange(T)[:, None] % f.window
         works = (in_window < s.frames) & (not f.barrier)
         last = works & (in_window == s.frames - 1) & ~s.is_input
-        return cls(works * tables.parts.count, last * tables.parts.count)
+        return cls(works * tables.parts.many, last * tables.parts.many)
 
     def on(self, nodes: NDArray[np.bool_], owner: Ints) -> Ints:
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""

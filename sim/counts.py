@@ -75,7 +75,7 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     synapses, words, state = row_costs(s, r, per_neuron)
     in_window = np.arange(T) % f.window
     frames = np.where(in_window < s.frames[:, None], samples, 0)
-    ends = np.zeros_like(frames) if f.barrier else frames * tables.parts.count[:, None]
+    ends = np.zeros_like(frames) if f.barrier else frames * tables.parts.many[:, None]
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     is_packet = np.arange(len(n.owner)) < n.packet_nodes
@@ -197,7 +197,7 @@ def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> 
         def words(of: Iterable[int]) -> Ints:
             return np.fromiter(of, np.int64)[:, None]
 
-        parted = [(s.neurons // n, n) for s, n in zip(slices, tables.parts.count[mine].tolist(), strict=True)]
+        parted = [(s.neurons // n, n) for s, n in zip(slices, tables.parts.many[mine].tolist(), strict=True)]
         accumulators = frames[mine] * words(
             n * ceil_div(each * chip.core.accumulator_bits, state_word) for each, n in parted
         )

@@ -72,7 +72,7 @@ def pack(tables: Tables) -> Packed:
     )
     kind = np.where(r.stationary, STAYS, np.where(r.streams, STREAMS, ADDS))
     # A packet of a slice that works whole is of row 0.
-    apart = np.where(q.count[r.source] > 1, q.columns[r.source], r.positions)
+    apart = np.where(q.many[r.source] > 1, q.columns[r.source], r.positions)
     columns = (
         q.first[r.target], s.terminal[r.target], s.population[r.target], kind, r.positions, r.run_first, r.run_stride,
         r.taps_first, r.taps_stride, r.cost_first, q.marker_feeds, q.marker_delay, apart,
@@ -103,7 +103,7 @@ def _most(q: PartTable, feeds: Words, sender: Ints) -> Ints:
     if q.first[-1] == len(q.columns):
         return np.maximum(many[feeds], 1)
     pairs, which = np.unique(np.stack([feeds, sender]), axis=1, return_inverse=True)
-    most = [many[at : at + rows].max(initial=1) for at, rows in zip(pairs[0], q.count[pairs[1]], strict=True)]
+    most = [many[at : at + rows].max(initial=1) for at, rows in zip(pairs[0], q.many[pairs[1]], strict=True)]
     return np.array(most, np.int64)[which.reshape(-1)]
 
 

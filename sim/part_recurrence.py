@@ -169,8 +169,8 @@ def _in_turn(tables: Tables, jobs: Jobs, work: Work, times: Times, slices: Ints,
     free = np.zeros((len(slices), fed.shape[1]))
     if t0:
         free = times.end[t0 - f.window + frames[last] - 1, last]
-    for y in range(int(q.count[slices].max(initial=0))):
-        here = q.count[slices] > y
+    for y in range(int(q.many[slices].max(initial=0))):
+        here = q.many[slices] > y
         part = q.first[slices[here]] + y
         begin = np.maximum(fed[part], free[here])
         for t in range(t0, t0 + f.window):

@@ -1,6 +1,6 @@
 """What each part of a slice has to do: the tables of `sfnhw.sim.tables` with a row for each part in place of each slice."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Jobs(NamedTuple):
 def jobs_of(tables: Tables) -> Jobs:
     """Derive them: neuron (channel c, column x) of a part is neuron (c·rows + row)·columns + x of its slice."""
     s, q = tables.slices, tables.parts
-    count, parts = q.count, len(q.owner)
+    count, parts = q.many, len(q.owner)
     neurons = s.neurons[q.owner] // count[q.owner]
     part, own = np.repeat(np.arange(parts), neurons), ranges(np.zeros(parts, np.int64), neurons)
     row = np.arange(parts) - q.first[q.owner]
@@ -54,10 +54,11 @@ def _rows(r: RowTable, q: PartTable, connection: Ints, y: Ints, local: Ints, fir
     """Return the jobs' table; local, first : neurons of the parts within their slices, end to end."""
     one = {name: getattr(r, name)[connection] for name in r._fields if name not in ("runs", "taps", "costs")}
     source = q.first[one["source"]] + y
-    columns, apart = q.columns[one["source"]], q.count[one["source"]] > 1
+    columns, apart = q.columns[one["source"]], q.many[one["source"]] > 1
     # Explicit synapses have a run for each neuron: those of a row are not side by side, and are written out.
     explicit = np.flatnonzero(apart & (one["positions"] == 1) & (one["run_stride"] > 0))
-    runs, size = [r.runs], len(r.runs)
+    runs: list[NDArray[Any]] = [r.runs]
+    size = len(r.runs)
     one["run_first"], one["run_stride"] = one["run_first"].copy(), one["run_stride"].copy()
     for job in explicit.tolist():
         mine = local[first[source[job]] : first[source[job] + 1]]
@@ -67,4 +68,5 @@ def _rows(r: RowTable, q: PartTable, connection: Ints, y: Ints, local: Ints, fir
     by_place = apart & (one["positions"] > 1)
     one["taps_first"] = one["taps_first"] + np.where(by_place, y * columns * one["taps_stride"], 0)
     one["positions"] = np.where(by_place, columns, one["positions"])
-    return RowTable(**{**one, "source": source}, runs=np.concatenate(runs), taps=r.taps, costs=r.costs)
+    pool: NDArray[Any] = np.concatenate(runs)
+    return RowTable(**{**one, "source": source}, runs=pool, taps=r.taps, costs=r.costs)

@@ -64,7 +64,7 @@ class PartTable(NamedTuple):
     token_delay: Ints
 
     @property
-    def count(self) -> Ints:
+    def many(self) -> Ints:
         """(slices,) parts of each slice."""
         return np.diff(self.first)
 
@@ -107,46 +107,31 @@ def rows_needed(network: Network, p: Projection) -> Needs:
 def build_parts(mapping: Mapping, token_owner: Ints, token_source: Ints) -> PartTable:
     """Derive the parts; token_owner, token_source : (items of token trees,) slice that sends the token, and slice it is for."""
     network, slices, c = mapping.network, mapping.slices, mapping.connections
-    count = np.array([parts_of(s.block, mapping.chip) for s in slices], np.int64)
-    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    frames = np.array([frames_of(network, network[s.population]) for s in slices], np.int64)
+    many = np.array([parts_of(s.block, mapping.chip) for s in slices], np.int64)
+    first = np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+    source, target = c.source.astype(np.int64), c.target.astype(np.int64)
     delay = np.array([getattr(p, "delay", 0) for p in network.projections], np.int64)[c.projection]
     sets = np.array([state_banks(network, network[s.population], mapping.chip) for s in slices], np.int64)
-    stationary = np.array([isinstance(p, Stationary) for p in network.projections], np.bool_)
-    source, target = c.source.astype(np.int64), c.target.astype(np.int64)
     pool = _Pool()
-    needs, kind = _needs(mapping, count)
-    inputs, operands, consumers = (np.zeros(first[-1], np.int64) for _ in range(3))
-    fed, allowed = (np.zeros((first[-1], WINDOWS), np.int64) for _ in range(2))
-    marker_feeds = np.zeros(len(c), np.int64)
-    for k, (projection, need) in enumerate(needs):
-        rows = np.flatnonzero(kind == k)
-        marker_feeds[rows] = pool.add(need.T)
-        at = first[target[rows], None] + np.arange(len(need))
-        markers = frames[source[rows], None] * need.sum(axis=1)
-        np.add.at(inputs, at, markers)
-        if stationary[projection]:
-            np.add.at(operands, at, markers)
-        for window in range(getattr(network.projections[projection], "delay", 0)):
-            np.add.at(fed, (at, window), markers)
-    pairs, combined, of_pair = _pairs(source, target, kind)
+    needs, kind = _needs(mapping)
+    inputs, operands, fed, marker_feeds = _markers(mapping, first, needs, kind, pool)
+    pairs, groups, of_pair = _pairs(source, target, kind)
     lag = np.full(len(pairs), WINDOWS, np.int64)
     np.minimum.at(lag, of_pair, sets[target] - delay)
+    consumers, allowed = np.zeros(first[-1], np.int64), np.zeros((first[-1], WINDOWS), np.int64)
     pair_feeds = np.zeros(len(pairs), np.int64)
-    for some, kinds in combined:
+    for some, kinds in groups:
         either = np.logical_or.reduce([needs[k][1] for k in kinds])
         pair_feeds[some] = pool.add(either)
         at = first[pairs[some, 0], None] + np.arange(either.shape[1])
-        # Written out: NumPy 2 reads beyond values that `add.at` must broadcast.
-        readers = np.tile(either.sum(axis=0), (len(some), 1))
-        np.add.at(consumers, at, readers)
+        readers = either.sum(axis=0)
+        consumers += _summed(at, readers, first[-1])
         for window in range(WINDOWS):
-            np.add.at(allowed, (at, window), readers * (lag[some, None] > window))
-    keys = pairs[:, 0] * len(slices) + pairs[:, 1]
-    item = np.searchsorted(keys, token_source * len(slices) + token_owner)
+            allowed[:, window] += _summed(at, readers * (lag[some, None] > window), first[-1])
+    item = np.searchsorted(pairs[:, 0] * len(slices) + pairs[:, 1], token_source * len(slices) + token_owner)
     return PartTable(
         first=first,
-        owner=np.repeat(np.arange(len(slices)), count),
+        owner=np.repeat(np.arange(len(slices)), many),
         columns=np.array([network[s.population].columns for s in slices], np.int64),
         inputs=inputs,
         operands=operands,
@@ -163,7 +148,33 @@ def build_parts(mapping: Mapping, token_owner: Ints, token_source: Ints) -> Part
     )
 
 
-def _needs(mapping: Mapping, count: Ints) -> tuple[list[tuple[int, Needs]], Ints]:
+def _markers(
+    mapping: Mapping, first: Ints, needs: list[tuple[int, Needs]], kind: Ints, pool: _Pool
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """`inputs`, `operands`, `fed` and `marker_feeds` of the parts."""
+    network, c, parts = mapping.network, mapping.connections, int(first[-1])
+    frames = np.array([frames_of(network, network[s.population]) for s in mapping.slices], np.int64)
+    inputs, operands, fed = np.zeros(parts, np.int64), np.zeros(parts, np.int64), np.zeros((parts, WINDOWS), np.int64)
+    marker_feeds = np.zeros(len(c), np.int64)
+    for k, (projection, need) in enumerate(needs):
+        p, rows = network.projections[projection], np.flatnonzero(kind == k)
+        marker_feeds[rows] = pool.add(need.T)
+        at = first[c.target[rows], None] + np.arange(len(need))
+        markers = _summed(at, frames[c.source[rows], None] * need.sum(axis=1), parts)
+        inputs += markers
+        if isinstance(p, Stationary):
+            operands += markers
+        fed[:, : getattr(p, "delay", 0)] += markers[:, None]
+    return inputs, operands, fed, marker_feeds
+
+
+def _summed(at: Ints, values: Ints, size: int) -> Ints:
+    """(size,) sums of whole numbers, broadcast to `at`, over places."""
+    weights = np.broadcast_to(values, at.shape).reshape(-1)
+    return np.bincount(at.reshape(-1), weights, size).astype(np.int64)
+
+
+def _needs(mapping: Mapping) -> tuple[list[tuple[int, Needs]], Ints]:
     """Kinds of connections, (projection, (parts of the target, parts of the source) which needs which); (connections,) kind."""
     network, c = mapping.network, mapping.connections
     whole = mapping.chip.execution.granularity == "layer"

@@ -23,7 +23,7 @@ def joined_tables(mapping: Mapping, tables: Sequence[Tables], loads: Sequence[Lo
     slices = _slices(mapping, own.slices)
     # What starts when is a matter of each round; only how many parts slices have is read.
     again = np.concatenate([r.home[r.replayed] for r in mapping.rounds])
-    count = np.concatenate([own.parts.count, own.parts.count[again]])
+    count = np.concatenate([own.parts.many, own.parts.many[again]])
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     return own._replace(
         slices=slices, nodes=_nodes(mapping, own.nodes, tables, loads), parts=own.parts._replace(first=first)

@@ -110,7 +110,9 @@ class Model:
                 slices.append(len(places))
                 parts.append(int(source.starts[places].sum()))
                 flits += int(source.packets[places] @ source.flits[places])
-            self._meetings[key] = Meeting(*(np.array(each, np.int64) for each in (heard, slices, parts)), flits)
+            self._meetings[key] = Meeting(
+                np.array(heard, np.int64), np.array(slices, np.int64), np.array(parts, np.int64), flits
+            )
         return self._meetings[key]
 
     def fits(self, name: str, choice: Choice) -> bool:
