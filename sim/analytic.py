@@ -57,12 +57,12 @@ def _of_parts(tables: Tables, work: Work, sent: NDArray[np.uint8]) -> Timing:
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     emission = np.maximum(emission, _beyond_port(tables, work.packets)[:, q.owner] / count[:, None])
     own = Work(packets, service, emission, walk, work.tree_delay[q.owner], work.way[jobs.connection])
-    times, done = by_parts(tables, jobs, own)
+    times = by_parts(tables, jobs, own)
     of_slices = sum_by(q.owner, walk.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
     work = work._replace(walk=of_slices)
     busy, link_busy = _busy(tables, work)
     unit = _busiest(tables, work, busy, link_busy)
-    interval = max(unit, part_interval(tables, jobs, own, times, done))
+    interval = max(unit, part_interval(tables, jobs, own, times))
     return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
 
 

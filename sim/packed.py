@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.parts import PartTable
+from sfnhw.sim.parts import PartTable, alike
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -102,9 +102,9 @@ def _most(q: PartTable, feeds: Words, sender: Ints) -> Ints:
     many = np.diff(q.feed_first)
     if q.first[-1] == len(q.columns):
         return np.maximum(many[feeds], 1)
-    pairs, which = np.unique(np.stack([feeds, sender]), axis=1, return_inverse=True)
-    most = [many[at : at + rows].max(initial=1) for at, rows in zip(pairs[0], q.many[pairs[1]], strict=True)]
-    return np.array(most, np.int64)[which.reshape(-1)]
+    one, which = alike(feeds.astype(np.int64), sender)
+    most = [many[at : at + rows].max(initial=1) for at, rows in zip(feeds[one], q.many[sender[one]], strict=True)]
+    return np.array(most, np.int64)[which]
 
 
 def _records(width: int, *columns: Ints) -> Words:

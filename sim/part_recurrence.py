@@ -29,10 +29,10 @@ def edges_of(tables: Tables, jobs: Jobs) -> Edges:
     return Edges(job, q.first[jobs.rows.target[job]] + q.feeds[ranges(first, many)])
 
 
-def by_parts(tables: Tables, jobs: Jobs, work: Work) -> tuple[Times, Reals]:
+def by_parts(tables: Tables, jobs: Jobs, work: Work) -> Times:
     """Parts work when what they need is complete and what needs them has room, those of a slice one after the other.
 
-    work : of parts and jobs. Returns times of parts, and (T, jobs, samples) when each job is worked off.
+    work : of parts and jobs. Returns times of parts.
     """
     s, q, f = tables.slices, tables.parts, tables.fabric
     edges = edges_of(tables, jobs)
@@ -60,7 +60,7 @@ def by_parts(tables: Tables, jobs: Jobs, work: Work) -> tuple[Times, Reals]:
             last = t0 + jobs.slices.frames[ends] - 1
             sent = (times.end[last, ends] + tree[ends]).max(axis=0, initial=0.0)
             np.maximum(times.finish, sent, out=times.finish)
-    return times, done
+    return times
 
 
 class _Layer(NamedTuple):
@@ -181,7 +181,7 @@ def _in_turn(tables: Tables, jobs: Jobs, work: Work, times: Times, slices: Ints,
         free[here] = begin
 
 
-def part_interval(tables: Tables, jobs: Jobs, work: Work, times: Times, done: Reals) -> float:
+def part_interval(tables: Tables, jobs: Jobs, work: Work, times: Times) -> float:
     """Cycles from a sample to the next that parts, their readers and loops need at least, beside the busiest unit."""
     q, f = tables.parts, tables.fabric
     T = len(times.start)
@@ -199,7 +199,8 @@ def part_interval(tables: Tables, jobs: Jobs, work: Work, times: Times, done: Re
     bound = max(bound, float(((read - times.start[t0, a]).mean(axis=1) / lag + before).max()))
     late = q.marker_delay[jobs.connection[edges.job]] > 0
     if late.any():
-        # The next sample's first timestep waits for what the last one sends on.
-        loop = done[t0, edges.job[late]] - times.start[0, c[late]]
+        # The next sample's first timestep waits for what this one's last sends on.
+        come = times.end[t0, a[late]] + work.way[edges.job[late]][:, None] + f.axon_cycles
+        loop = come - times.start[0, c[late]]
         bound = max(bound, float(loop.mean(axis=1).max()))
     return bound

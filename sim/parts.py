@@ -182,7 +182,8 @@ def _needs(mapping: Mapping) -> tuple[list[tuple[int, Needs]], Ints]:
     columns = [c.projection.astype(np.int64)]
     if not whole:
         columns += [edges[c.source, 0], edges[c.source, 1], edges[c.target, 0], edges[c.target, 1]]
-    keys, kind = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    one, kind = alike(*columns)
+    keys = np.stack(columns)[:, one]
     every: dict[int, Needs] = {}
     out = []
     for key in keys.T.tolist():
@@ -197,20 +198,26 @@ def _needs(mapping: Mapping) -> tuple[list[tuple[int, Needs]], Ints]:
             # What stays is written once for the whole slice, and any stream may meet any of it.
             need = np.broadcast_to(need.any(axis=0), need.shape)
         out.append((k, need))
-    return out, kind.reshape(-1)
+    return out, kind
 
 
 def _pairs(source: Ints, target: Ints, kind: Ints) -> tuple[Ints, list[tuple[Ints, list[int]]], Ints]:
     """(pairs, 2) slices that are connected, sorted; which pairs are connected by the same kinds; (connections,) pair."""
-    pairs, of_pair = np.unique(np.stack([source, target]), axis=1, return_inverse=True)
-    of_pair = of_pair.reshape(-1)
+    one, of_pair = alike(source, target)
+    pairs = np.stack([source[one], target[one]], axis=1)
     order = np.lexsort((kind, of_pair))
-    many = np.bincount(of_pair, minlength=pairs.shape[1])
+    many = np.bincount(of_pair, minlength=len(pairs))
     place = np.arange(len(kind)) - np.repeat(np.cumsum(many) - many, many)
-    kinds = np.full((pairs.shape[1], int(many.max(initial=1))), -1, np.int64)
+    kinds = np.full((len(pairs), int(many.max(initial=1))), -1, np.int64)
     kinds[of_pair[order], place] = kind[order]
-    some, which = np.unique(kinds, axis=0, return_inverse=True)
-    groups = [
-        (np.flatnonzero(which.reshape(-1) == k), [x for x in row if x >= 0]) for k, row in enumerate(some.tolist())
-    ]
-    return pairs.T, groups, of_pair
+    one, which = alike(*(kinds.T + 1))
+    groups = [(np.flatnonzero(which == k), kinds[i][kinds[i] >= 0].tolist()) for k, i in enumerate(one.tolist())]
+    return pairs, groups, of_pair
+
+
+def alike(*columns: Ints) -> tuple[Ints, Ints]:
+    """(kinds,) a place of each kind of row of columns of numbers ≥ 0, in ascending order; (rows,) which kind it is."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        _, code = np.unique(code * (int(column.max(initial=0)) + 1) + column, return_inverse=True)
+    return np.unique(code, return_index=True)[1], code

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
-from sfnhw.errors import ChipError, InputError
+from sfnhw.errors import ChipError, InputError, MappingError
 from sfnhw.mapping import map_network, verify
 from sfnhw.mapping.balance import balance
 from sfnhw.network import Conv2d, Network, Population, Sparse
@@ -16,12 +16,17 @@ from sfnhw.sim import simulate
 from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.parts import rows_needed
 from sfnhw.sim.tables import sent_neurons
+from tests import test_simulation
 from tests.naive import PacketTwin, row_needs
 from tests.networks import chain, random_activity, random_attention, random_network
-from tests.test_simulation import chips
 
 REFERENCE = load_chip("reference")
 BY_ROW = {"execution.granularity": "row"}
+
+
+def chips(modes):
+    """Any chip with room for the number of a row in a flit, however narrow."""
+    return test_simulation.chips(modes=modes).map(lambda chip: chip.replace({"noc.header_bits": 10}))
 
 
 def assert_twin(mapping, activity):
@@ -263,6 +268,8 @@ def test_what_cannot_be_is_refused():
         REFERENCE.replace({"execution.mode": "barrier", **BY_ROW})
     with pytest.raises(ChipError, match=r"execution.granularity.*'rows'"):
         REFERENCE.replace({"execution.granularity": "rows"})
+    with pytest.raises(MappingError, match=r"noc.flit_bits.*one of 5 rows.*noc.flit_bits to 10"):
+        map_network(column(5), REFERENCE.replace({"noc.header_bits": 7, "noc.flit_bits": 9, **BY_ROW}))
     with pytest.raises(InputError, match=r"delay.*barrier or asynchronous"):
         map_network(loop(2), REFERENCE)
     with pytest.raises(InputError, match=r"other operand.*dataflow or asynchronous"):
