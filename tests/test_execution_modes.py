@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.errors import ChipError, InputError, MappingError
+from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network, verify
 from sfnhw.mapping.balance import balance
 from sfnhw.network import Conv2d, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, Graded, Readout
+from sfnhw.reports.coverage import coverage
 from sfnhw.sim import simulate
 from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.parts import rows_needed
 from sfnhw.sim.tables import sent_neurons
 from tests import test_simulation
 from tests.naive import PacketTwin, row_needs
-from tests.networks import chain, random_activity, random_attention, random_network
+from tests.networks import chain, random_activity, random_attention, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
 BY_ROW = {"execution.granularity": "row"}
@@ -274,3 +276,12 @@ def test_what_cannot_be_is_refused():
         map_network(loop(2), REFERENCE)
     with pytest.raises(InputError, match=r"other operand.*dataflow or asynchronous"):
         map_network(random_attention(0), REFERENCE.replace({"execution.mode": "barrier"}))
+
+
+def test_a_report_says_what_starts_and_what_is_left_out():
+    network = random_network(3)
+    for changes, starts, counters in ((BY_ROW, "each row (or token)", True), ({}, "a layer", False)):
+        run = estimate(network, REFERENCE.replace(changes), random_inputs(network, 3), baselines=())
+        said = coverage(run)
+        assert f"the end markers that tell {starts} that its inputs are complete" in " ".join(said["counted"])
+        assert ("counters of end markers" in " ".join(said["not_counted"])) == counters
