@@ -43,15 +43,18 @@ def row_of(name: str, network: Network, activity: Activity, changes: dict[str, A
 def main() -> int:
     """Train, convert, measure and print."""
     digits = load_digits_split()
-    images, known = digits.train_images, {"labels": digits.train_labels}
+
+    def converted(module: Any, **options: Any) -> Network:
+        return sfnhw.convert(module, digits.train_images, labels=digits.train_labels, **options)
+
     cnn, vit = train_digits_cnn(), train_digits_vit()
     chip = sfnhw.load_chip("reference")
-    cases = (
-        ("digits CNN", sfnhw.convert(cnn, images, **known, thresholds=8), (LAYER, ROW), {}),
-        ("digits ViT", sfnhw.convert(vit, images, **known, thresholds=8), (LAYER, ROW), {"noc.rows": 12}),
+    cases: tuple[tuple[str, Network, tuple[dict[str, Any], ...], dict[str, Any]], ...] = (
+        ("digits CNN", converted(cnn, thresholds=8), (LAYER, ROW), {}),
+        ("digits ViT", converted(vit, thresholds=8), (LAYER, ROW), {"noc.rows": 12}),
         (
             "digits CNN, IF, T = 8",
-            sfnhw.convert(cnn, images, **known, coding="if", timesteps=8),
+            converted(cnn, coding="if", timesteps=8),
             (FREE_BARRIER, BARRIER, ASYNCHRONOUS, {**ASYNCHRONOUS, **ROW}),
             {},
         ),
