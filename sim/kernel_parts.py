@@ -4,7 +4,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
 from sfnhw.sim.kernel_state import EJECTION_FREE, INJECTION_FREE
+from sfnhw.sim.wheel import cell
 
 Ints = NDArray[np.int64]
 
@@ -47,3 +49,21 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
             last = j // lanes
             groups += 1
     return groups
+
+
+# Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
+@nb.njit(nogil=True, cache=True)
+def note(
+    log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int
+) -> int:
+    """Write a record; returns how many there are, those that found no room included."""
+    k = min(noted, log.shape[0] // WIDTH - 1)
+    log[cell(k, WIDTH, KIND)] = kind
+    log[cell(k, WIDTH, BEGIN)] = begin
+    log[cell(k, WIDTH, END)] = end
+    log[cell(k, WIDTH, WHERE)] = where
+    log[cell(k, WIDTH, WHO)] = who
+    log[cell(k, WIDTH, INDEX)] = index
+    log[cell(k, WIDTH, FRAME)] = frame
+    log[cell(k, WIDTH, MORE)] = more
+    return noted + 1

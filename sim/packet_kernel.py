@@ -29,13 +29,15 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
-from sfnhw.sim.kernel_parts import any_taken, next_sender, over_pins, spiking_groups
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
+from sfnhw.sim.event_records import LINK as ON_LINK
+from sfnhw.sim.kernel_parts import any_taken, next_sender, note, over_pins, spiking_groups
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
     PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
     THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, TURN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
-    State, Tally, begin, grown, room_of,
+    State, Tally,
 )
 from sfnhw.sim.packed import (
     CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
@@ -58,36 +60,6 @@ Words = NDArray[np.int32]
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 # Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
 END, READY = -1, -2
-
-
-def run_frames(
-    sent: NDArray[np.uint8],
-    steps_per_sample: int,
-    s: SliceTable,
-    p: Packed,
-    f: Fabric,
-    out: Tally,
-    steps: tuple[int, int] | None = None,
-) -> int:
-    """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
-
-    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
-    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
-    Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
-    """
-    frames, slices = len(sent), len(s.neurons)
-    room = room_of(slices, p)
-    state = begin(frames, room, s, p, f, steps)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
-    if steps:
-        return 0
-    unfinished = int((state.slices.reshape(-1, 32)[p.parts.first[:-1], NEXT_FRAME] < frames).sum())
-    if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < np.diff(p.parts.first)[s.is_output].sum()).sum())
-    return unfinished
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -126,6 +98,8 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
+    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
@@ -165,6 +139,7 @@ def advance(
                     look[looks] = i
                     looks += 1
             step += 1
+            last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
@@ -196,6 +171,8 @@ def advance(
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+                if logging and watch[i]:
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, y, g, s_neurons[i])
             of[cell(o, 32, PHASE_START)] = t0
             of[cell(o, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
@@ -304,6 +281,9 @@ def advance(
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            if logging and watch[i]:
+                                begin = when - f.port_cycles
+                                noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
@@ -319,6 +299,8 @@ def advance(
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                if logging and watch[i]:
+                    noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
@@ -378,6 +360,8 @@ def advance(
                 links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                if logging and watch[owner]:
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -396,6 +380,8 @@ def advance(
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 arrive = depart + f.ejection_cycles + beyond - 1
+                if logging and watch[owner]:
+                    noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -455,6 +441,8 @@ def advance(
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                if logging and watch_row[row]:
+                    noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
@@ -479,6 +467,9 @@ def advance(
                 cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                if logging and watch_row[row]:
+                    synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    noted = note(log, noted, SYNAPSE, begin, begin + cycles, core, row, index, g, synapses)
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
                 by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
@@ -488,6 +479,7 @@ def advance(
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
 
+    out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum

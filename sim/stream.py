@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
 from sfnhw.sim.packed import Packed
-from sfnhw.sim.packet_kernel import run_frames
+from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -37,6 +37,10 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         steps=zeros(1),
         step_end=zeros(steps),
         carried=zeros(1),
+        log=zeros(0),
+        noted=zeros(1),
+        watch=np.zeros(0, np.bool_),
+        watch_row=np.zeros(0, np.bool_),
     )
 
 

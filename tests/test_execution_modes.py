@@ -15,6 +15,8 @@ from sfnhw.network import Conv2d, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, Graded, Readout
 from sfnhw.reports.coverage import coverage
 from sfnhw.sim import simulate
+from sfnhw.sim.event_log import PACKETS, record_events
+from sfnhw.sim.event_records import EVENTS
 from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.parts import rows_needed
 from sfnhw.sim.tables import sent_neurons
@@ -285,3 +287,21 @@ def test_a_report_says_what_starts_and_what_is_left_out():
         said = coverage(run)
         assert f"the end markers that tell {starts} that its inputs are complete" in " ".join(said["counted"])
         assert ("counters of end markers" in " ".join(said["not_counted"])) == counters
+
+
+def test_an_event_log_names_rows():
+    """Each row of each slice walks once (but at the pins), and ends and is told ready as the counts say."""
+    network = random_network(3)
+    mapping = map_network(network, REFERENCE.replace({"core.neurons": 100, **BY_ROW}))
+    activity = random_activity(network, 3, samples=1)
+    log = record_events(mapping, activity).columns
+    inside = [s for s in mapping.slices if network[s.population].role != "input"]
+    walks = [(s.index, y) for s in inside for y in range(s.block.r0, s.block.r1)]
+    at = log["event"] == EVENTS.index("threshold")
+    assert sorted(zip(log["slice"][at].tolist(), log["row"][at].tolist(), strict=True)) == sorted(walks)
+    injected = log["event"] == EVENTS.index("inject")
+    for packet, slices in (("end", mapping.slices), ("ready", inside)):
+        at = injected & (log["packet"] == PACKETS.index(packet))
+        every = [(s.index, y) for s in slices for y in range(s.block.r0, s.block.r1)]
+        assert sorted(zip(log["slice"][at].tolist(), log["row"][at].tolist(), strict=True)) == sorted(every)
+    assert (log["row"][log["packet"] == PACKETS.index("spike")] == -1).all()
