@@ -1,5 +1,7 @@
 """Execution a row at a time, and asynchronous: against a naive twin, by hand, and as laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -274,6 +276,11 @@ def test_what_cannot_be_is_refused():
         REFERENCE.replace({"execution.granularity": "rows"})
     with pytest.raises(MappingError, match=r"noc.flit_bits.*one of 5 rows.*noc.flit_bits to 10"):
         map_network(column(5), REFERENCE.replace({"noc.header_bits": 7, "noc.flit_bits": 9, **BY_ROW}))
+    narrow = REFERENCE.replace({"noc.header_bits": 7, "noc.flit_bits": 9})
+    mapping = map_network(column(5), narrow)
+    assert verify(mapping).ok
+    found = verify(replace(mapping, chip=narrow.replace(BY_ROW)))
+    assert [v.kind for v in found.violations] == ["tables"]
     with pytest.raises(InputError, match=r"delay.*barrier or asynchronous"):
         map_network(loop(2), REFERENCE)
     with pytest.raises(InputError, match=r"other operand.*dataflow or asynchronous"):
