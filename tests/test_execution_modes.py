@@ -312,3 +312,29 @@ def test_an_event_log_names_rows():
         every = [(s.index, y) for s in slices for y in range(s.block.r0, s.block.r1)]
         assert sorted(zip(log["slice"][at].tolist(), log["row"][at].tolist(), strict=True)) == sorted(every)
     assert (log["row"][log["packet"] == PACKETS.index("spike")] == -1).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 100_000), st.integers(2, 5), chips(modes=("asynchronous",)), st.floats(0.2, 1))
+def test_no_accumulators_are_written_before_they_are_read_out(seed, T, chip, rate):
+    """By the event log: of step t nothing leaves for b, d steps early, before b's walk of step t + d − B has ended.
+
+    And b's walk of step t begins when all that came for it has been looked up.
+    """
+    network = random_network(seed, T, recurrent=True)
+    mapping = map_network(network, chip)
+    log = record_events(mapping, random_activity(network, seed, samples=1, rate=rate)).columns
+    walk, leave, look = (log["event"] == EVENTS.index(name) for name in ("threshold", "inject", "axon"))
+    sends = leave & (log["packet"] != PACKETS.index("ready"))
+    delay = [getattr(p, "delay", 0) for p in network.projections]
+    c = mapping.connections
+    for a, b, k in zip(c.source.tolist(), c.target.tolist(), c.projection.tolist(), strict=True):
+        early = max(delay[i] for i, p in enumerate(network.projections) if p.target == mapping.slices[b].population)
+        for t in range(T):
+            mine = sends & (log["slice"] == a) & (log["timestep"] == t)
+            before = walk & (log["slice"] == b) & (log["timestep"] == t + delay[k] - chip.core.state_banks - early)
+            assert log["begin_cycle"][mine].min() >= log["end_cycle"][before].max(initial=0)
+            if t + delay[k] < T:
+                came = look & (log["slice"] == a) & (log["target_slice"] == b) & (log["timestep"] == t)
+                read = walk & (log["slice"] == b) & (log["timestep"] == t + delay[k])
+                assert log["end_cycle"][came].max() <= log["begin_cycle"][read].min()
