@@ -35,8 +35,8 @@ from sfnhw.neurons import IF, Events, Readout
 from sfnhw.sim import price, simulate
 from sfnhw.sim.cost import TERMS, Cost
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import run_frames
 from sfnhw.sim.result import Result
+from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import empty_tally
 from sfnhw.sim.tables import build_tables, sent_neurons
 

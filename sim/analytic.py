@@ -28,10 +28,13 @@ from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.clockwork import Clockwork
-from sfnhw.sim.counts import leaves_at_pins
+from sfnhw.sim.counts import leaves_at_pins, sum_by
+from sfnhw.sim.fanout import row_cycles
+from sfnhw.sim.part_recurrence import by_parts, part_interval
+from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import Passed, Ways, pass_over, services, spiking_groups
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
-from sfnhw.sim.tables import Fabric, Tables
+from sfnhw.sim.tables import CYCLES, Fabric, Tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -51,6 +54,8 @@ def analytic_timing(tables: Tables, sent: NDArray[np.uint8], work: Clockwork) ->
 def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Clockwork]) -> list[Timing]:
     """Return the same for each of several clockworks, from one pass over the activity."""
     passed = pass_over(tables, sent)
+    if not tables.fabric.barrier and (tables.parts.many.max() > 1 or tables.parts.marker_delay.any()):
+        return [_of_parts(tables, passed, w) for w in works]
     T, slices, samples = passed.shape
     each = max(1, T * samples * max(slices, len(tables.rows.source), 1))
     step = max(1, MOST_ENTRIES // each)
@@ -66,7 +71,7 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
 
 def _timings(tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work]) -> list[Timing]:
     """Times of clockworks side by side, whose numbers of banks are the same."""
-    s, samples = tables.slices, passed.shape[2]
+    samples = passed.shape[2]
     together = joined(parts)
     times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
     if tables.fabric.barrier:
@@ -77,29 +82,73 @@ def _timings(tables: Tables, passed: Passed, works: list[Clockwork], parts: list
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
         own = Times(*(value[..., mine] for value in times))
-        layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
-        layer_end = np.zeros((tables.populations, samples), np.int64)
-        begun = np.minimum(own.first, own.start).min(axis=0)
-        np.minimum.at(layer_start, s.population, begun.astype(np.int64))
-        np.maximum.at(layer_end, s.population, np.ceil(own.end.max(axis=0)).astype(np.int64))
         busy, link_busy = _busy(tables, passed, w.fabric, part)
         interval = float(every[k])
         if not w.fabric.barrier:
             interval = max(interval, _bound(tables, passed, w.fabric, busy, link_busy))
-        out.append(
-            Timing(
-                latency=np.ceil(own.finish).astype(np.int64),
-                interval=interval,
-                layer_start=np.ascontiguousarray(layer_start.T),
-                layer_end=np.ascontiguousarray(layer_end.T),
-                busy=busy,
-                link_busy=link_busy,
-                packet_latency=None,
-                packet_latency_sum=0,
-                packet_latency_max=0,
-            )
-        )
+        out.append(_timing(tables, tables.slices.population, own, interval, busy, link_busy))
     return out
+
+
+def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
+    """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`."""
+    costs = tables.rows.costs.copy()
+    costs[:, CYCLES] = w.runs
+    tables = tables._replace(
+        slices=tables.slices._replace(update_cycles=w.update, spike_cycles=w.spike),
+        rows=tables.rows._replace(costs=costs),
+        fabric=w.fabric,
+    )
+    s, q, f, n = tables.slices, tables.parts, w.fabric, tables.nodes
+    whole = _work(tables, passed, w, services(tables, passed, [w])[0])
+    jobs = jobs_of(tables)
+    frames, first = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
+    packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
+    copies = packets * np.diff(n.root_first)[q.owner, None]
+    if f.per_neuron:
+        copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], first, axis=1).T)
+    groups = passed.by_step(spiking_groups(jobs.slices, frames, f.threshold_lanes))
+    walk = (-(-jobs.slices.neurons // f.threshold_lanes) * jobs.slices.update_cycles)[:, None] + groups * (
+        jobs.slices.spike_cycles[:, None]
+    )
+    port = copies * _at_port(tables, f, s.flits)[q.owner, None]
+    until = walk + np.where(jobs.slices.is_input[:, None], 0.0, port) if f.waits_for_port else walk
+    # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
+    beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
+    own = PartWork(
+        packets=packets,
+        service=passed.by_step(row_cycles(jobs.slices, jobs.rows, frames, f)),
+        emission=np.maximum(np.maximum(until, port), beyond),
+        walk=until,
+        tree_delay=whole.tree_delay[q.owner, 0],
+        way=whole.way[jobs.connection, 0],
+    )
+    times = by_parts(tables, jobs, own)
+    of_slices = sum_by(q.owner, until.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
+    busy, link_busy = _busy(tables, passed, f, whole._replace(until=of_slices))
+    interval = max(_bound(tables, passed, f, busy, link_busy), part_interval(tables, jobs, own, times))
+    return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
+
+
+def _timing(tables: Tables, population: Ints, times: Times, interval: float, busy: Ints, link_busy: Ints) -> Timing:
+    """Put it together; population : of each column of the times."""
+    samples = len(times.finish)
+    layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
+    layer_end = np.zeros((tables.populations, samples), np.int64)
+    begun = np.minimum(times.first, times.start).min(axis=0)
+    np.minimum.at(layer_start, population, begun.astype(np.int64))
+    np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
+    return Timing(
+        latency=np.ceil(times.finish).astype(np.int64),
+        interval=interval,
+        layer_start=np.ascontiguousarray(layer_start.T),
+        layer_end=np.ascontiguousarray(layer_end.T),
+        busy=busy,
+        link_busy=link_busy,
+        packet_latency=None,
+        packet_latency_sum=0,
+        packet_latency_max=0,
+    )
 
 
 def _over_pins(f: Fabric, flits: Ints) -> Reals:
@@ -115,7 +164,7 @@ def _at_port(tables: Tables, f: Fabric, flits: Ints) -> Reals:
 class _Control(NamedTuple):
     """Control packets of a sample over each link of a tree."""
 
-    markers: Ints  # (T, slices) one in each timestep in which a slice works
+    markers: Ints  # (T, slices) one in each timestep in which a slice works, of each of its parts
     tokens: Ints  # (T, slices) one a window
 
     @classmethod
@@ -125,7 +174,7 @@ class _Control(NamedTuple):
         in_window = np.arange(T)[:, None] % f.window
         works = (in_window < s.frames) & (not f.barrier)
         last = works & (in_window == s.frames - 1) & ~s.is_input
-        return cls(works.astype(np.int64), last.astype(np.int64))
+        return cls(works * tables.parts.many, last * tables.parts.many)
 
     def on(self, nodes: NDArray[np.bool_], owner: Ints) -> Ints:
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
@@ -151,14 +200,11 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
     groups = -(-s.neurons // f.threshold_lanes)
     walk = np.broadcast_to((groups * w.update).astype(float)[:, None], passed.shape).copy()
     if w.spike.any():
-        walk += w.spike[:, None] * spiking_groups(s, passed, f.threshold_lanes)
+        walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
     port = passed.copies * _at_port(tables, f, s.flits)[:, None]
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
-    emission = np.maximum(until, port)
-    out = _out_of_pins(tables, f, passed.packets)
-    emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
-    _over_links(passed, f, emission)
+    emission = np.maximum(np.maximum(until, port), _beyond_port(tables, passed, f))
     first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + w.spike[:, None]
     tree, way = _ways(tables, passed.ways, w)
 
@@ -178,16 +224,18 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
     )
 
 
-def _over_links(passed: Passed, f: Fabric, emission: Reals) -> None:
-    """Make emission (T, slices, samples) as long at least as the fullest link of the slice's tree is taken by its layer."""
-    links = passed.links
+def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
+    """(T, slices, samples) cycles that the fullest link of a slice's tree, and the pins, are taken by its layer."""
+    links, out = passed.links, np.zeros(passed.shape)
+    out[:, tables.slices.is_output] = _out_of_pins(tables, f, passed.packets)[:, None]
     if links is None:
-        return
+        return out
     load = np.zeros(links.packets.shape[1:])
     for unit, packets in zip(links.unit.tolist(), links.packets, strict=True):
         load += packets * max(float(unit), f.hold_cycles / f.virtual_channels)
     fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
-    emission[:, links.owner] = np.maximum(emission[:, links.owner], fullest)
+    out[:, links.owner] = np.maximum(out[:, links.owner], fullest)
+    return out
 
 
 def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:

@@ -32,12 +32,23 @@ def over_pins(flits: int, num: int, den: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
+def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, columns: int, apart: int) -> int:
+    """Return the first neuron of a part from j on that sends something, or `neurons`.
+
+    first : where the part's frame begins in `sent`; its neurons are side by side, but for `apart` others after each `columns`.
+    """
+    while j < neurons and sent[np.uint64(first + j + j // columns * apart)] == 0:
+        j += 1
+    return j
+
+
+@nb.njit(nogil=True, cache=True)
+def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
+    """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
     last = -1
     for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
+        if sent[first + j + j // columns * apart] > 0 and j // lanes != last:
             last = j // lanes
             groups += 1
     return groups
@@ -70,21 +81,31 @@ def worked_off(at: Ints, last: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def copies(sent: NDArray[np.uint8], frame: int, base: int, neurons: int, copy_first: Ints, trees: int) -> int:
-    """Packets at the port that a slice makes in the frame that begins at `frame` of `sent`.
+def copies(
+    sent: NDArray[np.uint8],
+    frame: int,
+    base: int,
+    neurons: int,
+    columns: int,
+    apart: int,
+    copy_first: Ints,
+    trees: int,
+) -> int:
+    """Packets at the port that a part makes in the frame that begins at `frame` of `sent`; its neurons begin at `base`.
 
-    Each spike packet makes `trees`, or as many as its neuron has paths: those of neuron j begin at ``copy_first[j]``. The
-    slice's neurons begin at `base`.
+    Each spike packet makes `trees`, or as many as its neuron has paths: those of neuron j begin at ``copy_first[j]``. Columns
+    and apart as of `next_sender`.
     """
     made = 0
-    for j in range(base, base + neurons):
+    for k in range(neurons):
+        j = base + k + k // columns * apart
         if sent[frame + j] > 0:
             made += sent[frame + j] * (copy_first[j + 1] - copy_first[j] if copy_first.shape[0] > 0 else trees)
     return made
 
 
 @nb.njit(nogil=True, cache=True)
-def feeds(calls: Words, runs: NDArray[np.integer], taps: Words, costs: Ints, k: int, index: int) -> bool:
+def has_synapses(calls: Words, runs: NDArray[np.integer], taps: Words, costs: Ints, k: int, index: int) -> bool:
     """Whether a neuron has synapses through the connection of a call."""
     major, minor = divmod(index, int64(calls[cell(k, 16, POSITIONS)]))
     cost = (

@@ -21,7 +21,8 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import advance, run_frames
+from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
@@ -29,7 +30,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "event_records", "kernel_parts", "kernel_state", "packed", "prefetch", "tables", "wheel")
+drop_stale(advance, "event_records", "kernel_parts", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 
 
 def simulate_packets(

@@ -13,8 +13,10 @@ until the rest can follow without a gap): an input VC serves one packet at a tim
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
-of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
-works frame t of window n in global step (n·interval + d)·W + t.
+of each window) one after the other. Accumulator sets and ready tokens are for windows. A slice may have several parts, its
+rows, which it works one after the other in each window, and which wait, and send end markers and tokens, by themselves
+(`sfnhw.sim.parts`). Under barrier execution a slice of depth d works frame t of window n in global step
+(n·interval + d)·W + t.
 
 With `per_neuron` packets take those paths of their slice that their neuron feeds. With `waits_for_port` the walk takes as much
 longer as its packets take the port. Without `axon_overlap` a packet is looked up when the synapses of the one before are done.
@@ -32,18 +34,18 @@ from numpy.typing import NDArray
 # fmt: off
 from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
 from sfnhw.sim.event_records import LINK as ON_LINK
-from sfnhw.sim.kernel_parts import any_taken, copies, feeds, note, over_pins, spiking_groups, worked_off
+from sfnhw.sim.kernel_parts import any_taken, copies, has_synapses, next_sender, note, over_pins, spiking_groups, worked_off
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
     PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
-    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
-    State, Tally, begin, grown, room_of,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, TURN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    State, Tally,
 )
 from sfnhw.sim.packed import (
     CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
     OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
-    Packed,
+    COLUMNS, FEEDS, LATER, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -59,38 +61,8 @@ Words = NDArray[np.int32]
 # been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
 # a source. STREAM: a packet that waited at a core for the stationary operand goes on.
 HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
-# Indices that stand for control packets in place of a neuron.
+# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
 END, READY = -1, -2
-
-
-def run_frames(
-    sent: NDArray[np.uint8],
-    steps_per_sample: int,
-    s: SliceTable,
-    p: Packed,
-    f: Fabric,
-    out: Tally,
-    steps: tuple[int, int] | None = None,
-) -> int:
-    """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
-
-    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
-    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
-    Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
-    """
-    frames, slices = len(sent), len(s.neurons)
-    room = room_of(slices, p)
-    state = begin(frames, room, s, f, steps)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
-    if steps:
-        return 0
-    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
-    if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
-    return unfinished
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -111,11 +83,14 @@ def advance(
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
-    copy_first, per_neuron, overlap, waits = p.copy_first, f.per_neuron, f.axon_overlap, f.waits_for_port
-    s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
+    copy_first, per_neuron, overlap, held_up = p.copy_first, f.per_neuron, f.axon_overlap, f.waits_for_port
+    s_population, s_terminal, s_first_neuron = s.population, s.terminal, s.first_neuron
+    part_first, part_owner, s_columns = p.parts.first, p.parts.owner, p.parts.columns
+    feed_first, feeds = p.parts.feed_first, p.parts.feeds
+    s_neurons = s.neurons // (part_first[1:] - part_first[:-1])  # of one part
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
-    s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
-    s_is_input = s.is_input
+    p_inputs, p_operands, p_consumers = p.parts.inputs, p.parts.operands, p.parts.consumers
+    s_depth, s_is_input = s.depth, s.is_input
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
@@ -169,53 +144,52 @@ def advance(
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = of[cell(i, 32, NEXT_FRAME)]
-            if of[cell(i, 32, EMITTING)] > 0 or g >= frames:
+            o = part_first[i]
+            g = of[cell(o, 32, NEXT_FRAME)]
+            if of[cell(o, 32, EMITTING)] > 0 or g >= frames:
                 continue
-            window = g // W
-            slot = window % WINDOWS_IN_FLIGHT
+            y = of[cell(o, 32, TURN)]
+            slot = slot_of[g]
             if not barrier and g % W == 0:
-                if not s_is_input[i] and of[cell(i, 32, FED_IN + slot)] < s_inputs[i]:
+                if of[cell(o + y, 32, FED_IN + slot)] < p_inputs[o + y]:
                     continue
-                if window >= f.banks:
-                    old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if of[cell(i, 32, TOKENS_IN + old)] < s_consumers[i]:
-                        continue
-                    of[cell(i, 32, TOKENS_IN + old)] = 0
-                of[cell(i, 32, FED_IN + slot)] = 0
-                of[cell(i, 32, OPERANDS_IN + slot)] = 0
-            of[cell(i, 32, EMITTING)] = 1
+                if of[cell(o + y, 32, TOKENS_IN + slot)] < p_consumers[o + y]:
+                    continue
+                of[cell(o + y, 32, TOKENS_IN + slot)] = 0
+                of[cell(o + y, 32, FED_IN + slot)] = 0
+                of[cell(o + y, 32, OPERANDS_IN + slot)] = 0
+            of[cell(o, 32, EMITTING)] = 1
             t0 = now
-            base = s_first_neuron[i]
+            base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+                groups = spiking_groups(sent, g * neurons + base, s_neurons[i], lanes, s_columns[i], apart)
+                walk += s_spike_cycles[i] * groups
             if not s_is_input[i]:
                 core = s_terminal[i]
-                if waits:
-                    made = copies(sent, g * neurons, base, s_neurons[i], copy_first, root_first[i + 1] - root_first[i])
+                if held_up:
+                    trees = root_first[i + 1] - root_first[i]
+                    made = copies(sent, g * neurons, base, s_neurons[i], s_columns[i], apart, copy_first, trees)
                     walk += made * max(s_flits[i], f.port_cycles)
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
                 if logging and watch[i]:
-                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
-            of[cell(i, 32, PHASE_START)] = t0
-            of[cell(i, 32, PHASE_END)] = t0 + walk
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, y, g, s_neurons[i])
+            of[cell(o, 32, PHASE_START)] = t0
+            of[cell(o, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
             if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
                 layer_start[cell(g, layers, layer)] = t0
-            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
+            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(o, 32, PHASE_END)])
             # Find the first packet.
-            j = 0
-            while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                j += 1
-            when = of[cell(i, 32, PHASE_END)]
+            j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
+            when = of[cell(o, 32, PHASE_END)]
             if j < s_neurons[i]:
-                of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
-                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
+                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
             free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -254,14 +228,14 @@ def advance(
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            slot = slot_of[place(g)]
+            slot = (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT
             of[cell(where, 32, FED_IN + slot)] += 1
-            look[looks] = where
+            look[looks] = part_owner[where]
             looks += 1
             if kind == FED:
                 continue
             of[cell(where, 32, OPERANDS_IN + slot)] += 1
-            if of[cell(where, 32, OPERANDS_IN + slot)] < s_operands[where]:
+            if of[cell(where, 32, OPERANDS_IN + slot)] < p_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
             e = of[cell(where, 32, WAITING_HEAD)]
@@ -284,25 +258,27 @@ def advance(
                 e = after
             continue
         if kind == TOKEN:
-            of[cell(where, 32, TOKENS_IN + slot_of[place(g)])] += 1
-            look[looks] = where
+            of[cell(where, 32, TOKENS_IN + (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT)] += 1
+            look[looks] = part_owner[where]
             looks += 1
             continue
 
         if kind == EMIT:
-            i = where
-            terminal = s_terminal[i]
+            i, o = where, part_first[where]
+            terminal, y = s_terminal[i], of[cell(o, 32, TURN)]
             is_packet = index < s_neurons[i]
             first, last = root_first[i], root_first[i + 1]
-            flits, mark = s_flits[i], index
+            # A packet names its neuron within the slice, in channel-major order: a row's are apart from channel to channel.
+            begun, apart = y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
+            flits, mark = s_flits[i], index + begun + index // s_columns[i] * apart
             if is_packet:
                 by_slice[cell(i * T + t, 6, SENT)] += 1
                 if per_neuron:
-                    j = s_first_neuron[i] + index
+                    j = s_first_neuron[i] + mark
                     first, last = copy_first[j], copy_first[j + 1]
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits, mark = 1, END
+                flits, mark = 1, END - 2 * y
                 if barrier:
                     first = last
                 else:
@@ -313,10 +289,11 @@ def advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             if logging and watch[i]:
-                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
+                                begin = when - f.port_cycles
+                                noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
-                            free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
+                            free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -337,23 +314,21 @@ def advance(
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                of[cell(i, 32, BEYOND)] += cycles * (last - first) * (waits and terminal != pins)
-                of[cell(i, 32, LEFT)] -= 1
+                of[cell(o, 32, BEYOND)] += cycles * (last - first) * (held_up and terminal != pins)
+                of[cell(o, 32, LEFT)] -= 1
                 j = index
-                if of[cell(i, 32, LEFT)] == 0:
+                if of[cell(o, 32, LEFT)] == 0:
                     by_slice[cell(i * T + t, 6, SPIKES)] += 1
-                    j += 1
-                    base = s_first_neuron[i]
-                    while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                        j += 1
+                    base = s_first_neuron[i] + begun
+                    j = next_sender(sent, g * neurons + base, j + 1, s_neurons[i], s_columns[i], apart)
                     if j < s_neurons[i]:
-                        of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                        of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
                         if j // lanes != index // lanes:
-                            of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
-                ready = of[cell(i, 32, PHASE_END)]
+                            of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
+                ready = of[cell(o, 32, PHASE_END)]
                 if j < s_neurons[i]:
                     ready = (
-                        of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                        of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
                     )
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
@@ -361,8 +336,14 @@ def advance(
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                of[cell(i, 32, EMITTING)] = 0
-                of[cell(i, 32, NEXT_FRAME)] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                of[cell(o, 32, EMITTING)] = 0
+                # The part's next frame of the window, then the next part's, then those of the next window.
+                if g % W < s_frames[i] - 1:
+                    of[cell(o, 32, NEXT_FRAME)] = g + 1
+                elif o + y + 1 < part_first[i + 1]:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = g // W * W, y + 1
+                else:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // W + 1) * W, 0
                 if not barrier:
                     look[looks] = i
                     looks += 1
@@ -415,30 +396,45 @@ def advance(
                     histogram[min(latency, LATENCY_BINS - 1)] += 1
                     latency_sum += latency
                     latency_max = max(latency_max, latency)
-                elif index == READY:
+                elif (READY - index) & 1 == 0:
                     for k in range(low, high):
-                        what = int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN
-                        free = push(when_born, events, tail, many, free, now, arrive, born, what, 0, g)
-                        pending += 1
+                        row = int64(calls[cell(k, 16, FEEDS)]) + (READY - index >> 1)
+                        for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
+                            what = (int64(calls[cell(k, 16, WHOM)]) + feeds[place(d)]) << 3 | TOKEN
+                            later = int64(calls[cell(k, 16, LATER)])
+                            free = push(when_born, events, tail, many, free, now, arrive, born, what, later, g)
+                            pending += 1
                     high = low
-                if terminal == pins and index != READY:
+                if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
                     # At the pins the last end marker of the last timestep completes the inference.
                     last_event = max(last_event, arrive)
                     layer = s_population[owner]
                     layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
-                    if index == END:
+                    if index < 0:
                         outputs_done[g] += 1
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1
             for k in range(low, high):
-                if per_neuron and index >= 0 and high - low > 1 and not feeds(calls, runs, taps, costs, k, index):
+                if (
+                    per_neuron
+                    and index >= 0
+                    and high - low > 1
+                    and not has_synapses(calls, runs, taps, costs, k, index)
+                ):
                     continue
                 target = int64(calls[cell(k, 16, TARGET)])
-                if (
-                    calls[cell(k, 16, KIND)] == STREAMS
-                    and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
-                ):
+                waits = False
+                if calls[cell(k, 16, KIND)] == STREAMS:
+                    # A packet waits at the first part that its row feeds: none of these starts before it is worked off.
+                    y = END - index >> 1
+                    if index >= 0:
+                        y = index % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
+                    row = int64(calls[cell(k, 16, FEEDS)]) + y
+                    if feed_first[place(row)] < feed_first[place(row + 1)]:
+                        target += feeds[place(feed_first[place(row)])]
+                        waits = of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < p_operands[target]
+                if waits:
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
@@ -462,8 +458,12 @@ def advance(
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
-                    pending += 1
+                    target, later = int64(calls[cell(k, 16, TARGET)]), int64(calls[cell(k, 16, LATER)])
+                    row = int64(calls[cell(k, 16, FEEDS)]) + (END - index >> 1)
+                    for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
+                        what = (target + feeds[place(d)]) << 3 | done_kind
+                        free = push(when_born, events, tail, many, free, now, begin, born, what, later, g)
+                        pending += 1
                     continue
                 major, minor = index, 0
                 if calls[cell(k, 16, POSITIONS)] > 1:

@@ -183,10 +183,10 @@ def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Rea
     return [some[key] for key in keys]
 
 
-def spiking_groups(s: SliceTable, passed: Passed, lanes: int) -> Reals:
-    """(T, slices, samples) groups of `lanes` neurons of a slice in which any sends something."""
+def spiking_groups(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> Ints:
+    """(slices, frames) groups of `lanes` neurons of a slice in which any sends something."""
     groups = -(-s.neurons // lanes)
     upto = np.cumsum(groups) - groups
     starts = np.repeat(s.first_neuron[:-1], groups) + lanes * ranges(np.zeros_like(groups), groups)
-    fired = np.logical_or.reduceat(passed.frames > 0, starts, axis=1)
-    return passed.by_step(np.add.reduceat(fired, upto, axis=1, dtype=np.int64).T)
+    fired = np.logical_or.reduceat(frames > 0, starts, axis=1)
+    return np.add.reduceat(fired, upto, axis=1, dtype=np.int64).T

@@ -43,8 +43,9 @@ class Times(NamedTuple):
     results: Reals  # (windows, columns) when each window's results have left (dataflow)
 
 
-def _empty(work: Work, windows: int) -> Times:
-    shape = work.packets.shape
+def empty_times(packets: Reals, windows: int = 0) -> Times:
+    """Return times of nothing: no part has started; packets: (T, parts, columns)."""
+    shape = packets.shape
     finish, results = np.zeros(shape[2]), np.zeros((windows, shape[2]))
     return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, results)
 
@@ -99,7 +100,7 @@ def _layers(tables: Tables) -> list[_Layer]:
 def dataflow(tables: Tables, work: Work) -> Times:
     """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`."""
     s, f = tables.slices, tables.fabric
-    times = _empty(work, len(work.packets) // f.window)
+    times = empty_times(work.packets, len(work.packets) // f.window)
     start, end, _, finish, results = times
     layers = _layers(tables)
     tree = work.tree_delay
@@ -149,7 +150,7 @@ def _inputs_in(
     begin = np.maximum(_worked_off(head + work.axon, service[rows], at), last)
     # The lanes take what comes in one window after what came in the window before.
     begin = np.maximum(begin, worked[layer.fed] + np.add.reduceat(service[rows], at, axis=0))
-    product = s.operands[layer.fed] > 0
+    product = tables.parts.operands[tables.parts.first[layer.fed]] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
         held = r.stationary[rows][:, None]
@@ -214,7 +215,7 @@ def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, col
 def barrier(tables: Tables, work: Work) -> Times:
     """Samples alone, step by step."""
     s, f = tables.slices, tables.fabric
-    times = _empty(work, 0)
+    times = empty_times(work.packets, 0)
     start, end, _, finish, _ = times
     T, slices, columns = start.shape
     cores, column = _Cores.of(tables), np.broadcast_to(np.arange(columns), (slices, columns))

@@ -14,7 +14,8 @@ from sfnhw.neurons import IF, SFN, Events, Readout
 from sfnhw.sim import TIMING_FIELDS, analytic_sweep, price, simulate
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packed import pack
-from sfnhw.sim.stream import barrier_interval, empty_tally, run_frames, stream_interval
+from sfnhw.sim.running import run_frames
+from sfnhw.sim.stream import barrier_interval, empty_tally, stream_interval
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.networks import chain, random_activity, random_attention, random_network
 
