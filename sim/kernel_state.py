@@ -27,6 +27,8 @@ NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0,
 # order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
 NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
 FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
+# At fidelity `flit`, while a slice's packet waits for the network: the next neuron that sends, and when its packet is ready.
+NEXT_NEURON, NEXT_READY = 20, 21
 # Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES

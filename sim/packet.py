@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.counts import Counts
+from sfnhw.sim.flits.cycle import step
+from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
     DELIVERED,
     ENDS,
@@ -21,7 +23,8 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import advance, run_frames
+from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.run_frames import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
@@ -29,27 +32,35 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "kernel_state", "packed", "prefetch", "tables", "wheel")
+_RECORDS = ("kernel_state", "packed", "prefetch", "tables", "wheel")
+_FLITS = ("router", "state", "wires")
+drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("cycle", *_FLITS)), "noc/bits")
+drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "noc/bits")))
 
 
 def simulate_packets(
-    tables: Tables, sent: NDArray[np.uint8], threads: int | None = None, progress: Progress | None = None
+    tables: Tables,
+    sent: NDArray[np.uint8],
+    threads: int | None = None,
+    progress: Progress | None = None,
+    wires: Wires | None = None,
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
     sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
+    wires : at fidelity `flit`, the network of the chip.
     """
     samples, T, _ = sent.shape
     packed = pack(tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
-    # follow from the samples by themselves.
-    ahead = not tables.fabric.barrier
+    # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
+    ahead = not tables.fabric.barrier or wires is not None
     bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
     done = np.zeros(len(bounds) - 1, np.int64)
 
     def work(k: int) -> tuple[Tally, float]:
-        interval = stream_interval(tables, packed, sent) if ahead and k == 0 else 0.0
+        interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else 0.0
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
         tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps)
@@ -62,7 +73,7 @@ def simulate_packets(
                 finish=tally.finish[part],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
-            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, wires=wires))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)

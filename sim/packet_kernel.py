@@ -2,7 +2,8 @@
 
 One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
 cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
-unbounded queues: contention is modelled, back-pressure of finite buffers is not.
+unbounded queues: contention is modelled, back-pressure of finite buffers is not. At fidelity `flit` the cores are these, and
+between their queues and their input buffers is the network of `sfnhw.sim.flits`, a cycle of it after each cycle's events.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
@@ -17,22 +18,28 @@ of each window) one after the other. Banks and ready tokens are for windows. Und
 works frame t of window n in global step (n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
-something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
-stationary operand have been worked off, which the lanes do after its writes.
+something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in a queue
+of their own, in order, until the end markers of the stationary operand have been worked off, which the lanes do after its
+writes.
 """
 
-import numba as nb  # noqa: I001
+from typing import Any  # noqa: I001
+
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
+from sfnhw.sim.flits.state import CYCLE
+from sfnhw.sim.kernel_parts import over_pins, spiking_groups, taken
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
-    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
-    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
+    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
+    OPERANDS_IN, PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
     THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
-    State, Tally, begin, grown, room_of,
+    State, Tally,
 )
 from sfnhw.sim.packed import (
     CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
@@ -46,52 +53,24 @@ from sfnhw.sim.wheel import (
 )
 # fmt: on
 
-Ints = NDArray[np.int64]
-Words = NDArray[np.int32]
-
 # Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
 # been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
 # a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
+# ENTRY: at fidelity `flit`, a place in a core's input buffer is free again; there a HOP is a packet that leaves an exit.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM, ENTRY = 0, 1, 2, 3, 4, 5, 6
 # Indices that stand for control packets in place of a neuron.
 END, READY = -1, -2
 
 
-def run_frames(
-    sent: NDArray[np.uint8],
-    steps_per_sample: int,
-    s: SliceTable,
-    p: Packed,
-    f: Fabric,
-    out: Tally,
-    steps: tuple[int, int] | None = None,
-) -> int:
-    """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
-
-    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
-    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
-    Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
-    """
-    frames, slices = len(sent), len(s.neurons)
-    room = room_of(slices, p)
-    state = begin(frames, room, s, f, steps)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
-    if steps:
-        return 0
-    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
-    if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
-    return unfinished
-
-
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def advance(
-    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
-) -> bool:
-    """Go on until all is done (True), or there is no room for what the next event pushes."""
+    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
+    wires: Any, network: Any,
+) -> bool:  # fmt: skip
+    """Go on until all is done (True), or there is no room for what the next event pushes.
+
+    wires, network : of fidelity `flit`; where they are None Numba leaves out all that stands under `is not None`.
+    """
     neurons = s.first_neuron[-1]
     layers = out.layer_start.shape[1]
     frames = out.layer_start.shape[0]
@@ -141,10 +120,12 @@ def advance(
                     last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
                     last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
                 now = last_event + f.barrier_cycles
+                if network is not None:
+                    catch_up(wires, network, p, s, state, out, T, now)
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += _taken(links, at, now, V)
+                out.carried[0] += taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -183,7 +164,7 @@ def advance(
             base = s_first_neuron[i]
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+                walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -219,6 +200,17 @@ def advance(
         bucket = now & (WHEEL - 1)
         e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
+            if network is not None:  # noqa: SIM102 (Numba prunes what stands by itself)
+                if busy(network):
+                    if network.listed[CYCLE] <= now:
+                        clock[FREE], clock[PENDING] = free, pending
+                        step_network(wires, network, p, s, state, out, T, now)
+                        free, pending = clock[FREE], clock[PENDING]
+                        continue
+                    now += 1
+                    if now & (WHEEL - 1) == 0:
+                        deal(when_born, events, tail, many, now >> TURN_BITS)
+                    continue
             now += 1
             while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
@@ -239,6 +231,10 @@ def advance(
         events[cell(e, 8, NEXT)] = free
         free = e
         pending -= 1
+        if network is not None:  # noqa: SIM102
+            if kind == ENTRY:
+                network.entries[where] += 1
+                continue
         t = step_of[place(g)]
         last_event = max(last_event, now)
 
@@ -295,6 +291,12 @@ def advance(
                     if not s_is_input[i] and g % W == s_frames[i] - 1:
                         by_slice[cell(i * T + t, 6, READIES)] += 1
                         for k in range(ready_root_first[i], ready_root_first[i + 1]):
+                            if network is not None:
+                                what = ready_roots[k] << 1
+                                free = enqueue(wires, network, state, free, terminal, what, READY, g, now, now)
+                                at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                                pending += 1
+                                continue
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
@@ -307,9 +309,15 @@ def advance(
             # the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
-                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
+                if network is not None:
+                    told = is_packet and k == last - 1
+                    free = enqueue(wires, network, state, free, terminal, roots[k] << 1 | told, mark, g, born, now)
+                    at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                    pending += 1
+                    continue
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
@@ -336,6 +344,10 @@ def advance(
                     ready = (
                         of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                     )
+                if network is not None:
+                    if last > first:
+                        of[cell(i, 32, NEXT_NEURON)], of[cell(i, 32, NEXT_READY)] = j, ready
+                        continue
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
@@ -352,7 +364,12 @@ def advance(
         # A packet's head enters a router; or (STREAM) one that waited at a core goes on, as if it left an exit now.
         exit_, end = -1, 0
         owner, flits, leave, ticks = 0, 1, now, 0
-        if kind == HOP:
+        entry, until = -1, now
+        if network is not None:
+            # At fidelity `flit` it is out of the network, with its last flit, at an exit.
+            if kind == HOP:
+                exit_, end, owner = where, where + 1, int64(wires.exit_owner[place(where)])
+        elif kind == HOP:
             owner = int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
@@ -378,14 +395,17 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, over_pins = ticks, flits
-                if terminal == pins:
-                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * over_pins)
-                begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
-                at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
-                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + over_pins - 1
+                if network is not None:
+                    entry = int64(wires.exit_entry[place(exit_)])
+                else:
+                    hold, held = ticks, flits
+                    if terminal == pins:
+                        held = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                        hold = max(ticks, V * held)
+                    begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
+                    at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
+                    depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                    arrive = depart + f.ejection_cycles + held - 1
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -436,6 +456,7 @@ def advance(
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
+                until = max(until, begin)
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
@@ -463,38 +484,15 @@ def advance(
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
+            if network is not None:  # noqa: SIM102
+                if entry >= 0:
+                    # Its place in the input buffer is free again when the lanes have begun with it.
+                    when = until + wires.entry_back
+                    free = push(when_born, events, tail, many, free, now, when, when, entry << 3 | ENTRY, 0, g)
+                    pending += 1
 
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done
-
-
-@nb.njit(nogil=True, cache=True)
-def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
-    """Whether any link or port is taken beyond a cycle."""
-    taken = False
-    for k in range(0, links.shape[0], 2):
-        taken |= links[k] > now * V
-    for k in range(0, at.shape[0], 16):
-        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
-    return taken
-
-
-@nb.njit(nogil=True, cache=True)
-def _over_pins(flits: int, f_num: int, f_den: int) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f_num // f_den))
-
-
-@nb.njit(nogil=True, cache=True)
-def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
-    groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
-    return groups

@@ -13,7 +13,7 @@ from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
-FIDELITIES = ("packet", "analytic")
+FIDELITIES = ("packet", "flit", "analytic")
 
 
 def simulate(
@@ -52,11 +52,13 @@ def simulate(
         return simulate_rounds(mapping, activity, fidelity, threads, progress)
     tables = build_tables(mapping)
     sent = sent_neurons(mapping, activity)
-    if fidelity == "packet":
+    if fidelity in ("packet", "flit"):
         # Imported here: Numba is not needed for the closed form.
+        from sfnhw.sim.flits.wires import build_wires
         from sfnhw.sim.packet import simulate_packets
 
-        counts, timing = simulate_packets(tables, sent, threads, progress)
+        wires = build_wires(mapping.chip, tables) if fidelity == "flit" else None
+        counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     else:
         return in_closed_form(mapping, tables, sent)
     actions = to_actions(mapping, tables, counts, activity.samples)

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
 from sfnhw.sim.packed import Packed
-from sfnhw.sim.packet_kernel import run_frames
+from sfnhw.sim.run_frames import run_frames
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -57,13 +58,16 @@ def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
     return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
 
 
-def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8]) -> float:
-    """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
+def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wires: Wires | None = None) -> float:
+    """Cycles between results when samples follow each other without a pause (repeated if there are few).
+
+    wires : at fidelity `flit`, the network of the chip.
+    """
     samples, T, neurons = sent.shape
     length = stream_length(tables, sent)
     frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
     tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally))
+    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally, wires=wires))
     finish = tally.finish.reshape(length, T).max(axis=1)
     first = length // 4
     return float(finish[-1] - finish[first - 1]) / (length - first)
