@@ -344,7 +344,7 @@ def advance(
                     ready = (
                         of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
                     )
-                if network is not None:
+                if network is not None:  # noqa: SIM102
                     if last > first:
                         of[cell(i, 32, NEXT_NEURON)], of[cell(i, 32, NEXT_READY)] = j, ready
                         continue

@@ -20,7 +20,7 @@ def ints(values=()):
 
 def tree(chip, start, goals):
     """Nested dictionaries {direction: subtree, "exits": [cores]} of the dimension-order paths from core to cores."""
-    C, tile = chip.noc.columns, chip.noc.cores_per_router
+    C, tile = chip.columns, chip.noc.cores_per_router
     root = {"router": start // tile, "exits": []}
     for goal in goals:
         at = root
