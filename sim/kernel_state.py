@@ -29,6 +29,13 @@ NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITIN
 FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
 # At fidelity `flit`, while a slice's packet waits for the network: the next neuron that sends, and when its packet is ready.
 NEXT_NEURON, NEXT_READY = 20, 21
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+# ENTRY: at fidelity `flit`, a place in a core's input buffer is free again; there a HOP is a packet that leaves an exit.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM, ENTRY = 0, 1, 2, 3, 4, 5, 6
+# Indices that stand for control packets in place of a neuron.
+END, READY = -1, -2
 # Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES

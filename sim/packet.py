@@ -34,7 +34,9 @@ Progress = Callable[[int, int], None]
 
 _RECORDS = ("kernel_state", "packed", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
-drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("cycle", *_FLITS)), "noc/bits")
+drop_stale(
+    advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), "noc/bits"
+)
 drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "noc/bits")))
 
 

@@ -19,8 +19,7 @@ works frame t of window n in global step (n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
 something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in a queue
-of their own, in order, until the end markers of the stationary operand have been worked off, which the lanes do after its
-writes.
+of their own until the end markers of the stationary operand have been worked off, which the lanes do after its writes.
 """
 
 from typing import Any  # noqa: I001
@@ -31,14 +30,15 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.flits.counting import announce, ended, worked_off
 from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
 from sfnhw.sim.kernel_parts import over_pins, spiking_groups, taken
 from sfnhw.sim.kernel_state import (
-    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
-    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
-    OPERANDS_IN, PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
-    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
+    HOP, INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
+    OPERAND, OPERANDS_IN, PACKETS, PENDING, PHASE_END, PHASE_START, READIES, READY, SENT, SPIKES, STEP, STREAM, SYNAPSE_BUSY, SYNAPSE_FREE,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKEN, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
     State, Tally,
 )
 from sfnhw.sim.packed import (
@@ -52,14 +52,6 @@ from sfnhw.sim.wheel import (
     BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, WHEN, append, cell, deal, int64, place, push,
 )
 # fmt: on
-
-# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
-# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-# ENTRY: at fidelity `flit`, a place in a core's input buffer is free again; there a HOP is a packet that leaves an exit.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM, ENTRY = 0, 1, 2, 3, 4, 5, 6
-# Indices that stand for control packets in place of a neuron.
-END, READY = -1, -2
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -173,6 +165,8 @@ def advance(
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
+            if network is not None:
+                announce(wires, network, i, g, sent, g * neurons + base, s_neurons[i])
             layer = s_population[i]
             if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
                 layer_start[cell(g, layers, layer)] = t0
@@ -200,7 +194,7 @@ def advance(
         bucket = now & (WHEEL - 1)
         e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
-            if network is not None:  # noqa: SIM102 (Numba prunes what stands by itself)
+            if network is not None:  # noqa: SIM102 (Numba prunes it where it stands by itself)
                 if busy(network):
                     if network.listed[CYCLE] <= now:
                         clock[FREE], clock[PENDING] = free, pending
@@ -457,9 +451,12 @@ def advance(
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 until = max(until, begin)
+                done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
-                    done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
+                    if network is not None:  # noqa: SIM102
+                        if not ended(wires, network, row, g):
+                            continue  # packets that it ends are still on their way
                     free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
@@ -484,6 +481,11 @@ def advance(
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
+                if network is not None:  # noqa: SIM102
+                    if worked_off(wires, network, row, g):
+                        what, when = target << 3 | done_kind, begin + cycles
+                        free = push(when_born, events, tail, many, free, now, when, born, what, 0, g)
+                        pending += 1
             if network is not None:  # noqa: SIM102
                 if entry >= 0:
                     # Its place in the input buffer is free again when the lanes have begun with it.

@@ -67,15 +67,12 @@ from sfnhw.sim.flits.state import (
     put,
 )
 from sfnhw.sim.flits.wires import LOCAL, Wires
-from sfnhw.sim.kernel_state import FREE, NEXT_NEURON, NEXT_READY, PENDING, State, Tally
+from sfnhw.sim.kernel_state import EMIT, FREE, HOP, NEXT_NEURON, NEXT_READY, PENDING, State, Tally
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest
 from sfnhw.sim.packed import OWNER as NODE_OWNER
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.tables import SliceTable
 from sfnhw.sim.wheel import BORN, FRAME, INDEX, NEXT, WHAT, WHEN, int64, push
-
-# Kinds of events, as in `sfnhw.sim.packet_kernel`.
-HOP, EMIT = 0, 1
 
 
 @nb.njit(**COMPILED)
@@ -362,7 +359,7 @@ def take_back(w: Wires, n: Network, now: int) -> None:
         k = n.vc_next[U(k)]
 
 
-@nb.njit(**INLINED)
+@nb.njit(**COMPILED)
 def allocate(w: Wires, n: Network, p: Packed, now: int) -> None:
     """VC allocation, with the requests that are due."""
     k = due(w, n, ROUTES, now)
@@ -393,7 +390,7 @@ def granted_ask(w: Wires, n: Network, now: int) -> None:
     n.listed[GRANTED] = 0
 
 
-@nb.njit(**INLINED)
+@nb.njit(**COMPILED)
 def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
     """Switch allocation of all routers with requests."""
     b = due(w, n, TO_SA, now)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.errors import SimulationError
+from sfnhw.sim.kernel_state import WINDOWS_IN_FLIGHT
 from sfnhw.sim.noc.config import MASK_BITS, MOST_PLACES
 from sfnhw.sim.tables import NodeTable, Tables
 
@@ -57,6 +58,9 @@ class Wires(NamedTuple):
     exit_out: Ints  # (exits,) output port, router·P + port
     exit_entry: Ints  # (exits,) the same where it leads to a core whose input buffer is limited, else −1
     exit_owner: Ints  # (exits,) slice
+    row_source: Ints  # (connections,) slice
+    slices: int
+    frames: int  # that can be in flight at once
     source: Ints  # (cores + 1,) channel that a core or the pins send into, −1: not in use
 
 
@@ -110,7 +114,8 @@ def build_wires(chip: Chip, tables: Tables) -> Wires:
         node_router=router.astype(np.int32), node_class=_classes(chip, n), exit_out=exit_out.astype(np.int32),
         exit_entry=np.where((n.exits < f.cores) & (chip.core.input_packets is not None), exit_out, -1).astype(np.int32),
         exit_owner=np.repeat(n.owner, np.diff(n.exit_first)).astype(np.int32),
-        source=source.astype(np.int32),
+        source=source.astype(np.int32), row_source=tables.rows.source.astype(np.int32), slices=len(tables.slices.neurons),
+        frames=WINDOWS_IN_FLIGHT * f.window,
     )  # fmt: skip
 
 
