@@ -73,7 +73,7 @@ def _counted(run: Run) -> list[str]:
             f"One global synchronisation a step: {run.result.tables.fabric.barrier_cycles} cycles, and one action on each "
             "used core."
         )
-    if run.result.fidelity == "packet":
+    if run.result.fidelity != "analytic":
         out.append(
             "Time: every packet through injection, routers, links, ejection, axon look-up, synapse lanes and threshold "
             "unit in integer cycles, waiting wherever another packet is served first."
@@ -116,9 +116,10 @@ def _not_counted(run: Run) -> list[str]:
         out.append(f"What the host computes from the network's outputs: {on_host}.")
     if unused := _operations(run, "unused"):
         out.append(f"Operations of the trained module that nothing of its result comes of, left out: {unused}.")
-    if run.result.fidelity == "packet":
-        out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
-    else:
+    if "packet" in run.result.sample_fidelity:
+        which = "" if run.result.fidelity == "packet" else " in inferences at fidelity packet"
+        out.append(f"Back-pressure{which}: queues are unbounded, so a full buffer never stops a sender.")
+    elif run.result.fidelity == "analytic":
         out.append(
             "Queueing of single packets: where several sources meet at a link, only the link's total load is seen."
         )

@@ -40,6 +40,7 @@ def run_json(run: Run) -> dict[str, Any]:
     out = {
         "schema_version": SCHEMA_VERSION,
         "fidelity": result.fidelity,
+        "inferences_at_flit": result.sample_fidelity.count("flit"),
         "samples": n,
         "energy_per_inference_j": cost.total.as_joules(n),
         "static_energy_per_inference_j": joules(cost.static.value_aj) / n,

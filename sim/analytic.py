@@ -130,7 +130,8 @@ def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
     if not len(inner):
         return emission
     owner = n.owner[inner]
-    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], f.hold_cycles / f.virtual_channels)
+    least = np.maximum(f.hold_cycles, s.flits[owner] * f.credit_ticks) / f.virtual_channels
+    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], least)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
     out = emission.copy()

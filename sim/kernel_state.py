@@ -56,6 +56,9 @@ class Tally(NamedTuple):
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
     latency_total: Ints  # (2,) sum and largest
+    # (samples, 2) of each sample at fidelity `packet`: 1/V cycles that packets have waited for links and ejection ports, and
+    # routers that they have passed.
+    waits: Ints
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,18 +47,20 @@ def simulate_packets(
     threads: int | None = None,
     progress: Progress | None = None,
     wires: Wires | None = None,
+    back_to_back: bool = True,
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
     sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
     wires : at fidelity `flit`, the network of the chip.
+    back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
     packed = pack(tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
-    ahead = not tables.fabric.barrier or wires is not None
+    ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
     bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
     done = np.zeros(len(bounds) - 1, np.int64)
 
@@ -73,6 +76,7 @@ def simulate_packets(
                 layer_start=tally.layer_start[part],
                 layer_end=tally.layer_end[part],
                 finish=tally.finish[part],
+                waits=tally.waits[k_th : k_th + 1],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
             check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, wires=wires))
@@ -87,8 +91,14 @@ def simulate_packets(
         with ThreadPoolExecutor(len(done)) as pool:
             results = list(pool.map(work, range(len(done))))
     tallies = [tally for tally, _ in results]
-    interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
-    return _counts(tallies), _timing(T, interval, tallies)
+    if not back_to_back:
+        interval = np.nan
+    else:
+        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
+    timing = _timing(T, interval, tallies)
+    if wires is None:
+        timing = replace(timing, congestion=_congestion(tables, T, tallies))
+    return _counts(tallies), timing
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -121,6 +131,15 @@ def _counts(tallies: list[Tally]) -> Counts:
         delivered=by_slice[..., DELIVERED],
         steps=int(total("steps")[0]),
     )
+
+
+def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
+    """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
+    f, n = tables.fabric, tables.nodes
+    waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
+    link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
+    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
+    return 1 + waited / f.virtual_channels / alone
 
 
 def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:

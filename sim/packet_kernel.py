@@ -90,7 +90,7 @@ def advance(
     when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
-    latency_sum, latency_max = 0, 0
+    latency_sum, latency_max, waited, passed = 0, 0, 0, 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
@@ -335,9 +335,8 @@ def advance(
                             of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
                 ready = of[cell(i, 32, PHASE_END)]
                 if j < s_neurons[i]:
-                    ready = (
-                        of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-                    )
+                    walked = (j // lanes + 1) * s_update_cycles[i]
+                    ready = of[cell(i, 32, PHASE_START)] + walked + of[cell(i, 32, BEYOND)]
                 if network is not None:  # noqa: SIM102
                     if last > first:
                         of[cell(i, 32, NEXT_NEURON)], of[cell(i, 32, NEXT_READY)] = j, ready
@@ -371,12 +370,14 @@ def advance(
             else:
                 node_control[cell(where, T, t)] += 1
             leave = now + f.router_cycles
-            ticks = max(flits * V, f.hold_cycles)
+            ticks, least = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks)
+            passed += 1
             for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
                 begin = max(links[cell(link, 2, 0)], leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
-                links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
+                links[cell(link, 2, 0)] = begin + max(held * V, least)
+                waited += begin - leave * V
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
@@ -398,6 +399,7 @@ def advance(
                         hold = max(ticks, V * held)
                     begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                     at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
+                    waited += begin - leave * V
                     depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                     arrive = depart + f.ejection_cycles + held - 1
                 if index >= 0:
@@ -431,12 +433,8 @@ def advance(
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
-                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
-                        k << 3 | STREAM,
-                        index,
-                        g,
-                    )
-                    events[cell(e, 8, NEXT)] = -1
+                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)] = k << 3 | STREAM, index
+                    events[cell(e, 8, FRAME)], events[cell(e, 8, NEXT)] = g, -1
                     if of[cell(target, 32, WAITING_TAIL)] >= 0:
                         events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
                     else:
@@ -496,5 +494,7 @@ def advance(
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
+    out.waits[0, 0] += waited
+    out.waits[0, 1] += passed
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done

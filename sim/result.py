@@ -25,12 +25,14 @@ class Result:
 
     Attributes
     ----------
-    fidelity : "packet" or "analytic".
+    fidelity : the one asked for: "packet", "flit", "auto" or "analytic".
     samples : inferences simulated.
     counts : base counts, whole run.
     actions : the same in the vocabulary of `sfnhw.actions`.
     timing : cycles.
     rounds : of a mapping in rounds the result of each, and what its load took; else empty.
+    at_flit : (samples,) of "auto": the inferences whose times are of fidelity flit; None elsewhere.
+    warnings : sentences that a reader of the times must know.
     """
 
     mapping: Mapping
@@ -41,6 +43,15 @@ class Result:
     actions: ActionCounts
     timing: Timing
     rounds: tuple["RoundResult", ...] = ()
+    at_flit: NDArray[np.bool_] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sample_fidelity(self) -> tuple[str, ...]:
+        """The fidelity that the times of each inference are of."""
+        if self.at_flit is None:
+            return (self.fidelity,) * self.samples
+        return tuple("flit" if flit else "packet" for flit in self.at_flit)
 
     @property
     def latency_cycles(self) -> float:

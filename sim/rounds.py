@@ -88,6 +88,7 @@ def joined(mapping: Mapping, results: Sequence[Result]) -> Result:
     tables = joined_tables(mapping, [result.tables for result in results], loads)
     samples = results[0].samples
     counts = _counts(mapping, tables, results)
+    at_flit = [result.at_flit for result in results if result.at_flit is not None]
     actions, parts = _actions(mapping, tables, results, loads)
     return Result(
         mapping=mapping,
@@ -97,6 +98,8 @@ def joined(mapping: Mapping, results: Sequence[Result]) -> Result:
         counts=counts,
         actions=actions,
         timing=_timing(mapping, tables, results, loads),
+        at_flit=np.any(at_flit, axis=0) if at_flit else None,
+        warnings=tuple(dict.fromkeys(text for result in results for text in result.warnings)),
         rounds=tuple(
             RoundResult(result, load, *bits) for result, load, bits in zip(results, loads, parts, strict=True)
         ),
@@ -226,4 +229,5 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         packet_latency=np.sum(measured, axis=0) if measured else None,
         packet_latency_sum=sum(result.timing.packet_latency_sum for result in results),
         packet_latency_max=max(result.timing.packet_latency_max for result in results),
+        congestion=None,
     )

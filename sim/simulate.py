@@ -13,7 +13,7 @@ from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
-FIDELITIES = ("packet", "flit", "analytic")
+FIDELITIES = ("packet", "flit", "auto", "analytic")
 
 
 def simulate(
@@ -29,13 +29,15 @@ def simulate(
     Parameters
     ----------
     fidelity : ``packet`` runs every spike packet through core pipelines and routers with contention, cycle by cycle
-        where anything happens; ``analytic`` derives the same counts in closed form and estimates the times.
+        where anything happens, with unbounded queues; ``flit`` moves every flit through routers with finite buffers, credits
+        and virtual channels, and full input buffers of cores push back; ``auto`` runs ``packet``, and again at ``flit`` the
+        samples in which `packet` would warn (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
     threads : worker threads over samples (default: all cores); the result does not depend on it.
     progress : called as progress(done samples, samples).
 
     Raises
     ------
-    SimulationError : unknown fidelity, or a number of threads that is none.
+    SimulationError : unknown fidelity, a number of threads that is none, or a chip or packets that `flit` does not have.
     ActivityError : the activity does not fit the mapping's network.
 
     A mapping in rounds is simulated round by round, with the loads between them (`sfnhw.sim.rounds`).
@@ -52,17 +54,20 @@ def simulate(
         return simulate_rounds(mapping, activity, fidelity, threads, progress)
     tables = build_tables(mapping)
     sent = sent_neurons(mapping, activity)
-    if fidelity in ("packet", "flit"):
-        # Imported here: Numba is not needed for the closed form.
-        from sfnhw.sim.flits.wires import build_wires
-        from sfnhw.sim.packet import simulate_packets
-
-        wires = build_wires(mapping.chip, tables) if fidelity == "flit" else None
-        counts, timing = simulate_packets(tables, sent, threads, progress, wires)
-    else:
+    if fidelity == "analytic":
         return in_closed_form(mapping, tables, sent)
+    # Imported here: Numba is not needed for the closed form.
+    from sfnhw.sim.congestion import simulate_auto, warnings_of
+    from sfnhw.sim.flits.wires import build_wires
+    from sfnhw.sim.packet import simulate_packets
+
+    if fidelity == "auto":
+        return simulate_auto(mapping, tables, sent, threads, progress)
+    wires = build_wires(mapping.chip, tables) if fidelity == "flit" else None
+    counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     actions = to_actions(mapping, tables, counts, activity.samples)
-    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing)
+    told = warnings_of(mapping, tables, counts, timing) if fidelity == "packet" else ()
+    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, warnings=told)
 
 
 def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) -> Result:

@@ -32,6 +32,7 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         link_busy=zeros(4 * tables.fabric.routers),
         latency_histogram=zeros(LATENCY_BINS),
         latency_total=zeros(2),
+        waits=zeros(max(1, frames // T), 2),
         layer_start=np.full((frames, tables.populations), -1, np.int64),
         layer_end=zeros(frames, tables.populations),
         finish=zeros(frames),

@@ -112,6 +112,22 @@ class Fabric(NamedTuple):
     interval: int  # global steps between timesteps (barrier)
     window: int  # timesteps that a slice takes in before it works: 1, or T where the time of a spike is its value
     last_due: int  # global step in which the last slice works for the first window (barrier)
+    credit_ticks: int = 0  # 1/V cycles that a link takes a flit, where buffers are finite: a credit's round trip over B
+
+
+def credit_ticks(chip: Chip) -> int:
+    """Ticks of 1/V cycles that V virtual channels of B flits take for a flit over a link: ⌈round trip / B⌉ (0: unlimited).
+
+    A place is used again after a hop, a switch allocation and the credit's way back: a channel passes V·B flits a round
+    trip at most (docs/noc.md). Of the links on a chip the slowest counts; those between chips are `board.flit_cycles`.
+    """
+    noc = chip.noc
+    if noc.buffer_flits is None:
+        return 0
+    link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
+    back = link if noc.credit_cycles is None else noc.credit_cycles
+    hop = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles + link
+    return ceil_div(hop + max(1, noc.switch_alloc_cycles) + back, noc.buffer_flits)
 
 
 class Tables(NamedTuple):
@@ -172,6 +188,7 @@ def build_tables(mapping: Mapping) -> Tables:
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
+        credit_ticks=credit_ticks(chip),
     )
     return Tables(
         slices,

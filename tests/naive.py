@@ -314,7 +314,9 @@ class PacketTwin:
         hold = max(flits * V, f.hold_cycles)
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
             slow = self.cycles_a_flit(int(n.link[child]))
-            depart = self.channel(("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles))
+            depart = self.channel(
+                ("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles, flits * f.credit_ticks)
+            )
             along_column = n.link[child] % 4 in (2, 3)
             noc = self.chip.noc
             link = noc.vertical_link_cycles if along_column and noc.vertical_link_cycles else noc.link_cycles

@@ -139,9 +139,11 @@ def test_threads_and_repetition_change_nothing():
 
 
 def test_a_packet_longer_than_a_buffer_is_refused_in_one_sentence():
-    network = chain([1, 1])
-    mapping = map_network(network, REFERENCE.replace({"noc.buffer_flits": 1}))
+    network = chain([16, 600, 1])
+    chip = REFERENCE.replace({"noc.flit_bits": 16, "noc.buffer_flits": 1})
     activity = random_activity(network, 0, samples=1)
+    simulate(map_network(network, chip.replace({"noc.cast": "unicast"})), activity, fidelity="flit")
+    mapping = map_network(network, chip)
     simulate(mapping, activity)
     with pytest.raises(SimulationError, match=r"buffer_flits.*1.*at least 2 flits") as told:
         simulate(mapping, activity, fidelity="flit")

@@ -49,6 +49,7 @@ def chips(draw, modes=("dataflow", "barrier")):
             "noc.cores_per_router": draw(st.integers(1, 4)),
             "noc.port_cycles": draw(st.sampled_from([1, 2, 5])),
             "noc.switch_cycles": draw(st.integers(0, 1)),
+            "noc.buffer_flits": draw(st.sampled_from([None, 1, 3])),
             "core.synapse_cycles": draw(st.sampled_from([1, 3])),
             "core.threshold_unit.update_cycles": draw(st.sampled_from([None, 5])),
             "core.threshold_unit.spike_cycles": draw(st.sampled_from([0, 3])),

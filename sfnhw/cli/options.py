@@ -43,7 +43,7 @@ fidelity_option = click.option(
     default="packet",
     show_default=True,
     metavar="F",
-    help="`packet` simulates every spike packet with contention; `analytic` estimates the times in closed form.",
+    help="`packet` simulates every spike packet with contention and unbounded queues; `flit` moves every flit through routers with finite buffers, which push back; `auto` runs packet, and flit where packets wait long; `analytic` estimates the times in closed form.",
 )
 objective_option = click.option(
     "--objective",

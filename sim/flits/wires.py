@@ -143,14 +143,16 @@ def _check(chip: Chip, tables: Tables, bits: int, places: int, depth: int) -> No
             found=f"{depth}, {places:,} places in all",
             expected=f"{MOST_PLACES:,} places at most",
         )
-    longest = int(tables.slices.flits.max(initial=1))
-    if noc.cast == "multicast" and longest > depth:
+    n = tables.nodes
+    forks = (np.diff(n.child_first) + np.diff(n.exit_first) > 1) & (np.arange(len(n.owner)) < n.packet_nodes)
+    longest = int(tables.slices.flits[n.owner[forks]].max(initial=1))
+    if longest > depth:
         said = "" if noc.buffer_flits else " (the default)"
         raise SimulationError(
             "a packet that forks must fit into the buffer of a virtual channel, or the network can deadlock",
             field="noc.buffer_flits",
             found=f"{depth}{said}",
-            expected=f"at least {longest} flits, those of the longest packet, or noc.cast: unicast",
+            expected=f"at least {longest} flits, those of the longest packet that forks, or noc.cast: unicast",
         )
 
 
