@@ -102,8 +102,6 @@ def test_alone_a_packet_takes_the_formula(data):
         }
     )  # fmt: skip
     [(start, goals, flits, at)] = random_packets(data.draw, chip, flits, most=1)
-    if chip.board.flit_cycles > 1:
-        goals = goals[:1]
     found, network, tables, tally = deliveries(chip, [(start, goals, flits, at)])
     noc, columns = chip.noc, chip.columns
     stages = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles

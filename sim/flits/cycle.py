@@ -215,8 +215,10 @@ def send(w: Wires, n: Network, p: Packed, state: State, i: int, port: int, now: 
     done, delay = now + w.switch_alloc, w.delay[U(o)]
     num, den = w.num[U(o)], w.den[U(o)]
     if num > den:
-        tick = n.free_tick[U(o)]
-        tick = (tick if tick > (now - 1) * den else now * den) + num
+        # A slow channel passes one flit after the other; a packet ends with a whole cycle.
+        tick = max(n.free_tick[U(o)], now * den)
+        delay += -(-tick // den) - now
+        tick += num
         n.free_tick[U(o)] = -(-tick // den) * den if sent == flits else tick
     if port < LOCAL:
         # A slow link lets a packet's head go on when the rest can follow without a gap.
@@ -408,7 +410,7 @@ def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
         while inputs != 0:
             port = lowest(inputs)
             inputs &= inputs - 1
-            i, taking = accept(w, n, router, port)
+            i, taking = accept(w, n, router, port, now)
             leave(w, n, p, state, i, taking, now)
         if w.switch_alloc > 1:
             ask_anew(w, n, router, now)

@@ -213,6 +213,25 @@ def give_vcs(w: Wires, n: Network, now: int) -> None:
 
 
 @nb.njit(**INLINED)
+def wanting(w: Wires, n: Network, router: int, port: int, now: int) -> int:
+    """Input VCs that want an output port of the switch; where a slow channel is taken, only those of packets under way.
+
+    Its first stage takes in the rest of a packet a flit a cycle, so that a packet that forks is read but once.
+    """
+    out = router * w.ports + port
+    mask = n.port[U(out * PORT + SWITCH)]
+    if n.free_tick[U(out)] <= now * w.den[U(out)]:
+        return mask
+    kept, left = 0, mask
+    while left != 0:
+        bit = lowest(left)
+        left &= left - 1
+        if n.branch[U(((router * w.ports * w.vcs + bit) * w.ports + port) * BRANCH + SENT)] > 0:
+            kept |= 1 << bit
+    return kept
+
+
+@nb.njit(**INLINED)
 def match_ports(w: Wires, n: Network, router: int, now: int) -> int:
     """Switch allocation, first half: each output port that is asked grants to an input port; returns those that got any."""
     base, V = router * w.ports, w.vcs
@@ -221,11 +240,11 @@ def match_ports(w: Wires, n: Network, router: int, now: int) -> int:
     while asking != 0:
         o = lowest(asking)
         asking &= asking - 1
-        mask = n.port[U((base + o) * PORT + SWITCH)]
-        if mask == 0:
+        if n.port[U((base + o) * PORT + SWITCH)] == 0:
             outputs &= ~(1 << o)
             continue
-        if n.free_tick[U(base + o)] > now * w.den[U(base + o)]:
+        mask = wanting(w, n, router, o, now)
+        if mask == 0:
             continue
         port = w.bit_port[U(next_bit(mask, n.port[U((base + o) * PORT + INPUT_NEXT)] * V))]
         n.sa_given[U(port)] |= 1 << o
@@ -235,7 +254,7 @@ def match_ports(w: Wires, n: Network, router: int, now: int) -> int:
 
 
 @nb.njit(**INLINED)
-def accept(w: Wires, n: Network, router: int, port: int) -> tuple[int, int]:
+def accept(w: Wires, n: Network, router: int, port: int, now: int) -> tuple[int, int]:
     """Switch allocation, second half: an input port takes an output, and with it a VC and its flit; moves the pointers.
 
     Returns the input VC, and the outputs that take its flit: the others that have granted and want the same one, too.
@@ -243,7 +262,7 @@ def accept(w: Wires, n: Network, router: int, port: int) -> tuple[int, int]:
     base, V = router * w.ports, w.vcs
     given, n.sa_given[U(port)] = n.sa_given[U(port)], 0
     o = next_bit(given, n.port[U((base + port) * PORT + OUTPUT_NEXT)])
-    mask = (n.port[U((base + o) * PORT + SWITCH)] >> (port * V)) & ((1 << V) - 1)
+    mask = (wanting(w, n, router, o, now) >> (port * V)) & ((1 << V) - 1)
     v = next_bit(mask, n.port[U((base + port) * PORT + VC_NEXT)])
     n.port[U((base + port) * PORT + OUTPUT_NEXT)] = o + 1 if o + 1 < w.ports else 0
     n.port[U((base + port) * PORT + VC_NEXT)] = v + 1 if v + 1 < V else 0
@@ -253,7 +272,7 @@ def accept(w: Wires, n: Network, router: int, port: int) -> tuple[int, int]:
     while others != 0:
         other = lowest(others)
         others &= others - 1
-        wants = (n.port[U((base + other) * PORT + SWITCH)] >> (port * V + v)) & 1
+        wants = (wanting(w, n, router, other, now) >> (port * V + v)) & 1
         if wants != 0 and n.branch[U((i * w.ports + other) * BRANCH + SENT)] == flit:
             taking |= 1 << other
     left = taking
@@ -272,7 +291,7 @@ def ask_anew(w: Wires, n: Network, router: int, now: int) -> None:
         o = lowest(outputs)
         outputs &= outputs - 1
         if n.free_tick[U(base + o)] > now * w.den[U(base + o)]:
-            continue  # a slow channel was busy: nobody was served
+            continue  # a slow channel is taken: they wait for it
         mask = n.port[U((base + o) * PORT + SWITCH)]
         n.port[U((base + o) * PORT + SWITCH)] = 0
         n.sa_outputs[U(router)] &= ~(1 << o)

@@ -100,7 +100,8 @@ def build_wires(chip: Chip, tables: Tables) -> Wires:
     back[O:] += 1  # a core's interface passes the flit on first
     source = _sources(tables, router, P, noc.cores_per_router)
     longest = int(tables.slices.flits.max(initial=1))
-    slowest = int((delay + num * longest).max()) + noc.switch_alloc_cycles + int(back.max())
+    # Behind the flits of one packet of each virtual channel, on a slow channel.
+    slowest = int((delay + num * longest * (V + 1)).max()) + noc.switch_alloc_cycles + int(back.max())
     stages = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + f.injection_cycles
     return Wires(
         routers=R, ports=P, vcs=V, depth=B, inputs=R * P * V,
