@@ -4,13 +4,15 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.kernel_state import EJECTION_FREE, INJECTION_FREE
+from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
+from sfnhw.sim.kernel_state import AXON_FREE, EJECTION_FREE, INJECTION_FREE, SYNAPSE_FREE, THRESHOLD_FREE
+from sfnhw.sim.wheel import cell
 
 Ints = NDArray[np.int64]
 
 
 @nb.njit(nogil=True, cache=True)
-def taken(links: Ints, at: Ints, now: int, V: int) -> bool:
+def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     """Whether any link or port is taken beyond a cycle."""
     taken = False
     for k in range(0, links.shape[0], 2):
@@ -21,9 +23,26 @@ def taken(links: Ints, at: Ints, now: int, V: int) -> bool:
 
 
 @nb.njit(nogil=True, cache=True)
-def over_pins(flits: int, f_num: int, f_den: int) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f_num // f_den))
+def last_work(at: Ints, last: int) -> int:
+    """Cycle in which every unit of every core is free, and not before `last`."""
+    for k in range(0, at.shape[0], 16):
+        last = max(last, max(at[k + AXON_FREE], max(at[k + SYNAPSE_FREE], at[k + THRESHOLD_FREE])))
+    return last
+
+
+@nb.njit(nogil=True, cache=True)
+def shift_of(V: int) -> int:
+    """Return k where V is 2^k below 256, and −1 elsewhere."""
+    for k in range(8):
+        if 1 << k == V:
+            return k
+    return -1
+
+
+@nb.njit(nogil=True, cache=True)
+def over_pins(flits: int, num: int, den: int) -> int:
+    """Cycles that a packet takes over the pins, num / den a flit: at least one a flit."""
+    return max(flits, -(-flits * num // den))
 
 
 @nb.njit(nogil=True, cache=True)
@@ -36,3 +55,21 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
             last = j // lanes
             groups += 1
     return groups
+
+
+# Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
+@nb.njit(nogil=True, cache=True)
+def note(
+    log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int
+) -> int:
+    """Write a record; returns how many there are, those that found no room included."""
+    k = min(noted, log.shape[0] // WIDTH - 1)
+    log[cell(k, WIDTH, KIND)] = kind
+    log[cell(k, WIDTH, BEGIN)] = begin
+    log[cell(k, WIDTH, END)] = end
+    log[cell(k, WIDTH, WHERE)] = where
+    log[cell(k, WIDTH, WHO)] = who
+    log[cell(k, WIDTH, INDEX)] = index
+    log[cell(k, WIDTH, FRAME)] = frame
+    log[cell(k, WIDTH, MORE)] = more
+    return noted + 1

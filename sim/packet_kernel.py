@@ -30,10 +30,11 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, LINK as ON_LINK, SYNAPSE, THRESHOLD
 from sfnhw.sim.flits.counting import announce, ended, worked_off
 from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
-from sfnhw.sim.kernel_parts import over_pins, spiking_groups, taken
+from sfnhw.sim.kernel_parts import any_taken, last_work, note, over_pins, shift_of, spiking_groups
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
     HOP, INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
@@ -63,41 +64,38 @@ def advance(
 
     wires, network : of fidelity `flit`; where they are None Numba leaves out all that stands under `is not None`.
     """
-    neurons = s.first_neuron[-1]
-    layers = out.layer_start.shape[1]
-    frames = out.layer_start.shape[0]
-    slices = s.neurons.shape[0]
-    pins = f.cores
-    terminals = f.cores + 1
-    V = f.virtual_channels
-    W = f.window
-    barrier = f.barrier
-    lanes = f.threshold_lanes
+    neurons, slices, pins = s.first_neuron[-1], s.neurons.shape[0], f.cores
+    frames, layers = out.layer_start.shape
+    V, W, barrier, lanes = f.virtual_channels, f.window, f.barrier, f.threshold_lanes
 
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
     s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
-    s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
-    s_is_input = s.is_input
+    s_inputs, s_operands, s_consumers = s.inputs, s.operands, s.consumers
+    s_depth, s_is_input = s.depth, s.is_input
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
-    outputs_done, tail, many = state.outputs_done, state.tail, state.many
-    when_born, events = state.when_born, state.events
+    outputs_done, tail, many, when_born, events = (
+        state.outputs_done,
+        state.tail,
+        state.many,
+        state.when_born,
+        state.events,
+    )
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max, waited, passed = 0, 0, 0, 0
+    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
-    shift = -1
-    for k in range(8):
-        if 1 << k == V:
-            shift = k
+    shift = shift_of(V)
     step_of = np.arange(frames) % T
     slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
     first_step, last_step = clock[FIRST_STEP], clock[LAST_STEP]
@@ -107,17 +105,13 @@ def advance(
         if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
-                for c in range(terminals):
-                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)])
-                    last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
-                    last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
-                now = last_event + f.barrier_cycles
+                now = last_work(at, last_event) + f.barrier_cycles
                 if network is not None:
                     catch_up(wires, network, p, s, state, out, T, now)
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += taken(links, at, now, V)
+                out.carried[0] += any_taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -132,6 +126,7 @@ def advance(
                     look[looks] = i
                     looks += 1
             step += 1
+            last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
@@ -163,6 +158,8 @@ def advance(
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+                if logging and watch[i]:
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
             if network is not None:
@@ -194,19 +191,16 @@ def advance(
         bucket = now & (WHEEL - 1)
         e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
-            if network is not None:  # noqa: SIM102 (Numba prunes it where it stands by itself)
-                if busy(network):
-                    if network.listed[CYCLE] <= now:
-                        clock[FREE], clock[PENDING] = free, pending
-                        step_network(wires, network, p, s, state, out, T, now)
-                        free, pending = clock[FREE], clock[PENDING]
-                        continue
-                    now += 1
-                    if now & (WHEEL - 1) == 0:
-                        deal(when_born, events, tail, many, now >> TURN_BITS)
+            idle = True
+            if network is not None:
+                idle = not busy(network)
+                if not idle and network.listed[CYCLE] <= now:
+                    clock[FREE], clock[PENDING] = free, pending
+                    step_network(wires, network, p, s, state, out, T, now)
+                    free, pending = clock[FREE], clock[PENDING]
                     continue
             now += 1
-            while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
+            while idle and now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
                 deal(when_born, events, tail, many, now >> TURN_BITS)
@@ -285,19 +279,19 @@ def advance(
                     if not s_is_input[i] and g % W == s_frames[i] - 1:
                         by_slice[cell(i * T + t, 6, READIES)] += 1
                         for k in range(ready_root_first[i], ready_root_first[i + 1]):
+                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            pending += 1
                             if network is not None:
                                 what = ready_roots[k] << 1
                                 free = enqueue(wires, network, state, free, terminal, what, READY, g, now, now)
-                                at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
-                                pending += 1
                                 continue
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
-                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            if logging and watch[i]:
+                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
-                            pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
             # the head waits.
@@ -306,19 +300,19 @@ def advance(
                 cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
+                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                pending += 1
                 if network is not None:
                     told = is_packet and k == last - 1
                     free = enqueue(wires, network, state, free, terminal, roots[k] << 1 | told, mark, g, born, now)
-                    at[cell(terminal, 16, INJECTION_BUSY)] += cycles
-                    pending += 1
                     continue
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
-                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                if logging and watch[i]:
+                    noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
-                pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
                 of[cell(i, 32, LEFT)] -= 1
@@ -380,6 +374,8 @@ def advance(
                 waited += begin - leave * V
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                if logging and watch[owner]:
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -393,15 +389,17 @@ def advance(
                 if network is not None:
                     entry = int64(wires.exit_entry[place(exit_)])
                 else:
-                    hold, held = ticks, flits
+                    hold, beyond = ticks, flits
                     if terminal == pins:
-                        held = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                        hold = max(ticks, V * held)
+                        beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                        hold = max(ticks, V * beyond)
                     begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                     at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                     waited += begin - leave * V
                     depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                    arrive = depart + f.ejection_cycles + held - 1
+                    arrive = depart + f.ejection_cycles + beyond - 1
+                    if logging and watch[owner]:
+                        noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -426,10 +424,8 @@ def advance(
             exit_ += 1
             for k in range(low, high):
                 target = int64(calls[cell(k, 16, TARGET)])
-                if (
-                    calls[cell(k, 16, KIND)] == STREAMS
-                    and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
-                ):
+                streams = calls[cell(k, 16, KIND)] == STREAMS
+                if streams and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]:
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
@@ -447,6 +443,8 @@ def advance(
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                if logging and watch_row[row]:
+                    noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 until = max(until, begin)
                 done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
@@ -463,14 +461,15 @@ def advance(
                     divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
                     quotient = np.uint32(index) // divisor
                     major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
-                cost = (
-                    calls[cell(k, 16, COST_FIRST)]
-                    + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-                )
+                run = runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                cost = calls[cell(k, 16, COST_FIRST)] + run
                 runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
                 cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                 at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
                 at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                if logging and watch_row[row]:
+                    synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    noted = note(log, noted, SYNAPSE, begin, begin + cycles, core, row, index, g, synapses)
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
                 by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
@@ -491,6 +490,7 @@ def advance(
                     free = push(when_born, events, tail, many, free, now, when, when, entry << 3 | ENTRY, 0, g)
                     pending += 1
 
+    out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
