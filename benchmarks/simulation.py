@@ -169,7 +169,7 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     finish = PacketTwin(result.tables, mapping.chip).run(sent)
     slow = time.perf_counter() - start
     assert finish == result.timing.latency[0]
-    from sfnhw.sim.run_frames import run_frames
+    from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
     t = result.tables

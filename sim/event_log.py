@@ -146,7 +146,7 @@ def check_request(
 def _of_one(mapping: Mapping, one: Activity, limit: int, layers: Sequence[str] | None) -> tuple[EventLog, int]:
     """Events of one sample, and its latency in cycles. Numba is imported here: the closed form does without."""
     from sfnhw.sim.packed import pack
-    from sfnhw.sim.run_frames import run_frames
+    from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
     tables = build_tables(mapping)

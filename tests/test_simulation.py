@@ -439,7 +439,8 @@ def test_layers_start_and_end_in_order():
 def test_unknown_fidelity_gets_the_nearest_name():
     network = chain([3, 2])
     with pytest.raises(
-        SimulationError, match=r"fidelity: found 'paket', expected one of packet, flit, auto, analytic \(did you mean 'packet'"
+        SimulationError,
+        match=r"fidelity: found 'paket', expected one of packet, flit, auto, analytic \(did you mean 'packet'",
     ):
         simulate(map_network(network, REFERENCE), random_activity(network, 0), fidelity="paket")
 
