@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.mapping.objectives.packets import Packets, packets_of
 from sfnhw.mapping.objectives.work import LayerWork
+from sfnhw.mapping.slices import parts_of
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
 from sfnhw.units import ceil_div
 
@@ -123,7 +124,8 @@ def _add_packets(mapping: "Mapping", packets: Packets, slices: Ints) -> None:
     windows = 0 if barrier else packets.samples * mapping.network.updates
     looked_up = np.array(
         [
-            packets.of(s.population, s.block) + windows * frames_of(mapping.network, mapping.network[s.population])
+            packets.of(s.population, s.block)
+            + windows * frames_of(mapping.network, mapping.network[s.population]) * parts_of(s.block, mapping.chip)
             for s in mapping.slices
         ],
         np.int64,
@@ -141,8 +143,8 @@ def _add_control(mapping: "Mapping", packets: Packets, copies: Ints, slices: Int
         population = mapping.network[s.population]
         pins = population.role == "input"
         each = int(port_cycles(1, mapping.chip, pins))
-        frames = frames_of(mapping.network, population)
-        slices[s.index, 3] += windows * each * int(frames * copies[s.index] + (0 if pins else tokens[s.index]))
+        frames, parts = frames_of(mapping.network, population), parts_of(s.block, mapping.chip)
+        slices[s.index, 3] += windows * each * parts * int(frames * copies[s.index] + (0 if pins else tokens[s.index]))
 
 
 def _bound(mapping: "Mapping", layers: dict[str, LayerWork]) -> int:

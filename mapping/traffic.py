@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity, checked
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
-from sfnhw.mapping.slices import Slice
+from sfnhw.mapping.slices import Slice, parts_of
 from sfnhw.network import Network
 from sfnhw.units import bits_for, ceil_div
 
@@ -42,8 +42,8 @@ def packet_bits(network: Network, s: Slice, chip: Chip) -> tuple[int, int, int]:
 def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activity: Activity | None) -> Traffic:
     """Flits of each slice: from what really spikes, or, without an activity, as if each neuron sent one packet.
 
-    End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window in
-    dataflow execution, none under a barrier.
+    End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window, and each row
+    where rows work by themselves, none under a barrier.
 
     Raises
     ------
@@ -63,8 +63,9 @@ def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activ
         flits = ceil_div(sum(packet_bits(network, s, chip)), chip.noc.flit_bits)
         # Inputs and readouts of a network in windows work in the first timestep only (sfnhw.sim.tables).
         frames = 1 if population.coding.window == 1 else network.window
-        forward[s.index] = packets * flits + windows * frames
-        back[s.index] = 0 if population.role == "input" else windows
+        parts = parts_of(s.block, chip)
+        forward[s.index] = packets * flits + windows * frames * parts
+        back[s.index] = 0 if population.role == "input" else windows * parts
     return Traffic(forward, back, samples)
 
 

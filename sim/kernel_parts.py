@@ -1,14 +1,32 @@
 """Small functions of the packet kernel."""
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
-from sfnhw.sim.kernel_state import AXON_FREE, EJECTION_FREE, INJECTION_FREE, SYNAPSE_FREE, THRESHOLD_FREE
-from sfnhw.sim.wheel import cell
+from sfnhw.sim.kernel_state import (
+    AXON_FREE,
+    EJECTION_FREE,
+    FED,
+    INJECTION_FREE,
+    OPERAND,
+    SYNAPSE_FREE,
+    THRESHOLD_FREE,
+    TOKEN,
+    WAITING_HEAD,
+    WAITING_TAIL,
+)
+from sfnhw.sim.packed import FEEDS, LATER, STAYS, TARGET, WHOM
+from sfnhw.sim.packed import KIND as CALL_KIND
+from sfnhw.sim.parts import PartTable
+from sfnhw.sim.wheel import FRAME as OF_FRAME
+from sfnhw.sim.wheel import NEXT, WHEEL, WHEN, append, cell, int64, place, push
 
 Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
 
 
 @nb.njit(nogil=True, cache=True)
@@ -46,12 +64,23 @@ def over_pins(flits: int, num: int, den: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
+def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, columns: int, apart: int) -> int:
+    """Return the first neuron of a part from j on that sends something, or `neurons`.
+
+    first : where the part's frame begins in `sent`; its neurons are side by side, but for `apart` others after each `columns`.
+    """
+    while j < neurons and sent[np.uint64(first + j + j // columns * apart)] == 0:
+        j += 1
+    return j
+
+
+@nb.njit(nogil=True, cache=True)
+def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
+    """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
     last = -1
     for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
+        if sent[first + j + j // columns * apart] > 0 and j // lanes != last:
             last = j // lanes
             groups += 1
     return groups
@@ -73,3 +102,59 @@ def note(
     log[cell(k, WIDTH, FRAME)] = frame
     log[cell(k, WIDTH, MORE)] = more
     return noted + 1
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def wake(
+    when_born: Ints, events: Words, tail: Ints, many: Ints, free: int, now: int, when: int, born: int,
+    calls: Words, q: PartTable, k: int, y: int, g: int, kind: int,
+) -> Any:  # fmt: skip
+    """Tell the parts that row y feeds by call k, in cycle `when`: that it is over for frame g (FED), or that it has room (TOKEN).
+
+    Returns the next free record, and how many parts are told.
+    """
+    to = int64(calls[cell(k, 16, WHOM if kind == TOKEN else TARGET)])
+    if kind == FED and calls[cell(k, 16, CALL_KIND)] == STAYS:
+        kind = OPERAND
+    row, later = int64(calls[cell(k, 16, FEEDS)]) + y, int64(calls[cell(k, 16, LATER)])
+    first, last = q.feed_first[place(row)], q.feed_first[place(row + 1)]
+    for d in range(first, last):
+        what = (to + q.feeds[place(d)]) << 3 | kind
+        free = push(when_born, events, tail, many, free, now, when, born, what, later, g)
+    return free, last - first
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g: int, now: int) -> int:
+    """Let the packets of frame g go on now that wait at part `where`, in order; returns how many these are."""
+    e, last, freed = of[cell(where, 32, WAITING_HEAD)], -1, 0
+    while e >= 0:
+        after = int64(events[cell(e, 8, NEXT)])
+        if events[cell(e, 8, OF_FRAME)] == g:
+            if last < 0:
+                of[cell(where, 32, WAITING_HEAD)] = after
+            else:
+                events[cell(last, 8, NEXT)] = after
+            if after < 0:
+                of[cell(where, 32, WAITING_TAIL)] = last
+            when_born[cell(e, 4, WHEN)] = now
+            append(events, tail, e, now & (WHEEL - 1))
+            freed += 1
+        else:
+            last = e
+        e = after
+    return freed
+
+
+@nb.njit(nogil=True, cache=True)
+def look_at_due(
+    look: Ints, looks: int, step: int, depth: Ints, worked: Ints, window: int, interval: int, frames: int
+) -> int:
+    """Note the slices that work in a global step; returns how many slices there are to look at."""
+    for i in range(len(depth)):
+        due = step - depth[i] * window
+        within = due % (interval * window)
+        if due >= 0 and within < worked[i] and due // (interval * window) < frames // window:
+            look[looks] = i
+            looks += 1
+    return looks

@@ -33,7 +33,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-_RECORDS = ("event_records", "kernel_state", "packed", "prefetch", "tables", "wheel")
+_RECORDS = ("event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
 drop_stale(
     advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), "noc/bits"

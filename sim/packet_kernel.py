@@ -14,8 +14,10 @@ until the rest can follow without a gap): an input VC serves one packet at a tim
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
-of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
-works frame t of window n in global step (n·interval + d)·W + t.
+of each window) one after the other. Accumulator sets and ready tokens are for windows. A slice may have several parts, its
+rows, which it works one after the other in each window, and which wait, and send end markers and tokens, by themselves
+(`sfnhw.sim.parts`). Under barrier execution a slice of depth d works frame t of window n in global step
+(n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
 something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in a queue
@@ -34,24 +36,22 @@ from sfnhw.sim.event_records import AXON, EJECT, INJECT, LINK as ON_LINK, SYNAPS
 from sfnhw.sim.flits.counting import announce, ended, worked_off
 from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
-from sfnhw.sim.kernel_parts import any_taken, last_work, note, over_pins, shift_of, spiking_groups
+from sfnhw.sim.kernel_parts import any_taken, last_work, look_at_due, next_sender, note, over_pins, release, shift_of, spiking_groups, wake
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
     HOP, INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
     OPERAND, OPERANDS_IN, PACKETS, PENDING, PHASE_END, PHASE_START, READIES, READY, SENT, SPIKES, STEP, STREAM, SYNAPSE_BUSY, SYNAPSE_FREE,
-    THRESHOLD_BUSY, THRESHOLD_FREE, TOKEN, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKEN, TOKENS_IN, TURN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
     State, Tally,
 )
 from sfnhw.sim.packed import (
     CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
-    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
-    Packed,
+    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
+    COLUMNS, FEEDS, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
-from sfnhw.sim.wheel import (
-    BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, WHEN, append, cell, deal, int64, place, push,
-)
+from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
 # fmt: on
 
 
@@ -64,29 +64,27 @@ def advance(
 
     wires, network : of fidelity `flit`; where they are None Numba leaves out all that stands under `is not None`.
     """
-    neurons, slices, pins = s.first_neuron[-1], s.neurons.shape[0], f.cores
+    neurons, pins = s.first_neuron[-1], f.cores
     frames, layers = out.layer_start.shape
     V, W, barrier, lanes = f.virtual_channels, f.window, f.barrier, f.threshold_lanes
 
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
-    s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
+    s_population, s_terminal, s_first_neuron = s.population, s.terminal, s.first_neuron
+    part_first, part_owner, s_columns = p.parts.first, p.parts.owner, p.parts.columns
+    q, feed_first, feeds = p.parts, p.parts.feed_first, p.parts.feeds
+    s_neurons = s.neurons // (part_first[1:] - part_first[:-1])  # of one part
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
-    s_inputs, s_operands, s_consumers = s.inputs, s.operands, s.consumers
+    p_inputs, p_operands, p_consumers = p.parts.inputs, p.parts.operands, p.parts.consumers
     s_depth, s_is_input = s.depth, s.is_input
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
-    outputs_done, tail, many, when_born, events = (
-        state.outputs_done,
-        state.tail,
-        state.many,
-        state.when_born,
-        state.events,
-    )
+    outputs_done, tail, many = state.outputs_done, state.tail, state.many
+    when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max, waited, passed = 0, 0, 0, 0
@@ -119,39 +117,34 @@ def advance(
             if step > last_step:
                 done = True
                 break
-            for i in range(slices):
-                due = step - s_depth[i] * W
-                within = due % (f.interval * W)
-                if due >= 0 and within < s_frames[i] and due // (f.interval * W) < frames // W:
-                    look[looks] = i
-                    looks += 1
+            looks = look_at_due(look, looks, step, s_depth, s_frames, W, f.interval, frames)
             step += 1
             last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = of[cell(i, 32, NEXT_FRAME)]
-            if of[cell(i, 32, EMITTING)] > 0 or g >= frames:
+            o = part_first[i]
+            g = of[cell(o, 32, NEXT_FRAME)]
+            if of[cell(o, 32, EMITTING)] > 0 or g >= frames:
                 continue
-            window = g // W
-            slot = window % WINDOWS_IN_FLIGHT
+            y = of[cell(o, 32, TURN)]
+            slot = slot_of[g]
             if not barrier and g % W == 0:
-                if not s_is_input[i] and of[cell(i, 32, FED_IN + slot)] < s_inputs[i]:
+                if of[cell(o + y, 32, FED_IN + slot)] < p_inputs[o + y]:
                     continue
-                if window >= f.banks:
-                    old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if of[cell(i, 32, TOKENS_IN + old)] < s_consumers[i]:
-                        continue
-                    of[cell(i, 32, TOKENS_IN + old)] = 0
-                of[cell(i, 32, FED_IN + slot)] = 0
-                of[cell(i, 32, OPERANDS_IN + slot)] = 0
-            of[cell(i, 32, EMITTING)] = 1
+                if of[cell(o + y, 32, TOKENS_IN + slot)] < p_consumers[o + y]:
+                    continue
+                of[cell(o + y, 32, TOKENS_IN + slot)] = 0
+                of[cell(o + y, 32, FED_IN + slot)] = 0
+                of[cell(o + y, 32, OPERANDS_IN + slot)] = 0
+            of[cell(o, 32, EMITTING)] = 1
             t0 = now
-            base = s_first_neuron[i]
+            base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
             walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
             if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+                groups = spiking_groups(sent, g * neurons + base, s_neurons[i], lanes, s_columns[i], apart)
+                walk += s_spike_cycles[i] * groups
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -159,24 +152,22 @@ def advance(
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
                 if logging and watch[i]:
-                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
-            of[cell(i, 32, PHASE_START)] = t0
-            of[cell(i, 32, PHASE_END)] = t0 + walk
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, y, g, s_neurons[i])
+            of[cell(o, 32, PHASE_START)] = t0
+            of[cell(o, 32, PHASE_END)] = t0 + walk
             if network is not None:
-                announce(wires, network, i, g, sent, g * neurons + base, s_neurons[i])
+                announce(wires, network, o + y, g, sent, g * neurons + base, s_neurons[i], s_columns[i], apart)
             layer = s_population[i]
             if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
                 layer_start[cell(g, layers, layer)] = t0
-            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
+            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(o, 32, PHASE_END)])
             # Find the first packet.
-            j = 0
-            while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                j += 1
-            when = of[cell(i, 32, PHASE_END)]
+            j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
+            when = of[cell(o, 32, PHASE_END)]
             if j < s_neurons[i]:
-                of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
-                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+                of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
+                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
             free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -227,52 +218,38 @@ def advance(
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            slot = slot_of[place(g)]
+            slot = (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT
             of[cell(where, 32, FED_IN + slot)] += 1
-            look[looks] = where
+            look[looks] = part_owner[where]
             looks += 1
             if kind == FED:
                 continue
             of[cell(where, 32, OPERANDS_IN + slot)] += 1
-            if of[cell(where, 32, OPERANDS_IN + slot)] < s_operands[where]:
+            if of[cell(where, 32, OPERANDS_IN + slot)] < p_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
-            e = of[cell(where, 32, WAITING_HEAD)]
-            last = -1
-            while e >= 0:
-                after = int64(events[cell(e, 8, NEXT)])
-                if events[cell(e, 8, FRAME)] == g:
-                    if last < 0:
-                        of[cell(where, 32, WAITING_HEAD)] = after
-                    else:
-                        events[cell(last, 8, NEXT)] = after
-                    if after < 0:
-                        of[cell(where, 32, WAITING_TAIL)] = last
-                    when_born[cell(e, 4, WHEN)] = now
-                    append(events, tail, e, now & (WHEEL - 1))
-                    waiting -= 1
-                    pending += 1
-                else:
-                    last = e
-                e = after
+            freed = release(when_born, events, of, tail, where, g, now)
+            waiting, pending = waiting - freed, pending + freed
             continue
         if kind == TOKEN:
-            of[cell(where, 32, TOKENS_IN + slot_of[place(g)])] += 1
-            look[looks] = where
+            of[cell(where, 32, TOKENS_IN + (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT)] += 1
+            look[looks] = part_owner[where]
             looks += 1
             continue
 
         if kind == EMIT:
-            i = where
-            terminal = s_terminal[i]
+            i, o = where, part_first[where]
+            terminal, y = s_terminal[i], of[cell(o, 32, TURN)]
             is_packet = index < s_neurons[i]
             first, last = root_first[i], root_first[i + 1]
-            flits, mark = s_flits[i], index
+            # A packet names its neuron within the slice, in channel-major order: a row's are apart from channel to channel.
+            begun, apart = y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
+            flits, mark = s_flits[i], index + begun + index // s_columns[i] * apart
             if is_packet:
                 by_slice[cell(i * T + t, 6, SENT)] += 1
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits, mark = 1, END
+                flits, mark = 1, END - 2 * y
                 if barrier:
                     first = last
                 else:
@@ -283,15 +260,16 @@ def advance(
                             pending += 1
                             if network is not None:
                                 what = ready_roots[k] << 1
-                                free = enqueue(wires, network, state, free, terminal, what, READY, g, now, now)
+                                free = enqueue(wires, network, state, free, terminal, what, READY - 2 * y, g, now, now)
                                 continue
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             if logging and watch[i]:
-                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
+                                begin = when - f.port_cycles
+                                noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
-                            free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
+                            free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
             # the head waits.
@@ -315,25 +293,23 @@ def advance(
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                of[cell(i, 32, LEFT)] -= 1
+                of[cell(o, 32, LEFT)] -= 1
                 j = index
-                if of[cell(i, 32, LEFT)] == 0:
+                if of[cell(o, 32, LEFT)] == 0:
                     by_slice[cell(i * T + t, 6, SPIKES)] += 1
-                    j += 1
-                    base = s_first_neuron[i]
-                    while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                        j += 1
+                    base = s_first_neuron[i] + begun
+                    j = next_sender(sent, g * neurons + base, j + 1, s_neurons[i], s_columns[i], apart)
                     if j < s_neurons[i]:
-                        of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                        of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
                         if j // lanes != index // lanes:
-                            of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
-                ready = of[cell(i, 32, PHASE_END)]
+                            of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
+                ready = of[cell(o, 32, PHASE_END)]
                 if j < s_neurons[i]:
                     walked = (j // lanes + 1) * s_update_cycles[i]
-                    ready = of[cell(i, 32, PHASE_START)] + walked + of[cell(i, 32, BEYOND)]
+                    ready = of[cell(o, 32, PHASE_START)] + walked + of[cell(o, 32, BEYOND)]
                 if network is not None:  # noqa: SIM102
                     if last > first:
-                        of[cell(i, 32, NEXT_NEURON)], of[cell(i, 32, NEXT_READY)] = j, ready
+                        of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, ready
                         continue
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
@@ -341,8 +317,14 @@ def advance(
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                of[cell(i, 32, EMITTING)] = 0
-                of[cell(i, 32, NEXT_FRAME)] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                of[cell(o, 32, EMITTING)] = 0
+                # The part's next frame of the window, then the next part's, then those of the next window.
+                if g % W < s_frames[i] - 1:
+                    of[cell(o, 32, NEXT_FRAME)] = g + 1
+                elif o + y + 1 < part_first[i + 1]:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = g // W * W, y + 1
+                else:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // W + 1) * W, 0
                 if not barrier:
                     look[looks] = i
                     looks += 1
@@ -406,26 +388,37 @@ def advance(
                     histogram[min(latency, LATENCY_BINS - 1)] += 1
                     latency_sum += latency
                     latency_max = max(latency_max, latency)
-                elif index == READY:
+                elif (READY - index) & 1 == 0:
                     for k in range(low, high):
-                        what = int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN
-                        free = push(when_born, events, tail, many, free, now, arrive, born, what, 0, g)
-                        pending += 1
+                        y = READY - index >> 1
+                        free, woken = wake(
+                            when_born, events, tail, many, free, now, arrive, born, calls, q, k, y, g, TOKEN
+                        )
+                        pending += woken
                     high = low
-                if terminal == pins and index != READY:
+                if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
                     # At the pins the last end marker of the last timestep completes the inference.
                     last_event = max(last_event, arrive)
                     layer = s_population[owner]
                     layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
-                    if index == END:
+                    if index < 0:
                         outputs_done[g] += 1
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1
             for k in range(low, high):
                 target = int64(calls[cell(k, 16, TARGET)])
-                streams = calls[cell(k, 16, KIND)] == STREAMS
-                if streams and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]:
+                waits = False
+                if calls[cell(k, 16, KIND)] == STREAMS:
+                    # A packet waits at the first part that its row feeds: none of these starts before it is worked off.
+                    y = END - index >> 1
+                    if index >= 0:
+                        y = index % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
+                    row = int64(calls[cell(k, 16, FEEDS)]) + y
+                    if feed_first[place(row)] < feed_first[place(row + 1)]:
+                        target += feeds[place(feed_first[place(row)])]
+                        waits = of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < p_operands[target]
+                if waits:
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
@@ -447,14 +440,14 @@ def advance(
                     noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 until = max(until, begin)
-                done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
+                    y = END - index >> 1
                     if network is not None:  # noqa: SIM102
-                        if not ended(wires, network, row, g):
+                        if not ended(wires, network, row, y, g):
                             continue  # packets that it ends are still on their way
-                    free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
-                    pending += 1
+                    free, woken = wake(when_born, events, tail, many, free, now, begin, born, calls, q, k, y, g, FED)
+                    pending += woken
                     continue
                 major, minor = index, 0
                 if calls[cell(k, 16, POSITIONS)] > 1:
@@ -478,11 +471,12 @@ def advance(
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
-                if network is not None:  # noqa: SIM102
-                    if worked_off(wires, network, row, g):
-                        what, when = target << 3 | done_kind, begin + cycles
-                        free = push(when_born, events, tail, many, free, now, when, born, what, 0, g)
-                        pending += 1
+                if network is not None:
+                    y = worked_off(wires, network, row, index, g)
+                    if y >= 0:
+                        when = begin + cycles
+                        free, woken = wake(when_born, events, tail, many, free, now, when, born, calls, q, k, y, g, FED)
+                        pending += woken
             if network is not None:  # noqa: SIM102
                 if entry >= 0:
                     # Its place in the input buffer is free again when the lanes have begun with it.

@@ -20,7 +20,14 @@ def joined_tables(mapping: Mapping, tables: Sequence[Tables], loads: Sequence[Lo
     of the packets of all rounds, then of ready tokens, then of loads; their owners are slices of the whole.
     """
     own = build_tables(mapping)
-    return own._replace(slices=_slices(mapping, own.slices), nodes=_nodes(mapping, own.nodes, tables, loads))
+    slices = _slices(mapping, own.slices)
+    # What starts when is a matter of each round; only how many parts slices have is read.
+    again = np.concatenate([r.home[r.replayed] for r in mapping.rounds])
+    count = np.concatenate([own.parts.many, own.parts.many[again]])
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    return own._replace(
+        slices=slices, nodes=_nodes(mapping, own.nodes, tables, loads), parts=own.parts._replace(first=first)
+    )
 
 
 def rows_of(mapping: Mapping, r: Round) -> Ints:

@@ -1,4 +1,4 @@
-"""A run of the packet kernel from its beginning to its end."""
+"""Runs of the packet kernel, from an empty chip on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +34,14 @@ def run_frames(
     if wires:
         network = empty_network(wires)
         room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
-    state = begin(frames, room, s, f, steps)
+    state = begin(frames, room, s, p, f, steps)
     while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, wires, network):
         state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:
         return 0
-    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
+    unfinished = int((state.slices.reshape(-1, 32)[p.parts.first[:-1], NEXT_FRAME] < frames).sum())
     if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
+        unfinished += int((state.outputs_done[:: f.window] < np.diff(p.parts.first)[s.is_output].sum()).sum())
     return unfinished

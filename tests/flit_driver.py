@@ -7,6 +7,7 @@ from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import build_wires
 from sfnhw.sim.kernel_state import FREE, NEXT_NEURON, NEXT_READY, PENDING, begin
 from sfnhw.sim.packed import pack
+from sfnhw.sim.parts import WINDOWS, PartTable
 from sfnhw.sim.stream import empty_tally
 from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable, Tables
 from sfnhw.sim.wheel import BORN, FRAME, INDEX, NEXT, WHAT, WHEEL
@@ -70,7 +71,7 @@ def tables_of(chip, packets):
     zeros = np.zeros(n, np.int64)
     slices = SliceTable(
         zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), ints([p[2] for p in packets]),
-        *[zeros] * 7, zeros > 0, zeros > 0,
+        *[zeros] * 4, zeros > 0, zeros > 0,
     )  # fmt: skip
     rows = RowTable(
         *[ints()] * 9, np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros((0, 4), np.int64), *[ints() > 0] * 2
@@ -86,7 +87,12 @@ def tables_of(chip, packets):
         max(0, noc.interface_cycles - 1), min(1, noc.interface_cycles), noc.virtual_channels, noc.port_cycles,
         max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, 1, 1, 0, 1, 1, False, 0, 1, 1, 0,
     )  # fmt: skip
-    return Tables(slices, rows, table, fabric, 1)
+    none = ints()
+    parts = PartTable(
+        np.arange(n + 1), np.arange(n), zeros + 1, *[zeros] * 3, *[np.zeros((n, WINDOWS), np.int64)] * 2,
+        np.zeros(1, np.int64), *[none] * 6,
+    )  # fmt: skip
+    return Tables(slices, rows, table, parts, fabric, 1)
 
 
 def deliveries(chip, packets, most=20_000, hold=None):
@@ -97,7 +103,7 @@ def deliveries(chip, packets, most=20_000, hold=None):
     tables = tables_of(chip, packets)
     packed, wires, T = pack(tables), build_wires(chip, tables), 1
     network, tally = empty_network(wires), empty_tally(tables, 1, 1)
-    state = begin(1, 4 * len(packets) + 4 * wires.routers * wires.ports, tables.slices, tables.fabric, None)
+    state = begin(1, 4 * len(packets) + 4 * wires.routers * wires.ports, tables.slices, packed, tables.fabric, None)
     state.slices.reshape(-1, 32)[:, [NEXT_NEURON, NEXT_READY]] = 0
     out, todo, back = {}, list(enumerate(packets)), []
     now = 0

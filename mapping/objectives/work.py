@@ -14,7 +14,7 @@ from sfnhw.chip import Chip
 from sfnhw.mapping.cuts import Cut, cut_of
 from sfnhw.mapping.memory_banks import Scattered, scattered
 from sfnhw.mapping.objectives.packets import Packets
-from sfnhw.mapping.slices import Slice, bias_bits, capacity, demand
+from sfnhw.mapping.slices import Slice, bias_words, capacity, demand, parts_of
 from sfnhw.mapping.slicing import Parts, axon_entries, cut, smallest_parts
 from sfnhw.mapping.traffic import packet_bits
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, run_cost, synapse_bits, update_cycles
@@ -42,6 +42,7 @@ class CutWork(NamedTuple):
     port : (blocks,) cycles of these at the injection port, a multicast each.
     update_words, bias_words : words of state memory read in each frame (as many are written), of weight memory in each
         window, of all blocks.
+    starts : (blocks,) parts of a block that start by themselves in each window: 1, or its rows.
     """
 
     parts: Parts
@@ -55,6 +56,7 @@ class CutWork(NamedTuple):
     port: Ints
     update_words: int
     bias_words: int
+    starts: Ints
 
     @property
     def slices(self) -> int:
@@ -98,8 +100,12 @@ class LayerWork:
             sum(packet_bits(self.network, Slice(0, p.name, b, n), chip)) for b, n in zip(blocks, sizes, strict=True)
         ]
         flits = np.array([ceil_div(n, chip.noc.flit_bits) for n in bits], np.int64)
-        update = [ceil_div(n * core.accumulator_bits, core.state_memory.word_bits) for n in sizes]
-        bias = [ceil_div(bias_bits(p, b, chip), core.weight_memory.word_bits) for b in blocks]
+        parted = [parts_of(b, chip) for b in blocks]
+        update = [
+            m * ceil_div(n // m * core.accumulator_bits, core.state_memory.word_bits)
+            for n, m in zip(sizes, parted, strict=True)
+        ]
+        bias = [bias_words(p, b, chip) for b in blocks]
         return CutWork(
             parts=parts,
             cut=cut_of(blocks),
@@ -112,13 +118,19 @@ class LayerWork:
             port=sent * port_cycles(flits, chip, p.role == "input"),
             update_words=sum(update),
             bias_words=sum(bias),
+            starts=np.array(parted, np.int64),
         )
 
     def _walk(self, block: Block, neurons: int) -> int:
         lanes = self.chip.core.threshold_unit.lanes
-        walk = self.frames * ceil_div(neurons, lanes) * self.update
+        parts = parts_of(block, self.chip)
+        walk = self.frames * parts * ceil_div(neurons // parts, lanes) * self.update
         if self.spike_cycles:
-            walk += self.spike_cycles * self.packets.spiking_groups(self.population.name, block, lanes)
+            high = block.rows // parts
+            rows = (block._replace(r0=r, r1=r + high) for r in range(block.r0, block.r1, high))
+            walk += self.spike_cycles * sum(
+                self.packets.spiking_groups(self.population.name, row, lanes) for row in rows
+            )
         return int(walk)
 
     def _synapses(self, k: int, blocks: list[Block], most: int) -> tuple[list[int], int, int]:

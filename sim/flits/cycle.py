@@ -277,14 +277,14 @@ def leave(w: Wires, n: Network, p: Packed, state: State, i: int, taking: int, no
 
 
 @nb.njit(**INLINED)
-def tell(state: State, s: SliceTable, out: Tally, i: int, e: int, now: int) -> None:
+def tell(state: State, s: SliceTable, p: Packed, out: Tally, i: int, e: int, now: int) -> None:
     """A slice's packet is in the network: the next one is ready when the threshold unit has it, and not before."""
-    of, g = state.slices, int64(state.events[U(e * 8 + FRAME)])
-    ready = of[U(i * 32 + NEXT_READY)]
+    of, g, o = state.slices, int64(state.events[U(e * 8 + FRAME)]), p.parts.first[U(i)]
+    ready = of[U(o * 32 + NEXT_READY)]
     when = max(ready, now)
     state.clock[FREE] = push(
         state.when_born, state.events, state.tail, state.many, state.clock[FREE], now, when, ready, i << 3 | EMIT,
-        of[U(i * 32 + NEXT_NEURON)], g,
+        of[U(o * 32 + NEXT_NEURON)], g,
     )  # fmt: skip
     state.clock[PENDING] += 1
     layer = U(s.population[U(i)])
@@ -325,7 +325,7 @@ def inject(w: Wires, n: Network, p: Packed, s: SliceTable, state: State, out: Ta
         enter(n, w, c, node, e, flits)
         state.when_born[U(e * 4 + WHEN)] = 1
         if state.events[U(e * 8 + WHAT)] & 1:
-            tell(state, s, out, p.nodes[U(node * 8 + NODE_OWNER)], e, now)
+            tell(state, s, p, out, p.nodes[U(node * 8 + NODE_OWNER)], e, now)
     n.vc[U(c * VC + CREDITS)] -= 1
     left = True
     if sent + 1 == flits:

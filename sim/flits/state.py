@@ -66,8 +66,8 @@ class Network(NamedTuple):
     sa_routers: Ints  # (R,)
     sa_given: Longs  # (P,) scratch
     granted: Ints  # branches that were given a VC, or sent a flit, in this cycle
-    announced: Ints  # (slices·frames,) packets of a slice in a frame, see `sfnhw.sim.flits.counting`
-    missing: Ints  # (connections·frames,) those of them that a connection has not worked off
+    announced: Ints  # (parts·frames,) packets of a part in a frame, see `sfnhw.sim.flits.counting`
+    missing: Ints  # (counts·frames,) those of them that a connection has not worked off, for each part of its source
     source: Longs  # (R·P·SOURCE,)
     active: Ints  # (R·P,) channels whose sources have packets
     listed: Longs  # (8,)
@@ -105,7 +105,7 @@ def empty_network(w: Wires) -> Network:
         port=longs(R * P * PORT), free=longs(2 * R * P, (1 << V) - 1), free_tick=longs(R * P),
         entries=np.where(to_core, w.entries, 1 << 40), va_outputs=longs(R), va_routers=ints(R), va_given=longs(P * V),
         sa_outputs=longs(R), sa_routers=ints(R), sa_given=longs(P), granted=ints(2 * R * P + inputs * P),
-        announced=ints(w.slices * w.frames), missing=ints(len(w.row_source) * w.frames, 1 << 30),
+        announced=ints(w.parts * w.frames), missing=ints(w.counts * w.frames, 1 << 30),
         source=source.reshape(-1), active=ints(R * P), listed=longs(8), begin=ints(KINDS * w.slots, -1),
         flit_next=ints(C * B), credit_next=ints(C * B), vc_next=ints(2 * C), branch_next=ints(2 * inputs * P),
     )  # fmt: skip

@@ -5,7 +5,7 @@ router·P + port leads into the input port of that number; channel R·P + router
 Virtual channel v of channel c is c·V + v. Only routers that the routes of a mapping pass are there: R of them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,14 @@ class Wires(NamedTuple):
     exit_out: Ints  # (exits,) output port, router·P + port
     exit_entry: Ints  # (exits,) the same where it leads to a core whose input buffer is limited, else −1
     exit_owner: Ints  # (exits,) slice
-    row_source: Ints  # (connections,) slice
-    slices: int
+    row_part: Ints  # (connections,) first part of the source
+    row_counts: Ints  # (connections,) first of its counts, one for each part of the source
+    row_positions: (
+        Ints  # (connections,) neurons of one channel of the source, if it has several parts; else as row_columns
+    )
+    row_columns: Ints  # (connections,) and of one row of it
+    parts: int
+    counts: int
     frames: int  # that can be in flight at once
     source: Ints  # (cores + 1,) channel that a core or the pins send into, −1: not in use
 
@@ -115,9 +121,24 @@ def build_wires(chip: Chip, tables: Tables) -> Wires:
         node_router=router.astype(np.int32), node_class=_classes(chip, n), exit_out=exit_out.astype(np.int32),
         exit_entry=np.where((n.exits < f.cores) & (chip.core.input_packets is not None), exit_out, -1).astype(np.int32),
         exit_owner=np.repeat(n.owner, np.diff(n.exit_first)).astype(np.int32),
-        source=source.astype(np.int32), row_source=tables.rows.source.astype(np.int32), slices=len(tables.slices.neurons),
+        source=source.astype(np.int32), **_counts(tables),
         frames=WINDOWS_IN_FLIGHT * f.window,
     )  # fmt: skip
+
+
+def _counts(tables: Tables) -> dict[str, Any]:
+    """Fields of `Wires` for `sfnhw.sim.flits.counting`."""
+    q, source = tables.parts, tables.rows.source
+    many, columns = q.many[source], q.columns[source]
+    upto = np.cumsum(many)
+    return {
+        "row_part": q.first[source].astype(np.int32),
+        "row_counts": (upto - many).astype(np.int32),
+        "row_positions": (many * columns).astype(np.int32),
+        "row_columns": columns.astype(np.int32),
+        "parts": int(q.first[-1]),
+        "counts": int(many.sum()),
+    }
 
 
 def _check(chip: Chip, tables: Tables, bits: int, places: int, depth: int) -> None:
