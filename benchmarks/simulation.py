@@ -161,7 +161,7 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     finish = PacketTwin(result.tables).run(sent)
     slow = time.perf_counter() - start
     assert finish == result.timing.latency[0]
-    from sfnhw.sim.packet_kernel import run_frames
+    from sfnhw.sim.run_frames import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
     t = result.tables

@@ -15,6 +15,7 @@ frames of a window follow one another.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.fanout import row_cycles
+from sfnhw.sim.packet_sums import Sums, in_walk_order, sums_of
 from sfnhw.sim.recurrence import Times, Work, barrier, dataflow
 from sfnhw.sim.tables import Tables, ranges
 from sfnhw.sim.timing import Timing
@@ -31,7 +33,7 @@ Reals = NDArray[np.float64]
 
 
 def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
-    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) packets."""
+    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) spikes."""
     s, f = tables.slices, tables.fabric
     samples = len(sent)
     work = _work(tables, sent)
@@ -66,6 +68,12 @@ def _injection(tables: Tables, flits: Ints) -> Reals:
     return _at_port(tables, flits) * np.diff(tables.nodes.root_first)
 
 
+def _port_of(tables: Tables, i: int, flits: Ints) -> Ints:
+    """Cycles that packets of slice i of so many flits take its port, elementwise, once."""
+    at_core = np.maximum(flits, tables.fabric.port_cycles)
+    return _over_pins(tables, flits).astype(np.int64) if tables.slices.is_input[i] else at_core
+
+
 def _at_port(tables: Tables, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
     at_core = np.maximum(flits, tables.fabric.port_cycles)
@@ -92,20 +100,25 @@ class _Control(NamedTuple):
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
 
-def _out_of_pins(tables: Tables, packets: Reals, control: _Control | None = None) -> Reals:
-    """(T, samples) cycles in which packets (T, slices, samples), and control packets, leave over the pins."""
-    s, n = tables.slices, tables.nodes
+def _out_of_pins(tables: Tables, packets: Reals, flits: Reals, control: _Control | None = None) -> Reals:
+    """(T, samples) cycles in which packets and their flits (T, slices, samples), and control packets, leave over the pins.
+
+    Packets of one length take whole cycles each; those of several spikes follow one another without a gap.
+    """
+    s, n, f = tables.slices, tables.nodes, tables.fabric
     leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
-    own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
+    own = np.where(is_packet & (s.form[owner] == 0), _over_pins(tables, s.flits[owner]), 0.0)
     out = own @ packets[:, owner]
+    several = np.where(is_packet & (s.form[owner] > 0), max(1.0, f.io_flit_cycles_num / f.io_flit_cycles_den), 0.0)
+    out = out + several @ flits[:, owner]
     if control is None:
         return out
     return out + (control.on(is_packet, owner) @ _over_pins(tables, np.ones_like(owner)))[:, None]
 
 
 def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
-    s, r, f = tables.slices, tables.rows, tables.fabric
+    s, f = tables.slices, tables.fabric
     samples, T, neurons = sent.shape
     frames = sent.reshape(samples * T, neurons)
 
@@ -113,16 +126,32 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
         """(T, n, samples) of (n, samples·T)."""
         return np.ascontiguousarray(sums.reshape(len(sums), samples, T).transpose(2, 0, 1), float)
 
-    packets = by_step(np.add.reduceat(frames, s.first_neuron[:-1], axis=1, dtype=np.int64).T)
-    service = by_step(row_cycles(s, r, frames, f.axon_cycles))
-    walk = by_step(_walk(tables, frames))
-    emission = np.maximum(walk, packets * _injection(tables, s.flits)[:, None])
-    out = _out_of_pins(tables, packets)
+    sums = sums_of(s, f, frames)
+    packets, flits = by_step(sums.packets), by_step(sums.flits)
+    port = packets * _at_port(tables, s.flits)[:, None]
+    if s.form.any():
+        port = by_step(sums_of(s, f, frames, partial(_port_of, tables)).flits)
+    service = by_step(_service(tables, frames, sums))
+    walk = by_step(_walk(tables, in_walk_order(s, frames)))
+    emission = np.maximum(walk, port * np.diff(tables.nodes.root_first)[:, None])
+    out = _out_of_pins(tables, packets, flits)
     emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
-    return Work(packets, service, _over_links(tables, packets, emission), walk, *_ways(tables))
+    emission = _over_links(tables, packets, flits, emission)
+    return Work(packets, flits, port, by_step(sums.spikes), service, emission, walk, *_ways(tables))
 
 
-def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
+def _service(tables: Tables, frames: NDArray[np.uint8], sums: Sums) -> Reals:
+    """(rows, frames) cycles of lanes and look-ups: of each spike that is looked up, or packet, the longer of both."""
+    s, r, f = tables.slices, tables.rows, tables.fabric
+    service = row_cycles(s, r, frames, f.axon_cycles)
+    together = np.flatnonzero((s.form[r.source] > 0) & ~r.alone)
+    if len(together):
+        lanes = row_cycles(s, r, frames, 0)[together]
+        service[together] = np.maximum(lanes, f.axon_cycles * sums.packets[r.source[together]])
+    return service
+
+
+def _over_links(tables: Tables, packets: Reals, flits: Reals, emission: Reals) -> Reals:
     """(T, slices, samples) emission, as long at least as the fullest link of the slice's tree is taken by its layer."""
     s, n, f = tables.slices, tables.nodes, tables.fabric
     T, _, samples = packets.shape
@@ -130,12 +159,15 @@ def _over_links(tables: Tables, packets: Reals, emission: Reals) -> Reals:
     if not len(inner):
         return emission
     owner = n.owner[inner]
-    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], f.hold_cycles / f.virtual_channels)
+    slow, held = n.flit_cycles[inner, None], f.hold_cycles / f.virtual_channels
+    one = (s.form[owner] == 0)[:, None]
+    hold = np.maximum(s.flits[owner, None] * slow, held)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
     out = emission.copy()
     for t in range(T):
-        taken = packets[t, owner] * hold[:, None]
+        sent = packets[t, owner]
+        taken = np.where(one, sent * hold, np.maximum(flits[t, owner] * slow, sent * held))
         cell = link.reshape(-1, 1) * samples + np.arange(samples)
         load = np.bincount(cell.reshape(-1), taken.reshape(-1), len(used) * samples).reshape(len(used), samples)
         fullest = np.maximum.reduceat(load[link], first, axis=0)
@@ -190,12 +222,14 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     T, _, samples = work.packets.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
-    packets, control = work.packets.sum(axis=2), _Control.of(tables, T)
+    flits, control = work.flits.sum(axis=(0, 2)), _Control.of(tables, T)
+    # What is looked up: spikes one by one, or packets.
+    asked = np.where(r.alone, work.spikes.sum(axis=(0, 2))[r.source], work.packets.sum(axis=(0, 2))[r.source])
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
+    marker = _injection(tables, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
-    looked_up = (packets.sum(axis=0) + markers)[r.source]
-    injected = packets.sum(axis=0) * ports + markers * marker + tokens * token
+    looked_up = asked + markers[r.source]
+    injected = work.port.sum(axis=(0, 2)) * np.diff(n.root_first) + markers * marker + tokens * token
     walked = (work.walk.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
@@ -207,7 +241,7 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
-    own = np.where(through < n.packet_nodes, packets.sum(axis=0)[owner] * s.flits[owner], 0)
+    own = np.where(through < n.packet_nodes, flits[owner], 0)
     own = own + np.where(through < n.packet_nodes, markers[owner], tokens[owner])
     held = own * n.flit_cycles[through]
     link = np.bincount(n.link[through], held, 4 * f.routers)
@@ -221,7 +255,7 @@ def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) 
         steps = (T // f.window - 1) * f.interval + f.last_due + 1
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(times.finish.mean()) / steps * T * f.interval
-    out = float(_out_of_pins(tables, work.packets, _Control.of(tables, T)).sum())
+    out = float(_out_of_pins(tables, work.packets, work.flits, _Control.of(tables, T)).sum())
     bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
     a, c = np.unique(np.stack([r.source, r.target]), axis=1)
     if not len(a):

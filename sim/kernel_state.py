@@ -43,6 +43,12 @@ class Tally(NamedTuple):
     row_ends: Ints  # (rows, T) end markers looked up
     node_packets: Ints  # (nodes, T) spike packets through a route node
     node_control: Ints  # (nodes, T) end markers or ready tokens
+    # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (rows, T) spikes
+    # that packets brought; (nodes, T) flits of packets through a route node.
+    sent_spikes: Ints
+    sent_flits: Ints
+    row_spikes: Ints
+    node_flits: Ints
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open

@@ -20,7 +20,10 @@ Words = NDArray[np.int32]
 OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)
 CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
 TERMINAL, CALLS, CALLS_END = range(3)
-WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST = range(11)
+(
+    WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST, SOURCE,
+    ALONE,
+) = range(13)  # fmt: skip
 # Kinds of calls.
 ADDS, STAYS, STREAMS = 0, 1, 2
 
@@ -62,7 +65,7 @@ def pack(tables: Tables) -> Packed:
     kind = np.where(r.stationary, STAYS, np.where(r.streams, STREAMS, ADDS))
     columns = (
         r.target, s.terminal[r.target], s.population[r.target], kind, r.positions, r.run_first, r.run_stride,
-        r.taps_first, r.taps_stride, r.cost_first,
+        r.taps_first, r.taps_stride, r.cost_first, r.source, r.alone,
     )  # fmt: skip
     for place, column in enumerate(columns, TARGET):
         calls[at_packets, place] = column[row]

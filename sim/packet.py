@@ -21,7 +21,8 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import advance, run_frames
+from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.run_frames import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
@@ -29,7 +30,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "kernel_state", "packed", "prefetch", "tables", "wheel")
+drop_stale(advance, "bundles", "kernel_state", "kernel_steps", "packed", "prefetch", "tables", "wheel")
 
 
 def simulate_packets(
@@ -37,7 +38,7 @@ def simulate_packets(
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron. progress(done, samples) is called now and then.
     """
     samples, T, _ = sent.shape
     packed = pack(tables)
@@ -75,7 +76,7 @@ def simulate_packets(
             results = list(pool.map(work, range(len(done))))
     tallies = [tally for tally, _ in results]
     interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
-    return _counts(tallies), _timing(T, interval, tallies)
+    return _counts(tables, tallies), _timing(T, interval, tallies)
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -87,23 +88,35 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
     return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
-def _counts(tallies: list[Tally]) -> Counts:
+def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
         return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
 
-    by_slice, by_row = total("by_slice"), total("by_row")
+    by_slice, by_row, node_packets = total("by_slice"), total("by_row"), total("node_packets")
+    if tables.slices.form.any():
+        spikes, flits, row_spikes, node_flits = (
+            total(name) for name in ("sent_spikes", "sent_flits", "row_spikes", "node_flits")
+        )
+    else:  # packets of one spike, of one length
+        spikes, row_spikes = by_slice[..., SENT], by_row[..., PACKETS]
+        flits = spikes * tables.slices.flits[:, None]
+        node_flits = node_packets * tables.slices.flits[tables.nodes.owner][:, None]
     return Counts(
         sent=by_slice[..., SENT],
+        sent_spikes=spikes,
+        sent_flits=flits,
         ends=by_slice[..., ENDS],
         readies=by_slice[..., READIES],
         updates=by_slice[..., UPDATES],
         spikes=by_slice[..., SPIKES],
         row_packets=by_row[..., PACKETS],
+        row_spikes=row_spikes,
         row_ends=total("row_ends"),
         row_synapses=by_row[..., SYNAPSES],
         row_words=by_row[..., WORDS],
         row_state=by_row[..., STATE],
-        node_packets=total("node_packets"),
+        node_packets=node_packets,
+        node_flits=node_flits,
         node_control=total("node_control"),
         delivered=by_slice[..., DELIVERED],
         steps=int(total("steps")[0]),

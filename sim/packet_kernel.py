@@ -17,8 +17,9 @@ of each window) one after the other. Banks and ready tokens are for windows. Und
 works frame t of window n in global step (n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
-something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
-stationary operand have been worked off, which the lanes do after its writes.
+something, which is ready when they are all done. A packet of several spikes (`sfnhw.sim.bundles`) is ready with the last
+neuron of its bundle. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until
+the end markers of the stationary operand have been worked off, which the lanes do after its writes.
 """
 
 import numba as nb  # noqa: I001
@@ -27,16 +28,18 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
     PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
     THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
-    State, Tally, begin, grown, room_of,
+    State, Tally,
 )
+from sfnhw.sim.kernel_steps import over_pins as pin_cycles, spiking_groups, taken
 from sfnhw.sim.packed import (
-    CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
-    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
+    ALONE, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
+    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
     Packed,
 )
 from sfnhw.sim.prefetch import prefetch
@@ -57,51 +60,29 @@ HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
 END, READY = -1, -2
 
 
-def run_frames(
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def advance(
     sent: NDArray[np.uint8],
-    steps_per_sample: int,
+    T: int,
+    room: int,
     s: SliceTable,
     p: Packed,
     f: Fabric,
+    state: State,
     out: Tally,
-    steps: tuple[int, int] | None = None,
-) -> int:
-    """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
-
-    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
-    steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
-    Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
-    """
-    frames, slices = len(sent), len(s.neurons)
-    room = room_of(slices, p)
-    state = begin(frames, room, s, f, steps)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
-        state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
-    if steps:
-        return 0
-    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
-    if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
-    return unfinished
-
-
-@nb.njit(nogil=True, cache=True, error_model="numpy")
-def advance(
-    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
+    b: Bundles | None,
 ) -> bool:
-    """Go on until all is done (True), or there is no room for what the next event pushes."""
+    """Go on until all is done (True), or there is no room for what the next event pushes.
+
+    Numba compiles it twice: without bundles (None: each packet is one address event) nothing of `b is not None` is in it.
+    """
     neurons = s.first_neuron[-1]
     layers = out.layer_start.shape[1]
     frames = out.layer_start.shape[0]
     slices = s.neurons.shape[0]
-    pins = f.cores
-    terminals = f.cores + 1
-    V = f.virtual_channels
-    W = f.window
-    barrier = f.barrier
-    lanes = f.threshold_lanes
+    pins, terminals = f.cores, f.cores + 1
+    V, W = f.virtual_channels, f.window
+    barrier, lanes = f.barrier, f.threshold_lanes
 
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
@@ -114,6 +95,11 @@ def advance(
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
+    if b is not None:
+        b_first, b_flits, b_ready, b_neurons = b.first, b.flits, b.ready, b.neurons
+        b_spikes_first, b_spikes, b_walk = b.spikes_first, b.spikes, b.walk
+        sent_spikes, sent_flits = out.sent_spikes.reshape(-1), out.sent_flits.reshape(-1)
+        row_spikes, node_flits = out.row_spikes.reshape(-1), out.node_flits.reshape(-1)
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
     outputs_done, tail, many = state.outputs_done, state.tail, state.many
     when_born, events = state.when_born, state.events
@@ -144,7 +130,7 @@ def advance(
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += _taken(links, at, now, V)
+                out.carried[0] += taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -179,11 +165,13 @@ def advance(
                 of[cell(i, 32, FED_IN + slot)] = 0
                 of[cell(i, 32, OPERANDS_IN + slot)] = 0
             of[cell(i, 32, EMITTING)] = 1
-            t0 = now
-            base = s_first_neuron[i]
-            walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
-            if s_spike_cycles[i] > 0:
-                walk += s_spike_cycles[i] * _spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+            t0, base = now, s_first_neuron[i]
+            if b is None:
+                walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
+                if s_spike_cycles[i] > 0:
+                    walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
+            else:
+                walk = b_walk[g * slices + i]
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -198,13 +186,18 @@ def advance(
             layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
             # Find the first packet.
             j = 0
-            while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                j += 1
             when = of[cell(i, 32, PHASE_END)]
-            if j < s_neurons[i]:
-                of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
-                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+            if b is None:
+                while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
+                    j += 1
+                if j < s_neurons[i]:
+                    of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                    of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
+                    when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
+            else:
+                k_th = b_first[g * slices + i]
+                if k_th < b_first[g * slices + i + 1]:
+                    when = t0 + b_ready[k_th]
             free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -281,9 +274,18 @@ def advance(
         if kind == EMIT:
             i = where
             terminal = s_terminal[i]
-            is_packet = index < s_neurons[i]
             first, last = root_first[i], root_first[i + 1]
             flits, mark = s_flits[i], index
+            if b is None:
+                is_packet = index < s_neurons[i]
+            else:
+                k_th = b_first[g * slices + i] + index
+                is_packet = k_th < b_first[g * slices + i + 1]
+                if is_packet:
+                    flits = int64(b_flits[k_th])
+                    sent_flits[i * T + t] += flits
+                    sent_spikes[i * T + t] += b_spikes_first[k_th + 1] - b_spikes_first[k_th]
+                    by_slice[cell(i * T + t, 6, SPIKES)] += b_neurons[k_th]
             if is_packet:
                 by_slice[cell(i * T + t, 6, SENT)] += 1
             else:
@@ -307,7 +309,7 @@ def advance(
             # the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
-                cycles = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                cycles = pin_cycles(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
@@ -319,23 +321,28 @@ def advance(
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                of[cell(i, 32, LEFT)] -= 1
                 j = index
-                if of[cell(i, 32, LEFT)] == 0:
-                    by_slice[cell(i * T + t, 6, SPIKES)] += 1
-                    j += 1
-                    base = s_first_neuron[i]
-                    while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                        j += 1
-                    if j < s_neurons[i]:
-                        of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                        if j // lanes != index // lanes:
-                            of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
                 ready = of[cell(i, 32, PHASE_END)]
-                if j < s_neurons[i]:
-                    ready = (
-                        of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-                    )
+                if b is None:
+                    of[cell(i, 32, LEFT)] -= 1
+                    if of[cell(i, 32, LEFT)] == 0:
+                        by_slice[cell(i * T + t, 6, SPIKES)] += 1
+                        j += 1
+                        base = s_first_neuron[i]
+                        while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
+                            j += 1
+                        if j < s_neurons[i]:
+                            of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
+                            if j // lanes != index // lanes:
+                                of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
+                    if j < s_neurons[i]:
+                        ready = of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
+                        ready += of[cell(i, 32, BEYOND)]
+                else:
+                    j += 1
+                    k_th = b_first[g * slices + i] + j
+                    if k_th < b_first[g * slices + i + 1]:
+                        ready = of[cell(i, 32, PHASE_START)] + b_ready[k_th]
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
@@ -356,6 +363,9 @@ def advance(
             owner = int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
+                if b is not None:
+                    flits = int64(b_flits[b_first[g * slices + owner] + index])
+                    node_flits[cell(where, T, t)] += flits
                 node_packets[cell(where, T, t)] += 1
             else:
                 node_control[cell(where, T, t)] += 1
@@ -380,7 +390,7 @@ def advance(
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
                 hold, over_pins = ticks, flits
                 if terminal == pins:
-                    over_pins = _over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    over_pins = pin_cycles(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
                     hold = max(ticks, V * over_pins)
                 begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
@@ -430,8 +440,17 @@ def advance(
                     of[cell(target, 32, WAITING_TAIL)] = e
                     waiting += 1
                     continue
-                # At the slice: axon look-up, then the synapse lanes.
+                # At the slice: axon look-up, then the synapse lanes. The spikes of a packet go one after the other, with one
+                # look-up for all, or one for each.
                 core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
+                q, q_end = 0, 1
+                if b is not None and index >= 0:
+                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
+                    q, q_end = b_spikes_first[k_th], b_spikes_first[k_th + 1]
+                    row_spikes[row * T + t] += q_end - q
+                    if q == q_end and calls[cell(k, 16, ALONE)]:
+                        by_row[cell(row * T + t, 4, PACKETS)] += 1
+                        continue
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
@@ -442,59 +461,39 @@ def advance(
                     free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
                     pending += 1
                     continue
-                major, minor = index, 0
-                if calls[cell(k, 16, POSITIONS)] > 1:
-                    divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
-                    quotient = np.uint32(index) // divisor
-                    major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
-                cost = (
-                    calls[cell(k, 16, COST_FIRST)]
-                    + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-                )
-                runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-                cycles = runs_each * costs[cell(cost, 4, CYCLES)]
-                at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
-                at[cell(core, 16, SYNAPSE_BUSY)] += cycles
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
-                by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
-                by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
-                by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
+                done_at = looked_up + f.axon_cycles
+                for spike in range(q, q_end):
+                    major, minor = index, 0
+                    if b is not None:
+                        major = int64(b_spikes[spike])
+                        if calls[cell(k, 16, ALONE)] and spike > q:
+                            at[cell(core, 16, AXON_FREE)] += f.axon_cycles
+                            at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                        begin = max(at[cell(core, 16, AXON_FREE)], at[cell(core, 16, SYNAPSE_FREE)])
+                    if calls[cell(k, 16, POSITIONS)] > 1:
+                        divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
+                        quotient = np.uint32(major) // divisor
+                        major, minor = int64(quotient), int64(np.uint32(major) - quotient * divisor)
+                    cost = (
+                        calls[cell(k, 16, COST_FIRST)]
+                        + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                    )
+                    runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                    cycles = runs_each * costs[cell(cost, 4, CYCLES)]
+                    done_at = begin + cycles
+                    at[cell(core, 16, SYNAPSE_FREE)] = done_at
+                    at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                    by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
+                    by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 layer = calls[cell(k, 16, POPULATION)]
                 if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
                     layer_start[cell(g, layers, layer)] = looked_up
-                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
+                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], done_at)
 
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum
     out.latency_total[1] = max(out.latency_total[1], latency_max)
     return done
-
-
-@nb.njit(nogil=True, cache=True)
-def _taken(links: Ints, at: Ints, now: int, V: int) -> bool:
-    """Whether any link or port is taken beyond a cycle."""
-    taken = False
-    for k in range(0, links.shape[0], 2):
-        taken |= links[k] > now * V
-    for k in range(0, at.shape[0], 16):
-        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
-    return taken
-
-
-@nb.njit(nogil=True, cache=True)
-def _over_pins(flits: int, f_num: int, f_den: int) -> int:
-    """Cycles that a packet takes over the pins: at least one a flit."""
-    return max(flits, -(-flits * f_num // f_den))
-
-
-@nb.njit(nogil=True, cache=True)
-def _spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
-    groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
-    return groups

@@ -1,6 +1,6 @@
 """What a simulation gives: exact counts, and times in cycles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
 from sfnhw.chip.links import between_chips
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.sim.counts import ActionCounts, Counts
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
@@ -31,6 +32,7 @@ class Result:
     actions : the same in the vocabulary of `sfnhw.actions`.
     timing : cycles.
     rounds : of a mapping in rounds the result of each, and what its load took; else empty.
+    formats : population → packet format, and what it was chosen from.
     """
 
     mapping: Mapping
@@ -41,6 +43,7 @@ class Result:
     actions: ActionCounts
     timing: Timing
     rounds: tuple["RoundResult", ...] = ()
+    formats: dict[str, FormatChoice] = field(default_factory=dict)
 
     @property
     def latency_cycles(self) -> float:

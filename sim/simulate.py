@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.sim.analytic import analytic_timing
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
@@ -50,7 +51,19 @@ def simulate(
         from sfnhw.sim.rounds import simulate_rounds
 
         return simulate_rounds(mapping, activity, fidelity, threads, progress)
-    tables = build_tables(mapping)
+    return of_one_round(mapping, activity, fidelity, chosen_formats(mapping, activity), threads, progress)
+
+
+def of_one_round(
+    mapping: Mapping,
+    activity: Activity,
+    fidelity: str,
+    formats: dict[str, FormatChoice],
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a mapping that has no rounds, or is one of them, with packet formats that are chosen already."""
+    tables = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
     sent = sent_neurons(mapping, activity)
     if fidelity == "packet":
         # Imported here: Numba is not needed for the closed form.
@@ -58,20 +71,23 @@ def simulate(
 
         counts, timing = simulate_packets(tables, sent, threads, progress)
     else:
-        return in_closed_form(mapping, tables, sent)
+        return in_closed_form(mapping, tables, sent, formats)
     actions = to_actions(mapping, tables, counts, activity.samples)
-    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing)
+    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, formats=formats)
 
 
-def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) -> Result:
+def in_closed_form(
+    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], formats: dict[str, FormatChoice]
+) -> Result:
     """Return the result at fidelity ``analytic`` of tables that may differ from the mapping's own.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
+    formats : population → packet format, those of the tables.
     """
     if mapping.rounds:
         from sfnhw.sim.rounds import rounds_in_closed_form
 
-        return rounds_in_closed_form(mapping, tables, sent)
+        return rounds_in_closed_form(mapping, tables, sent, formats)
     counts, timing = closed_form(tables, sent), analytic_timing(tables, sent)
     actions = to_actions(mapping, tables, counts, len(sent))
-    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing)
+    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing, formats=formats)

@@ -111,9 +111,88 @@ def core_of_neuron(mapping):
     return where
 
 
-def count(mapping, activity):
-    """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits."""
+def log2_up(things):
+    """Bits that tell so many things apart."""
+    bits = 0
+    while 2**bits < things:
+        bits += 1
+    return bits
+
+
+def bundle_of(s, p, i, chip):
+    """(key of the bundle, neurons in it, neurons of a full one, bundles of the slice) of neuron i of slice s of p."""
+    c, y, x = i // p.positions - s.block.c0, i // p.columns % p.rows - s.block.r0, i % p.columns
+    channels, positions = s.block.channels, s.block.rows * p.columns
+    most = chip.packet.bundle_neurons
+    part = min(most, channels)
+    span = max(1, most // channels) if chip.packet.bundle == "run" else 1
+    sizes = {}
+    for place in range(positions):
+        for channel in range(channels):
+            key = (place // span, channel // part)
+            sizes[key] = sizes.get(key, 0) + 1
+    key = ((y * p.columns + x) // span, c // part)
+    return key, sizes[key], part * min(span, positions), len(sizes)
+
+
+def packet_of(form, s, p, chip, i, spikes, largest):
+    """(bits, whether it is sent) of the packet of neuron i's bundle with so many spikes."""
+    coding, noc = p.coding, chip.noc
+    payload = coding.payload_bits(chip.numerics)
+    if form == "aer":
+        return noc.header_bits + log2_up(s.neurons) + payload, spikes > 0
+    _, size, full, bundles = bundle_of(s, p, i, chip)
+    head = noc.header_bits + log2_up(bundles)
+    if form == "bundled":
+        most = full * (largest if coding.kind == "polarity" else 1)
+        return head + log2_up(most) + spikes * (log2_up(full) + payload), spikes > 0
+    if form == "bitmap":
+        return head + size + spikes * payload, spikes > 0
+    if coding.kind in ("readout", "partial"):
+        value = chip.core.accumulator_bits
+    elif coding.kind in ("if", "lif", "ttfs"):
+        value = 1 + coding.signed
+    else:
+        value = log2_up(largest + 1) + coding.signed
+    return head + size * value, spikes > 0 or coding.kind != "readout"
+
+
+def packets_in(mapping, activity, p, formats, slice_of):
+    """Every packet of a population as (slice, bits, its spikes as neurons), one by one."""
     network, chip = mapping.network, mapping.chip
+    form, levels = formats[p.name], activity.levels[p.name]
+    in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
+    for sample in range(levels.shape[0]):
+        for t in range(levels.shape[1]):
+            held = defaultdict(list)
+            for i in range(p.size):
+                level = abs(int(levels[sample, t, i]))
+                times = level if p.coding.kind == "polarity" else int(level > 0)
+                if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
+                    times = int(t == (0 if in_windows else levels.shape[1] - 1))
+                s = mapping.slices[slice_of[p.name][i]]
+                if form == "aer":
+                    bits, _ = packet_of(form, s, p, chip, i, 1, p.coding.max_level)
+                    yield from ((s.index, bits, [i]) for _ in range(times))
+                else:
+                    held[s.index, bundle_of(s, p, i, chip)[0]] += [i] * times
+                    held[s.index, bundle_of(s, p, i, chip)[0], "one"] = i
+            for key in [key for key in held if len(key) == 2]:
+                s, spikes = mapping.slices[key[0]], held[key]
+                bits, goes = packet_of(form, s, p, chip, held[*key, "one"], len(spikes), p.coding.max_level)
+                # Inputs and readouts of a network in windows work in the first step of their window alone.
+                works = not in_windows or p.coding.kind == "ttfs" or t == 0
+                if goes and (spikes or works):
+                    yield s.index, bits, spikes
+
+
+def count(mapping, activity, formats=None):
+    """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits.
+
+    formats : population → packet format; None: one address event each.
+    """
+    network, chip = mapping.network, mapping.chip
+    formats = formats or {p.name: "aer" for p in network.populations}
     slice_of = core_of_neuron(mapping)
     fan = defaultdict(list)
     for k, i, o, _ in synapses_of(network):
@@ -127,8 +206,8 @@ def count(mapping, activity):
     for s in mapping.slices:
         if network[s.population].role == "output":
             reach[s.index].add(mapping.io)
-    packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
-    injections = 0
+    packets = delivered = operations = lookups = arrivals = flit_hops = flit_routers = spikes = 0
+    injections = events = flits_sent = 0
     column_hops = 0  # of flit_hops, those along a column
     columns = chip.columns
 
@@ -149,43 +228,44 @@ def count(mapping, activity):
         return mapping.io_router if terminal == mapping.io else terminal // chip.noc.cores_per_router
 
     for p in network.populations:
-        levels = activity.levels[p.name]
-        for sample in range(levels.shape[0]):
-            for t in range(levels.shape[1]):
-                for i in range(p.size):
-                    level = abs(int(levels[sample, t, i]))
-                    times = level if p.coding.kind == "polarity" else int(level > 0)
-                    if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
-                        in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
-                        times = int(t == (0 if in_windows else levels.shape[1] - 1))
-                    a = slice_of[p.name][i]
-                    start = at(int(mapping.terminals[a]))
-                    header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[a].neurons)))
-                    bits = header + p.coding.payload_bits(chip.numerics)
-                    flits = int(np.ceil(bits / chip.noc.flit_bits))
-                    packets += times
-                    injections += times * (len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0)
-                    spikes += int(times > 0 and p.role != "input")
-                    delivered += times * len(reach[a])
-                    # What is written as a stationary operand is no synaptic operation.
-                    operations += times * sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
-                    lookups += times * len(rows[a])
-                    if chip.noc.cast == "multicast":
-                        links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
-                        flit_hops += times * flits * len(links)
-                        column_hops += times * flits * sum(one[0] == other[0] for one, other in links)
-                        flit_routers += times * flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
-                    else:
-                        lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
-                        hops = [hop for terminal in reach[a] for hop in path(start, at(terminal))]
-                        column_hops += times * flits * sum(one[0] == other[0] for one, other in hops)
-                        flit_hops += times * flits * sum(lengths)
-                        flit_routers += times * flits * sum(n + 1 for n in lengths)
+        for a, bits, held in packets_in(mapping, activity, p, formats, slice_of):
+            start = at(int(mapping.terminals[a]))
+            flits = int(np.ceil(bits / chip.noc.flit_bits))
+            packets += 1
+            events += len(held)
+            flits_sent += flits
+            injections += len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0
+            if p.role != "input":
+                spikes += len(set(held)) if formats[p.name] != "aer" or p.coding.kind != "polarity" else 0
+            delivered += len(reach[a])
+            for _, k in rows[a]:
+                arrivals += 1
+                alone = chip.core.axon_sharing == "neuron" or network.projections[k].kind == "sparse"
+                lookups += len(held) if alone else 1
+            # What is written as a stationary operand is no synaptic operation.
+            for i in held:
+                operations += sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
+            if chip.noc.cast == "multicast":
+                links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
+                flit_hops += flits * len(links)
+                column_hops += flits * sum(one[0] == other[0] for one, other in links)
+                flit_routers += flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
+            else:
+                lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
+                hops = [hop for terminal in reach[a] for hop in path(start, at(terminal))]
+                column_hops += flits * sum(one[0] == other[0] for one, other in hops)
+                flit_hops += flits * sum(lengths)
+                flit_routers += flits * sum(n + 1 for n in lengths)
+        if p.role != "input" and p.coding.kind == "polarity" and formats[p.name] == "aer":
+            spikes += int((activity.levels[p.name] != 0).sum())  # a burst is one neuron's
     return {
         "packets": packets,
         "delivered": delivered,
         "operations": operations,
         "lookups": lookups,
+        "arrivals": arrivals,
+        "events": events,
+        "flits_sent": flits_sent,
         "flit_hops": flit_hops,
         "flit_routers": flit_routers,
         "column_hops": column_hops,
@@ -243,24 +323,44 @@ class PacketTwin:
         s, f = self.t.slices, self.t.fabric
         start = now if s.is_input[i] else max(now, self.free["threshold", s.terminal[i]])
         neurons = self.sent[i][self.frame[i]]
+        # The walk: position by position where bundles are sent, else in the order of indices.
+        many, width = int(s.neurons[i]), int(s.width[i])
+        walk = [c * (many // width) + p for p in range(many // width) for c in range(width)]
         # Lane by lane together: so many neurons are done when the slowest of them is, one that spikes.
-        end, ready = start, []
-        for first in range(0, int(s.neurons[i]), f.threshold_lanes):
-            spiking = [j for j in neurons if first <= j < first + f.threshold_lanes]
-            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if spiking else 0)
-            ready += [(end, j) for j in spiking]
+        end, done = start, {}
+        for first in range(0, many, f.threshold_lanes):
+            group = walk[first : first + f.threshold_lanes]
+            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if set(group) & set(neurons) else 0)
+            done |= dict.fromkeys(group, end)
         if not s.is_input[i]:
             self.free["threshold", s.terminal[i]] = end
-        self.emit_next(i, [*ready, (end, None)], 0)
+        self.emit_next(i, [*self.packets(i, walk, neurons, done), (end, None, 1)], 0)
+
+    def packets(self, i, walk, neurons, done):
+        """(cycle in which it is ready, its spikes, its flits) of each packet, in the order of the walk."""
+        s = self.t.slices
+        if s.form[i] == 0:
+            return [(done[j], [j], int(s.flits[i])) for j in walk for _ in range(neurons.count(j))]
+        bundles = defaultdict(list)
+        for w, j in enumerate(walk):
+            p, c = divmod(w, int(s.width[i]))
+            bundles[p // int(s.span[i]), c // int(s.part[i])].append(j)
+        out = []
+        for held in bundles.values():
+            spikes = [j for j in held for _ in range(neurons.count(j))]
+            bits = int(s.fixed_bits[i]) + len(held) * int(s.neuron_bits[i]) + len(spikes) * int(s.spike_bits[i])
+            if spikes or s.always[i]:
+                out.append((done[held[-1]], spikes, -(-bits // self.chip.noc.flit_bits)))
+        return out
 
     def emit_next(self, i, packets, not_before):
-        ready, _ = packets[0]
+        ready = packets[0][0]
         self.at(max(ready, not_before), self.emit, i, packets, ready)
 
     def emit(self, now, i, packets, ready):
         s, n = self.t.slices, self.t.nodes
-        (_, neuron), rest = packets[0], packets[1:]
-        if neuron is None:
+        (_, spikes, flits), rest = packets[0], packets[1:]
+        if spikes is None:
             self.frame[i] += 1
             last = self.frame[i] == s.frames[i]
             if not s.is_input[i] and last:
@@ -273,7 +373,7 @@ class PacketTwin:
             return
         start = now
         for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
-            start = self.inject(now, i, root, neuron, int(s.flits[i]), ready)
+            start = self.inject(now, i, root, spikes, flits, ready)
         self.emit_next(i, rest, start)
 
     def inject(self, now, i, root, what, flits, born):
@@ -343,15 +443,20 @@ class PacketTwin:
     def work_off(self, arrive, k, what):
         f, r = self.t.fabric, self.t.rows
         core = int(self.t.slices.terminal[r.target[k]])
-        looked = max(arrive, self.free["axon", core]) + f.axon_cycles
-        self.free["axon", core] = looked
-        start = max(looked, self.free["synapse", core])
-        if what is None:
-            self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
-            return
-        run = r.runs[r.run_first[k] + (what // r.positions[k]) * r.run_stride[k]]
-        taps = r.taps[r.taps_first[k] + (what % r.positions[k]) * r.taps_stride[k]]
-        self.free["synapse", core] = start + int(taps * r.costs[r.cost_first[k] + run, 1])
+        for n, spike in enumerate(what) if what and r.alone[k] else [(0, what)]:
+            if r.alone[k] and what == []:
+                return  # each spike is looked up by itself, and there is none
+            looked = max(arrive if n == 0 else 0, self.free["axon", core]) + f.axon_cycles
+            self.free["axon", core] = looked
+            start = max(looked, self.free["synapse", core])
+            if what is None:
+                self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
+                return
+            for j in [spike] if r.alone[k] else what:
+                run = r.runs[r.run_first[k] + (j // r.positions[k]) * r.run_stride[k]]
+                taps = r.taps[r.taps_first[k] + (j % r.positions[k]) * r.taps_stride[k]]
+                start = max(start, self.free["synapse", core])
+                self.free["synapse", core] = start + int(taps * r.costs[r.cost_first[k] + run, 1])
 
     def operand(self, now, i):
         self.operands[i] -= 1

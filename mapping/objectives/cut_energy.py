@@ -11,6 +11,7 @@ from sfnhw.chip import Chip, core_leakage
 from sfnhw.lowering import uses_decode_table
 from sfnhw.mapping.objectives.packets import Packets
 from sfnhw.mapping.objectives.work import CutWork
+from sfnhw.mapping.packet_formats import AER
 from sfnhw.mapping.slices import operand_bits
 from sfnhw.mapping.slicing import Parts
 from sfnhw.mapping.unit_cycles import frames_of
@@ -63,13 +64,15 @@ class CutEnergy:
         """PJ of all samples at one layer, and of the packets on their way to it."""
         network, work, frames = self.network, model.work(name, choice), model.layers[name].frames
         marks = 0 if model.barrier else frames
-        total = self.router * float(work.packets @ work.flits) + self.packet * work.slices * marks
+        total = self.router * float(work.flits.sum()) + self.packet * work.slices * marks
+        if model.layers[name].form != AER:  # what bundles are cut into is more packets
+            total += self.packet * float(work.packets.sum())
         for p in model.into[name]:
             met = model.meeting(p, choice)
             ends = 0 if model.barrier else int(met.slices.sum())
             ends *= model.windows * frames_of(network, network[p.source])
             heard = float(met.heard.sum())
-            total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * heard
+            total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * met.spikes
             total += (self.router + self.link) * (met.flits + ends)
         if network[name].role == "input":
             return total
