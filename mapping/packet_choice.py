@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sfnhw.mapping.mapping import Mapping
 
 Ints = NDArray[np.int64]
+# format → attojoules, format → flits through routers, format → bits where packets are sent
+Costs = tuple[dict[str, int], dict[str, int], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class FormatChoice:
     format : of its packets.
     energy_aj : format → energy of the layer's packets, all samples; only formats that could be chosen. [aJ]
     flits : format → flits through routers, all samples.
+    bits : format → bits of the packets where they are sent, all samples.
     """
 
     format: str
     energy_aj: dict[str, int]
     flits: dict[str, int]
+    bits: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +146,12 @@ def chosen_formats(mapping: "Mapping", activity: Activity | None) -> dict[str, F
     network, chip = mapping.network, mapping.chip
     allowed = {p.name: formats_for(p, chip) for p in network.populations}
     if chip.packet.format != AUTO:
-        return {name: FormatChoice(forms[0], {}, {}) for name, forms in allowed.items()}
-    sums: dict[str, tuple[dict[str, int], dict[str, int]]] = {name: ({}, {}) for name in allowed}
+        return {name: FormatChoice(forms[0], {}, {}, {}) for name, forms in allowed.items()}
+    sums: dict[str, Costs] = {name: ({}, {}, {}) for name in allowed}
     for part in [r.mapping for r in mapping.rounds] or [mapping]:
         costs = _costs(Sent(part.network, activity), part.slices, chip, _weights(part), allowed)
-        for name, both in costs.items():
-            for total, own in zip(sums[name], both, strict=True):
+        for name, costs_of in costs.items():
+            for total, own in zip(sums[name], costs_of, strict=True):
                 for form, amount in own.items():
                     total[form] = total.get(form, 0) + amount
     return {name: _cheapest(allowed[name], *sums[name]) for name in allowed}
@@ -158,18 +162,20 @@ def formats_of(mapping: "Mapping", activity: Activity | None) -> dict[str, str]:
     return {name: choice.format for name, choice in chosen_formats(mapping, activity).items()}
 
 
-def _cheapest(allowed: tuple[str, ...], energy: dict[str, int], flits: dict[str, int]) -> FormatChoice:
+def _cheapest(
+    allowed: tuple[str, ...], energy: dict[str, int], flits: dict[str, int], bits: dict[str, int]
+) -> FormatChoice:
     best = min(allowed, key=lambda form: (energy.get(form, 0), flits.get(form, 0), FORMATS.index(form)))
-    return FormatChoice(best, energy, flits)
+    return FormatChoice(best, energy, flits, bits)
 
 
 def _costs(
     sent: Sent, slices: tuple[Slice, ...], chip: Chip, weights: Weights, allowed: dict[str, tuple[str, ...]]
-) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
-    """Population → (format → attojoules, format → flits through routers)."""
-    out: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+) -> dict[str, Costs]:
+    """Population → what its packets take in each format."""
+    out: dict[str, Costs] = {}
     for s in slices:
-        energy, flits = out.setdefault(s.population, ({}, {}))
+        energy, flits, bits = out.setdefault(s.population, ({}, {}, {}))
         population = sent.network[s.population]
         spikes = int(sent.frames(population)[:, population.indices(s.block)].sum())
         for form in allowed[s.population]:
@@ -178,6 +184,7 @@ def _costs(
             cost = own * int(weights.flit[s.index]) + int(load.packets.sum()) * int(weights.packet[s.index])
             energy[form] = energy.get(form, 0) + cost + spikes * int(weights.spike[s.index])
             flits[form] = flits.get(form, 0) + own * int(weights.routers[s.index])
+            bits[form] = bits.get(form, 0) + int(load.bits.sum())
     return out
 
 

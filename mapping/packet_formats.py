@@ -34,9 +34,10 @@ FORMATS = (AER, "bundled", "bitmap", "dense")
 
 
 class Load(NamedTuple):
-    """(frames,) packets of a slice, their flits, and the cycles that they take at a port."""
+    """(frames,) packets of a slice, their bits, their flits, and the cycles that they take at a port."""
 
     packets: Ints
+    bits: Ints
     flits: Ints
     port: Ints
 
@@ -115,13 +116,24 @@ class Packing:
         if self.format == AER:
             packets = sent.sum(axis=1, dtype=np.int64)
             flits = np.array(ceil_div(self.fixed_bits, flit_bits))
-            return Load(packets, packets * flits, packets * port(flits))
+            return Load(packets, packets * self.fixed_bits, packets * flits, packets * port(flits))
         edges = self.edges()
         spikes = spikes_of_bundles(sent, self.width, edges)
         goes = (spikes > 0) | (self.always & works[:, None])
-        bits = self.fixed_bits + np.diff(edges) * self.neuron_bits + spikes * self.spike_bits
+        bits = np.where(goes, self.fixed_bits + np.diff(edges) * self.neuron_bits + spikes * self.spike_bits, 0)
         flits = -(-bits // flit_bits)
-        return Load(goes.sum(axis=1), np.where(goes, flits, 0).sum(axis=1), np.where(goes, port(flits), 0).sum(axis=1))
+        cycles = np.where(goes, port(flits), 0)
+        return Load(*(part.sum(axis=1, dtype=np.int64) for part in (goes, bits, flits, cycles)))
+
+    def break_even(self, single: "Packing") -> float:
+        """Spikes of each neuron at which a full bundle takes as many bits as its spikes do, each in a packet by itself.
+
+        From n · r · a = fixed + n · neuron_bits + n · r · spike_bits, with a the bits of one such packet (`single`, in format
+        ``aer``): r = (fixed / n + neuron_bits) / (a − spike_bits). Above it the bundle is shorter; beyond 1 it never is (unless
+        neurons send bursts). Whole flits, headers of bundles that are not full and empty bundles are left out.
+        """
+        saved = single.bits(1, 1) - self.spike_bits
+        return (self.fixed_bits / self.full + self.neuron_bits) / saved if saved > 0 else float("inf")
 
 
 def bundle_edges(neurons: int, width: int, part: int, span: int) -> Ints:

@@ -17,6 +17,7 @@ from sfnhw.reports.mapping_report import mapping_report
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
+from sfnhw.reports.packet_formats import packet_format_rows
 from sfnhw.reports.paper_estimates import paper_rows
 from sfnhw.reports.rounds_report import rounds_report
 from sfnhw.reports.tables import LIMITS, energy_bands_j, exact_energy_aj, layer_action_energy_j
@@ -70,6 +71,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "energy_whole_run_aj": exact_energy_aj(run),
         "uncertainty": uncertainty(run),
         "layers": layer_rows(run),
+        "packet_formats": packet_format_rows(run),
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),

@@ -49,13 +49,8 @@ def bundles_of(sent: NDArray[np.uint8], s: SliceTable, f: Fabric) -> Bundles | N
     first[1:], spikes = _count(sent, s, f)
     np.cumsum(first, out=first)
     packets = int(first[-1])
-    out = Bundles(
-        first,
-        *(np.zeros(packets, np.int32) for _ in range(3)),
-        np.zeros(packets + 1, np.int64),
-        np.zeros(spikes, np.int32),
-        walk,
-    )
+    flits, ready, neurons = (np.zeros(packets, np.int32) for _ in range(3))
+    out = Bundles(first, flits, ready, neurons, np.zeros(packets + 1, np.int64), np.zeros(spikes, np.int32), walk)
     _fill(sent, s, f, out)
     return out
 

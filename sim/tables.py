@@ -14,7 +14,6 @@ from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
-from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 
@@ -222,7 +221,7 @@ def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = (
     columns["form"] = np.array([FORMATS.index(one.format) for one in laid], np.int64)
     columns["always"] = np.array([one.always for one in laid], np.bool_)
     bits = np.array([one.bits(one.full, one.full) for one in laid], np.int64)
-    columns["flits"] = ceil_div(bits, mapping.chip.noc.flit_bits)
+    columns["flits"] = -(-bits // mapping.chip.noc.flit_bits)
     return columns
 
 
