@@ -1,7 +1,7 @@
 """Which packet format each layer uses: the chip's, or with `packet.format: auto` the one whose packets take the least energy.
 
 The energy of a layer's packets is that of everything that depends on their format, with the chip's prices: packets
-assembled and injected, axon look-ups, and flits through routers (with their clock), over links and over pins. Between
+assembled and injected, axon look-ups, packing and unpacking of several spikes, and flits through routers (with their clock), over links and over pins. Between
 formats of equal energy (a chip whose prices are all-in has zeros here) the fewest flits through routers decide, then
 their order in `FORMATS`. Leakage, which follows the latency, is left out. The choice is made before anything is simulated:
 from what spikes, or, where that is not known, as if each neuron sent one spike in one timestep.
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.actions import PACKING
 from sfnhw.activity import Activity, checked
 from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips
-from sfnhw.mapping.packet_formats import AUTO, FORMATS, Load, formats_for, packing
+from sfnhw.mapping.packet_formats import AER, AUTO, FORMATS, Load, formats_for, packing
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles
@@ -52,9 +53,12 @@ class FormatChoice:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """(slices,) attojoules of each flit, of each packet and of each spike that a slice sends; (slices,) routers of a flit."""
+    """(slices,) attojoules of each flit (besides, where it is of a packet of several spikes: packing), of each packet and of
+    each spike that a slice sends; (slices,) routers of a flit.
+    """
 
     flit: Ints
+    packing: Ints
     packet: Ints
     spike: Ints
     routers: Ints
@@ -125,6 +129,7 @@ def planned_formats(network: Network, slices: Iterable[Slice], chip: Chip, activ
     lookups = np.full(n, prices.lookup)
     alike = Weights(
         flit=np.full(n, 2 * prices.router + attojoules(chip.link_price(False).value_pj)),
+        packing=np.full(n, 2 * prices.packing),
         packet=np.full(n, prices.packet + prices.injection) + lookups,
         spike=np.zeros(n, np.int64),
         routers=np.full(n, 2),
@@ -181,7 +186,8 @@ def _costs(
         for form in allowed[s.population]:
             load = sent.load(s, chip, form)
             own = int(load.flits.sum())
-            cost = own * int(weights.flit[s.index]) + int(load.packets.sum()) * int(weights.packet[s.index])
+            each = int(weights.flit[s.index]) + (0 if form == AER else int(weights.packing[s.index]))
+            cost = own * each + int(load.packets.sum()) * int(weights.packet[s.index])
             energy[form] = energy.get(form, 0) + cost + spikes * int(weights.spike[s.index])
             flits[form] = flits.get(form, 0) + own * int(weights.routers[s.index])
             bits[form] = bits.get(form, 0) + int(load.bits.sum())
@@ -199,6 +205,7 @@ class _Prices:
         self.router = of("router_flit") + attojoules(clock)
         self.packet, self.injection, self.lookup = of("packet"), of("injection"), of("axon_lookup")
         self.pins = of("io_bit") * chip.noc.flit_bits
+        self.packing = of(PACKING)
 
 
 def _weights(mapping: "Mapping") -> Weights:
@@ -223,7 +230,9 @@ def _weights(mapping: "Mapping") -> Weights:
     packets = prices.packet + prices.injection * roots
     lookups = np.bincount(c.source[~alone], minlength=n) * prices.lookup
     spikes = np.bincount(c.source[alone], minlength=n) * prices.lookup
-    return Weights(flit, (packets + lookups).astype(np.int64), spikes.astype(np.int64), routers)
+    # Packed at a core, and unpacked at each slice that it is for.
+    packed = (mapping.terminals != mapping.io) + np.bincount(c.source, minlength=n)
+    return Weights(flit, packed * prices.packing, packets + lookups, spikes, routers)
 
 
 def _leaving(routes: Routes, io: int) -> Ints:

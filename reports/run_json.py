@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS
+from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS, PACKING
 from sfnhw.chip import chip_area
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.prices import STATIC_UNITS
@@ -126,14 +126,14 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
     totals = run.result.totals()
     rows = []
     for name, energy in run.cost.by_action().items():
-        if name == OFF_CHIP and name not in totals:  # without rounds nothing is read from there
+        if name in (OFF_CHIP, PACKING) and name not in totals:  # without rounds, or bundles, there is none
             continue
         if name not in prices:  # a row that a chip file may leave out, and that costs nothing then
             continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
         shown = {"pj": "pJ", "uw": "µW"}[unit] + (
-            "" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle"
+            "" if name in (*ACTION_NAMES, OFF_CHIP, PACKING) or unit == "uw" else " a cycle"
         )
         j = energy.as_joules(run.samples)
         rows.append(

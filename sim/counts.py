@@ -122,12 +122,14 @@ class ActionCounts:
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
     node_flits : (route nodes, T) int64 flits through the router of each route node; nodes with a link also used it.
     io_bits : (slices, T) int64 bits over the pins.
+    packing_flits : (slices, T) int64 flits of packets of several spikes, packed and unpacked; None where there are none.
     off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
     """
 
     core: Ints
     node_flits: Ints
     io_bits: Ints
+    packing_flits: Ints | None = None
     off_chip_bits: Ints | None = None
 
 
@@ -142,7 +144,16 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
     node_flits = counts.node_flits + counts.node_control
-    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
+    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts), _packing_flits(tables, counts))
+
+
+def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
+    """Flits packed at the slices that send bundles, but for the pins, and unpacked for each slice that they reach."""
+    s, r = tables.slices, tables.rows
+    if not s.form.any():
+        return None
+    flits = np.where(s.form[:, None] > 0, counts.sent_flits, 0)
+    return np.where(s.is_input[:, None], 0, flits) + sum_by(r.target, flits[r.source], len(flits))
 
 
 def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:

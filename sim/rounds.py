@@ -154,7 +154,8 @@ def _actions(
     """Actions of all rounds with their loads, in timestep 0; and for each round the bits saved and replayed."""
     samples, T = results[0].samples, results[0].counts.sent.shape[1]
     core = np.zeros((results[0].actions.core.shape[0], len(tables.slices.neurons), T), np.int64)
-    io_bits, off_chip = np.zeros(core.shape[1:], np.int64), np.zeros(core.shape[1:], np.int64)
+    io_bits, packing, off_chip = (np.zeros(core.shape[1:], np.int64) for _ in range(3))
+    bundles = False
     parts, at_pins = [], len(mapping.slices)
     for r, result, load in zip(mapping.rounds, results, loads, strict=True):
         places = r.home.copy()
@@ -162,6 +163,9 @@ def _actions(
         at_pins += int(r.replayed.sum())
         core[:, places] += result.actions.core
         io_bits[places] += result.actions.io_bits
+        if result.actions.packing_flits is not None:
+            packing[places] += result.actions.packing_flits
+            bundles = True
         read = np.where(r.replayed[:, None], result.actions.io_bits, 0)
         written = _leaving_bits(r, result)
         off_chip[places] += read + written
@@ -176,7 +180,8 @@ def _actions(
     for load in reversed(loads):
         flits[end - len(load.routes) : end, 0] = samples * load.flits[load.routes.owner]
         end -= len(load.routes)
-    return ActionCounts(core, flits, io_bits, off_chip), parts
+    packed = packing if bundles else None
+    return ActionCounts(core, flits, io_bits, packed, off_chip), parts
 
 
 def _leaving_bits(r: Round, result: Result) -> Ints:

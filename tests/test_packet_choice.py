@@ -69,6 +69,11 @@ def test_latency_of_bundles_through_the_chip_worked_by_hand():
     assert result.counts.sent_spikes.ravel().tolist() == [4, 2, 1]
     assert result.counts.sent_flits.ravel().tolist() == [2, 1, 2]
     assert result.timing.latency.tolist() == [47]
+    # Packed at the cores (the host does it at the pins): 1 + 2 flits; unpacked for h and for y: 2 + 1.
+    assert result.totals()["packing_flit"] == 3 + 3
+    assert price(result).by_action()["packing_flit"].value_aj == 6 * round(
+        REFERENCE.energy_price("packing_flit").value_pj * 1e6
+    )
     assert np.repeat(np.arange(20), result.timing.packet_latency[:20]).tolist() == [8, 12, 13]
 
 
@@ -129,7 +134,7 @@ def test_auto_takes_what_activity_asks_for(spiking, coding, chosen):
 
 
 def test_without_prices_the_fewest_flits_decide():
-    free = {f"energy.{name}.{key}": 0 for name in ("packet", "injection", "axon_lookup", "router_flit", "link_flit", "io_bit")
+    free = {f"energy.{name}.{key}": 0 for name in ("packet", "packing_flit", "injection", "axon_lookup", "router_flit", "link_flit", "io_bit")
             for key in ("energy_pj", "low_pj", "high_pj")}  # fmt: skip
     free |= {f"static.router_clock_pj.{key}": 0 for key in ("energy_pj", "low_pj", "high_pj")}
     network, activity = dense_network(32)

@@ -19,7 +19,7 @@ from tests.test_simulation import chips
 
 REFERENCE = load_chip("reference")
 BUNDLES = st.tuples(st.sampled_from(["position", "run"]), st.sampled_from([1, 2, 3, 7, 64]))
-NETWORK = ("packet", "injection", "axon_lookup", "router_flit", "link_flit", "io_bit", "router_clock")
+NETWORK = ("packet", "packing_flit", "injection", "axon_lookup", "router_flit", "link_flit", "io_bit", "router_clock")
 
 
 def packed(chip, form, bundles=("position", 64)):
