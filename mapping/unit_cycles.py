@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
-from sfnhw.chip.sharing import unit_update
+from sfnhw.chip.sharing import memory_words, unit_update
 from sfnhw.lowering import unit_projections
+from sfnhw.mapping.memory_banks import Scattered, bank_cycles
 from sfnhw.mapping.slices import operand_bits
 from sfnhw.network import FUNCTIONS, MaxPool, Network, Population, Product, Projection, Stationary
 from sfnhw.units import bits_for, ceil_div
@@ -27,21 +28,30 @@ class RunCost(NamedTuple):
     state: Ints
 
 
-def run_cost(width: Ints, bits: Ints | int, written: NDArray[np.bool_] | bool, chip: Chip) -> RunCost:
+def run_cost(
+    width: Ints, bits: Ints | int, written: NDArray[np.bool_] | bool, chip: Chip, scattered: Scattered | None = None
+) -> RunCost:
     """Return what runs of so many neighbouring synapses take.
+
+    Lanes, weight memory and state memory are pipelined: the slowest sets the pace. Neighbouring words are in neighbouring
+    banks, so B banks move B of them in a cycle; they stream, whichever group of lanes they are for.
 
     Parameters
     ----------
     bits : read from weight memory for each synapse.
     written : where a run is a packet of a stationary operand: one word written, no synaptic operation, no accumulator.
+    scattered : of runs whose accumulators are no neighbours; −1 where they are.
     """
     core = chip.core
-    return RunCost(
-        synapses=np.where(written, 0, width),
-        cycles=-(-width // core.synapse_lanes) * core.synapse_cycles,
-        words=np.where(written, width, -(-(width * bits) // core.weight_memory.word_bits)),
-        state=np.where(written, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits)),
-    )
+    words = np.where(written, width, -(-(width * bits) // core.weight_memory.word_bits))
+    state = np.where(written, 0, -(-(width * core.accumulator_bits) // core.state_memory.word_bits))
+    cycles = -(-width // core.synapse_lanes) * core.synapse_cycles
+    cycles = np.maximum(cycles, bank_cycles(words, core.weight_memory.banks))
+    at_state = bank_cycles(state, core.state_memory.banks)
+    if scattered is not None:
+        at_state = np.where(scattered.words < 0, at_state, scattered.cycles)
+        state = np.where(scattered.words < 0, state, scattered.words)
+    return RunCost(synapses=np.where(written, 0, width), cycles=np.maximum(cycles, at_state), words=words, state=state)
 
 
 def synapse_bits(network: Network, p: Projection, unit: bool, most_targets: int, chip: Chip) -> int:
@@ -69,14 +79,23 @@ def unit_weights(network: Network, chip: Chip) -> list[bool]:
 def update_cycles(chip: Chip, population: Population) -> int:
     """Cycles in which the threshold unit updates as many neurons as it has lanes; 0 for an input, at the pins.
 
-    A function unit is pipelined with the threshold unit: the slower sets the pace.
+    A function unit, and the banks of state memory, are pipelined with the threshold unit: the slowest sets the pace. A time
+    of the chip's own (`core.threshold_unit.update_cycles`) has the memory in it.
     """
     if population.role == "input":
         return 0
+    core = chip.core
+    unit, banks = core.threshold_unit, core.state_memory.banks
+    at_memory = 0
+    if banks is not None and unit.update_cycles is None:
+        words = ceil_div(unit.lanes * core.accumulator_bits, core.state_memory.word_bits)
+        if population.function != "max":
+            words += memory_words(core, population.coding.need(), unit.lanes)
+        at_memory = ceil_div(words, banks)
     if population.function == "max":
-        return chip.core.threshold_unit.update_cycles or 1
-    own = unit_update(chip.core, population.coding.need()).cycles
-    return max(own, function_cycles(chip, population))
+        return max(at_memory, unit.update_cycles or 1)
+    own = unit_update(core, population.coding.need()).cycles
+    return max(own, at_memory, function_cycles(chip, population))
 
 
 def function_cycles(chip: Chip, population: Population) -> int:

@@ -11,14 +11,15 @@ import numpy as np
 
 from sfnhw.errors import InputError, Where, nearest
 from sfnhw.files import replace_file, write_text
+from sfnhw.reports.event_file import EventFile, write_events
 from sfnhw.reports.run_json import SCHEMA_VERSION
 from sfnhw.reports.view import RunView, as_view
 from sfnhw.run import Run
 
-RUN_JSON, PAGE, FIGURE_FOLDER = "run.json", "report.html", "figures"
+RUN_JSON, PAGE, FIGURE_FOLDER, EVENT_FILE = "run.json", "report.html", "figures", "events.parquet"
 TABLES = ("cores", "links", "actions", "layers", "packets")
 SUFFIXES = ("svg", "png", "pdf")
-OWN = {RUN_JSON, PAGE, FIGURE_FOLDER, *(f"{name}.npz" for name in TABLES)}
+OWN = {RUN_JSON, PAGE, FIGURE_FOLDER, EVENT_FILE, *(f"{name}.npz" for name in TABLES)}
 # Keys without which nothing can be drawn: what a run.json of this version must have.
 REQUIRED = (
     "energy_per_inference_j",
@@ -83,7 +84,9 @@ def _checked_folder(folder: Path) -> Path:
 
 
 def save_run(run: "Run | RunView", folder: str | Path) -> Path:
-    """Write run.json, tables (npz), figures (SVG and PNG) and report.html; return the folder.
+    """Write run.json, tables (npz), figures (SVG and PNG), report.html, and events.parquet if any were logged.
+
+    Returns the folder.
 
     Everything is written to a folder beside it, which then takes its place. Other files in an earlier run's folder are
     kept.
@@ -101,6 +104,8 @@ def save_run(run: "Run | RunView", folder: str | Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
         _write(view, beside)
+        if isinstance(run, Run) and run.events is not None:
+            write_events(EventFile.of(run), beside / EVENT_FILE)
         _swap(beside, folder)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror or error})", where=Where(folder)) from None

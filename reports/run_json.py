@@ -76,6 +76,9 @@ def run_json(run: Run) -> dict[str, Any]:
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),
         "rounds": rounds_report(run),
+        "events": None
+        if run.events is None
+        else {"sample": run.events.sample, "logged": len(run.events), "in_all": run.events.events_in_all},
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),

@@ -1,14 +1,16 @@
 """A run: one estimate with everything that went into it and came out of it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sfnhw.activity import Recording
 from sfnhw.chip import Chip
+from sfnhw.errors import InputError
 from sfnhw.mapping import Mapping
 from sfnhw.network import Network
-from sfnhw.sim import Cost, Result
+from sfnhw.sim import EVENT_LIMIT, Cost, EventLog, Result, record_events
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class Run:
     warnings : sentences that a reader of the numbers must know.
     provenance : versions, seeds, fingerprints, command, times, peak memory.
     break_even : where one timestep stops paying (`sfnhw.break_even`), or None where it was not asked for.
+    events : every packet and busy interval of one inference (`with_events`), or None.
     sensitivity : accuracy under wrong calibration and drifting inputs (`sfnhw.sensitivity`), or None.
     rates_comparison : what spikes drawn from rates would have given (`sfnhw.rates.RatesComparison` as plain values), or
         None.
@@ -46,6 +49,7 @@ class Run:
     ann_accuracy: float | None = None
     break_even: dict[str, Any] | None = None
     sensitivity: dict[str, Any] | None = None
+    events: EventLog | None = None
 
     @property
     def ann_accuracy_on_calibration(self) -> float | None:
@@ -57,6 +61,22 @@ class Run:
     def samples(self) -> int:
         """Inferences."""
         return self.result.samples
+
+    def with_events(self, *, sample: int = 0, limit: int = EVENT_LIMIT, layers: Sequence[str] | None = None) -> "Run":
+        """Return it with an event log of one inference, which `save` writes as events.parquet.
+
+        sample, limit, layers : see `sfnhw.sim.record_events`.
+
+        Raises
+        ------
+        InputError : the run is not of fidelity ``packet``, so that its times would not be those of the log.
+        SimulationError : no such sample or layer, or a limit below 1.
+        """
+        if self.result.fidelity != "packet":
+            text = "events are those of fidelity packet"
+            raise InputError(text, field="fidelity", found=self.result.fidelity, expected="packet")
+        log = record_events(self.mapping, self.recording.activity, sample=sample, limit=limit, layers=layers)
+        return replace(self, events=log)
 
     def summary(self) -> str:
         """Return the answer in at most 80 columns."""

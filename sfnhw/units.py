@@ -7,6 +7,7 @@ floating-point joules once, when they are shown.
 ATTOJOULES_PER_PICOJOULE = 10**6
 JOULES_PER_ATTOJOULE = 1e-18
 BITS_PER_KIB = 8 * 1024
+PICOSECONDS_PER_MICROSECOND = 10**6
 # SI prefixes that are written, the largest first.
 PREFIXES = (
     (1e9, "G"),

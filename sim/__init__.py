@@ -5,8 +5,20 @@ packet engine only, when it is asked for.
 """
 
 from sfnhw.sim.cost import Cost, Energy
+from sfnhw.sim.event_log import EVENT_LIMIT, EventLog, record_events
 from sfnhw.sim.price import price
 from sfnhw.sim.result import UNITS, Result
 from sfnhw.sim.simulate import FIDELITIES, simulate
 
-__all__ = ["FIDELITIES", "UNITS", "Cost", "Energy", "Result", "price", "simulate"]
+__all__ = [
+    "EVENT_LIMIT",
+    "FIDELITIES",
+    "UNITS",
+    "Cost",
+    "Energy",
+    "EventLog",
+    "Result",
+    "price",
+    "record_events",
+    "simulate",
+]

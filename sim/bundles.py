@@ -23,6 +23,7 @@ class Bundles(NamedTuple):
     first : (frames · slices + 1,) where the packets of each slice in each frame begin.
     flits : (packets,) of each.
     ready : (packets,) cycles from the start of the walk until the last neuron of the bundle has been updated.
+    lead : (packets,) first neuron of the bundle in walk order, by index.
     neurons : (packets,) neurons that send something, counted with the last packet of a burst.
     spikes_first : (packets + 1,) where the spikes of each begin in `spikes`: neurons of the slice, by index.
     walk : (frames · slices,) cycles of the threshold unit.
@@ -31,6 +32,7 @@ class Bundles(NamedTuple):
     first: Ints
     flits: NDArray[np.int32]
     ready: NDArray[np.int32]
+    lead: NDArray[np.int32]
     neurons: NDArray[np.int32]
     spikes_first: Ints
     spikes: NDArray[np.int32]
@@ -49,8 +51,8 @@ def bundles_of(sent: NDArray[np.uint8], s: SliceTable, f: Fabric) -> Bundles | N
     first[1:], spikes = _count(sent, s, f)
     np.cumsum(first, out=first)
     packets = int(first[-1])
-    flits, ready, neurons = (np.zeros(packets, np.int32) for _ in range(3))
-    out = Bundles(first, flits, ready, neurons, np.zeros(packets + 1, np.int64), np.zeros(spikes, np.int32), walk)
+    flits, ready, lead, neurons = (np.zeros(packets, np.int32) for _ in range(4))
+    out = Bundles(first, flits, ready, lead, neurons, np.zeros(packets + 1, np.int64), np.zeros(spikes, np.int32), walk)
     _fill(sent, s, f, out)
     return out
 
@@ -120,6 +122,7 @@ def _fill(sent: NDArray[np.uint8], s: SliceTable, f: Fabric, b: Bundles) -> None
                 for n in range(packets):
                     b.flits[k] = -(-bits // f.flit_bits)
                     b.ready[k] = ready
+                    b.lead[k] = start % width * positions + start // width
                     b.neurons[k] = fired if n == packets - 1 else 0
                     k += 1
                     # In single packets each spike goes by itself.

@@ -59,6 +59,11 @@ class Tally(NamedTuple):
     steps: Ints  # (1,) global steps (barrier)
     step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
     carried: Ints  # (1,) global steps that ended while a port or a link was still taken
+    # Records of `sfnhw.sim.event_records`, end to end; empty: nothing is written down.
+    log: Ints
+    noted: Ints  # (1,) records so far, those that found no room included
+    watch: NDArray[np.bool_]  # (slices,) whose packets, and whose threshold unit's work, are written down
+    watch_row: NDArray[np.bool_]  # (rows,) connections whose look-ups and synaptic work are
 
 
 class State(NamedTuple):

@@ -30,7 +30,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "bundles", "kernel_state", "kernel_steps", "packed", "prefetch", "tables", "wheel")
+drop_stale(advance, "bundles", "event_records", "kernel_parts", "kernel_state", "packed", "prefetch", "tables", "wheel")
 
 
 def simulate_packets(

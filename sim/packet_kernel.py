@@ -2,24 +2,8 @@
 
 One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
 cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
-unbounded queues: contention is modelled, back-pressure of finite buffers is not.
-
-A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
-then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
-+ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
-takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
-until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
-(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
-
-A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
-starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
-of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
-works frame t of window n in global step (n·interval + d)·W + t.
-
-A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
-something, which is ready when they are all done. A packet of several spikes (`sfnhw.sim.bundles`) is ready with the last
-neuron of its bundle. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until
-the end markers of the stationary operand have been worked off, which the lanes do after its writes.
+unbounded queues: contention is modelled, back-pressure of finite buffers is not. What it models is told
+in `sfnhw.sim.run_frames`, through which it is run.
 """
 
 import numba as nb  # noqa: I001
@@ -29,6 +13,9 @@ from numpy.typing import NDArray
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
 from sfnhw.sim.bundles import Bundles
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
+from sfnhw.sim.event_records import LINK as ON_LINK
+from sfnhw.sim.kernel_parts import any_taken, note, over_pins, spiking_groups
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
     INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
@@ -36,7 +23,6 @@ from sfnhw.sim.kernel_state import (
     THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
     State, Tally,
 )
-from sfnhw.sim.kernel_steps import over_pins as pin_cycles, spiking_groups, taken
 from sfnhw.sim.packed import (
     ALONE, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
     OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
@@ -51,6 +37,7 @@ from sfnhw.sim.wheel import (
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 # Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
 # been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
@@ -62,15 +49,7 @@ END, READY = -1, -2
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def advance(
-    sent: NDArray[np.uint8],
-    T: int,
-    room: int,
-    s: SliceTable,
-    p: Packed,
-    f: Fabric,
-    state: State,
-    out: Tally,
-    b: Bundles | None,
+    sent: Bytes, T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally, b: Bundles | None
 ) -> bool:
     """Go on until all is done (True), or there is no room for what the next event pushes.
 
@@ -106,6 +85,8 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max = 0, 0
+    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
 
     # 1/V ticks are cycles times V: a shift where V is a power of two.
@@ -130,7 +111,7 @@ def advance(
                 out.steps[0] += 1
                 if step - first_step <= out.step_end.shape[0]:
                     out.step_end[step - first_step - 1] = now
-                out.carried[0] += taken(links, at, now, V)
+                out.carried[0] += any_taken(links, at, now, V)
                 for g in range(0, frames, W):
                     # A window is finished with the step in which the last population was updated.
                     if g * f.interval + f.last_due == step - 1:
@@ -145,6 +126,7 @@ def advance(
                     look[looks] = i
                     looks += 1
             step += 1
+            last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
@@ -178,6 +160,8 @@ def advance(
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
+                if logging and watch[i]:
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
             of[cell(i, 32, PHASE_START)] = t0
             of[cell(i, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
@@ -300,6 +284,8 @@ def advance(
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            if logging and watch[i]:
+                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
@@ -309,12 +295,14 @@ def advance(
             # the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
-                cycles = pin_cycles(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                if logging and watch[i]:
+                    noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
@@ -378,6 +366,8 @@ def advance(
                 links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                if logging and watch[owner]:
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -388,14 +378,16 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, over_pins = ticks, flits
+                hold, beyond = ticks, flits
                 if terminal == pins:
-                    over_pins = pin_cycles(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * over_pins)
+                    beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                    hold = max(ticks, V * beyond)
                 begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                 at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + over_pins - 1
+                arrive = depart + f.ejection_cycles + beyond - 1
+                if logging and watch[owner]:
+                    noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -427,11 +419,8 @@ def advance(
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
-                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)] = (
-                        k << 3 | STREAM,
-                        index,
-                        g,
-                    )
+                    events[cell(e, 8, WHAT)], events[cell(e, 8, INDEX)] = k << 3 | STREAM, index
+                    events[cell(e, 8, FRAME)] = g
                     events[cell(e, 8, NEXT)] = -1
                     if of[cell(target, 32, WAITING_TAIL)] >= 0:
                         events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
@@ -454,6 +443,8 @@ def advance(
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                if logging and watch_row[row]:
+                    noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
@@ -464,26 +455,33 @@ def advance(
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 done_at = looked_up + f.axon_cycles
                 for spike in range(q, q_end):
-                    major, minor = index, 0
+                    neuron = index
                     if b is not None:
-                        major = int64(b_spikes[spike])
+                        neuron = int64(b_spikes[spike])
                         if calls[cell(k, 16, ALONE)] and spike > q:
+                            looked = at[cell(core, 16, AXON_FREE)]
                             at[cell(core, 16, AXON_FREE)] += f.axon_cycles
                             at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                            if logging and watch_row[row]:
+                                noted = note(
+                                    log, noted, AXON, looked, looked + f.axon_cycles, core, row, index, g, born
+                                )
                         begin = max(at[cell(core, 16, AXON_FREE)], at[cell(core, 16, SYNAPSE_FREE)])
+                    major, minor = neuron, 0
                     if calls[cell(k, 16, POSITIONS)] > 1:
                         divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
-                        quotient = np.uint32(major) // divisor
-                        major, minor = int64(quotient), int64(np.uint32(major) - quotient * divisor)
-                    cost = (
-                        calls[cell(k, 16, COST_FIRST)]
-                        + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-                    )
+                        quotient = np.uint32(neuron) // divisor
+                        major, minor = int64(quotient), int64(np.uint32(neuron) - quotient * divisor)
+                    run = runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                    cost = calls[cell(k, 16, COST_FIRST)] + run
                     runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
                     cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                     done_at = begin + cycles
                     at[cell(core, 16, SYNAPSE_FREE)] = done_at
                     at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                    if logging and watch_row[row]:
+                        synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                        noted = note(log, noted, SYNAPSE, begin, done_at, core, row, neuron, g, synapses)
                     by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
                     by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
                     by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
@@ -492,6 +490,7 @@ def advance(
                     layer_start[cell(g, layers, layer)] = looked_up
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], done_at)
 
+    out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     out.latency_total[0] += latency_sum

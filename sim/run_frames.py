@@ -1,4 +1,22 @@
-"""Running the packet kernel over some frames, and growing its memory as it asks for more."""
+"""Running the packet kernel over some frames, growing its memory as it asks for more; and what the kernel models.
+
+A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
+then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
++ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
+takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
+until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
+(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
+
+A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
+starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
+of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
+works frame t of window n in global step (n·interval + d)·W + t.
+
+A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
+something, which is ready when they are all done. A packet of several spikes (`sfnhw.sim.bundles`) is ready with the last
+neuron of its bundle. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until
+the end markers of the stationary operand have been worked off, which the lanes do after its writes.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

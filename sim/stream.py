@@ -42,6 +42,10 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         steps=zeros(1),
         step_end=zeros(steps),
         carried=zeros(1),
+        log=zeros(0),
+        noted=zeros(1),
+        watch=np.zeros(0, np.bool_),
+        watch_row=np.zeros(0, np.bool_),
     )
 
 

@@ -10,10 +10,12 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.memory_banks import Scattered
 from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
+from sfnhw.sim.listed_runs import ListedRuns, listed_runs
 
 Ints = NDArray[np.int64]
 
@@ -265,9 +267,13 @@ def _row_table(mapping: Mapping) -> RowTable:
     )
     known = np.bincount(c.width) > 0
     widths = np.flatnonzero(known)
-    kind_of_width = (np.cumsum(known) - 1).astype(np.uint16 if len(widths) <= 2**16 else np.int32)
-    first, stride, runs = _runs(mapping, kind_of_width)
-    costs = [_run_costs(mapping.chip, widths, int(bits), bool(written)) for bits, written in kinds.T]
+    listed = listed_runs(mapping)
+    # Kinds of runs: those of neighbouring synapses, one for each width, and behind them those of listed ones.
+    of_runs = np.concatenate([widths, listed.width])
+    kind_of_width = (np.cumsum(known) - 1).astype(np.uint16 if len(of_runs) <= 2**16 else np.int32)
+    first, stride, runs = _runs(mapping, kind_of_width, listed._replace(kind=listed.kind + len(widths)))
+    scattered = Scattered(*(np.concatenate([np.full(len(widths), -1), each]) for each in listed.cost))
+    costs = [_run_costs(mapping.chip, of_runs, int(bits), bool(written), scattered) for bits, written in kinds.T]
     return RowTable(
         source=c.source.astype(np.int64),
         target=c.target.astype(np.int64),
@@ -277,7 +283,7 @@ def _row_table(mapping: Mapping) -> RowTable:
         run_stride=stride,
         taps_first=c.taps_first.astype(np.int64),
         taps_stride=c.taps_stride.astype(np.int64),
-        cost_first=kind.reshape(-1)[c.projection] * len(widths),
+        cost_first=kind.reshape(-1)[c.projection] * len(of_runs),
         runs=runs,
         taps=c.taps,
         costs=np.concatenate(costs) if costs else np.zeros((0, 4), np.int64),
@@ -287,8 +293,8 @@ def _row_table(mapping: Mapping) -> RowTable:
     )
 
 
-def _runs(mapping: Mapping, kind: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any]]:
-    """(first, stride, pool) of the kinds of the rows' runs; kind: of each width.
+def _runs(mapping: Mapping, kind: NDArray[Any], listed: ListedRuns) -> tuple[Ints, Ints, NDArray[Any]]:
+    """(first, stride, pool) of the kinds of the rows' runs; kind: of each width of neighbouring synapses.
 
     What one neuron has at all the slices that it feeds lies side by side: its packets ask for it at about the same time.
     """
@@ -297,6 +303,8 @@ def _runs(mapping: Mapping, kind: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any
     first, stride = np.zeros(len(c), np.int64), c.width_stride.astype(np.int64)
     alike = np.flatnonzero(stride == 0)
     parts, size = [kind[c.width[c.width_first[alike]]]], len(alike)
+    own_kind = listed.first[alike] >= 0  # of one neuron
+    parts[0][own_kind] = listed.kind[listed.first[alike[own_kind]]]
     first[alike] = np.arange(len(alike))
     own = np.flatnonzero(stride)
     keys = np.stack([c.source[own], c.positions[own]])
@@ -305,16 +313,19 @@ def _runs(mapping: Mapping, kind: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any
     order = own[np.argsort(group, kind="stable")]
     for rows in np.split(order, np.cumsum(np.bincount(group))[:-1]) if len(own) else []:
         length = int(neurons[c.source[rows[0]]] // c.positions[rows[0]])
-        parts.append(kind[c.width[c.width_first[rows] + np.arange(length)[:, None]]].reshape(-1))
+        kinds = kind[c.width[c.width_first[rows] + np.arange(length)[:, None]]]
+        own_kind = listed.first[rows] >= 0
+        kinds[:, own_kind] = listed.kind[listed.first[rows[own_kind]] + np.arange(length)[:, None]]
+        parts.append(kinds.reshape(-1))
         first[rows] = size + np.arange(len(rows))
         stride[rows] = len(rows)
         size += length * len(rows)
     return first, stride, np.concatenate(parts)
 
 
-def _run_costs(chip: Chip, width: Ints, bits: int, written: bool) -> Ints:
-    """(widths, 4) what one run of so many synapses costs. bits: read from weight memory for each synapse."""
-    cost = run_cost(width, bits, written, chip)
+def _run_costs(chip: Chip, width: Ints, bits: int, written: bool, scattered: Scattered) -> Ints:
+    """(kinds, 4) what one run of so many synapses costs. bits: read from weight memory for each synapse."""
+    cost = run_cost(width, bits, written, chip, scattered)
     out = np.zeros((len(width), 4), np.int64)
     for column, values in ((SYNAPSES, cost.synapses), (CYCLES, cost.cycles), (WORDS, cost.words), (STATE, cost.state)):
         out[:, column] = values

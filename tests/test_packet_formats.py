@@ -11,10 +11,12 @@ from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.traffic import slice_traffic
 from sfnhw.network import Population
 from sfnhw.neurons import IF, SFN, TTFS, Graded, Polarity, Readout
-from sfnhw.sim import price, simulate
+from sfnhw.sim import price, record_events, simulate
+from sfnhw.sim.event_records import EVENTS
 from sfnhw.sim.tables import sent_neurons
 from tests.naive import PacketTwin, count
 from tests.networks import random_activity, random_attention, random_network
+from tests.test_event_log import check_apart
 from tests.test_simulation import chips
 
 REFERENCE = load_chip("reference")
@@ -216,3 +218,31 @@ def test_the_mapper_expects_the_flits_and_cycles_that_are_simulated(seed, chip, 
     assert np.array_equal(units[:, 1:3], result.timing.busy[:, 1:3])
     assert np.array_equal(units[:-1, 3], result.timing.busy[:-1, 3])
     assert np.array_equal(units[:-1, 0], result.timing.busy[:-1, 0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.floats(0, 1), st.sampled_from(["bundled", "dense", "auto"]),
+       BUNDLES, st.sampled_from(["slice", "neuron"]))  # fmt: skip
+def test_the_event_log_adds_up(seed, T, chip, rate, form, bundles, axons):
+    """Every busy cycle is in the log, no unit works twice at once, and the lanes' work is told for each spike."""
+    network = random_network(seed, T)
+    assume(not (bursts(network) and form == "dense"))
+    chip = packed(chip, form, bundles).replace({"core.axon_sharing": axons, "core.axons": 10_000})
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, 1, rate)
+    log, result = record_events(mapping, activity), simulate(mapping, activity, threads=1)
+    check_apart(log)
+    c = log.columns
+    for number, unit in enumerate(("axon", "synapse", "threshold", "injection")):
+        mine = c["event"] == EVENTS.index({"injection": "inject"}.get(unit, unit))
+        took = np.bincount(c["core"][mine], (c["end_cycle"] - c["begin_cycle"])[mine], chip.cores + 1)
+        assert took.astype(int).tolist() == result.timing.busy[:, number].tolist(), unit
+    at_lanes = c["event"] == EVENTS.index("synapse")
+    assert int(at_lanes.sum()) == int(result.counts.row_spikes.sum())
+    assert int(c["synapses"][at_lanes].sum()) == int(result.counts.row_synapses.sum())
+    spiking = {
+        (p, n)
+        for p, name in enumerate(log.layers)
+        for n in np.flatnonzero(activity.sent(network, name).any(axis=(0, 1)))
+    }
+    assert set(zip(c["layer"][at_lanes].tolist(), c["neuron"][at_lanes].tolist(), strict=True)) <= spiking

@@ -324,12 +324,14 @@ def test_barrier_steps_are_timesteps_and_depth():
 def test_barrier_steps_of_layers_in_windows():
     """TTFS, T = 3, layers of depth 1 and 2, readout of depth 3: windows start in steps 0, 3, 6 and 9.
 
-    The readout needs the first step of its window only: 3·3 + 1 = 10 steps a sample.
+    The readout needs the first step of its window only: 3·3 + 1 = 10 steps a sample. The input speaks in the first step of
+    its window only, so in steps 1 and 2 nothing is to do; they take their barriers all the same.
     """
     network = chain([5, 4, 3, 2], TTFS(3))
-    chip = REFERENCE.replace({"execution.mode": "barrier", "execution.barrier_cycles": 50})
+    chip = REFERENCE.replace({"execution.mode": "barrier", "execution.barrier_cycles": 1000})
     result = simulate(map_network(network, chip), random_activity(network, 2, samples=2))
     assert result.counts.steps == 2 * 10
+    assert (result.timing.latency >= 10 * 1000).all()
     slices, updates = result.tables.slices, result.counts.updates
     for name, each in (("l0", [0, 0, 0]), ("l1", [8, 8, 8]), ("l2", [6, 6, 6]), ("l3", [4, 0, 0])):
         i = [p.name for p in network.populations].index(name)

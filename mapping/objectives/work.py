@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.mapping.cuts import Cut, cut_of
+from sfnhw.mapping.memory_banks import Scattered, scattered
 from sfnhw.mapping.objectives.packets import Packets
 from sfnhw.mapping.packet_choice import Sent, planned_formats
 from sfnhw.mapping.packet_formats import AER, formats_for, packing
 from sfnhw.mapping.slices import Slice, bias_bits, capacity, demand
 from sfnhw.mapping.slicing import Parts, axon_entries, cut, smallest_parts
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, run_cost, synapse_bits, update_cycles
-from sfnhw.network import Block, Network, Population, Stationary
+from sfnhw.network import Block, Network, Population, Projection, Sparse, Stationary
 from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
@@ -162,19 +163,28 @@ class LayerWork:
         known: dict[int, tuple[int, int, int]] = {}
         for block in blocks:
             width, runs = self._runs(k, block)
-            if len(width) == 1:  # one width for all: most blocks, and few widths
+            if len(width) == 1 and not p.has_indices:  # one width for all: most blocks, and few widths
                 one, many = int(width[0]), int(runs[0])
                 if one not in known:
                     _, *three = run_cost(width, bits, written, self.chip)
                     known[one] = (int(three[0][0]), int(three[1][0]), int(three[2][0]))
                 taken = [many * each for each in known[one]]
             else:
-                _, *three = run_cost(width, bits, written, self.chip)
+                _, *three = run_cost(width, bits, written, self.chip, self._scattered(p, block))
                 taken = [int(each @ runs) for each in three]
             cycles.append(taken[0])
             words += taken[1]
             state += taken[2]
         return cycles, words, state
+
+    def _scattered(self, p: Projection, block: Block) -> Scattered | None:
+        """What runs into a block whose synapses are listed take of state memory; None where they are neighbours."""
+        if not isinstance(p, Sparse):
+            return None
+        cost = scattered(*p.local_targets(self.population, block), self.chip)
+        source = self.network[p.source]
+        reached = source.indices(p.reach(source, self.population, block))
+        return Scattered(cost.words[reached], cost.cycles[reached])
 
     def _runs(self, k: int, block: Block) -> tuple[Ints, Ints]:
         """Widths of runs into a block, and how many runs of each there are; all samples."""

@@ -70,6 +70,13 @@ class Memory(Part):
 
     kib: int = entry("KiB", "capacity", ge=1, le=65536)
     word_bits: int = entry("bits", "width of one word; a read moves a whole word", ge=8, le=1024)
+    banks: int | None = optional(
+        "",
+        "banks, neighbouring words in neighbouring ones, each of which reads a word and writes one in a cycle: the lanes "
+        "wait for words of one bank; left out: as many as the lanes need",
+        ge=1,
+        le=1024,
+    )
 
 
 class ThresholdUnit(Part):

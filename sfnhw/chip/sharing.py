@@ -54,8 +54,8 @@ def table_words(unit: ThresholdUnit, need: ThresholdNeed, channels: int, neurons
 def unit_update(core: Core, need: ThresholdNeed) -> UpdateCost:
     """Return what one neuron update costs on this core: as `update_cost`, with thresholds read where they are kept.
 
-    With tables of neurons nothing is read from registers, and all lanes together wait for the state memory. Cycles are the
-    chip's own (`core.threshold_unit.update_cycles`) where it gives them.
+    With tables of neurons nothing is read from registers, and all lanes together wait for the state memory, which reads a word
+    a cycle, or as many as it has banks. Cycles are the chip's own (`core.threshold_unit.update_cycles`) where it gives them.
 
     Raises
     ------
@@ -67,7 +67,11 @@ def unit_update(core: Core, need: ThresholdNeed) -> UpdateCost:
         cost = replace(cost, cycles=unit.update_cycles)
     if unit.sharing != "neuron" or need.kind == "none":
         return cost
-    return replace(cost, threshold_reads=0, cycles=max(cost.cycles, memory_words(core, need, unit.lanes)))
+    return replace(
+        cost,
+        threshold_reads=0,
+        cycles=max(cost.cycles, ceil_div(memory_words(core, need, unit.lanes), core.state_memory.banks or 1)),
+    )
 
 
 def memory_words(core: Core, need: ThresholdNeed, neurons: int) -> int:

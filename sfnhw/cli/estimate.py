@@ -1,11 +1,13 @@
 """`sfnhw estimate`: energy, latency and area of a network on a chip."""
 
+import shlex
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import at_technology, set_option, technology_options, with_settings
+from sfnhw.cli.event_options import EventRequest, event_options
 from sfnhw.cli.options import (
     as_json,
     as_typed,
@@ -62,6 +64,7 @@ from sfnhw.errors import InputError
 )
 @click.option("--break-even", is_flag=True, help="Chart where one timestep stops paying: over N, over the spike rate.")
 @click.option("--sensitivity", is_flag=True, help="Accuracy with thresholds that are off and inputs that drift.")
+@event_options
 @click.option("--threads", type=click.IntRange(1), help="Threads of the simulation; all cores unless told otherwise.")
 @as_json
 def command(
@@ -83,16 +86,18 @@ def command(
     baselines: str,
     break_even: bool,
     sensitivity: bool,
+    events: EventRequest,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Estimate what NETWORK (a .sfn file) costs on a chip, on given inputs or on spikes drawn from rates."""
-    from sfnhw.estimate import estimate
+    from sfnhw.estimate import SAMPLES, estimate
     from sfnhw.inputs import load_inputs
     from sfnhw.network import Network
     from sfnhw.reports import check_output_folder
 
     check_output_folder(folder)
+    events.check(fidelity)
     if inputs_path is None and rates_path is None:
         raise InputError("neither is given", field="--inputs, --rates", expected="one of them, or both to compare")
     for option, value in (("--samples", samples), ("--seed", seed)):
@@ -103,6 +108,7 @@ def command(
     network = Network.load(network_path)
     names = [] if baselines == "none" else [name.strip() for name in baselines.split(",") if name.strip()]
     _check_placer(mapping_path, names, break_even)
+    events.check_against(network, len(given.inputs) if given else samples or SAMPLES)
     progress = Progress()
     options = ("fidelity", "placer", "objective", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
@@ -126,12 +132,15 @@ def command(
             command=command_line(),
         )
     progress.clear()
+    run = events.of(run)
     run.save(folder)
     if as_json:
         print_json(run.as_json())
     else:
         click.echo(run.summary())
     say(f"\nopen: {folder / 'report.html'}")
+    if events.wanted:
+        say(f"then: sfnhw trace {shlex.quote(str(folder))}")
 
 
 def _check_placer(mapping: Path | None, baselines: list[str], break_even: bool) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "explore": "explore",
     "report": "report",
     "plot": "plot",
+    "trace": "trace",
     "chips": "chips",
     "codings": "codings",
     "threshold-units": "threshold_units",

@@ -87,6 +87,16 @@ class Sparse(Projection):
         """Return the synapses of each source neuron into the block, one run each."""
         return Fan(self._counts(target, target_block)[source.indices(source_block)], one(1), 1)
 
+    def local_targets(self, target: Population, target_block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (first, targets), CSR by source neuron: targets within the block, channel-major, in the order of the synapses."""
+        counts = self._counts(target, target_block)
+        channel, position = np.divmod(self.targets, target.positions)
+        row = position // target.columns
+        b = target_block
+        inside = (channel >= b.c0) & (channel < b.c1) & (row >= b.r0) & (row < b.r1)
+        local = (channel[inside] - b.c0) * b.rows * target.columns + position[inside] - b.r0 * target.columns
+        return np.concatenate([[0], np.cumsum(counts)]), local
+
     def stored_weights(self, source: Population, target: Population, target_block: Block) -> int:
         """Return the synapses that end in the block."""
         return int(self._counts(target, target_block).sum())

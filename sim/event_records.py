@@ -1,0 +1,13 @@
+"""What the packet kernel writes down of a run when it is asked to: one record for each time that a unit is taken.
+
+Constants only: the function that writes them is in `sfnhw.sim.kernel_parts`, with Numba.
+"""
+
+# Kinds of records: the threshold unit, a port into the network, a link, a port out of it, axon look-up, synapse lanes.
+THRESHOLD, INJECT, LINK, EJECT, AXON, SYNAPSE = range(6)
+EVENTS = ("threshold", "inject", "link", "eject", "axon", "synapse")
+# Columns of a record: kind; first cycle and the one after the last; terminal or link; slice (the packet's own, or the one
+# at work), or connection at axon look-ups and lanes; neuron of the packet's slice or control mark; frame; the cycle in which
+# a packet was ready, or synaptic operations, or neurons updated.
+KIND, BEGIN, END, WHERE, WHO, INDEX, FRAME, MORE = range(8)
+WIDTH = 8
