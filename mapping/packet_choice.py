@@ -22,7 +22,7 @@ from sfnhw.mapping.packet_formats import AER, AUTO, FORMATS, Load, formats_for, 
 from sfnhw.mapping.routes import Routes
 from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles
-from sfnhw.network import Network, Population, Projection
+from sfnhw.network import Block, Network, Population, Projection
 from sfnhw.units import attojoules
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class Sent:
         if activity is not None:
             checked(activity, network)
         self.samples = 1 if activity is None else activity.samples
-        self._last: tuple[str, NDArray[np.uint8]] | None = None  # slices of a population follow one another
+        # Slices of a population follow one another, and one is asked for in several formats.
+        self._last: tuple[str, NDArray[np.uint8]] | None = None
+        self._block: tuple[tuple[str, Block], NDArray[np.uint8]] | None = None
 
     def frames(self, population: Population) -> NDArray[np.uint8]:
         """(samples · T, neurons) spikes, a burst counted as long as it is."""
@@ -85,6 +87,15 @@ class Sent:
             self._last = (population.name, sent)
         return self._last[1]
 
+    def of(self, s: Slice) -> NDArray[np.uint8]:
+        """(samples · T, neurons) the same of one slice."""
+        population, key = self.network[s.population], (s.population, s.block)
+        if s.block == population.block:
+            return self.frames(population)
+        if self._block is None or self._block[0] != key:
+            self._block = (key, self.frames(population)[:, population.indices(s.block)])
+        return self._block[1]
+
     def works(self, population: Population) -> NDArray[np.bool_]:
         """(samples · T,) whether the population works in a timestep."""
         if self.activity is None:
@@ -95,9 +106,7 @@ class Sent:
     def load(self, s: Slice, chip: Chip, form: str, port: bool = False) -> Load:
         """Packets of one slice in one format, in each frame; port: the cycles at its port too, else flits again."""
         population = self.network[s.population]
-        sent = self.frames(population)
-        if s.neurons < population.size:
-            sent = sent[:, population.indices(s.block)]
+        sent = self.of(s)
         laid = packing(population, s.block, chip, form)
         if not port:
             return laid.load(sent, self.works(population), chip.noc.flit_bits)
@@ -116,6 +125,8 @@ def looks_up_spikes(p: Projection, chip: Chip) -> bool:
 def planned_formats(network: Network, slices: Iterable[Slice], chip: Chip, activity: Activity | None) -> dict[str, str]:
     """Population → format before anything is placed: as if packets crossed two routers and the link between them.
 
+    slices : of the populations that are asked for.
+
     Raises
     ------
     InputError : the chip's format has no room for bursts. ActivityError : an activity of another network.
@@ -124,7 +135,7 @@ def planned_formats(network: Network, slices: Iterable[Slice], chip: Chip, activ
     if chip.packet.format != AUTO:
         return {name: forms[0] for name, forms in allowed.items()}
     slices = tuple(slices)
-    n = len(slices)
+    n = max(s.index for s in slices) + 1
     prices = _Prices(chip)
     lookups = np.full(n, prices.lookup)
     alike = Weights(
@@ -135,7 +146,7 @@ def planned_formats(network: Network, slices: Iterable[Slice], chip: Chip, activ
         routers=np.full(n, 2),
     )
     costs = _costs(Sent(network, activity), slices, chip, alike, allowed)
-    return {name: _cheapest(allowed[name], *costs[name]).format for name in allowed}
+    return {name: _cheapest(allowed[name], *cost).format for name, cost in costs.items()}
 
 
 def chosen_formats(mapping: "Mapping", activity: Activity | None) -> dict[str, FormatChoice]:
@@ -181,8 +192,7 @@ def _costs(
     out: dict[str, Costs] = {}
     for s in slices:
         energy, flits, bits = out.setdefault(s.population, ({}, {}, {}))
-        population = sent.network[s.population]
-        spikes = int(sent.frames(population)[:, population.indices(s.block)].sum())
+        spikes = int(sent.of(s).sum())
         for form in allowed[s.population]:
             load = sent.load(s, chip, form)
             own = int(load.flits.sum())

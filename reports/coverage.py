@@ -142,6 +142,10 @@ def _not_counted(run: Run) -> list[str]:
     ]
     if chip.static.gate_leakage_uw is None:
         out.append("Leakage of logic inside cores, beyond what this chip's core_leakage row holds.")
+    if formats_text(run):
+        out.append(
+            "The area and leakage of the registers in which packets of several spikes are put together and taken apart."
+        )
     if any(is_multilevel(p) for p in run.network.populations):
         beyond = "In what many thresholds add: the time that a level's extra flits take (their energy is counted)"
         if any(isinstance(p, Product) for p in run.network.projections):

@@ -12,7 +12,7 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import ChipError, InputError
 from sfnhw.estimate import estimate
 from sfnhw.explore import explore
-from sfnhw.mapping import map_network, verify
+from sfnhw.mapping import balance, map_network, quality, verify
 from sfnhw.mapping.packet_choice import chosen_formats, planned_formats
 from sfnhw.mapping.packet_formats import FORMATS, formats_for, packing
 from sfnhw.network import Dense, Network, Population
@@ -152,6 +152,21 @@ def test_the_mapper_plans_for_what_spikes_or_for_all():
     assert planned_formats(network, mapping.slices, chip, None)["l1"] in ("bitmap", "dense")
     fixed = REFERENCE.replace({"packet.format": "dense"})
     assert set(planned_formats(network, mapping.slices, fixed, activity).values()) == {"dense"}
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy"])
+@pytest.mark.parametrize("form", ["bitmap", "auto"])
+def test_layers_are_cut_and_placed_for_the_packets_that_they_send(objective, form):
+    """The same options as ever; what the chosen cut sends is what the simulation counts."""
+    network = chain([16, 96, 40, 4], SFN.uniform(8))
+    activity = random_activity(network, 3, samples=2, rate=0.5)
+    chip = REFERENCE.replace({"packet.format": form, "core.neurons": 64})
+    mapping = map_network(network, chip, objective=objective, activity=activity, placer="annealed", moves=200)
+    assert verify(mapping).ok
+    result = simulate(mapping, activity, threads=1)
+    assert quality(mapping, activity).traffic_links == result.link_hops
+    assert np.array_equal(balance(mapping, activity).units[:-1], result.timing.busy[:-1])
+    assert {choice.format for choice in result.formats.values()} <= set(FORMATS)
 
 
 @settings(max_examples=15, deadline=None)
