@@ -158,10 +158,10 @@ def twin_ratio(mapping: Mapping, activity: Activity) -> float:
     result = simulate(mapping, one, threads=1)
     sent = sent_neurons(mapping, one)[0]
     start = time.perf_counter()
-    finish = PacketTwin(result.tables).run(sent)
+    finish = PacketTwin(result.tables, mapping).run(sent)
     slow = time.perf_counter() - start
     assert finish == result.timing.latency[0]
-    from sfnhw.sim.run_frames import run_frames
+    from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
     t = result.tables

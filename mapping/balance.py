@@ -15,6 +15,7 @@ from sfnhw.activity import Activity
 from sfnhw.mapping.objectives.packets import Packets, packets_of
 from sfnhw.mapping.objectives.work import LayerWork
 from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
+from sfnhw.mapping.slices import parts_of
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
 from sfnhw.units import ceil_div
 
@@ -130,7 +131,10 @@ def _add_lookups(mapping: "Mapping", packets: Packets, sent: Ints, spikes: Ints,
     """
     c, chip, network = mapping.connections, mapping.chip, mapping.network
     windows = 0 if chip.execution.mode == "barrier" else packets.samples * network.updates
-    marks = np.array([windows * frames_of(network, network[s.population]) for s in mapping.slices], np.int64)
+    marks = np.array(
+        [windows * frames_of(network, network[s.population]) * parts_of(s.block, chip) for s in mapping.slices],
+        np.int64,
+    )
     alone = np.array([looks_up_spikes(p, chip) for p in network.projections], np.bool_)[c.projection]
     looked_up = np.where(alone, spikes[c.source], sent[c.source]) + marks[c.source]
     np.add.at(slices[:, 0], c.target, chip.core.axon_cycles * looked_up)
@@ -146,8 +150,8 @@ def _add_control(mapping: "Mapping", packets: Packets, copies: Ints, slices: Int
         population = mapping.network[s.population]
         pins = population.role == "input"
         each = int(port_cycles(1, mapping.chip, pins))
-        frames = frames_of(mapping.network, population)
-        slices[s.index, 3] += windows * each * int(frames * copies[s.index] + (0 if pins else tokens[s.index]))
+        frames, parts = frames_of(mapping.network, population), parts_of(s.block, mapping.chip)
+        slices[s.index, 3] += windows * each * parts * int(frames * copies[s.index] + (0 if pins else tokens[s.index]))
 
 
 def _bound(mapping: "Mapping", layers: dict[str, LayerWork]) -> int:

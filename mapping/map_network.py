@@ -78,9 +78,9 @@ def map_network(
     MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer. Too few
         cores are no error where `execution.rounds` is auto: the network is then mapped in rounds (`Mapping.rounds`).
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : a packet format without room for bursts; pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer or an objective;
-        unknown placer or objective; a seed or a number of moves that is none; dataflow execution of a network with delays; another one of a network with
-        products.
+    InputError : a packet format without room for bursts; pins or a placement that cannot be (see `sfnhw.mapping.pins`); a
+        placement with a placer or an objective; unknown placer or objective; a seed or a number of moves that is none;
+        dataflow execution of a network with delays; a barrier for one with products.
     ActivityError : an activity of another network.
     """
     _check_options(placer, objective, placement, seed, moves)
@@ -194,18 +194,18 @@ def _check_execution(network: Network, chip: Chip) -> None:
     if network.has_delays and chip.execution.mode == "dataflow":
         delayed = next(p for p in network.projections if getattr(p, "delay", 0))
         raise InputError(
-            f"dataflow execution has no global timestep, and the {delayed.label} carries a delay",
+            f"dataflow execution has no timesteps that follow each other, and the {delayed.label} carries a delay",
             field="execution.mode",
             found="dataflow",
-            expected="barrier",
+            expected="barrier or asynchronous",
         )
-    if network.has_products and chip.execution.mode != "dataflow":
+    if network.has_products and chip.execution.mode == "barrier":
         product = next(p for p in network.projections if isinstance(p, Product))
         raise InputError(
             f"the {product.label} must wait until its other operand is complete, which only end markers tell",
             field="execution.mode",
             found=chip.execution.mode,
-            expected="dataflow",
+            expected="dataflow or asynchronous",
         )
 
 

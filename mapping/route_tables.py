@@ -8,6 +8,8 @@ from sfnhw.chip import Chip
 from sfnhw.errors import MappingError
 from sfnhw.mapping.grouping import terms_of
 from sfnhw.mapping.routes import Ints, Routes
+from sfnhw.mapping.slices import parts_of
+from sfnhw.units import bits_for
 
 if TYPE_CHECKING:
     from sfnhw.mapping.mapping import Mapping
@@ -35,13 +37,15 @@ def route_keys(routes: Routes, ready_routes: Routes) -> int:
 
 
 def check_tables(mapping: "Mapping") -> None:
-    """Hold a multicast mapping to `noc.route_entries` and `noc.header_bits`.
+    """Hold a multicast mapping to `noc.route_entries` and `noc.header_bits`, and any to markers of one flit.
 
     Raises
     ------
-    MappingError : a router's table is short, with what its entries are for; or there are more trees than keys.
+    MappingError : a router's table is short, with what its entries are for; there are more trees than keys; or a flit has
+        no room for the number of a row.
     """
     chip = mapping.chip
+    _check_rows(mapping)
     if chip.noc.cast == "unicast":
         return
     keys = route_keys(mapping.routes, mapping.ready_routes)
@@ -62,6 +66,23 @@ def check_tables(mapping: "Mapping") -> None:
     limit = chip.noc.route_entries
     if limit is not None and entries.max(initial=0) > limit:
         raise _short(mapping, int(entries.argmax()), int(entries.max()), limit)
+
+
+def _check_rows(mapping: "Mapping") -> None:
+    """Raise where an end marker, one flit, cannot name the row that it ends: one of its slice, beside the route key."""
+    chip = mapping.chip
+    most = max(mapping.slices, key=lambda s: parts_of(s.block, chip))
+    bits = chip.noc.header_bits + bits_for(parts_of(most.block, chip))
+    if bits > chip.noc.flit_bits:
+        raise MappingError(
+            layer=most.population,
+            resource="noc.flit_bits",
+            demand=bits,
+            capacity=chip.noc.flit_bits,
+            unit="bits of an end marker",
+            terms=(f"{chip.noc.header_bits} bits of route key", f"one of {parts_of(most.block, chip)} rows"),
+            levers=(f"raise noc.flit_bits to {bits}", "execution.granularity: layer", "slices of fewer rows (splits)"),
+        )
 
 
 def _short(mapping: "Mapping", router: int, demand: int, limit: int) -> MappingError:

@@ -6,7 +6,7 @@ from sfnhw.chip import Chip
 from sfnhw.chip.sharing import Words, table_words
 from sfnhw.lowering import decode_word_bits
 from sfnhw.network import Block, MaxPool, Network, Population, Projection, Stationary
-from sfnhw.units import BITS_PER_KIB, bits_for
+from sfnhw.units import BITS_PER_KIB, bits_for, ceil_div
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ def capacity(chip: Chip) -> Demand:
     )
 
 
+def parts_of(block: Block, chip: Chip) -> int:
+    """Parts of a slice that start by themselves and send end markers and ready tokens of their own: 1, or its rows."""
+    return block.rows if chip.execution.granularity == "row" else 1
+
+
 def weight_bits(projection: Projection, network: Network, block: Block, chip: Chip) -> int:
     """Weight memory that a block needs for one projection: explicit synapses also store their target's index.
 
@@ -112,14 +117,22 @@ def bias_bits(population: Population, block: Block, chip: Chip) -> int:
     return each * int(chip.core.accumulator_bits)
 
 
+def bias_words(population: Population, block: Block, chip: Chip) -> int:
+    """Words of weight memory that a block's biases are read in, in each window: row by row where rows start by themselves."""
+    parts = parts_of(block, chip)
+    bits = bias_bits(population, block._replace(r1=block.r0 + block.rows // parts), chip)
+    return parts * ceil_div(bits, chip.core.weight_memory.word_bits)
+
+
 def state_banks(network: Network, population: Population, chip: Chip) -> int:
     """Accumulator sets that the slices of a population need.
 
-    Dataflow: `core.state_banks`. Barrier: spikes sent in one global step are integrated in the next, so a
-    connection that skips k steps needs k + 1 sets (a dendritic delay line), an ordinary one 2.
+    Dataflow: `core.state_banks`. Asynchronous: as many, and one more where spikes come in that are for the timestep after.
+    Barrier: spikes sent in one global step are integrated in the next, so a connection that skips k steps needs k + 1 sets
+    (a dendritic delay line), an ordinary one 2.
     """
-    if chip.execution.mode == "dataflow":
-        return chip.core.state_banks
+    if chip.execution.mode != "barrier":
+        return chip.core.state_banks + max((getattr(p, "delay", 0) for p in network.into(population.name)), default=0)
     return 1 + max((step_skew(network, p) for p in network.into(population.name)), default=0)
 
 

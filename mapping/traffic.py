@@ -9,7 +9,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.packet_choice import Sent, planned_formats
-from sfnhw.mapping.slices import Slice
+from sfnhw.mapping.slices import Slice, parts_of
 from sfnhw.network import Network
 
 Ints = NDArray[np.int64]
@@ -43,8 +43,8 @@ def slice_traffic(
     """Flits of each slice: from what really spikes, or, without an activity, as if each neuron sent one spike.
 
     formats : population → packet format; None: the chip's, or what `auto` is expected to choose (`planned_formats`).
-    End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window in
-    dataflow execution, none under a barrier.
+    End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window, and each row
+    where rows work by themselves, none under a barrier.
 
     Raises
     ------
@@ -58,9 +58,10 @@ def slice_traffic(
         population = network[s.population]
         # Inputs and readouts of a network in windows work in the first timestep only (sfnhw.sim.tables).
         frames = 1 if population.coding.window == 1 else network.window
+        parts = parts_of(s.block, chip)
         flits = int(sent.load(s, chip, formats[s.population]).flits.sum())
-        forward[s.index] = flits + windows * frames
-        back[s.index] = 0 if population.role == "input" else windows
+        forward[s.index] = flits + windows * frames * parts
+        back[s.index] = 0 if population.role == "input" else windows * parts
     return Traffic(forward, back, sent.samples)
 
 

@@ -1,6 +1,6 @@
 """What a run's numbers count and what they do not, in sentences that hold for this run."""
 
-from sfnhw.chip import moved_text
+from sfnhw.chip import Chip, moved_text
 from sfnhw.network import Product, Stationary
 from sfnhw.reports.overhead import is_multilevel
 from sfnhw.reports.packet_formats import formats_text
@@ -50,7 +50,8 @@ def _counted(run: Run) -> list[str]:
         + (
             "."
             if chip.execution.mode == "barrier"
-            else ", of the end markers that tell a layer that its inputs are complete, and of the ready tokens that free a buffer."
+            else f", of the end markers that tell {_what_starts(chip)} that its inputs are complete, and of the ready tokens "
+            "that free a buffer."
         ),
         "At the pins: the inputs coming in and the results going out, in whole flits"
         + (f"; the input comes in again at each of the {T} timesteps." if T > 1 and _static_input(run) else "."),
@@ -110,6 +111,10 @@ def _functions(run: Run) -> list[str]:
     return out
 
 
+def _what_starts(chip: Chip) -> str:
+    return "each row (or token)" if chip.execution.granularity == "row" else "a layer"
+
+
 def _not_counted(run: Run) -> list[str]:
     chip = run.chip
     out = []
@@ -140,6 +145,10 @@ def _not_counted(run: Run) -> list[str]:
         f"Overflow within a sum: the {chip.core.overflow} rule is applied to each neuron's sum, not to every single addition.",
         "The area of decode tables and of the multipliers that requantise or leak, and what a wider flit would add to routers.",
     ]
+    if chip.execution.granularity == "row":
+        out.append(
+            "The counters of end markers and ready tokens, a few bits for each row of each slice, in energy and area."
+        )
     if chip.static.gate_leakage_uw is None:
         out.append("Leakage of logic inside cores, beyond what this chip's core_leakage row holds.")
     if formats_text(run):

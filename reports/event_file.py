@@ -26,7 +26,7 @@ NAMED: dict[str, tuple[str, ...] | None] = {
 # The other columns, in the file's order among them.
 ORDER = (
     "event", "begin_cycle", "end_cycle", "core", "from_router", "direction", "layer", "slice", "target_layer",
-    "target_slice", "packet", "neuron", "timestep", "ready_cycle", "synapses",
+    "target_slice", "packet", "neuron", "row", "timestep", "ready_cycle", "synapses",
 )  # fmt: skip
 
 

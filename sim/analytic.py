@@ -21,11 +21,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.counts import leaves_at_pins
+from sfnhw.sim.counts import leaves_at_pins, sum_by
 from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.packet_sums import Sums, in_walk_order, sums_of
+from sfnhw.sim.part_recurrence import by_parts, part_interval
+from sfnhw.sim.part_work import jobs_of
 from sfnhw.sim.recurrence import Times, Work, barrier, dataflow
-from sfnhw.sim.tables import Tables, ranges
+from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables, ranges
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -35,18 +37,52 @@ Reals = NDArray[np.float64]
 def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
     """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) spikes."""
     s, f = tables.slices, tables.fabric
-    samples = len(sent)
     work = _work(tables, sent)
+    if not f.barrier and (tables.parts.first[-1] > len(s.neurons) or tables.parts.marker_delay.any()):
+        return _of_parts(tables, work, sent)
     times = (barrier if f.barrier else dataflow)(tables, work)
+    busy, link_busy = _busy(tables, work)
+    interval = _interval(tables, work, times, busy, link_busy)
+    return _timing(tables, s.population, times, interval, busy, link_busy)
+
+
+def _of_parts(tables: Tables, work: Work, sent: NDArray[np.uint8]) -> Timing:
+    """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`."""
+    s, q, f = tables.slices, tables.parts, tables.fabric
+    jobs = jobs_of(tables)
+    frames = sent[:, :, jobs.neurons].reshape(-1, sent.shape[2])
+    samples, count = len(sent), q.many[q.owner]
+    # Rows that work by themselves send address events; bundles are of whole slices.
+    sums = sums_of(jobs.slices, f, frames)
+    packets, flits, spikes = (_by_step(part, samples) for part in sums)
+    service = _by_step(_service(jobs.slices, jobs.rows, f, frames, sums), samples)
+    walk = _by_step(_walk(jobs.slices, f.threshold_lanes, in_walk_order(jobs.slices, frames)), samples)
+    port = work.port if s.form.any() else packets * _at_port(tables, s.flits)[q.owner, None]
+    emission = np.maximum(walk, port * np.diff(tables.nodes.root_first)[q.owner, None])
+    # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
+    emission = np.maximum(emission, _beyond_port(tables, work.packets, work.flits)[:, q.owner] / count[:, None])
+    ways = work.tree_delay[q.owner], work.way[jobs.connection]
+    own = Work(packets, flits, port, spikes, service, emission, walk, *ways)
+    times = by_parts(tables, jobs, own)
+    of_slices = sum_by(q.owner, walk.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
+    work = work._replace(walk=of_slices)
+    busy, link_busy = _busy(tables, work)
+    unit = _busiest(tables, work, busy, link_busy)
+    interval = max(unit, part_interval(tables, jobs, own, times))
+    return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
+
+
+def _timing(tables: Tables, population: Ints, times: Times, interval: float, busy: Ints, link_busy: Ints) -> Timing:
+    """Put it together; population : of each column of the times."""
+    samples = len(times.finish)
     layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
     layer_end = np.zeros((tables.populations, samples), np.int64)
     begun = np.minimum(times.first, times.start).min(axis=0)
-    np.minimum.at(layer_start, s.population, begun.astype(np.int64))
-    np.maximum.at(layer_end, s.population, np.ceil(times.end.max(axis=0)).astype(np.int64))
-    busy, link_busy = _busy(tables, work)
+    np.minimum.at(layer_start, population, begun.astype(np.int64))
+    np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
     return Timing(
         latency=np.ceil(times.finish).astype(np.int64),
-        interval=_interval(tables, work, times, busy, link_busy),
+        interval=interval,
         layer_start=np.ascontiguousarray(layer_start.T),
         layer_end=np.ascontiguousarray(layer_end.T),
         busy=busy,
@@ -83,7 +119,7 @@ def _at_port(tables: Tables, flits: Ints) -> Reals:
 class _Control(NamedTuple):
     """Control packets of a sample over each link of a tree."""
 
-    markers: Ints  # (T, slices) one in each timestep in which a slice works
+    markers: Ints  # (T, slices) one in each timestep in which a slice works, of each of its parts
     tokens: Ints  # (T, slices) one a window
 
     @classmethod
@@ -93,7 +129,7 @@ class _Control(NamedTuple):
         in_window = np.arange(T)[:, None] % f.window
         works = (in_window < s.frames) & (not f.barrier)
         last = works & (in_window == s.frames - 1) & ~s.is_input
-        return cls(works.astype(np.int64), last.astype(np.int64))
+        return cls(works * tables.parts.many, last * tables.parts.many)
 
     def on(self, nodes: NDArray[np.bool_], owner: Ints) -> Ints:
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
@@ -122,27 +158,20 @@ def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
     samples, T, neurons = sent.shape
     frames = sent.reshape(samples * T, neurons)
 
-    def by_step(sums: NDArray[np.generic]) -> Reals:
-        """(T, n, samples) of (n, samples·T)."""
-        return np.ascontiguousarray(sums.reshape(len(sums), samples, T).transpose(2, 0, 1), float)
-
     sums = sums_of(s, f, frames)
-    packets, flits = by_step(sums.packets), by_step(sums.flits)
+    packets, flits = _by_step(sums.packets, samples), _by_step(sums.flits, samples)
     port = packets * _at_port(tables, s.flits)[:, None]
     if s.form.any():
-        port = by_step(sums_of(s, f, frames, partial(_port_of, tables)).flits)
-    service = by_step(_service(tables, frames, sums))
-    walk = by_step(_walk(tables, in_walk_order(s, frames)))
+        port = _by_step(sums_of(s, f, frames, partial(_port_of, tables)).flits, samples)
+    service = _by_step(_service(s, tables.rows, f, frames, sums), samples)
+    walk = _by_step(_walk(s, f.threshold_lanes, in_walk_order(s, frames)), samples)
     emission = np.maximum(walk, port * np.diff(tables.nodes.root_first)[:, None])
-    out = _out_of_pins(tables, packets, flits)
-    emission[:, s.is_output] = np.maximum(emission[:, s.is_output], out[:, None])
-    emission = _over_links(tables, packets, flits, emission)
-    return Work(packets, flits, port, by_step(sums.spikes), service, emission, walk, *_ways(tables))
+    emission = np.maximum(emission, _beyond_port(tables, packets, flits))
+    return Work(packets, flits, port, _by_step(sums.spikes, samples), service, emission, walk, *_ways(tables))
 
 
-def _service(tables: Tables, frames: NDArray[np.uint8], sums: Sums) -> Reals:
+def _service(s: SliceTable, r: RowTable, f: Fabric, frames: NDArray[np.uint8], sums: Sums) -> Reals:
     """(rows, frames) cycles of lanes and look-ups: of each spike that is looked up, or packet, the longer of both."""
-    s, r, f = tables.slices, tables.rows, tables.fabric
     service = row_cycles(s, r, frames, f.axon_cycles)
     together = np.flatnonzero((s.form[r.source] > 0) & ~r.alone)
     if len(together):
@@ -151,20 +180,26 @@ def _service(tables: Tables, frames: NDArray[np.uint8], sums: Sums) -> Reals:
     return service
 
 
-def _over_links(tables: Tables, packets: Reals, flits: Reals, emission: Reals) -> Reals:
-    """(T, slices, samples) emission, as long at least as the fullest link of the slice's tree is taken by its layer."""
+def _by_step(sums: NDArray[np.generic], samples: int) -> Reals:
+    """(T, n, samples) of (n, samples·T)."""
+    return np.ascontiguousarray(sums.reshape(len(sums), samples, -1).transpose(2, 0, 1), float)
+
+
+def _beyond_port(tables: Tables, packets: Reals, flits: Reals) -> Reals:
+    """(T, slices, samples) cycles that the fullest link of a slice's tree, and the pins, are taken by its layer."""
     s, n, f = tables.slices, tables.nodes, tables.fabric
+    out = np.zeros_like(packets)
+    out[:, s.is_output] = _out_of_pins(tables, packets, flits)[:, None]
     T, _, samples = packets.shape
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
     if not len(inner):
-        return emission
+        return out
     owner = n.owner[inner]
     slow, held = n.flit_cycles[inner, None], f.hold_cycles / f.virtual_channels
     one = (s.form[owner] == 0)[:, None]
     hold = np.maximum(s.flits[owner, None] * slow, held)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
-    out = emission.copy()
     for t in range(T):
         sent = packets[t, owner]
         taken = np.where(one, sent * hold, np.maximum(flits[t, owner] * slow, sent * held))
@@ -175,9 +210,8 @@ def _over_links(tables: Tables, packets: Reals, flits: Reals, emission: Reals) -
     return out
 
 
-def _walk(tables: Tables, frames: NDArray[np.uint8]) -> Ints:
+def _walk(s: SliceTable, lanes: int, frames: NDArray[np.uint8]) -> Ints:
     """(slices, frames) cycles of the threshold unit: `spike_cycles` more for each group of neurons in which any spikes."""
-    s, lanes = tables.slices, tables.fabric.threshold_lanes
     groups = -(-s.neurons // lanes)
     walk = np.repeat((groups * s.update_cycles)[:, None], len(frames), axis=1)
     if s.spike_cycles.any():
@@ -248,15 +282,21 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     return busy.astype(np.int64), link.astype(np.int64)
 
 
+def _busiest(tables: Tables, work: Work, busy: Ints, link: Ints) -> float:
+    """Cycles a sample of the busiest unit, link or pins."""
+    T, _, samples = work.packets.shape
+    out = float(_out_of_pins(tables, work.packets, work.flits, _Control.of(tables, T)).sum())
+    return max(float(busy.max()), float(link.max(initial=0)), out) / samples
+
+
 def _interval(tables: Tables, work: Work, times: Times, busy: Ints, link: Ints) -> float:
     s, r, f = tables.slices, tables.rows, tables.fabric
-    T, _, samples = work.packets.shape
+    T = len(work.packets)
     if f.barrier:
         steps = (T // f.window - 1) * f.interval + f.last_due + 1
         # Every timestep takes `interval` steps; with samples in a row all layers work in each of them.
         return float(times.finish.mean()) / steps * T * f.interval
-    out = float(_out_of_pins(tables, work.packets, work.flits, _Control.of(tables, T)).sum())
-    bound = max(float(busy.max()), float(link.max(initial=0)), out) / samples
+    bound = _busiest(tables, work, busy, link)
     a, c = np.unique(np.stack([r.source, r.target]), axis=1)
     if not len(a):
         return bound

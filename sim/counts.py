@@ -6,6 +6,7 @@ activity and the fan-out tables. They must be equal (a test holds it for random 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from sfnhw.actions import ACTION_INDEX, CORE_ACTIONS
 from sfnhw.chip.sharing import memory_words, unit_update
 from sfnhw.lowering import decode_words, uses_decode_table
-from sfnhw.mapping import Mapping, Slice, bias_bits, operand_bits
+from sfnhw.mapping import Mapping, Slice, operand_bits
+from sfnhw.mapping.slices import bias_words
 from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs
@@ -82,7 +84,7 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     synapses, words, state = row_costs(s, r, per_neuron)
     in_window = np.arange(T) % f.window
     frames = np.where(in_window < s.frames[:, None], samples, 0)
-    ends = np.zeros_like(frames) if f.barrier else frames
+    ends = np.zeros_like(frames) if f.barrier else frames * tables.parts.many[:, None]
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     is_packet = np.arange(len(n.owner)) < n.packet_nodes
@@ -182,9 +184,9 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     add("state_write", counts.row_state)
 
 
-def sum_by(key: Ints, values: Ints, size: int) -> Ints:
+def sum_by(key: Ints, values: NDArray[Any], size: int) -> NDArray[Any]:
     """(size, ...) sums of the values (n, ...) with each key."""
-    out = np.zeros((size, *values.shape[1:]), np.int64)
+    out = np.zeros((size, *values.shape[1:]), values.dtype)
     if len(key):
         order = np.argsort(key, kind="stable")
         keys = key[order]
@@ -196,7 +198,7 @@ def sum_by(key: Ints, values: Ints, size: int) -> Ints:
 def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
     """Add what slices send and update, a population at a time."""
     network, chip = mapping.network, mapping.chip
-    weight_word, state_word = chip.core.weight_memory.word_bits, chip.core.state_memory.word_bits
+    state_word = chip.core.state_memory.word_bits
     copies, tokens = np.diff(tables.nodes.root_first), np.diff(tables.nodes.ready_root_first)
     sent = counts.sent + counts.ends
     core[ACTION_INDEX["packet"]] += sent + counts.readies
@@ -216,15 +218,16 @@ def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> 
         def words(of: Iterable[int]) -> Ints:
             return np.fromiter(of, np.int64)[:, None]
 
+        parted = [(s.neurons // n, n) for s, n in zip(slices, tables.parts.many[mine].tolist(), strict=True)]
         accumulators = frames[mine] * words(
-            ceil_div(s.neurons * chip.core.accumulator_bits, state_word) for s in slices
+            n * ceil_div(each * chip.core.accumulator_bits, state_word) for each, n in parted
         )
         add("neuron_update", updates)
         add("spike", counts.spikes[mine])
         add("state_read", accumulators)
         add("state_write", accumulators)
         if population.bias is not None:
-            biases = words(ceil_div(bias_bits(population, s.block, chip), weight_word) for s in slices)
+            biases = words(bias_words(population, s.block, chip) for s in slices)
             add("weight_read", starts[mine] * biases)
         if population.function == "max":
             continue
@@ -232,7 +235,7 @@ def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> 
             add(FUNCTIONS[population.function].action, updates)
         add("weight_write", frames[mine] * words(cleared_words(mapping, s) for s in slices))
         cost = unit_update(chip.core, need)
-        add("state_read", frames[mine] * words(memory_words(chip.core, need, s.neurons) for s in slices))
+        add("state_read", frames[mine] * words(n * memory_words(chip.core, need, each) for each, n in parted))
         add("threshold_read", updates * cost.threshold_reads)
         add("compare", updates * cost.compares)
         add("encode", updates * cost.encodes)

@@ -56,7 +56,9 @@ class EventLog:
         `begin_cycle`, `end_cycle`, `core` (the number of cores stands for the pins), `from_router` and `direction` of a link
         (0 east, 1 west, 2 south, 3 north), `layer` and `slice` (the packet's own; at `threshold` the one at work),
         `target_layer` and `target_slice` (at `axon` and `synapse`), `packet` (place in `PACKETS`), `neuron` (within its
-        layer; of a packet of several spikes the first of its bundle, but at `synapse`, which is one spike's), `timestep`, `ready_cycle` (when the packet was ready at its core), `synapses` (operations of a `synapse`).
+        layer; of a packet of several spikes the first of its bundle, but at `synapse`, which is one spike's), `row` (within
+        its layer, of a walk, an end marker or a token where rows work by themselves), `timestep`, `ready_cycle` (when the
+        packet was ready at its core), `synapses` (operations of a `synapse`).
     """
 
     sample: int
@@ -151,7 +153,7 @@ def _of_one(
     """Events of one sample, and its latency in cycles. Numba is imported here: the closed form does without."""
     from sfnhw.sim.bundles import bundles_of
     from sfnhw.sim.packed import pack
-    from sfnhw.sim.run_frames import run_frames
+    from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
     tables = build_tables(mapping, formats)
@@ -198,6 +200,9 @@ def _columns(mapping: Mapping, tables: Tables, records: Ints) -> dict[str, Ints]
     target = np.where(at_row, r.target[rows] if len(r.source) else 0, NONE)
     is_packet = kind != THRESHOLD
     index = records[:, INDEX]
+    # Control packets of row y are END − 2·y and READY − 2·y (`sfnhw.sim.packet_kernel`), a walk has y itself.
+    row = np.where(is_packet, -1 - index >> 1, index)
+    of_part = (mapping.chip.execution.granularity == "row") & (~is_packet | (index < 0))
 
     def only(where: NDArray[np.bool_], values: Ints) -> Ints:
         return np.where(where, values, NONE)
@@ -213,8 +218,9 @@ def _columns(mapping: Mapping, tables: Tables, records: Ints) -> dict[str, Ints]
         "slice": own,
         "target_layer": only(at_row, s.population[target]),
         "target_slice": target,
-        "packet": only(is_packet, np.select([index >= 0, index == -1], [0, 1], 2)),
+        "packet": only(is_packet, np.select([index >= 0, index % 2 != 0], [0, 1], 2)),
         "neuron": only(is_packet & (index >= 0), _neurons(mapping, own, np.maximum(index, 0))),
+        "row": only(of_part, np.array([s.block.r0 for s in mapping.slices], np.int64)[own] + row),
         "timestep": records[:, FRAME],
         "ready_cycle": only(np.isin(kind, (INJECT, LINK, EJECT, AXON)), records[:, MORE]),
         "synapses": only(kind == SYNAPSE, records[:, MORE]),

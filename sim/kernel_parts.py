@@ -29,12 +29,23 @@ def over_pins(flits: int, num: int, den: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True)
-def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons of a slice in which any sends something; `first` is where its frame begins in `sent`."""
+def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, columns: int, apart: int) -> int:
+    """Return the first neuron of a part from j on that sends something, or `neurons`.
+
+    first : where the part's frame begins in `sent`; its neurons are side by side, but for `apart` others after each `columns`.
+    """
+    while j < neurons and sent[np.uint64(first + j + j // columns * apart)] == 0:
+        j += 1
+    return j
+
+
+@nb.njit(nogil=True, cache=True)
+def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
+    """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
     last = -1
     for j in range(neurons):
-        if sent[first + j] > 0 and j // lanes != last:
+        if sent[first + j + j // columns * apart] > 0 and j // lanes != last:
             last = j // lanes
             groups += 1
     return groups
@@ -56,3 +67,12 @@ def note(
     log[cell(k, WIDTH, FRAME)] = frame
     log[cell(k, WIDTH, MORE)] = more
     return noted + 1
+
+
+@nb.njit(nogil=True, cache=True)
+def shift_of(V: int) -> int:
+    """1/V ticks are cycles times V: the shift where V is a power of two up to 128, else −1."""
+    for k in range(8):
+        if 1 << k == V:
+            return k
+    return -1

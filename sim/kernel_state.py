@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.packed import BEHIND, Packed
+from sfnhw.sim.parts import WINDOWS
 from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
 from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
 
@@ -15,21 +16,29 @@ Words = NDArray[np.int32]
 
 LATENCY_BINS = 4096
 FIRST_ROOMS = 4  # memory for events at first, in what one event or one global step pushes at most
-WINDOWS_IN_FLIGHT = 4  # windows of one slice that can be open at once: at most banks + 1 = 3
+WINDOWS_IN_FLIGHT = WINDOWS
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.
 AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
 AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
 # Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
 # steps to begin and to end with.
 NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
-# Columns of slices: next frame; whether it sends; packets that the neuron at the port has still to send; first and last
-# cycle of the walk; cycles that spikes have added to the walk so far; packets that wait for a stationary operand, a list in
-# order of arrival; and for each window in flight end markers, those of a stationary operand, and ready tokens.
+# Columns of parts. In those of a slice's first part: next frame; whether it sends; packets that the neuron at the port has
+# still to send; first and last cycle of the walk; cycles that spikes have added to the walk so far; part that works next. In
+# those of each: packets that wait for a stationary operand, a list in order of arrival; and for each window in flight end
+# markers, those of a stationary operand, and ready tokens.
 NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
-FED_IN, OPERANDS_IN, TOKENS_IN = 8, 12, 16
+FED_IN, OPERANDS_IN, TOKENS_IN, TURN = 8, 12, 16, 20
 # Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES
+
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
+# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
+END, READY = -1, -2
 
 
 class Tally(NamedTuple):
@@ -70,7 +79,7 @@ class State(NamedTuple):
     """Where a run stands. Arrays of its own for what changes, so that the loop neither allocates nor renames any."""
 
     clock: Ints  # scalars of the loop, see NOW to LOOKS
-    slices: Ints  # (slices · 32,) columns NEXT_FRAME to TOKENS_IN + WINDOWS_IN_FLIGHT − 1
+    slices: Ints  # (parts · 32,) columns NEXT_FRAME to TURN
     look: Ints  # slices whose conditions may have become true
     links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
     at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
@@ -87,12 +96,12 @@ def room_of(slices: int, p: Packed) -> int:
     return slices + 8 + behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
 
 
-def begin(frames: int, room: int, s: SliceTable, f: Fabric, steps: tuple[int, int] | None) -> State:
+def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tuple[int, int] | None) -> State:
     """Return an empty chip; steps: the first and the last global step to run, where not all."""
-    slices = len(s.neurons)
+    slices, parts = len(s.neurons), int(p.parts.first[-1])
     state = State(
         clock=np.zeros(9, np.int64),
-        slices=np.zeros(slices * 32, np.int64),
+        slices=np.zeros(parts * 32, np.int64),
         look=np.zeros(slices + 1, np.int64),
         links=np.zeros(4 * f.routers * 2, np.int64),
         at=np.zeros((f.cores + 1) * 16, np.int64),
@@ -102,7 +111,7 @@ def begin(frames: int, room: int, s: SliceTable, f: Fabric, steps: tuple[int, in
         **free_events(BUCKETS + FIRST_ROOMS * room),
     )
     state.events.reshape(-1, 8)[:BUCKETS, NEXT] = -1
-    of = state.slices.reshape(slices, 32)
+    of = state.slices.reshape(parts, 32)
     state.clock[FREE] = BUCKETS
     of[:, WAITING_HEAD] = of[:, WAITING_TAIL] = -1
     if f.barrier:
@@ -110,6 +119,8 @@ def begin(frames: int, room: int, s: SliceTable, f: Fabric, steps: tuple[int, in
         state.clock[STEP], state.clock[FIRST_STEP], state.clock[LAST_STEP] = first, first, last
         of[:, NEXT_FRAME] = np.maximum(0, -(-(first - s.depth * f.window) // f.interval))
     else:
+        of[:, FED_IN : FED_IN + WINDOWS] = p.parts.fed
+        of[:, TOKENS_IN : TOKENS_IN + WINDOWS] = p.parts.allowed
         state.look[:slices] = np.arange(slices)
         state.clock[LOOKS] = slices
     return state

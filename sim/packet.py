@@ -22,7 +22,7 @@ from sfnhw.sim.kernel_state import (
 )
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet_kernel import advance
-from sfnhw.sim.run_frames import run_frames
+from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
@@ -30,7 +30,10 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "bundles", "event_records", "kernel_parts", "kernel_state", "packed", "prefetch", "tables", "wheel")
+drop_stale(
+    advance,
+    *("bundles", "event_records", "kernel_parts", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel"),
+)
 
 
 def simulate_packets(

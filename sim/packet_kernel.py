@@ -3,7 +3,7 @@
 One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
 cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
 unbounded queues: contention is modelled, back-pressure of finite buffers is not. What it models is told
-in `sfnhw.sim.run_frames`, through which it is run.
+in `sfnhw.sim.running`, through which it is run.
 """
 
 import numba as nb  # noqa: I001
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
 from sfnhw.sim.event_records import LINK as ON_LINK
-from sfnhw.sim.kernel_parts import any_taken, note, over_pins, spiking_groups
+from sfnhw.sim.kernel_parts import any_taken, next_sender, note, over_pins, shift_of, spiking_groups
 from sfnhw.sim.kernel_state import (
-    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
-    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
-    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
-    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, FED, FED_IN, FIRST_STEP, FREE, HOP,
+    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERAND, OPERANDS_IN,
+    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, READY, SENT, SPIKES, STEP, STREAM, SYNAPSE_BUSY, SYNAPSE_FREE,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKEN, TOKENS_IN, TURN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
     State, Tally,
 )
 from sfnhw.sim.packed import (
-    ALONE, CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
-    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
-    Packed,
+    ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
+    LATER, LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STAYS, STREAMS, TAPS_FIRST,
+    TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -39,13 +39,6 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
-# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
-# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
-# Indices that stand for control packets in place of a neuron.
-END, READY = -1, -2
-
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def advance(
@@ -53,23 +46,22 @@ def advance(
 ) -> bool:
     """Go on until all is done (True), or there is no room for what the next event pushes.
 
-    Numba compiles it twice: without bundles (None: each packet is one address event) nothing of `b is not None` is in it.
+    Compiled twice: without bundles (None: each packet is one address event) nothing of `b is not None` is in it.
     """
-    neurons = s.first_neuron[-1]
-    layers = out.layer_start.shape[1]
-    frames = out.layer_start.shape[0]
-    slices = s.neurons.shape[0]
+    neurons, slices = s.first_neuron[-1], s.neurons.shape[0]
+    frames, layers = out.layer_start.shape
     pins, terminals = f.cores, f.cores + 1
     V, W = f.virtual_channels, f.window
     barrier, lanes = f.barrier, f.threshold_lanes
-
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
-    s_population, s_terminal, s_neurons, s_first_neuron = s.population, s.terminal, s.neurons, s.first_neuron
+    s_population, s_terminal, s_first_neuron, s_depth = s.population, s.terminal, s.first_neuron, s.depth
+    part_first, part_owner, s_columns = p.parts.first, p.parts.owner, p.parts.columns
+    feed_first, feeds, s_is_input = p.parts.feed_first, p.parts.feeds, s.is_input
+    s_neurons = s.neurons // (part_first[1:] - part_first[:-1])  # of one part
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
-    s_inputs, s_operands, s_consumers, s_depth = s.inputs, s.operands, s.consumers, s.depth
-    s_is_input = s.is_input
+    p_inputs, p_operands, p_consumers = p.parts.inputs, p.parts.operands, p.parts.consumers
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
@@ -84,28 +76,20 @@ def advance(
     when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
-    latency_sum, latency_max = 0, 0
+    latency_sum, latency_max, shift = 0, 0, shift_of(V)
     log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-
-    # 1/V ticks are cycles times V: a shift where V is a power of two.
-    shift = -1
-    for k in range(8):
-        if 1 << k == V:
-            shift = k
     step_of = np.arange(frames) % T
     slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
-    first_step, last_step = clock[FIRST_STEP], clock[LAST_STEP]
-    done = False
+    first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
         if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
                 for c in range(terminals):
-                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)])
-                    last_event = max(last_event, at[cell(c, 16, AXON_FREE)])
+                    last_event = max(last_event, at[cell(c, 16, SYNAPSE_FREE)], at[cell(c, 16, AXON_FREE)])
                     last_event = max(last_event, at[cell(c, 16, THRESHOLD_FREE)])
                 now = last_event + f.barrier_cycles
                 out.steps[0] += 1
@@ -131,29 +115,30 @@ def advance(
         # Start slices whose inputs are complete and whose consumers have room.
         for k in range(looks):
             i = look[k]
-            g = of[cell(i, 32, NEXT_FRAME)]
-            if of[cell(i, 32, EMITTING)] > 0 or g >= frames:
+            o = part_first[i]
+            g = of[cell(o, 32, NEXT_FRAME)]
+            if of[cell(o, 32, EMITTING)] > 0 or g >= frames:
                 continue
-            window = g // W
-            slot = window % WINDOWS_IN_FLIGHT
+            y = of[cell(o, 32, TURN)]
+            slot = slot_of[g]
             if not barrier and g % W == 0:
-                if not s_is_input[i] and of[cell(i, 32, FED_IN + slot)] < s_inputs[i]:
+                if of[cell(o + y, 32, FED_IN + slot)] < p_inputs[o + y]:
                     continue
-                if window >= f.banks:
-                    old = (window - f.banks) % WINDOWS_IN_FLIGHT
-                    if of[cell(i, 32, TOKENS_IN + old)] < s_consumers[i]:
-                        continue
-                    of[cell(i, 32, TOKENS_IN + old)] = 0
-                of[cell(i, 32, FED_IN + slot)] = 0
-                of[cell(i, 32, OPERANDS_IN + slot)] = 0
-            of[cell(i, 32, EMITTING)] = 1
-            t0, base = now, s_first_neuron[i]
-            if b is None:
+                if of[cell(o + y, 32, TOKENS_IN + slot)] < p_consumers[o + y]:
+                    continue
+                of[cell(o + y, 32, TOKENS_IN + slot)] = 0
+                of[cell(o + y, 32, FED_IN + slot)] = 0
+                of[cell(o + y, 32, OPERANDS_IN + slot)] = 0
+            of[cell(o, 32, EMITTING)] = 1
+            t0 = now
+            base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
+            if b is not None:
+                walk = b_walk[g * slices + i]
+            else:
                 walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
                 if s_spike_cycles[i] > 0:
-                    walk += s_spike_cycles[i] * spiking_groups(sent, g * neurons + base, s_neurons[i], lanes)
-            else:
-                walk = b_walk[g * slices + i]
+                    groups = spiking_groups(sent, g * neurons + base, s_neurons[i], lanes, s_columns[i], apart)
+                    walk += s_spike_cycles[i] * groups
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -161,27 +146,25 @@ def advance(
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
                 by_slice[cell(i * T + step_of[g], 6, UPDATES)] += s_neurons[i]
                 if logging and watch[i]:
-                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, 0, g, s_neurons[i])
-            of[cell(i, 32, PHASE_START)] = t0
-            of[cell(i, 32, PHASE_END)] = t0 + walk
+                    noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, y, g, s_neurons[i])
+            of[cell(o, 32, PHASE_START)] = t0
+            of[cell(o, 32, PHASE_END)] = t0 + walk
             layer = s_population[i]
             if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
                 layer_start[cell(g, layers, layer)] = t0
-            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(i, 32, PHASE_END)])
+            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(o, 32, PHASE_END)])
             # Find the first packet.
-            j = 0
-            when = of[cell(i, 32, PHASE_END)]
-            if b is None:
-                while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                    j += 1
-                if j < s_neurons[i]:
-                    of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                    of[cell(i, 32, BEYOND)] = s_spike_cycles[i]
-                    when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(i, 32, BEYOND)]
-            else:
+            j, when = 0, of[cell(o, 32, PHASE_END)]
+            if b is not None:
                 k_th = b_first[g * slices + i]
                 if k_th < b_first[g * slices + i + 1]:
                     when = t0 + b_ready[k_th]
+            else:
+                j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
+                if j < s_neurons[i]:
+                    of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                    of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
+                    when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
             free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -220,14 +203,14 @@ def advance(
         last_event = max(last_event, now)
 
         if kind in (FED, OPERAND):
-            slot = slot_of[place(g)]
+            slot = (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT
             of[cell(where, 32, FED_IN + slot)] += 1
-            look[looks] = where
+            look[looks] = part_owner[where]
             looks += 1
             if kind == FED:
                 continue
             of[cell(where, 32, OPERANDS_IN + slot)] += 1
-            if of[cell(where, 32, OPERANDS_IN + slot)] < s_operands[where]:
+            if of[cell(where, 32, OPERANDS_IN + slot)] < p_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
             e = of[cell(where, 32, WAITING_HEAD)]
@@ -250,20 +233,22 @@ def advance(
                 e = after
             continue
         if kind == TOKEN:
-            of[cell(where, 32, TOKENS_IN + slot_of[place(g)])] += 1
-            look[looks] = where
+            of[cell(where, 32, TOKENS_IN + (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT)] += 1
+            look[looks] = part_owner[where]
             looks += 1
             continue
 
         if kind == EMIT:
-            i = where
-            terminal = s_terminal[i]
+            i, o = where, part_first[where]
+            terminal, y = s_terminal[i], of[cell(o, 32, TURN)]
             first, last = root_first[i], root_first[i + 1]
-            flits, mark = s_flits[i], index
+            # A packet names its neuron within the slice, in channel-major order: a row's are apart from channel to channel.
+            begun, apart = y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
+            flits, mark = s_flits[i], index + begun + index // s_columns[i] * apart
             if b is None:
                 is_packet = index < s_neurons[i]
             else:
-                k_th = b_first[g * slices + i] + index
+                mark, k_th = index, b_first[g * slices + i] + index
                 is_packet = k_th < b_first[g * slices + i + 1]
                 if is_packet:
                     flits = int64(b_flits[k_th])
@@ -274,7 +259,7 @@ def advance(
                 by_slice[cell(i * T + t, 6, SENT)] += 1
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits, mark = 1, END
+                flits, mark = 1, END - 2 * y
                 if barrier:
                     first = last
                 else:
@@ -285,10 +270,11 @@ def advance(
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             if logging and watch[i]:
-                                noted = note(log, noted, INJECT, when - f.port_cycles, when, terminal, i, READY, g, now)
+                                begin = when - f.port_cycles
+                                noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
-                            free = push(when_born, events, tail, many, free, now, when, now, what, READY, g)
+                            free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
                             pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
@@ -309,36 +295,39 @@ def advance(
                 pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
-                j = index
-                ready = of[cell(i, 32, PHASE_END)]
-                if b is None:
-                    of[cell(i, 32, LEFT)] -= 1
-                    if of[cell(i, 32, LEFT)] == 0:
-                        by_slice[cell(i * T + t, 6, SPIKES)] += 1
-                        j += 1
-                        base = s_first_neuron[i]
-                        while j < s_neurons[i] and sent[cell(g, neurons, base + j)] == 0:
-                            j += 1
-                        if j < s_neurons[i]:
-                            of[cell(i, 32, LEFT)] = sent[cell(g, neurons, base + j)]
-                            if j // lanes != index // lanes:
-                                of[cell(i, 32, BEYOND)] += s_spike_cycles[i]
-                    if j < s_neurons[i]:
-                        ready = of[cell(i, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
-                        ready += of[cell(i, 32, BEYOND)]
-                else:
+                j, ready = index, of[cell(o, 32, PHASE_END)]
+                if b is not None:
                     j += 1
                     k_th = b_first[g * slices + i] + j
                     if k_th < b_first[g * slices + i + 1]:
-                        ready = of[cell(i, 32, PHASE_START)] + b_ready[k_th]
+                        ready = of[cell(o, 32, PHASE_START)] + b_ready[k_th]
+                else:
+                    of[cell(o, 32, LEFT)] -= 1
+                    if of[cell(o, 32, LEFT)] == 0:
+                        by_slice[cell(i * T + t, 6, SPIKES)] += 1
+                        base = s_first_neuron[i] + begun
+                        j = next_sender(sent, g * neurons + base, j + 1, s_neurons[i], s_columns[i], apart)
+                        if j < s_neurons[i]:
+                            of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                            if j // lanes != index // lanes:
+                                of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
+                    if j < s_neurons[i]:
+                        ready = of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
+                        ready += of[cell(o, 32, BEYOND)]
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                of[cell(i, 32, EMITTING)] = 0
-                of[cell(i, 32, NEXT_FRAME)] = g + 1 if g % W < s_frames[i] - 1 else (g // W + 1) * W
+                of[cell(o, 32, EMITTING)] = 0
+                # The part's next frame of the window, then the next part's, then those of the next window.
+                if g % W < s_frames[i] - 1:
+                    of[cell(o, 32, NEXT_FRAME)] = g + 1
+                elif o + y + 1 < part_first[i + 1]:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = g // W * W, y + 1
+                else:
+                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // W + 1) * W, 0
                 if not barrier:
                     look[looks] = i
                     looks += 1
@@ -394,28 +383,38 @@ def advance(
                     histogram[min(latency, LATENCY_BINS - 1)] += 1
                     latency_sum += latency
                     latency_max = max(latency_max, latency)
-                elif index == READY:
+                elif (READY - index) & 1 == 0:
                     for k in range(low, high):
-                        what = int64(calls[cell(k, 16, WHOM)]) << 3 | TOKEN
-                        free = push(when_born, events, tail, many, free, now, arrive, born, what, 0, g)
-                        pending += 1
+                        row = int64(calls[cell(k, 16, FEEDS)]) + (READY - index >> 1)
+                        for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
+                            what = (int64(calls[cell(k, 16, WHOM)]) + feeds[place(d)]) << 3 | TOKEN
+                            later = int64(calls[cell(k, 16, LATER)])
+                            free = push(when_born, events, tail, many, free, now, arrive, born, what, later, g)
+                            pending += 1
                     high = low
-                if terminal == pins and index != READY:
+                if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
                     # At the pins the last end marker of the last timestep completes the inference.
                     last_event = max(last_event, arrive)
                     layer = s_population[owner]
                     layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
-                    if index == END:
+                    if index < 0:
                         outputs_done[g] += 1
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1
             for k in range(low, high):
                 target = int64(calls[cell(k, 16, TARGET)])
-                if (
-                    calls[cell(k, 16, KIND)] == STREAMS
-                    and of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < s_operands[target]
-                ):
+                waits = False
+                if calls[cell(k, 16, KIND)] == STREAMS:
+                    # A packet waits at the first part that its row feeds: none of these starts before it is worked off.
+                    y = END - index >> 1
+                    if index >= 0:
+                        y = index % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
+                    row = int64(calls[cell(k, 16, FEEDS)]) + y
+                    if feed_first[place(row)] < feed_first[place(row + 1)]:
+                        target += feeds[place(feed_first[place(row)])]
+                        waits = of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < p_operands[target]
+                if waits:
                     e = free
                     free = int64(events[cell(e, 8, NEXT)])
                     when_born[cell(e, 4, BORN)] = born
@@ -449,8 +448,12 @@ def advance(
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
                     done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    free = push(when_born, events, tail, many, free, now, begin, born, target << 3 | done_kind, 0, g)
-                    pending += 1
+                    target, later = int64(calls[cell(k, 16, TARGET)]), int64(calls[cell(k, 16, LATER)])
+                    row = int64(calls[cell(k, 16, FEEDS)]) + (END - index >> 1)
+                    for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
+                        what = (target + feeds[place(d)]) << 3 | done_kind
+                        free = push(when_born, events, tail, many, free, now, begin, born, what, later, g)
+                        pending += 1
                     continue
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
                 done_at = looked_up + f.axon_cycles
@@ -459,13 +462,12 @@ def advance(
                     if b is not None:
                         neuron = int64(b_spikes[spike])
                         if calls[cell(k, 16, ALONE)] and spike > q:
-                            looked = at[cell(core, 16, AXON_FREE)]
-                            at[cell(core, 16, AXON_FREE)] += f.axon_cycles
+                            looked = at[cell(core, 16, AXON_FREE)] + f.axon_cycles
+                            at[cell(core, 16, AXON_FREE)] = looked
                             at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
                             if logging and watch_row[row]:
-                                noted = note(
-                                    log, noted, AXON, looked, looked + f.axon_cycles, core, row, index, g, born
-                                )
+                                start = looked - f.axon_cycles
+                                noted = note(log, noted, AXON, start, looked, core, row, index, g, born)
                         begin = max(at[cell(core, 16, AXON_FREE)], at[cell(core, 16, SYNAPSE_FREE)])
                     major, minor = neuron, 0
                     if calls[cell(k, 16, POSITIONS)] > 1:

@@ -34,7 +34,8 @@ class Times(NamedTuple):
     finish: Reals  # (samples,)
 
 
-def _empty(work: Work) -> Times:
+def empty_times(work: Work) -> Times:
+    """Return times of nothing: no part has started."""
     shape = work.packets.shape
     return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), np.zeros(shape[2]))
 
@@ -69,7 +70,7 @@ def _layers(tables: Tables) -> list[_Layer]:
 def dataflow(tables: Tables, work: Work) -> Times:
     """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`."""
     s, f = tables.slices, tables.fabric
-    times = _empty(work)
+    times = empty_times(work)
     start, end, _, finish = times
     layers = _layers(tables)
     tree = work.tree_delay[:, None]
@@ -110,7 +111,7 @@ def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service:
     lanes = first[t0, layer.fed] + f.axon_cycles
     last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + f.axon_cycles, at, axis=0)
     begin = np.maximum(_worked_off(head + f.axon_cycles, service[rows], at), last)
-    product = s.operands[layer.fed] > 0
+    product = tables.parts.operands[tables.parts.first[layer.fed]] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
         held = r.stationary[rows][:, None]
@@ -143,7 +144,7 @@ def _worked_off(heads: Reals, work: Reals, at: Ints) -> Reals:
 def barrier(tables: Tables, work: Work) -> Times:
     """A step lasts until its slowest slice has sent, and its slowest receiver has worked everything off."""
     s, r, f = tables.slices, tables.rows, tables.fabric
-    times = _empty(work)
+    times = empty_times(work)
     start, end, _, finish = times
     T = len(start)
     # Packets of a step are worked off at a core in the order of their sources.

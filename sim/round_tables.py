@@ -23,7 +23,14 @@ def joined_tables(
     of the packets of all rounds, then of ready tokens, then of loads; their owners are slices of the whole.
     """
     own = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
-    return own._replace(slices=_slices(mapping, own.slices), nodes=_nodes(mapping, own.nodes, tables, loads))
+    slices = _slices(mapping, own.slices)
+    # What starts when is a matter of each round; only how many parts slices have is read.
+    again = np.concatenate([r.home[r.replayed] for r in mapping.rounds])
+    count = np.concatenate([own.parts.many, own.parts.many[again]])
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    return own._replace(
+        slices=slices, nodes=_nodes(mapping, own.nodes, tables, loads), parts=own.parts._replace(first=first)
+    )
 
 
 def rows_of(mapping: Mapping, r: Round) -> Ints:

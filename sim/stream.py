@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
 from sfnhw.sim.packed import Packed
-from sfnhw.sim.run_frames import run_frames
+from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]

@@ -16,6 +16,7 @@ from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
+from sfnhw.sim.parts import PartTable, build_parts
 
 Ints = NDArray[np.int64]
 
@@ -46,9 +47,6 @@ class SliceTable(NamedTuple):
     update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
     spike_cycles: Ints  # cycles more where any of them sends something; 0 at the pins
     frames: Ints  # timesteps of each window in which it works: all of them, or the first (inputs and readouts of ttfs)
-    inputs: Ints  # end markers to wait for in each window: one for each connection and timestep of its source
-    operands: Ints  # those of them that bring the stationary operand of a product: streams wait for them
-    consumers: Ints  # target slices: ready tokens to wait for
     depth: Ints  # for barrier execution
     is_input: NDArray[np.bool_]
     is_output: NDArray[np.bool_]
@@ -140,6 +138,7 @@ class Tables(NamedTuple):
     slices: SliceTable
     rows: RowTable
     nodes: NodeTable
+    parts: PartTable
     fabric: Fabric
     populations: int
 
@@ -186,10 +185,12 @@ def build_tables(mapping: Mapping, formats: dict[str, str] | None = None) -> Tab
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
     )
+    nodes = _node_table(mapping)
     return Tables(
         slices,
         _row_table(mapping),
-        _node_table(mapping),
+        nodes,
+        build_parts(mapping, *_told(nodes)),
         fabric,
         len(mapping.network.populations),
     )
@@ -231,12 +232,9 @@ def _slice_table(mapping: Mapping, formats: dict[str, str]) -> SliceTable:
     network, chip = mapping.network, mapping.chip
     place = {p.name: i for i, p in enumerate(network.populations)}
     slices = mapping.slices
-    connections = mapping.connections
     frames = np.array([frames_of(network, network[s.population]) for s in slices], np.int64)
-    pairs = np.unique(np.stack([connections.source, connections.target]), axis=1)
     cycles = [update_cycles(chip, network[s.population]) for s in slices]
     is_input = np.array([network[s.population].role == "input" for s in slices])
-    operands = np.array([isinstance(p, Stationary) for p in network.projections])[connections.projection]
     neurons = np.array([s.neurons for s in slices], np.int64)
     return SliceTable(
         population=np.array([place[s.population] for s in slices], np.int64),
@@ -247,11 +245,6 @@ def _slice_table(mapping: Mapping, formats: dict[str, str]) -> SliceTable:
         update_cycles=np.array(cycles, np.int64),
         spike_cycles=np.where(is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64),
         frames=frames,
-        inputs=np.bincount(connections.target, weights=frames[connections.source], minlength=len(slices)).astype(
-            np.int64
-        ),
-        operands=np.bincount(connections.target, weights=operands, minlength=len(slices)).astype(np.int64),
-        consumers=np.bincount(pairs[0], minlength=len(slices)).astype(np.int64),
         depth=np.array([network.depth[s.population] for s in slices], np.int64),
         is_input=is_input,
         is_output=np.array([network.to_pins(s.population) for s in slices]),
@@ -355,6 +348,13 @@ def _node_table(mapping: Mapping) -> NodeTable:
         ready_roots=(b.roots + shift).astype(np.int64),
         packet_nodes=shift,
     )
+
+
+def _told(nodes: NodeTable) -> tuple[Ints, Ints]:
+    """(items of the token trees,) slice that sends the token, and slice that it is for."""
+    exits = np.repeat(np.repeat(nodes.owner, np.diff(nodes.exit_first)), np.diff(nodes.row_first))
+    first = nodes.row_first[nodes.exit_first[nodes.packet_nodes]]
+    return exits[first:], nodes.rows[first:]
 
 
 def _exits(mapping: Mapping) -> tuple[Ints, Ints]:

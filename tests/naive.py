@@ -5,6 +5,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from tests.naive_packet_formats import packets_in
+
 
 def synapses_of(network):
     """Every synapse as (projection, source neuron, target neuron, index of its weight), one by one."""
@@ -111,81 +113,6 @@ def core_of_neuron(mapping):
     return where
 
 
-def log2_up(things):
-    """Bits that tell so many things apart."""
-    bits = 0
-    while 2**bits < things:
-        bits += 1
-    return bits
-
-
-def bundle_of(s, p, i, chip):
-    """(key of the bundle, neurons in it, neurons of a full one, bundles of the slice) of neuron i of slice s of p."""
-    c, y, x = i // p.positions - s.block.c0, i // p.columns % p.rows - s.block.r0, i % p.columns
-    channels, positions = s.block.channels, s.block.rows * p.columns
-    most = chip.packet.bundle_neurons
-    part = min(most, channels)
-    span = max(1, most // channels) if chip.packet.bundle == "run" else 1
-    sizes = {}
-    for place in range(positions):
-        for channel in range(channels):
-            key = (place // span, channel // part)
-            sizes[key] = sizes.get(key, 0) + 1
-    key = ((y * p.columns + x) // span, c // part)
-    return key, sizes[key], part * min(span, positions), len(sizes)
-
-
-def packet_of(form, s, p, chip, i, spikes, largest):
-    """(bits, whether it is sent) of the packet of neuron i's bundle with so many spikes."""
-    coding, noc = p.coding, chip.noc
-    payload = coding.payload_bits(chip.numerics)
-    if form == "aer":
-        return noc.header_bits + log2_up(s.neurons) + payload, spikes > 0
-    _, size, full, bundles = bundle_of(s, p, i, chip)
-    head = noc.header_bits + log2_up(bundles)
-    if form == "bundled":
-        most = full * (largest if coding.kind == "polarity" else 1)
-        return head + log2_up(most) + spikes * (log2_up(full) + payload), spikes > 0
-    if form == "bitmap":
-        return head + size + spikes * payload, spikes > 0
-    if coding.kind in ("readout", "partial"):
-        value = chip.core.accumulator_bits
-    elif coding.kind in ("if", "lif", "ttfs"):
-        value = 1 + coding.signed
-    else:
-        value = log2_up(largest + 1) + coding.signed
-    return head + size * value, spikes > 0 or coding.kind != "readout"
-
-
-def packets_in(mapping, activity, p, formats, slice_of):
-    """Every packet of a population as (slice, bits, its spikes as neurons), one by one."""
-    network, chip = mapping.network, mapping.chip
-    form, levels = formats[p.name], activity.levels[p.name]
-    in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
-    for sample in range(levels.shape[0]):
-        for t in range(levels.shape[1]):
-            held = defaultdict(list)
-            for i in range(p.size):
-                level = abs(int(levels[sample, t, i]))
-                times = level if p.coding.kind == "polarity" else int(level > 0)
-                if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
-                    times = int(t == (0 if in_windows else levels.shape[1] - 1))
-                s = mapping.slices[slice_of[p.name][i]]
-                if form == "aer":
-                    bits, _ = packet_of(form, s, p, chip, i, 1, p.coding.max_level)
-                    yield from ((s.index, bits, [i]) for _ in range(times))
-                else:
-                    held[s.index, bundle_of(s, p, i, chip)[0]] += [i] * times
-                    held[s.index, bundle_of(s, p, i, chip)[0], "one"] = i
-            for key in [key for key in held if len(key) == 2]:
-                s, spikes = mapping.slices[key[0]], held[key]
-                bits, goes = packet_of(form, s, p, chip, held[*key, "one"], len(spikes), p.coding.max_level)
-                # Inputs and readouts of a network in windows work in the first step of their window alone.
-                works = not in_windows or p.coding.kind == "ttfs" or t == 0
-                if goes and (spikes or works):
-                    yield s.index, bits, spikes
-
-
 def count(mapping, activity, formats=None):
     """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits.
 
@@ -274,80 +201,135 @@ def count(mapping, activity, formats=None):
     }
 
 
-class PacketTwin:
-    """The packet-level model of `sfnhw.sim.packet_kernel` for one window in dataflow, with a heap and Python objects.
+def row_needs(network):
+    """projection → {(row of the source, row of the target)} that any synapse joins, one synapse after the other."""
+    out = defaultdict(set)
+    for k, i, o, _ in synapses_of(network):
+        p = network.projections[k]
+        source, target = network[p.source], network[p.target]
+        out[k].add((i // source.columns % source.rows, o // target.columns % target.rows))
+    return out
 
-    Written from the model's description: servers in order of arrival, everything else a fixed delay. A window is one
-    frame, or T of them where layers work one window after the other.
+
+class PacketTwin:
+    """The packet-level model of `sfnhw.sim.packet_kernel` without a barrier, with a heap and Python objects.
+
+    Written from the model's description: servers in order of arrival, everything else a fixed delay. A slice works whole, or
+    a row after the other; its parts are (slice, row). What has ended, and been told, is kept in sets, one entry each.
     """
 
-    def __init__(self, tables, chip):
-        self.t, self.chip = tables, chip
+    def __init__(self, tables, mapping):
+        self.t, self.mapping, self.chip = tables, mapping, mapping.chip
         self.queue, self.order = [], 0
         self.free = defaultdict(int)  # server → first free cycle (channels: in 1/V cycles)
         self.latencies, self.finish = [], 0
+        self.wire()
+
+    def wire(self):
+        """Who feeds whom: parts by connection, and back."""
+        network, r = self.mapping.network, self.t.rows
+        by_row = self.chip.execution.granularity == "row"
+        joined = row_needs(network)
+        self.rows = [s.block.rows if by_row else 1 for s in self.mapping.slices]
+        self.needs, self.readers = defaultdict(set), defaultdict(set)  # of a part
+        self.fed = defaultdict(list)  # (connection, row of the source) → parts of the target
+        late = [getattr(p, "delay", 0) for p in network.projections]
+        sets = {p.name: self.chip.core.state_banks for p in network.populations}
+        for p in network.projections:
+            sets[p.target] = max(sets[p.target], self.chip.core.state_banks + getattr(p, "delay", 0))
+        for k, (a, b, projection) in enumerate(zip(r.source, r.target, r.projection, strict=True)):
+            a, b = int(a), int(b)
+            source, target = self.mapping.slices[a].block, self.mapping.slices[b].block
+            for y in range(self.rows[a]):
+                for z in range(self.rows[b]):
+                    meets = {(source.r0 + y, row) for row in range(target.r0, target.r1)} & joined[projection]
+                    if by_row and not r.stationary[k]:
+                        meets &= {(source.r0 + y, target.r0 + z)}
+                    if meets or not by_row:
+                        self.fed[k, y].append((b, z))
+                        self.needs[b, z].add((k, y))
+                        ahead = sets[self.mapping.slices[b].population] - late[projection]
+                        self.readers[a, y].add((b, z, ahead))
+        self.late = [late[projection] for projection in r.projection]
 
     def at(self, when, what, *args):
         heapq.heappush(self.queue, (when, self.order, what, args))
         self.order += 1
 
     def run(self, sent):
-        """sent : (frames, neurons) packets of each neuron."""
-        s, r = self.t.slices, self.t.rows
+        """sent : (frames, neurons) packets of each neuron; returns the cycle in which all is done."""
+        s = self.t.slices
         slices = range(len(s.neurons))
-        self.frame = [0 for _ in slices]
-        self.sent = [
-            [self.queue_of(frame[s.first_neuron[i] : s.first_neuron[i + 1]]) for frame in sent] for i in slices
-        ]
-        self.operands = [int(n) for n in s.operands]
+        self.sent = sent
+        self.next = [(0, 0) for _ in slices]  # frame and row
+        self.busy = [False for _ in slices]
+        self.ended = set()  # (part, connection, row of the source, frame)
+        self.told = set()  # (part, part that has read it, window)
         self.parked = defaultdict(list)
-        # Every connection brings an end marker for each frame in which its source works.
-        self.waiting = [0 for _ in slices]
-        for source, target in zip(r.source, r.target, strict=True):
-            self.waiting[target] += int(s.frames[source])
         for i in slices:
-            if self.waiting[i] == 0:
-                self.fire(0, i)
+            self.fire(0, i)
         while self.queue:
             now, _, what, args = heapq.heappop(self.queue)
             what(now, *args)
-        assert self.frame == [int(n) for n in s.frames], "a frame that was never worked"
+        assert all(g >= len(sent) for g, _ in self.next), "a frame that was never worked"
         return self.finish
 
-    @staticmethod
-    def queue_of(packets):
-        """[2, 0, 1] → neurons [0, 0, 2]."""
-        return [j for j, times in enumerate(packets) for _ in range(int(times))]
+    def neurons_of(self, i, y):
+        """Neurons of a part, by their place in the slice."""
+        if self.rows[i] == 1:
+            # Position by position where bundles are sent, else in the order of indices.
+            many, width = int(self.t.slices.neurons[i]), int(self.t.slices.width[i])
+            return [c * (many // width) + p for p in range(many // width) for c in range(width)]
+        b, columns = self.mapping.slices[i].block, self.mapping.network[self.mapping.slices[i].population].columns
+        return [(c * self.rows[i] + y) * columns + x for c in range(b.c1 - b.c0) for x in range(columns)]
+
+    def markers(self, k, y, window):
+        """What a connection brings from one row of its source for a window of its target; nothing before the first."""
+        W = self.t.fabric.window
+        frames = int(self.t.slices.frames[self.t.rows.source[k]])
+        return {(k, y, (window - self.late[k]) * W + t) for t in range(frames) if window >= self.late[k]}
+
+    def may_start(self, i, g, y):
+        """Whether all that a part needs has ended, and all that read from it have room."""
+        window = g // self.t.fabric.window
+        if g % self.t.fabric.window:
+            return True
+        ended = all(((i, y), *m) in self.ended for k, row in self.needs[i, y] for m in self.markers(k, row, window))
+        return ended and all(
+            ((i, y), (b, z), window - ahead) in self.told for b, z, ahead in self.readers[i, y] if window >= ahead
+        )
 
     def fire(self, now, i):
         s, f = self.t.slices, self.t.fabric
+        g, y = self.next[i]
+        if self.busy[i] or g >= len(self.sent) or not self.may_start(i, g, y):
+            return
+        self.busy[i] = True
         start = now if s.is_input[i] else max(now, self.free["threshold", s.terminal[i]])
-        neurons = self.sent[i][self.frame[i]]
-        # The walk: position by position where bundles are sent, else in the order of indices.
-        many, width = int(s.neurons[i]), int(s.width[i])
-        walk = [c * (many // width) + p for p in range(many // width) for c in range(width)]
+        places = self.neurons_of(i, y)
         # Lane by lane together: so many neurons are done when the slowest of them is, one that spikes.
         end, done = start, {}
-        for first in range(0, many, f.threshold_lanes):
-            group = walk[first : first + f.threshold_lanes]
-            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if set(group) & set(neurons) else 0)
+        times = {j: int(self.sent[g][s.first_neuron[i] + j]) for j in places}
+        for first in range(0, len(places), f.threshold_lanes):
+            group = places[first : first + f.threshold_lanes]
+            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if any(times[j] for j in group) else 0)
             done |= dict.fromkeys(group, end)
         if not s.is_input[i]:
             self.free["threshold", s.terminal[i]] = end
-        self.emit_next(i, [*self.packets(i, walk, neurons, done), (end, None, 1)], 0)
+        self.emit_next(i, [*self.packets(i, places, times, done), (end, None, 1)], 0)
 
-    def packets(self, i, walk, neurons, done):
+    def packets(self, i, places, times, done):
         """(cycle in which it is ready, its spikes, its flits) of each packet, in the order of the walk."""
         s = self.t.slices
         if s.form[i] == 0:
-            return [(done[j], [j], int(s.flits[i])) for j in walk for _ in range(neurons.count(j))]
+            return [(done[j], [j], int(s.flits[i])) for j in places for _ in range(times[j])]
         bundles = defaultdict(list)
-        for w, j in enumerate(walk):
+        for w, j in enumerate(places):
             p, c = divmod(w, int(s.width[i]))
             bundles[p // int(s.span[i]), c // int(s.part[i])].append(j)
         out = []
         for held in bundles.values():
-            spikes = [j for j in held for _ in range(neurons.count(j))]
+            spikes = [j for j in held for _ in range(times[j])]
             bits = int(s.fixed_bits[i]) + len(held) * int(s.neuron_bits[i]) + len(spikes) * int(s.spike_bits[i])
             if spikes or s.always[i]:
                 out.append((done[held[-1]], spikes, -(-bits // self.chip.noc.flit_bits)))
@@ -358,22 +340,28 @@ class PacketTwin:
         self.at(max(ready, not_before), self.emit, i, packets, ready)
 
     def emit(self, now, i, packets, ready):
-        s, n = self.t.slices, self.t.nodes
+        s, n, W = self.t.slices, self.t.nodes, self.t.fabric.window
         (_, spikes, flits), rest = packets[0], packets[1:]
+        g, y = self.next[i]
         if spikes is None:
-            self.frame[i] += 1
-            last = self.frame[i] == s.frames[i]
+            last = g % W == s.frames[i] - 1
             if not s.is_input[i] and last:
                 for root in n.ready_roots[n.ready_root_first[i] : n.ready_root_first[i + 1]]:
-                    self.inject(now, i, root, "token", 1, now)
+                    self.inject(now, i, root, ("token", y, g), 1, now)
             for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
-                self.inject(now, i, root, None, 1, now)
+                self.inject(now, i, root, ("end", y, g), 1, now)
             if not last:
-                self.fire(now, i)
+                self.next[i] = (g + 1, y)
+            elif y + 1 < self.rows[i]:
+                self.next[i] = (g // W * W, y + 1)
+            else:
+                self.next[i] = ((g // W + 1) * W, 0)
+            self.busy[i] = False
+            self.fire(now, i)
             return
         start = now
         for root in n.roots[n.root_first[i] : n.root_first[i + 1]]:
-            start = self.inject(now, i, root, spikes, flits, ready)
+            start = self.inject(now, i, root, ("spike", spikes, g), flits, ready)
         self.emit_next(i, rest, start)
 
     def inject(self, now, i, root, what, flits, born):
@@ -428,44 +416,72 @@ class PacketTwin:
             if terminal == f.cores:  # the pins
                 bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
             arrive = self.channel(("eject", terminal), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
-            if what == "token":
+            kind, number, g = what
+            if kind == "token":
+                b = int(n.owner[node])
+                for a in n.rows[n.row_first[place] : n.row_first[place + 1]]:
+                    for y in range(self.rows[a]):
+                        if any((b, number) == reader[:2] for reader in self.readers[int(a), y]):
+                            self.at(arrive, self.tell, (int(a), y), (b, number), g // f.window)
                 continue
-            if what is not None:
+            if kind == "spike":
                 self.latencies.append(arrive - born)
             elif terminal == f.cores:
                 self.finish = max(self.finish, arrive)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
-                if r.streams[k] and self.operands[r.target[k]]:
-                    self.parked[int(r.target[k])].append((k, what))
+                waits = r.streams[k] and self.waits_at(int(k), what)
+                if waits:
+                    self.parked[waits, g].append((int(k), what))
                 else:
-                    self.work_off(arrive, k, what)
+                    self.work_off(arrive, int(k), what)
+
+    def tell(self, now, part, reader, window):
+        self.told.add((part, reader, window))
+        self.fire(now, part[0])
+
+    def row_of(self, k, what):
+        """Row, within its slice, that a packet comes from."""
+        kind, number, _ = what
+        if kind == "end":
+            return number
+        a = int(self.t.rows.source[k])
+        columns = self.mapping.network[self.mapping.slices[a].population].columns
+        return number[0] // columns % self.rows[a] if self.rows[a] > 1 else 0
+
+    def waits_at(self, k, what):
+        """The first part that a streaming packet is for, if its stationary operand is not complete; else None."""
+        parts = self.fed[k, self.row_of(k, what)]
+        return parts[0] if parts and self.missing(parts[0], what[2]) else None
+
+    def missing(self, part, g):
+        """Whether any end marker of a part's stationary operand is not in (products are at one timestep)."""
+        stays = self.t.rows.stationary
+        return any(stays[k] and (part, k, y, g) not in self.ended for k, y in self.needs[part])
 
     def work_off(self, arrive, k, what):
         f, r = self.t.fabric, self.t.rows
+        kind, number, g = what
         core = int(self.t.slices.terminal[r.target[k]])
-        for n, spike in enumerate(what) if what and r.alone[k] else [(0, what)]:
-            if r.alone[k] and what == []:
-                return  # each spike is looked up by itself, and there is none
+        if kind == "spike" and r.alone[k] and not number:
+            return  # each spike is looked up by itself, and there is none
+        for n, spikes in enumerate([[j] for j in number] if kind == "spike" and r.alone[k] else [number]):
             looked = max(arrive if n == 0 else 0, self.free["axon", core]) + f.axon_cycles
             self.free["axon", core] = looked
             start = max(looked, self.free["synapse", core])
-            if what is None:
-                self.at(start, self.operand if r.stationary[k] else self.fed, int(r.target[k]))
+            if kind == "end":
+                for part in self.fed[k, number]:
+                    self.at(start, self.end, part, k, number, g)
                 return
-            for j in [spike] if r.alone[k] else what:
+            for j in spikes:
                 run = r.runs[r.run_first[k] + (j // r.positions[k]) * r.run_stride[k]]
                 taps = r.taps[r.taps_first[k] + (j % r.positions[k]) * r.taps_stride[k]]
                 start = max(start, self.free["synapse", core])
                 self.free["synapse", core] = start + int(taps * r.costs[r.cost_first[k] + run, 1])
 
-    def operand(self, now, i):
-        self.operands[i] -= 1
-        if self.operands[i] == 0:
-            for k, what in self.parked[i]:
-                self.at(now, self.work_off, k, what)
-        self.fed(now, i)
-
-    def fed(self, now, i):
-        self.waiting[i] -= 1
-        if self.waiting[i] == 0:
-            self.fire(now, i)
+    def end(self, now, part, k, y, g):
+        self.ended.add((part, k, y, g))
+        if self.t.rows.stationary[k] and not self.missing(part, g):
+            for parked in self.parked[part, g]:
+                self.at(now, self.work_off, *parked)
+            self.parked[part, g] = []
+        self.fire(now, part[0])

@@ -165,7 +165,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate, form, bundles, a
     activity = random_activity(network, seed, samples=1, rate=rate)
     result = simulate(mapping, activity, threads=1)
     assert result.counts.equals(simulate(mapping, activity, fidelity="analytic").counts)
-    twin = PacketTwin(result.tables, mapping.chip)
+    twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
     assert result.timing.packet_latency.sum() == len(twin.latencies)

@@ -117,7 +117,7 @@ def test_attention_is_counted_as_a_brute_force_walk_says_and_timed_as_the_naive_
     analytic = simulate(mapping, activity, fidelity="analytic")
     assert result.counts.equals(analytic.counts)
     assert np.array_equal(result.actions.core, analytic.actions.core)
-    twin = PacketTwin(result.tables, mapping.chip)
+    twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
 
@@ -130,7 +130,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate):
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, samples=1, rate=rate)
     result = simulate(mapping, activity, threads=1)
-    twin = PacketTwin(result.tables, mapping.chip)
+    twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
     histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
     assert np.array_equal(histogram, result.timing.packet_latency)

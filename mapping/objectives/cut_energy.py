@@ -66,12 +66,12 @@ class CutEnergy:
         """PJ of all samples at one layer, and of the packets on their way to it."""
         network, work, frames = self.network, model.work(name, choice), model.layers[name].frames
         marks = 0 if model.barrier else frames
-        total = self.router * float(work.flits.sum()) + self.packet * work.slices * marks
+        total = self.router * float(work.flits.sum()) + self.packet * int(work.starts.sum()) * marks
         if model.layers[name].form != AER:  # what bundles are cut into is more packets
             total += self.packet * float(work.packets.sum()) + self.packing * float(work.flits.sum())
         for p in model.into[name]:
             met = model.meeting(p, choice)
-            ends = 0 if model.barrier else int(met.slices.sum())
+            ends = 0 if model.barrier else int(met.parts.sum())
             ends *= model.windows * frames_of(network, network[p.source])
             heard = float(met.heard.sum())
             total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * met.spikes
@@ -81,7 +81,7 @@ class CutEnergy:
         if network[name].role == "input":
             return total
         if not model.barrier:  # ready tokens
-            total += model.windows * work.slices * (self.packet + self.router)
+            total += model.windows * int(work.starts.sum()) * (self.packet + self.router)
         return total + self.memory(name, work, model)
 
     def _cleared(self, p: Projection, work: CutWork) -> float:

@@ -48,13 +48,16 @@ class Figures(NamedTuple):
 class Meeting(NamedTuple):
     """How a layer's blocks hear a source, through one projection; all samples.
 
-    heard : (blocks,) look-ups, of packets or of the spikes in them. spikes : in all packets that reach blocks. slices : (blocks,) source slices that reach each block.
+    heard : (blocks,) look-ups, of packets or of the spikes in them. spikes : in all packets that reach blocks. slices :
+    (blocks,) source slices that reach each block. parts : (blocks,) parts of these that start by themselves, and send end
+    markers.
     flits : of all packets, once for each block that they reach.
     """
 
     heard: Ints
     spikes: int
     slices: Ints
+    parts: Ints
     flits: int
 
 
@@ -104,14 +107,17 @@ class Model:
             source, target = self.work(p.source, choice), self.work(p.target, choice)
             a, b = self.network[p.source], self.network[p.target]
             looked_up = source.spikes if looks_up_spikes(p, self.chip) else source.packets
-            heard, slices, flits, spikes = [], [], 0, 0
+            heard, slices, parts, flits, spikes = [], [], [], 0, 0
             for block in target.cut.blocks:
                 places = source.cut.meeting(p.reach(a, b, block))
                 heard.append(int(looked_up[places].sum()))
                 spikes += int(source.spikes[places].sum())
                 slices.append(len(places))
+                parts.append(int(source.starts[places].sum()))
                 flits += int(source.flits[places].sum())
-            self._meetings[key] = Meeting(np.array(heard, np.int64), spikes, np.array(slices, np.int64), flits)
+            self._meetings[key] = Meeting(
+                np.array(heard, np.int64), spikes, np.array(slices, np.int64), np.array(parts, np.int64), flits
+            )
         return self._meetings[key]
 
     def fits(self, name: str, choice: Choice) -> bool:
@@ -156,14 +162,14 @@ class Model:
         service, synapse = [], []
         for k, p in enumerate(self.into[name]):
             met = self.meeting(p, choice)
-            marks = 0 if self.barrier else self.windows * frames_of(network, network[p.source]) * met.slices
+            marks = 0 if self.barrier else self.windows * frames_of(network, network[p.source]) * met.parts
             looked_up += axon * (met.heard + marks)
             synapse.append(own.synapse[k])
             service.append(np.maximum(own.synapse[k], met.heard * max(axon, 1)))
         worst = int(np.argmax(np.sum(service, axis=0))) if service else 0
         pins = population.role == "input"
         control = 0 if self.barrier else self.windows * (frames_of(network, population) + (not pins))
-        port = own.port + control * int(port_cycles(1, self.chip, pins))
+        port = own.port + own.starts * control * int(port_cycles(1, self.chip, pins))
         lanes = np.sum(synapse, axis=0) if synapse else np.zeros(own.slices)
         unit = 0 if pins else max(looked_up.max(), lanes.max(), own.threshold.max(), port.max())
         n = self.windows

@@ -16,7 +16,7 @@ from sfnhw.mapping.memory_banks import Scattered, scattered
 from sfnhw.mapping.objectives.packets import Packets
 from sfnhw.mapping.packet_choice import Sent, planned_formats
 from sfnhw.mapping.packet_formats import AER, formats_for, packing
-from sfnhw.mapping.slices import Slice, bias_bits, capacity, demand
+from sfnhw.mapping.slices import Slice, bias_words, capacity, demand, parts_of
 from sfnhw.mapping.slicing import Parts, axon_entries, cut, smallest_parts
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, run_cost, synapse_bits, update_cycles
 from sfnhw.network import Block, Network, Population, Projection, Sparse, Stationary
@@ -43,6 +43,7 @@ class CutWork(NamedTuple):
     port : (blocks,) cycles of these at the injection port, a multicast each.
     update_words, bias_words : words of state memory read in each frame (as many are written), of weight memory in each
         window, of all blocks.
+    starts : (blocks,) parts of a block that start by themselves in each window: 1, or its rows.
     """
 
     parts: Parts
@@ -57,6 +58,7 @@ class CutWork(NamedTuple):
     port: Ints
     update_words: int
     bias_words: int
+    starts: Ints
 
     @property
     def slices(self) -> int:
@@ -118,8 +120,12 @@ class LayerWork:
         synapse = np.array([c[0] for c in costs], np.int64).reshape(len(costs), len(blocks))
         threshold = [self._walk(b, n) for b, n in zip(blocks, sizes, strict=True)]
         loads = [self._load(b, n) for b, n in zip(blocks, sizes, strict=True)]
-        update = [ceil_div(n * core.accumulator_bits, core.state_memory.word_bits) for n in sizes]
-        bias = [ceil_div(bias_bits(p, b, chip), core.weight_memory.word_bits) for b in blocks]
+        parted = [parts_of(b, chip) for b in blocks]
+        update = [
+            m * ceil_div(n // m * core.accumulator_bits, core.state_memory.word_bits)
+            for n, m in zip(sizes, parted, strict=True)
+        ]
+        bias = [bias_words(p, b, chip) for b in blocks]
         return CutWork(
             parts=parts,
             cut=cut_of(blocks),
@@ -133,6 +139,7 @@ class LayerWork:
             port=np.array([load[2] for load in loads], np.int64),
             update_words=sum(update),
             bias_words=sum(bias),
+            starts=np.array(parted, np.int64),
         )
 
     def _load(self, block: Block, neurons: int) -> tuple[int, int, int]:
@@ -148,10 +155,15 @@ class LayerWork:
 
     def _walk(self, block: Block, neurons: int) -> int:
         lanes = self.chip.core.threshold_unit.lanes
-        walk = self.frames * ceil_div(neurons, lanes) * self.update
+        parts = parts_of(block, self.chip)
+        walk = self.frames * parts * ceil_div(neurons // parts, lanes) * self.update
         if self.spike_cycles:
-            groups = self.packets.spiking_groups(self.population.name, block, lanes, by_position=self.form != AER)
-            walk += self.spike_cycles * groups
+            high = block.rows // parts
+            rows = (block._replace(r0=r, r1=r + high) for r in range(block.r0, block.r1, high))
+            walk += self.spike_cycles * sum(
+                self.packets.spiking_groups(self.population.name, row, lanes, by_position=self.form != AER)
+                for row in rows
+            )
         return int(walk)
 
     def _synapses(self, k: int, blocks: list[Block], most: int) -> tuple[list[int], int, int]:

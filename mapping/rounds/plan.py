@@ -52,7 +52,7 @@ def demands_in(network: Network, members: list[Slice], demands: list[Demand], ch
     Under a barrier the accumulator sets of a slice depend on how many steps its sources lie before it, and what comes back
     from off the chip comes at once.
     """
-    if chip.execution.mode == "dataflow":
+    if chip.execution.mode != "barrier":
         return demands
     part, _ = part_of(network, {s.population for s in members}, ())
     out = list(demands)

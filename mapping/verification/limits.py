@@ -93,10 +93,14 @@ def asked(
 
 
 def accumulator_banks(network: Network, chip: Chip) -> dict[str, int]:
-    """Accumulator sets of each population: the chip's, or under a barrier one more than the steps a spike may wait."""
-    if chip.execution.mode == "dataflow":
-        return {p.name: chip.core.state_banks for p in network.populations}
+    """Accumulator sets of each population: the chip's and one for each timestep that a spike may be early, or under a barrier
+    one more than the steps it may wait."""
     delay = {i: getattr(p, "delay", 0) for i, p in enumerate(network.projections)}
+    if chip.execution.mode != "barrier":
+        early = {p.name: 0 for p in network.populations}
+        for i, p in enumerate(network.projections):
+            early[p.target] = max(early[p.target], delay[i])
+        return {name: chip.core.state_banks + steps for name, steps in early.items()}
     depth = {p.name: 0 for p in network.populations}
     for _ in network.populations:  # longest paths by relaxation
         for i, p in enumerate(network.projections):

@@ -14,7 +14,8 @@ KINDS = {
     "limit": "a core holds more than it can",
     "route": "packets do not reach exactly their targets, once, by the chip's rule of routing",
     "tokens": "ready tokens do not reach exactly the sources, once",
-    "tables": "a router has more trees than its multicast table has entries, or there are more trees than route keys",
+    "tables": "a router has more trees than its multicast table has entries, there are more trees than route keys, or a "
+    "flit has no room for the number of a row",
 }
 SHOWN = 20
 

@@ -108,6 +108,10 @@ def _tables(mapping: "Mapping", entries: NDArray[np.int64], trees: int) -> Itera
     if noc.cast == "multicast" and trees > 2**noc.header_bits:
         text = f"{trees:,} trees of one kind, and noc.header_bits gives {2**noc.header_bits:,} route keys"
         yield Violation("tables", "the network", text)
+    rows = max(s.block.r1 - s.block.r0 for s in mapping.slices)
+    if mapping.chip.execution.granularity == "row" and 2 ** (noc.flit_bits - noc.header_bits) < rows:
+        text = f"an end marker names one of {rows} rows in the {noc.flit_bits - noc.header_bits} bits beside its header"
+        yield Violation("tables", "the network", text)
     if noc.route_entries is not None:
         for router in np.flatnonzero(entries > noc.route_entries).tolist():
             text = f"{entries[router]:,} entries, and noc.route_entries gives {noc.route_entries:,}"

@@ -237,8 +237,16 @@ class Packet(Part):
 class Execution(Part):
     """When a layer starts."""
 
-    mode: Literal["dataflow", "barrier"] = entry(
-        "", "a layer starts when its inputs are in (end markers are sent), or at a global step"
+    mode: Literal["dataflow", "barrier", "asynchronous"] = entry(
+        "",
+        "a layer starts when its inputs are in (end markers are sent); or at a global step; or, timestep by timestep, when "
+        "those before it have ended theirs (as dataflow, with delays and recurrence)",
+    )
+    granularity: Literal["layer", "row"] = optional(
+        "",
+        "what starts by itself and sends end markers (not under a barrier): all that a core holds of a layer, or each row of "
+        "a feature map (token of a sequence); left out: layer",
+        "layer",
     )
     barrier_cycles: BarrierCycles = entry(
         "cycles",

@@ -1,4 +1,4 @@
-"""Running the packet kernel over some frames, growing its memory as it asks for more; and what the kernel models.
+"""Runs of the packet kernel, from an empty chip on; and what it models.
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
@@ -9,8 +9,10 @@ until the rest can follow without a gap): an input VC serves one packet at a tim
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
-of each window) one after the other. Banks and ready tokens are for windows. Under barrier execution a slice of depth d
-works frame t of window n in global step (n·interval + d)·W + t.
+of each window) one after the other. Accumulator sets and ready tokens are for windows. A slice may have several parts, its
+rows, which it works one after the other in each window, and which wait, and send end markers and tokens, by themselves
+(`sfnhw.sim.parts`). Under barrier execution a slice of depth d works frame t of window n in global step
+(n·interval + d)·W + t.
 
 A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
 something, which is ready when they are all done. A packet of several spikes (`sfnhw.sim.bundles`) is ready with the last
@@ -45,7 +47,7 @@ def run_frames(
     """
     frames, slices = len(sent), len(s.neurons)
     room = room_of(slices, p)
-    state = begin(frames, room, s, f, steps)
+    state = begin(frames, room, s, p, f, steps)
     bundles = bundles_of(sent, s, f)
     while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, bundles):
         state = grown(state)
@@ -53,7 +55,7 @@ def run_frames(
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:
         return 0
-    unfinished = int((state.slices.reshape(slices, 32)[:, NEXT_FRAME] < frames).sum())
+    unfinished = int((state.slices.reshape(-1, 32)[p.parts.first[:-1], NEXT_FRAME] < frames).sum())
     if not f.barrier:
-        unfinished += int((state.outputs_done[:: f.window] < s.is_output.sum()).sum())
+        unfinished += int((state.outputs_done[:: f.window] < np.diff(p.parts.first)[s.is_output].sum()).sum())
     return unfinished
