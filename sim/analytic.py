@@ -182,7 +182,7 @@ def _service(s: SliceTable, r: RowTable, f: Fabric, frames: NDArray[np.uint8], s
 
 def _by_step(sums: NDArray[np.generic], samples: int) -> Reals:
     """(T, n, samples) of (n, samples·T)."""
-    return np.ascontiguousarray(sums.reshape(len(sums), samples, -1).transpose(2, 0, 1), float)
+    return np.ascontiguousarray(sums.reshape(len(sums), samples, sums.shape[1] // samples).transpose(2, 0, 1), float)
 
 
 def _beyond_port(tables: Tables, packets: Reals, flits: Reals) -> Reals:

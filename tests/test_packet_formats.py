@@ -148,7 +148,7 @@ def test_counts_are_what_a_brute_force_walk_says(seed, T, chip, rate, form, bund
 @given(
     st.integers(0, 100_000),
     st.sampled_from([1, 4]),
-    chips(modes=("dataflow",)),
+    chips(modes=("dataflow", "asynchronous")),
     st.floats(0, 1),
     st.sampled_from([*FORMATS[1:], "auto"]),
     BUNDLES,
