@@ -47,10 +47,11 @@ test: lint types ## lint, types and the fast tests
 test-all: lint types ## the same with the slow tests
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
-bench: $(STAMP) ## what is simulated per second, peak memory; a quick look at every coding's accuracy; threshold units as gates
+bench: $(STAMP) ## what is simulated per second, peak memory; a quick look at every coding's accuracy; threshold units as gates; networks-on-chip
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.accuracy --quick
 	@$(BIN)/python -m benchmarks.synthesis --no-widths
+	@$(BIN)/python -m benchmarks.noc
 
 docs: $(STAMP) ## check that the pages' links lead somewhere and their Python runs
 	@$(BIN)/python -m pytest -q tests/test_docs.py

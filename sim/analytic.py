@@ -15,6 +15,7 @@ frames of a window follow one another.
 What it leaves out: queueing of single packets; where sources meet at a link only its total load is seen.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +23,11 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.counts import leaves_at_pins, sum_by
 from sfnhw.sim.fanout import row_cycles
+from sfnhw.sim.packet_sums import Sums, in_walk_order, sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import jobs_of
 from sfnhw.sim.recurrence import Times, Work, barrier, dataflow
-from sfnhw.sim.tables import SliceTable, Tables, ranges
+from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables, ranges
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -33,7 +35,7 @@ Reals = NDArray[np.float64]
 
 
 def analytic_timing(tables: Tables, sent: NDArray[np.uint8]) -> Timing:
-    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) packets."""
+    """Latencies and busy cycles; sent is (samples, T, neurons in slice-major order) spikes."""
     s, f = tables.slices, tables.fabric
     work = _work(tables, sent)
     if not f.barrier and (tables.parts.first[-1] > len(s.neurons) or tables.parts.marker_delay.any()):
@@ -50,13 +52,17 @@ def _of_parts(tables: Tables, work: Work, sent: NDArray[np.uint8]) -> Timing:
     jobs = jobs_of(tables)
     frames = sent[:, :, jobs.neurons].reshape(-1, sent.shape[2])
     samples, count = len(sent), q.many[q.owner]
-    packets = _by_step(np.add.reduceat(frames, jobs.slices.first_neuron[:-1], axis=1, dtype=np.int64).T, samples)
-    service = _by_step(row_cycles(jobs.slices, jobs.rows, frames, f.axon_cycles), samples)
-    walk = _by_step(_walk(jobs.slices, f.threshold_lanes, frames), samples)
-    emission = np.maximum(walk, packets * _injection(tables, s.flits)[q.owner, None])
+    # Rows that work by themselves send address events; bundles are of whole slices.
+    sums = sums_of(jobs.slices, f, frames)
+    packets, flits, spikes = (_by_step(part, samples) for part in sums)
+    service = _by_step(_service(jobs.slices, jobs.rows, f, frames, sums), samples)
+    walk = _by_step(_walk(jobs.slices, f.threshold_lanes, in_walk_order(jobs.slices, frames)), samples)
+    port = work.port if s.form.any() else packets * _at_port(tables, s.flits)[q.owner, None]
+    emission = np.maximum(walk, port * np.diff(tables.nodes.root_first)[q.owner, None])
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
-    emission = np.maximum(emission, _beyond_port(tables, work.packets)[:, q.owner] / count[:, None])
-    own = Work(packets, service, emission, walk, work.tree_delay[q.owner], work.way[jobs.connection])
+    emission = np.maximum(emission, _beyond_port(tables, work.packets, work.flits)[:, q.owner] / count[:, None])
+    ways = work.tree_delay[q.owner], work.way[jobs.connection]
+    own = Work(packets, flits, port, spikes, service, emission, walk, *ways)
     times = by_parts(tables, jobs, own)
     of_slices = sum_by(q.owner, walk.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
     work = work._replace(walk=of_slices)
@@ -98,6 +104,12 @@ def _injection(tables: Tables, flits: Ints) -> Reals:
     return _at_port(tables, flits) * np.diff(tables.nodes.root_first)
 
 
+def _port_of(tables: Tables, i: int, flits: Ints) -> Ints:
+    """Cycles that packets of slice i of so many flits take its port, elementwise, once."""
+    at_core = np.maximum(flits, tables.fabric.port_cycles)
+    return _over_pins(tables, flits).astype(np.int64) if tables.slices.is_input[i] else at_core
+
+
 def _at_port(tables: Tables, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
     at_core = np.maximum(flits, tables.fabric.port_cycles)
@@ -124,52 +136,74 @@ class _Control(NamedTuple):
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
 
-def _out_of_pins(tables: Tables, packets: Reals, control: _Control | None = None) -> Reals:
-    """(T, samples) cycles in which packets (T, slices, samples), and control packets, leave over the pins."""
-    s, n = tables.slices, tables.nodes
+def _out_of_pins(tables: Tables, packets: Reals, flits: Reals, control: _Control | None = None) -> Reals:
+    """(T, samples) cycles in which packets and their flits (T, slices, samples), and control packets, leave over the pins.
+
+    Packets of one length take whole cycles each; those of several spikes follow one another without a gap.
+    """
+    s, n, f = tables.slices, tables.nodes, tables.fabric
     leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
-    own = np.where(is_packet, _over_pins(tables, s.flits[owner]), 0.0)
+    own = np.where(is_packet & (s.form[owner] == 0), _over_pins(tables, s.flits[owner]), 0.0)
     out = own @ packets[:, owner]
+    several = np.where(is_packet & (s.form[owner] > 0), max(1.0, f.io_flit_cycles_num / f.io_flit_cycles_den), 0.0)
+    out = out + several @ flits[:, owner]
     if control is None:
         return out
     return out + (control.on(is_packet, owner) @ _over_pins(tables, np.ones_like(owner)))[:, None]
 
 
 def _work(tables: Tables, sent: NDArray[np.uint8]) -> Work:
-    s, r, f = tables.slices, tables.rows, tables.fabric
+    s, f = tables.slices, tables.fabric
     samples, T, neurons = sent.shape
     frames = sent.reshape(samples * T, neurons)
 
-    packets = _by_step(np.add.reduceat(frames, s.first_neuron[:-1], axis=1, dtype=np.int64).T, samples)
-    service = _by_step(row_cycles(s, r, frames, f.axon_cycles), samples)
-    walk = _by_step(_walk(s, f.threshold_lanes, frames), samples)
-    emission = np.maximum(walk, packets * _injection(tables, s.flits)[:, None])
-    emission = np.maximum(emission, _beyond_port(tables, packets))
-    return Work(packets, service, emission, walk, *_ways(tables))
+    sums = sums_of(s, f, frames)
+    packets, flits = _by_step(sums.packets, samples), _by_step(sums.flits, samples)
+    port = packets * _at_port(tables, s.flits)[:, None]
+    if s.form.any():
+        port = _by_step(sums_of(s, f, frames, partial(_port_of, tables)).flits, samples)
+    service = _by_step(_service(s, tables.rows, f, frames, sums), samples)
+    walk = _by_step(_walk(s, f.threshold_lanes, in_walk_order(s, frames)), samples)
+    emission = np.maximum(walk, port * np.diff(tables.nodes.root_first)[:, None])
+    emission = np.maximum(emission, _beyond_port(tables, packets, flits))
+    return Work(packets, flits, port, _by_step(sums.spikes, samples), service, emission, walk, *_ways(tables))
+
+
+def _service(s: SliceTable, r: RowTable, f: Fabric, frames: NDArray[np.uint8], sums: Sums) -> Reals:
+    """(rows, frames) cycles of lanes and look-ups: of each spike that is looked up, or packet, the longer of both."""
+    service = row_cycles(s, r, frames, f.axon_cycles)
+    together = np.flatnonzero((s.form[r.source] > 0) & ~r.alone)
+    if len(together):
+        lanes = row_cycles(s, r, frames, 0)[together]
+        service[together] = np.maximum(lanes, f.axon_cycles * sums.packets[r.source[together]])
+    return service
 
 
 def _by_step(sums: NDArray[np.generic], samples: int) -> Reals:
     """(T, n, samples) of (n, samples·T)."""
-    return np.ascontiguousarray(sums.reshape(len(sums), samples, -1).transpose(2, 0, 1), float)
+    return np.ascontiguousarray(sums.reshape(len(sums), samples, sums.shape[1] // samples).transpose(2, 0, 1), float)
 
 
-def _beyond_port(tables: Tables, packets: Reals) -> Reals:
+def _beyond_port(tables: Tables, packets: Reals, flits: Reals) -> Reals:
     """(T, slices, samples) cycles that the fullest link of a slice's tree, and the pins, are taken by its layer."""
     s, n, f = tables.slices, tables.nodes, tables.fabric
     out = np.zeros_like(packets)
-    out[:, s.is_output] = _out_of_pins(tables, packets)[:, None]
+    out[:, s.is_output] = _out_of_pins(tables, packets, flits)[:, None]
     T, _, samples = packets.shape
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
     if not len(inner):
         return out
     owner = n.owner[inner]
-    least = np.maximum(f.hold_cycles, s.flits[owner] * f.credit_ticks) / f.virtual_channels
-    hold = np.maximum(s.flits[owner] * n.flit_cycles[inner], least)
+    slow, credit = n.flit_cycles[inner, None], f.credit_ticks / f.virtual_channels
+    held = f.hold_cycles / f.virtual_channels
+    one = (s.form[owner] == 0)[:, None]
+    hold = np.maximum(s.flits[owner, None] * np.maximum(slow, credit), held)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
     first = np.flatnonzero(np.diff(owner, prepend=-1))  # a slice's nodes follow one another
     for t in range(T):
-        taken = packets[t, owner] * hold[:, None]
+        sent = packets[t, owner]
+        taken = np.where(one, sent * hold, np.maximum(flits[t, owner] * np.maximum(slow, credit), sent * held))
         cell = link.reshape(-1, 1) * samples + np.arange(samples)
         load = np.bincount(cell.reshape(-1), taken.reshape(-1), len(used) * samples).reshape(len(used), samples)
         fullest = np.maximum.reduceat(load[link], first, axis=0)
@@ -223,12 +257,14 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
     T, _, samples = work.packets.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
-    packets, control = work.packets.sum(axis=2), _Control.of(tables, T)
+    flits, control = work.flits.sum(axis=(0, 2)), _Control.of(tables, T)
+    # What is looked up: spikes one by one, or packets.
+    asked = np.where(r.alone, work.spikes.sum(axis=(0, 2))[r.source], work.packets.sum(axis=(0, 2))[r.source])
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    ports, marker = _injection(tables, s.flits), _injection(tables, np.ones_like(s.flits))
+    marker = _injection(tables, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
-    looked_up = (packets.sum(axis=0) + markers)[r.source]
-    injected = packets.sum(axis=0) * ports + markers * marker + tokens * token
+    looked_up = asked + markers[r.source]
+    injected = work.port.sum(axis=(0, 2)) * np.diff(n.root_first) + markers * marker + tokens * token
     walked = (work.walk.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
@@ -240,7 +276,7 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
-    own = np.where(through < n.packet_nodes, packets.sum(axis=0)[owner] * s.flits[owner], 0)
+    own = np.where(through < n.packet_nodes, flits[owner], 0)
     own = own + np.where(through < n.packet_nodes, markers[owner], tokens[owner])
     held = own * n.flit_cycles[through]
     link = np.bincount(n.link[through], held, 4 * f.routers)
@@ -250,7 +286,7 @@ def _busy(tables: Tables, work: Work) -> tuple[Ints, Ints]:
 def _busiest(tables: Tables, work: Work, busy: Ints, link: Ints) -> float:
     """Cycles a sample of the busiest unit, link or pins."""
     T, _, samples = work.packets.shape
-    out = float(_out_of_pins(tables, work.packets, _Control.of(tables, T)).sum())
+    out = float(_out_of_pins(tables, work.packets, work.flits, _Control.of(tables, T)).sum())
     return max(float(busy.max()), float(link.max(initial=0)), out) / samples
 
 

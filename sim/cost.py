@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import ACTION_NAMES, OFF_CHIP, STATIC_TERMS
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, PACKING, STATIC_TERMS
 from sfnhw.network.population import CHIP_NAME
 from sfnhw.units import joules
 
 Ints = NDArray[np.int64]
 
-TERMS: tuple[str, ...] = (*ACTION_NAMES, *STATIC_TERMS, OFF_CHIP)
+TERMS: tuple[str, ...] = (*ACTION_NAMES, *STATIC_TERMS, OFF_CHIP, PACKING)
 # Where a cost belongs to no layer (idle time of shared hardware) or to no timestep.
 CHIP, NO_TIMESTEP = -1, -1
 PINS_NAME = "pins"

@@ -19,6 +19,7 @@ from sfnhw.mapping.slices import bias_words
 from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs
+from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.tables import Tables
 from sfnhw.units import bits_for, ceil_div
 
@@ -32,25 +33,32 @@ class Counts:
     Attributes
     ----------
     sent, ends, readies, updates : (slices, T) spike packets, end markers, ready tokens, neuron updates.
+    sent_spikes, sent_flits : (slices, T) spikes in the packets, a burst counted as long as it is, and flits of the packets.
     spikes : (slices, T) neurons that sent something: a burst counts once.
-    row_packets, row_ends, row_synapses, row_words, row_state : (connections, T) look-ups of spike packets and of end
-        markers, synaptic operations, weight-memory words read, state-memory words read (as many are written).
-    node_packets, node_control : (route nodes, T) spike packets, and control packets of one flit, through a node.
+    row_packets, row_spikes, row_ends, row_synapses, row_words, row_state : (connections, T) arrivals of spike packets, of
+        the spikes in them and of end markers, synaptic operations, weight-memory words read, state-memory words read (as
+        many are written).
+    node_packets, node_flits, node_control : (route nodes, T) spike packets and their flits, and control packets of one
+        flit, through a node.
     delivered : (slices, T) spike packets of a slice handed over at their destinations.
     steps : global steps (barrier execution; 0 in dataflow).
     """
 
     sent: Ints
+    sent_spikes: Ints
+    sent_flits: Ints
     ends: Ints
     readies: Ints
     updates: Ints
     spikes: Ints
     row_packets: Ints
+    row_spikes: Ints
     row_ends: Ints
     row_synapses: Ints
     row_words: Ints
     row_state: Ints
     node_packets: Ints
+    node_flits: Ints
     node_control: Ints
     delivered: Ints
     steps: int
@@ -63,12 +71,13 @@ class Counts:
 def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     """Base counts of isolated samples from the activity alone.
 
-    sent : (samples, T, neurons in slice-major order) packets.
+    sent : (samples, T, neurons in slice-major order) spikes.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    samples, T, _ = sent.shape
+    samples, T, neurons = sent.shape
     slices = len(s.neurons)
-    packets = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
+    sums = sums_of(s, f, sent.reshape(samples * T, neurons))
+    packets, flits, all_spikes = (part.reshape(slices, samples, T).sum(axis=1) for part in sums)
     # Neurons that send something, however much.
     spikes = np.add.reduceat(sent > 0, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
     per_neuron = sent[0] if samples == 1 else sent.sum(axis=0, dtype=np.int32 if samples < 2**23 else np.int64)
@@ -86,16 +95,20 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
         sent=packets,
+        sent_spikes=all_spikes,
+        sent_flits=flits,
         ends=ends,
         readies=readies,
         updates=np.where(s.is_input[:, None], 0, frames * s.neurons[:, None]),
         spikes=spikes,
         row_packets=packets[r.source],
+        row_spikes=all_spikes[r.source],
         row_ends=ends[r.source],
         row_synapses=synapses,
         row_words=words,
         row_state=state,
         node_packets=node_packets,
+        node_flits=np.where(is_packet[:, None], flits[n.owner], 0),
         node_control=node_control,
         delivered=packets * exits[:, None],
         steps=steps,
@@ -111,12 +124,14 @@ class ActionCounts:
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
     node_flits : (route nodes, T) int64 flits through the router of each route node; nodes with a link also used it.
     io_bits : (slices, T) int64 bits over the pins.
+    packing_flits : (slices, T) int64 flits of packets of several spikes, packed and unpacked; None where there are none.
     off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
     """
 
     core: Ints
     node_flits: Ints
     io_bits: Ints
+    packing_flits: Ints | None = None
     off_chip_bits: Ints | None = None
 
 
@@ -130,11 +145,17 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
-    flits = np.where(
-        np.arange(len(tables.nodes.owner)) < tables.nodes.packet_nodes, tables.slices.flits[tables.nodes.owner], 0
-    )
-    node_flits = counts.node_packets * flits[:, None] + counts.node_control
-    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
+    node_flits = counts.node_flits + counts.node_control
+    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts), _packing_flits(tables, counts))
+
+
+def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
+    """Flits packed at the slices that send bundles, but for the pins, and unpacked for each slice that they reach."""
+    s, r = tables.slices, tables.rows
+    if not s.form.any():
+        return None
+    flits = np.where(s.form[:, None] > 0, counts.sent_flits, 0)
+    return np.where(s.is_input[:, None], 0, flits) + sum_by(r.target, flits[r.source], len(flits))
 
 
 def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
@@ -151,8 +172,8 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
             amount = amount * factor[:, None]
         core[ACTION_INDEX[action]] += sum_by(r.target, amount, core.shape[1])
 
-    add("axon_lookup", counts.row_packets + counts.row_ends)
-    add("decode_read", counts.row_packets, (a.decodes for a in how))
+    add("axon_lookup", np.where(r.alone[:, None], counts.row_spikes, counts.row_packets) + counts.row_ends)
+    add("decode_read", counts.row_spikes, (a.decodes for a in how))
     add("weight_write", counts.row_words, (a.written for a in how))
     add("weight_read", counts.row_words, (not a.written for a in how))
     add("compare", counts.row_synapses, (a.largest_of for a in how))
@@ -243,11 +264,10 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     s, n = tables.slices, tables.nodes
     flits = np.zeros(counts.sent.shape, np.int64)
     roots = np.diff(n.root_first)[:, None]
-    flits += np.where(s.is_input[:, None], roots * (counts.sent * s.flits[:, None] + counts.ends), 0)
+    flits += np.where(s.is_input[:, None], roots * (counts.sent_flits + counts.ends), 0)
     leaves = leaves_at_pins(tables)
     owner = n.owner[leaves]
-    own = np.where(leaves < n.packet_nodes, s.flits[owner], 0)[:, None]
-    flits += sum_by(owner, counts.node_packets[leaves] * own + counts.node_control[leaves], len(flits))
+    flits += sum_by(owner, counts.node_flits[leaves] + counts.node_control[leaves], len(flits))
     return flits * mapping.chip.noc.flit_bits
 
 

@@ -13,17 +13,21 @@ from sfnhw.sim.kernel_state import (
     FED,
     INJECTION_FREE,
     OPERAND,
+    STREAM,
     SYNAPSE_FREE,
     THRESHOLD_FREE,
     TOKEN,
     WAITING_HEAD,
     WAITING_TAIL,
+    State,
+    Tally,
 )
 from sfnhw.sim.packed import FEEDS, LATER, STAYS, TARGET, WHOM
 from sfnhw.sim.packed import KIND as CALL_KIND
 from sfnhw.sim.parts import PartTable
+from sfnhw.sim.wheel import BORN, NEXT, WHAT, WHEEL, WHEN, append, cell, int64, place, push
 from sfnhw.sim.wheel import FRAME as OF_FRAME
-from sfnhw.sim.wheel import NEXT, WHEEL, WHEN, append, cell, int64, place, push
+from sfnhw.sim.wheel import INDEX as OF_INDEX
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -46,6 +50,23 @@ def last_work(at: Ints, last: int) -> int:
     for k in range(0, at.shape[0], 16):
         last = max(last, max(at[k + AXON_FREE], max(at[k + SYNAPSE_FREE], at[k + THRESHOLD_FREE])))
     return last
+
+
+# Without a branch: −1 as an unsigned number is the largest.
+@nb.njit(nogil=True, cache=True)
+def stretch(starts: Ints, ends: Ints, k: Any, begin: int, end: int) -> None:
+    """Have cycles [begin, end) in a layer's span, place k of starts (−1: none yet) and ends."""
+    starts[k] = np.int64(min(np.uint64(starts[k]), np.uint64(begin)))
+    ends[k] = max(ends[k], end)
+
+
+@nb.njit(nogil=True, cache=True)
+def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passed: int) -> None:
+    """Add latencies of packets, and what packets have waited for links and ports at so many routers."""
+    out.latency_total[0] += latency_sum
+    out.latency_total[1] = max(out.latency_total[1], latency_max)
+    out.waits[0, 0] += waited
+    out.waits[0, 1] += passed
 
 
 @nb.njit(nogil=True, cache=True)
@@ -106,9 +127,18 @@ def note(
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def wake(
-    when_born: Ints, events: Words, tail: Ints, many: Ints, free: int, now: int, when: int, born: int,
-    calls: Words, q: PartTable, k: int, y: int, g: int, kind: int,
-) -> Any:  # fmt: skip
+    state: State,
+    free: int,
+    now: int,
+    when: int,
+    born: int,
+    calls: Words,
+    q: PartTable,
+    k: int,
+    y: int,
+    g: int,
+    kind: int,
+) -> Any:
     """Tell the parts that row y feeds by call k, in cycle `when`: that it is over for frame g (FED), or that it has room (TOKEN).
 
     Returns the next free record, and how many parts are told.
@@ -117,6 +147,7 @@ def wake(
     if kind == FED and calls[cell(k, 16, CALL_KIND)] == STAYS:
         kind = OPERAND
     row, later = int64(calls[cell(k, 16, FEEDS)]) + y, int64(calls[cell(k, 16, LATER)])
+    when_born, events, tail, many = state.when_born, state.events, state.tail, state.many
     first, last = q.feed_first[place(row)], q.feed_first[place(row + 1)]
     for d in range(first, last):
         what = (to + q.feeds[place(d)]) << 3 | kind
@@ -158,3 +189,31 @@ def look_at_due(
             look[looks] = i
             looks += 1
     return looks
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, index: int, g: int, born: int) -> Any:
+    """Have a packet wait, in record `e`, at part `target` for its stationary operand; returns the next free record."""
+    free = int64(events[cell(e, 8, NEXT)])
+    when_born[cell(e, 4, BORN)] = born
+    events[cell(e, 8, WHAT)], events[cell(e, 8, OF_INDEX)] = k << 3 | STREAM, index
+    events[cell(e, 8, OF_FRAME)], events[cell(e, 8, NEXT)] = g, -1
+    if of[cell(target, 32, WAITING_TAIL)] >= 0:
+        events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
+    else:
+        of[cell(target, 32, WAITING_HEAD)] = e
+    of[cell(target, 32, WAITING_TAIL)] = e
+    return free
+
+
+@nb.njit(nogil=True, cache=True)
+def end_step(out: Tally, done: int, due: int, window: int, interval: int, now: int, taken: bool) -> None:
+    """Count a global step that ends now, the done-th; a window that was due to end with it is finished."""
+    out.steps[0] += 1
+    if done <= out.step_end.shape[0]:
+        out.step_end[done - 1] = now
+    out.carried[0] += taken
+    for g in range(0, out.layer_start.shape[0], window):
+        # A window is finished with the step in which the last population was updated.
+        if g * interval == due:
+            out.finish[g] = now

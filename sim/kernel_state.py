@@ -42,6 +42,13 @@ END, READY = -1, -2
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES
 
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
+# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
+END, READY = -1, -2
+
 
 class Tally(NamedTuple):
     """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
@@ -54,6 +61,12 @@ class Tally(NamedTuple):
     row_ends: Ints  # (rows, T) end markers looked up
     node_packets: Ints  # (nodes, T) spike packets through a route node
     node_control: Ints  # (nodes, T) end markers or ready tokens
+    # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (rows, T) spikes
+    # that packets brought; (nodes, T) flits of packets through a route node.
+    sent_spikes: Ints
+    sent_flits: Ints
+    row_spikes: Ints
+    node_flits: Ints
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open

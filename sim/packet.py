@@ -33,7 +33,7 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-_RECORDS = ("event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
 drop_stale(
     advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), "noc/bits"
@@ -51,7 +51,7 @@ def simulate_packets(
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron. progress(done, samples) is called now and then.
     wires : at fidelity `flit`, the network of the chip.
     back_to_back : find the interval; else it is NaN.
     """
@@ -98,7 +98,7 @@ def simulate_packets(
     timing = _timing(T, interval, tallies)
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))
-    return _counts(tallies), timing
+    return _counts(tables, tallies), timing
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -110,23 +110,35 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
     return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
-def _counts(tallies: list[Tally]) -> Counts:
+def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
         return np.sum([getattr(t, name) for t in tallies], axis=0, dtype=np.int64)
 
-    by_slice, by_row = total("by_slice"), total("by_row")
+    by_slice, by_row, node_packets = total("by_slice"), total("by_row"), total("node_packets")
+    if tables.slices.form.any():
+        spikes, flits, row_spikes, node_flits = (
+            total(name) for name in ("sent_spikes", "sent_flits", "row_spikes", "node_flits")
+        )
+    else:  # packets of one spike, of one length
+        spikes, row_spikes = by_slice[..., SENT], by_row[..., PACKETS]
+        flits = spikes * tables.slices.flits[:, None]
+        node_flits = node_packets * tables.slices.flits[tables.nodes.owner][:, None]
     return Counts(
         sent=by_slice[..., SENT],
+        sent_spikes=spikes,
+        sent_flits=flits,
         ends=by_slice[..., ENDS],
         readies=by_slice[..., READIES],
         updates=by_slice[..., UPDATES],
         spikes=by_slice[..., SPIKES],
         row_packets=by_row[..., PACKETS],
+        row_spikes=row_spikes,
         row_ends=total("row_ends"),
         row_synapses=by_row[..., SYNAPSES],
         row_words=by_row[..., WORDS],
         row_state=by_row[..., STATE],
-        node_packets=total("node_packets"),
+        node_packets=node_packets,
+        node_flits=node_flits,
         node_control=total("node_control"),
         delivered=by_slice[..., DELIVERED],
         steps=int(total("steps")[0]),

@@ -14,7 +14,10 @@ Reals = NDArray[np.float64]
 class Work(NamedTuple):
     """Cycles of each frame, of all samples."""
 
-    packets: Reals  # (T, slices, samples)
+    packets: Reals  # (T, slices, samples) number
+    flits: Reals  # (T, slices, samples) number
+    port: Reals  # (T, slices, samples) cycles at the injection port, or the pins, of one copy of each packet
+    spikes: Reals  # (T, slices, samples) number
     service: Reals  # (T, rows, samples) synapse lanes and axon look-ups
     emission: Reals  # (T, slices, samples)
     walk: Reals  # (T, slices, samples)
@@ -100,7 +103,9 @@ def _inputs_in(tables: Tables, work: Work, times: Times, layer: _Layer, service:
     start, end, first, _ = times
     rows, at = layer.rows, layer.rows_at
     a, way = r.source[rows], work.way[rows][:, None]
-    first_spike = np.maximum(s.update_cycles + s.spike_cycles, 1)
+    # The first packet waits for the last neuron of its bundle.
+    groups = -(-np.minimum(s.part * s.span, s.neurons) // f.threshold_lanes)
+    first_spike = np.maximum(groups * (s.update_cycles + s.spike_cycles), 1)
     head = start[t0, a] + first_spike[a][:, None] + way
     first[t0, layer.fed] = np.minimum.reduceat(head, at, axis=0)
     lanes = first[t0, layer.fed] + f.axon_cycles

@@ -18,6 +18,7 @@ STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end."""
     slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
+    bundles = bool(tables.slices.form.any())
 
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
@@ -28,6 +29,10 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         row_ends=zeros(rows, T),
         node_packets=zeros(nodes, T),
         node_control=zeros(nodes, T),
+        sent_spikes=zeros(slices * bundles, T),
+        sent_flits=zeros(slices * bundles, T),
+        row_spikes=zeros(rows * bundles, T),
+        node_flits=zeros(nodes * bundles, T),
         busy=zeros(tables.fabric.cores + 1, 4),
         link_busy=zeros(4 * tables.fabric.routers),
         latency_histogram=zeros(LATENCY_BINS),

@@ -70,11 +70,11 @@ def tables_of(chip, packets):
     n, noc, link = len(packets), chip.noc, ints(nodes["link"])
     zeros = np.zeros(n, np.int64)
     slices = SliceTable(
-        zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), ints([p[2] for p in packets]),
-        *[zeros] * 4, zeros > 0, zeros > 0,
+        zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), *[zeros] * 7, zeros > 0,
+        ints([p[2] for p in packets]), *[zeros] * 4, zeros > 0, zeros > 0,
     )  # fmt: skip
     rows = RowTable(
-        *[ints()] * 9, np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros((0, 4), np.int64), *[ints() > 0] * 2
+        *[ints()] * 9, np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros((0, 4), np.int64), *[ints() > 0] * 3
     )
     table = NodeTable(
         ints(nodes["owner"]), ints(nodes["router"]), link, link_cycles(chip, link), link_flit_cycles(chip, link),

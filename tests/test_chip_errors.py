@@ -11,7 +11,8 @@ REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encodi
 ACTIONS = (
     "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
     "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, spike, packet, "
-    "injection, barrier, router_flit, link_flit, io_bit, link_flit_vertical, off_chip_bit"
+    "injection, barrier, router_flit, link_flit, io_bit, link_flit_vertical, off_chip_bit, "
+    "packing_flit"
 )
 PRESETS = ", ".join(preset_names())
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
@@ -162,7 +163,7 @@ def test_a_price_in_another_unit_or_dimension_is_told_the_right_one(message, con
 
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
-        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 30 more"
+        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 31 more"
     ):
         load_chip("reference").replace({"technology.voltage_v": 0.8})
 

@@ -6,6 +6,7 @@ import pytest
 import sfnhw
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
+from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import simulate
 from sfnhw.sim.congestion import MOST_CONGESTION, link_utilisation
@@ -115,3 +116,17 @@ def test_a_report_says_what_was_done_at_which_fidelity():
     assert [r.as_json()["inferences_at_flit"] for r in runs.values()] == [0, 3, 3]
     assert "auto fidelity (flit in 3 of them" in " ".join(runs["auto"].summary().split())
     assert runs["flit"].as_json()["latency_s"] == runs["auto"].as_json()["latency_s"]
+
+
+@pytest.mark.parametrize("fidelity", ["flit", "auto"])
+@pytest.mark.parametrize("rounds", [False, True])
+def test_packets_of_several_spikes_are_refused(fidelity, rounds):
+    network = chain([64, 64, 3])
+    changes = {"packet.format": "bitmap"}
+    if rounds:
+        changes |= {"execution.rounds": "auto", "noc.columns": 1, "noc.rows": 1, "core.neurons": 64}
+    mapping = map_network(network, REFERENCE.replace(changes))
+    assert bool(mapping.rounds) == rounds
+    activity = random_activity(network, 0, 1, 0.5)
+    with pytest.raises(SimulationError, match=r"packet\.format: fidelity flit \(and auto\) has no packets of several"):
+        simulate(mapping, activity, fidelity=fidelity)

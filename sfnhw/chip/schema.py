@@ -239,7 +239,19 @@ class Board(Part):
 class Packet(Part):
     """How spikes are packed."""
 
-    format: Literal["aer"] = entry("", "one address event a packet: route key, source index, level")
+    format: Literal["aer", "bundled", "bitmap", "dense", "auto"] = entry(
+        "",
+        "one address event a packet: route key, source index, level (aer); several of one bundle: (index, level) pairs "
+        "(bundled), a bit for each neuron and a level for each spike (bitmap), a level for each neuron, zeros too (dense); or "
+        "for each layer the one whose packets take the least energy (auto)",
+    )
+    bundle: Literal["position", "run"] = optional(
+        "",
+        "neurons of a bundle: those of one position or token (position), or of as many whole ones, one after the other, as "
+        "`bundle_neurons` holds (run): a slice may have but one channel; not for aer; left out: run",
+        "run",
+    )
+    bundle_neurons: int = optional("neurons", "of a bundle at most; not for aer; left out: 64", 64, ge=1, le=4096)
 
 
 class Execution(Part):

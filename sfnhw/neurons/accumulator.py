@@ -42,6 +42,10 @@ class AccumulatorCoding(Coding):
         """The accumulator's width."""
         return numerics.accumulator_bits
 
+    def value_bits(self, numerics: Numerics) -> int:
+        """The accumulator's width: it may be zero."""
+        return numerics.accumulator_bits
+
     def values(self) -> Reals:
         """Nothing to decode."""
         return np.zeros(0)
