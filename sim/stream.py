@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.flits.wires import Wires
-from sfnhw.sim.kernel_state import LATENCY_BINS, Tally
+from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import Tables
@@ -74,13 +74,15 @@ def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wir
     wires : at fidelity `flit`, the network of the chip.
     """
     samples, T, neurons = sent.shape
-    length = stream_length(tables, sent)
-    frames = sent[np.resize(np.arange(samples), length)].reshape(length * T, neurons)
+    length, f = stream_length(tables, sent), tables.fabric
+    # Under a barrier samples enter behind the last one that is measured, so that all layers work until it is done.
+    behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
+    frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
     tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, packed, tables.fabric, tally, wires=wires))
-    finish = tally.finish.reshape(length, T).max(axis=1)
+    check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires))
+    finish = tally.finish.reshape(-1, T).max(axis=1)
     first = length // 4
-    return float(finish[-1] - finish[first - 1]) / (length - first)
+    return float(finish[length - 1] - finish[first - 1]) / (length - first)
 
 
 def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally]) -> float:
@@ -105,7 +107,7 @@ def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], al
         one, other = k % samples, (k + 1) % samples
         # The sample's own steps; those that it shares with the sample before it are the latter's.
         begun = ends[one, shared - 1] if shared > 0 else 0
-        if shared <= 0 or k == length - 1:
+        if shared <= 0:
             cycles += int(ends[one, -1] - begun)
             continue
         cycles += int(ends[one, period - 1] - begun)
