@@ -85,7 +85,8 @@ def tables_of(chip, packets):
     fabric = Fabric(
         chip.cores, chip.routers, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
         max(0, noc.interface_cycles - 1), min(1, noc.interface_cycles), noc.virtual_channels, noc.port_cycles,
-        max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, 1, 1, 0, 1, 1, False, 0, 1, 1, 0,
+        max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, 1, 1, 0,
+        noc.flit_bits, 1, 1, False, 0, 1, 1, 0,
     )  # fmt: skip
     none = ints()
     parts = PartTable(

@@ -66,7 +66,7 @@ def test_a_missing_key(message):
         ("noc: {columns: }", "c.yaml:2:15: noc.columns: found nothing, expected a whole number from 1 to 1024 (routers)"),
         ("clock_mhz: .inf", "c.yaml:2:12: clock_mhz: found inf, expected a number from 0.001 to 10000 (MHz)"),
         ("noc: {cast: multcast}", "c.yaml:2:13: noc.cast: found 'multcast', expected 'multicast' or 'unicast' (did you mean 'multicast'?)"),
-        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, flit_bits, header_bits, route_entries, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, link_mm"),
+        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, flit_bits, header_bits, route_entries, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, buffer_flits, credit_cycles, link_mm"),
         ("noc: {rows: 0, header_bits: 0}", "c.yaml:2:13: noc.rows: found 0, expected a whole number from 1 to 1024 (routers) (and 1 more)"),
         ("io: {router: [0, 8]}", "c.yaml:2:6: io.router: found [0, 8], expected inside the mesh of 8 x 8: a row from 0 to 7"),
         ("io: {router: [-1, 0]}", "c.yaml:2:6: io.router: found [-1, 0], expected inside the mesh of 8 x 8: a column from 0 to 7"),

@@ -25,17 +25,16 @@ def mesh(**fields):
 def test_unicast_is_the_synthetic_referee_to_the_cycle(data):
     """A burst from every node to one node each: every arrival as in the naive twin of `sfnhw.sim.noc`.
 
-    One flit a packet and any stages; or more flits, with a switch allocator of one cycle (one of several cycles passes a
-    flit each cycle here, and one each time there).
+    With stages of one cycle: those of several are a pipeline here, and take what waits in batches there. With credits of
+    one cycle: a node's take as long as a link's here, and always one there (docs/noc.md).
     """
     draw = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
     flits = draw(1, 4)
-    switch_alloc = draw(1, 3) if flits == 1 else 1
     columns, rows = draw(1, 4), draw(1, 3)
     fields = {
         "columns": columns, "rows": rows, "virtual_channels": draw(1, 4), "buffer_flits": draw(1, 6),
-        "route_cycles": draw(0, 2), "vc_alloc_cycles": draw(1, 3), "switch_alloc_cycles": switch_alloc,
-        "switch_cycles": draw(1, 2), "link_cycles": draw(1, 3), "credit_cycles": draw(1, 3),
+        "route_cycles": draw(0, 1), "vc_alloc_cycles": 1, "switch_alloc_cycles": 1, "switch_cycles": 1,
+        "link_cycles": draw(1, 3), "credit_cycles": 1,
         "routing": data.draw(st.sampled_from(["xy", "yx"])),
     }  # fmt: skip
     nodes, burst = columns * rows, draw(1, 6)

@@ -78,10 +78,13 @@ def test_the_tail_of_a_packet_alone(fidelity, config, flits, at):
     # In a router that is both first and last there is no link to wait for.
     assume(unit or routers_to_complement(c, node) > 1)
     trip = 2 * pace + c.switch_cycles + c.link_cycles + c.credit_cycles
-    # An allocator of several cycles looks for credits only when it begins: up to one of its times is lost at each wait.
     assume(pace == 1 or behind < c.buffer_flits or trip <= c.buffer_flits * pace)
     body = behind * pace + behind // c.buffer_flits * max(0, trip - c.buffer_flits * pace)
-    assert lone_latency(c, node, fidelity) == lone_latency(alone, node, fidelity) + body
+    found = lone_latency(c, node, fidelity) - lone_latency(alone, node, fidelity)
+    # An allocator of several cycles looks for credits only when it begins: a credit that comes just in time may miss it, and
+    # up to one of its times is lost at each wait.
+    lost = behind // c.buffer_flits * pace if pace > 1 else 0
+    assert body <= found <= body + lost
 
 
 @BOTH
