@@ -233,7 +233,7 @@ def test_a_sweep_over_formats(tmp_path):
     assert [row["energy_j"] for row in rows] == [run.cost.total.as_joules(run.samples)["value"] for run in alone]
 
 
-@pytest.mark.parametrize("form", [*FORMATS, "auto"])
+@pytest.mark.parametrize("form", [*(pytest.param(f, marks=pytest.mark.slow) for f in FORMATS), "auto"])
 def test_reports_say_how_spikes_are_packed(form, tmp_path):
     network, activity = dense_network(32)
     run = run_of(network, REFERENCE.replace({"packet.format": form}), activity)
