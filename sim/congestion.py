@@ -8,7 +8,7 @@ are in doubt where packets wait and the most loaded link is taken most of the ti
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +32,18 @@ MOST_CONGESTION, MOST_UTILISATION = 1.2, 0.4
 def link_utilisation(tables: Tables, counts: Counts, timing: Timing) -> float:
     """Share of the interval of samples back to back in which the most loaded link can take no packet; 0 without links.
 
-    A packet of F flits takes one for max(F · flit_cycles, (RC + VA + SA)/V, F · credit round trip/(V·B)) cycles.
+    A packet of F flits takes one for max(F · flit_cycles, (RC + VA + SA)/V, F · credit round trip/(V·B)) cycles; packets of
+    several lengths as long as their mean one.
     """
-    s, n, f = tables.slices, tables.nodes, tables.fabric
+    n, f = tables.nodes, tables.fabric
     over = np.flatnonzero(n.link >= 0)
     if not len(over):
         return 0.0
-    own = np.where(over < n.packet_nodes, s.flits[n.owner[over]], 1)
+    each = np.maximum(n.flit_cycles[over], f.credit_ticks / f.virtual_channels)  # flit
+    least = f.hold_cycles / f.virtual_channels  # packet
     taken = np.zeros(len(over))
-    for flits, packets in ((own, counts.node_packets), (np.ones_like(own), counts.node_control)):
-        least = np.maximum(f.hold_cycles, flits * f.credit_ticks) / f.virtual_channels
-        taken += packets[over].sum(axis=1) * np.maximum(flits * n.flit_cycles[over], least)
+    for flits, packets in ((counts.node_flits, counts.node_packets), (counts.node_control, counts.node_control)):
+        taken += np.maximum(flits[over].sum(axis=1) * each, packets[over].sum(axis=1) * least)
     return float(np.bincount(n.link[over], taken).max()) / len(timing.latency) / max(1.0, timing.interval)
 
 
@@ -100,15 +101,10 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            counts = _added(here[0], there[0])
             interval = stream_interval(tables, pack(tables), sent, wires)
-            timing = _joined(here[1], there[1], doubtful, interval)
+            timing = _joined(here[1], there[1], doubtful, interval)  # counts are the same at every fidelity
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)
-
-
-def _added(one: Counts, other: Counts) -> Counts:
-    return Counts(**{f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(Counts)})
 
 
 def _joined(here: Timing, there: Timing, doubtful: NDArray[np.bool_], interval: float) -> Timing:

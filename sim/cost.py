@@ -117,10 +117,6 @@ class Cost:
         of_time = np.isin(self.term, [TERMS.index(term) for term in STATIC_TERMS])
         return self._grouped(of_time.astype(np.int64), ["events", "static"])["static"]
 
-    def core_energy_aj(self) -> list[int]:
-        """(cores,) attojoules at each core, its router and the links out of it included."""
-        return [e.value_aj for name, e in self.by_core().items() if name != PINS_NAME]
-
     def _layer(self) -> Ints:
         """(cells,) index of the population; one beyond the last where a cell belongs to the chip."""
         return np.where(self.population == CHIP, len(self.populations), self.population)

@@ -159,8 +159,7 @@ def _of_one(
     tables = build_tables(mapping, formats)
     sent = sent_neurons(mapping, one)[0]
     T = len(sent)
-    chosen = {s.index for s in mapping.slices if layers is None or s.population in layers}
-    watch = np.isin(np.arange(len(mapping.slices)), list(chosen))
+    watch = np.array([layers is None or s.population in layers for s in mapping.slices])
     log = np.zeros((limit + 1) * WIDTH, np.int64)
     tally = empty_tally(tables, T, T)._replace(
         log=log, watch=watch, watch_row=watch[tables.rows.source] | watch[tables.rows.target]

@@ -68,6 +68,15 @@ def test_the_most_loaded_link_worked_by_hand():
     assert result.timing.congestion[0] > 1 + 2 * sum(range(100)) / (2 * 104 * way) * 0.9 > MOST_CONGESTION
 
 
+@pytest.mark.parametrize("form", ["aer", "bundled", "bitmap", "dense"])
+def test_a_link_is_taken_for_the_flits_that_packets_have(form):
+    """4 VCs take a packet each 3/4 cycle, so a link is taken for a cycle a flit: as long as the simulation has it busy."""
+    mapping, activity = hot_link({"packet.format": form}, spikes=(20,))
+    result = simulate(mapping, activity, threads=1)
+    busy = link_utilisation(result.tables, result.counts, result.timing)
+    assert busy == pytest.approx(result.timing.link_busy.max() / result.timing.interval)
+
+
 def test_packet_warns_where_the_network_is_congested_and_auto_runs_these_samples_at_flit():
     """Of two samples the one with all spikes: its times are those of flit, the other's those of packet."""
     mapping, activity = hot_link({"noc.virtual_channels": 1}, spikes=(100, 2))

@@ -31,6 +31,16 @@ def finite_chips(draw, modes=("dataflow", "barrier")):
     )
 
 
+def assert_counts_alike(packet, flit):
+    """Two fidelities do the same, whenever: counts, actions, busy cycles of units and links, packets delivered."""
+    assert packet.counts.equals(flit.counts)
+    assert packet.totals() == flit.totals()
+    assert np.array_equal(packet.actions.core, flit.actions.core)
+    assert np.array_equal(packet.timing.busy, flit.timing.busy)
+    assert np.array_equal(packet.timing.link_busy, flit.timing.link_busy)
+    assert packet.timing.packet_latency.sum() == flit.timing.packet_latency.sum()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 100_000), st.sampled_from([1, 3]), finite_chips(), st.floats(0, 1))
 def test_counts_and_energy_of_actions_are_the_same_at_every_fidelity(seed, T, chip, rate):
@@ -42,12 +52,7 @@ def test_counts_and_energy_of_actions_are_the_same_at_every_fidelity(seed, T, ch
     mapping = map_network(network, chip, activity=activity)
     packet, flit = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit"))
     assert flit.fidelity == "flit"
-    assert packet.counts.equals(flit.counts)
-    assert packet.totals() == flit.totals()
-    assert np.array_equal(packet.actions.core, flit.actions.core)
-    assert np.array_equal(packet.timing.busy, flit.timing.busy)
-    assert np.array_equal(packet.timing.link_busy, flit.timing.link_busy)
-    assert packet.timing.packet_latency.sum() == flit.timing.packet_latency.sum()
+    assert_counts_alike(packet, flit)
     # Leakage, and a core's clock, are for times, which differ.
     dynamic = [{name: price(r).by_action()[name] for name in ACTION_NAMES} for r in (packet, flit)]
     assert dynamic[0] == dynamic[1]

@@ -17,7 +17,7 @@ from sfnhw.sim.stream import check_finished, empty_tally
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.naive import row_needs
 from tests.networks import chain, random_activity, random_attention, random_network
-from tests.test_flit_estimate import finite_chips
+from tests.test_flit_estimate import assert_counts_alike, finite_chips
 
 DATAFLOWS = ("dataflow", "asynchronous")
 
@@ -41,10 +41,7 @@ def test_counts_are_the_same_as_at_packet(seed, T, chip, rate):
     network = random_network(seed, T, recurrent=chip.execution.mode == "asynchronous")
     mapping, activity = map_network(network, chip), random_activity(network, seed, samples=2, rate=rate)
     packet, flit = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit"))
-    assert packet.counts.equals(flit.counts)
-    assert packet.totals() == flit.totals()
-    assert np.array_equal(packet.timing.busy, flit.timing.busy)
-    assert np.array_equal(packet.timing.link_busy, flit.timing.link_busy)
+    assert_counts_alike(packet, flit)
 
 
 @settings(max_examples=15, deadline=None)

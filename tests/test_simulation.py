@@ -61,6 +61,17 @@ def chips(draw, modes=("dataflow", "barrier")):
     )
 
 
+def assert_twin(mapping, activity):
+    """The kernel and the twin agree on the latency of the sample and of every packet."""
+    result = simulate(mapping, activity, threads=1)
+    twin = PacketTwin(result.tables, mapping)
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
+    assert np.array_equal(histogram, result.timing.packet_latency)
+    assert result.timing.packet_latency_sum == sum(twin.latencies)
+    return result
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.floats(0, 1))
 def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
@@ -129,13 +140,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate):
     """The kernel's wheel and arrays against a heap and dictionaries: latency of the sample and of every packet."""
     network = random_network(seed, T, window=T > 1)
     mapping = map_network(network, chip)
-    activity = random_activity(network, seed, samples=1, rate=rate)
-    result = simulate(mapping, activity, threads=1)
-    twin = PacketTwin(result.tables, mapping)
-    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
-    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
-    assert np.array_equal(histogram, result.timing.packet_latency)
-    assert result.timing.packet_latency_sum == sum(twin.latencies)
+    assert_twin(mapping, random_activity(network, seed, samples=1, rate=rate))
 
 
 def test_threads_change_nothing():

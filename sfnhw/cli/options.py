@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,8 +83,3 @@ def as_typed(flags: Mapping[str, str]) -> Iterator[None]:
 def command_line() -> list[str]:
     """Return the command as it was typed, for the record."""
     return ["sfnhw", *sys.argv[1:]]
-
-
-def command_text() -> str:
-    """Return the command as one could type it again."""
-    return shlex.join(command_line())

@@ -20,6 +20,12 @@ Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
+def check_steps(kind: str, steps: Any) -> None:
+    """Raise InputError where T is no whole number ≥ 1; kind: of the coding."""
+    if not isinstance(steps, int) or steps < 1:
+        raise InputError(field=f"{kind}.steps", found=steps, expected="an integer ≥ 1 (timesteps)")
+
+
 @dataclass(frozen=True)
 class ThresholdNeed:
     """What one neuron update asks of the threshold unit.

@@ -132,11 +132,6 @@ class NocConfig:
         return self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles
 
     @property
-    def credit_round_trip(self) -> int:
-        """Cycles until a slot of the next buffer can be filled again: hop + 2 with unit stages."""
-        return self.hop_cycles + self.switch_alloc_cycles + self.credit_cycles
-
-    @property
     def body_cycles(self) -> int:
         """Cycles from a packet's first flit to its last, at the end of its path in an empty network.
 
