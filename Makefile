@@ -47,13 +47,14 @@ test: lint types ## lint, types and the fast tests
 test-all: lint types ## the same with the slow tests
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
-bench: $(STAMP) ## speed and memory, also beside SANA-FE; a quick look at every coding's accuracy; threshold units as gates
+bench: $(STAMP) ## speed and memory, also beside SANA-FE; a quick look at every coding's accuracy; threshold units as gates; networks-on-chip
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' \
 	  || echo "SANA-FE cannot be installed here"
 	@$(BIN)/python -m benchmarks.sana_fe
 	@$(BIN)/python -m benchmarks.accuracy --quick
 	@$(BIN)/python -m benchmarks.synthesis --no-widths
+	@$(BIN)/python -m benchmarks.noc
 
 docs: $(STAMP) ## check that the pages' links lead somewhere and their Python runs
 	@$(BIN)/python -m pytest -q tests/test_docs.py

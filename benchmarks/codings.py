@@ -50,7 +50,7 @@ def main() -> None:
         some = recording.activity.select(slice(0, 20 if quick else 100))
         result = sfnhw.simulate(sfnhw.map_network(network, chip), some)
         hidden = [p.name for p in network.populations if p.role == "hidden"]
-        spikes = sum(result.by_population(result.counts.sent)[h] for h in hidden) / some.samples
+        spikes = sum(result.by_population(result.counts.sent_spikes)[h] for h in hidden) / some.samples
         operations = int(result.counts.row_synapses.sum()) / some.samples
         energy = sfnhw.price(result).total.as_joules(some.samples)["value"]
         assert recording.accuracy is not None

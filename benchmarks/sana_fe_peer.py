@@ -20,13 +20,16 @@ from sfnhw.memory import peak_rss_bytes
 ENERGIES = ("synapse", "dendrite", "soma", "network")
 
 
-def rss_bytes() -> int:
-    """Bytes that this process holds now (Linux), or held at most."""
+def rss_bytes(field: str = "VmRSS") -> int:
+    """Bytes that this process holds now (VmRSS) or held at most (VmHWM), on Linux; elsewhere held at most.
+
+    The system's other figure of the most, ru_maxrss, is inherited from the process that starts this one.
+    """
     try:
         fields = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return peak_rss_bytes()
-    return next(int(line.split()[1]) * 1024 for line in fields if line.startswith("VmRSS"))
+    return next(int(line.split()[1]) * 1024 for line in fields if line.startswith(field))
 
 
 def build(given: Any, found: dict[str, Any]) -> Any:
@@ -98,7 +101,7 @@ def main() -> int:
         timed, traced = map(int, steps.split("+"))
         for name, values in run(chip, model, timed, traced, len(given["bias"])).items():
             found[f"{model}_{name}"] = values
-    found["peak_rss_bytes"] = peak_rss_bytes()
+    found["peak_rss_bytes"] = rss_bytes("VmHWM")
     np.savez(sys.argv[2], **found)
     return 0
 

@@ -108,6 +108,11 @@ def measure(mapping: Mapping, activity: Activity, repeats: int) -> dict[str, Any
     packets = int(result.counts.sent.sum() + result.counts.ends.sum() + result.counts.readies.sum())
     hops = int(result.actions.node_flits[on_link].sum())
     operations = int(result.counts.row_synapses.sum())
+    few = activity.select(slice(0, min(activity.samples, 8)))
+    simulate(mapping, few.select(slice(0, 1)), threads=1, fidelity="flit")  # compile
+    start = time.perf_counter()
+    flit = simulate(mapping, few, threads=1, fidelity="flit")
+    by_flit = time.perf_counter() - start
     start = time.perf_counter()
     simulate(mapping, activity, fidelity="analytic")
     analytic = time.perf_counter() - start
@@ -119,6 +124,9 @@ def measure(mapping: Mapping, activity: Activity, repeats: int) -> dict[str, Any
         "synaptic_operations_per_s": operations / median,
         "price_seconds": priced,
         "analytic_seconds": analytic,
+        "flit_seconds_a_sample": by_flit / few.samples,
+        "flit_over_packet_latency": float(flit.timing.latency.sum() / result.timing.latency[: few.samples].sum()),
+        "flit_over_packet_interval": flit.timing.interval / result.timing.interval,
         "cores_used": mapping.cores_used,
         "table_bytes": table_bytes(mapping),
     }

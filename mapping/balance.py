@@ -15,6 +15,7 @@ from sfnhw.activity import Activity
 from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.objectives.packets import Packets, packets_of
 from sfnhw.mapping.objectives.work import LayerWork
+from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.slices import parts_of
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
 from sfnhw.units import ceil_div
@@ -79,26 +80,31 @@ class Balance:
         return found
 
 
-def balance(mapping: "Mapping", activity: Activity | None) -> Balance:
-    """Cycles of each unit on what spikes (None: as if each neuron sent one packet an inference).
+def balance(mapping: "Mapping", activity: Activity | None, formats: dict[str, str] | None = None) -> Balance:
+    """Cycles of each unit on what spikes (None: as if each neuron sent one spike an inference).
+
+    formats : population → packet format, where that is known already.
 
     Raises
     ------
     ActivityError : an activity of another network.
     """
+    formats = formats or formats_of(mapping, activity)
     if mapping.rounds:
-        return _of_rounds(mapping, activity)
+        return _of_rounds(mapping, activity, formats)
     network, chip = mapping.network, mapping.chip
     packets = packets_of(network, activity)
     weights = unit_weights(network, chip)
-    layers = {p.name: LayerWork(network, p, chip, packets, weights) for p in network.populations}
+    layers = {p.name: LayerWork(network, p, chip, packets, weights, formats[p.name]) for p in network.populations}
     slices = np.zeros((len(mapping.slices), 4), np.int64)
+    sent, spikes = np.zeros(len(slices), np.int64), np.zeros(len(slices), np.int64)
     for name, layer in layers.items():
         mine = [s.index for s in mapping.slices_of(name)]
         work = layer.of([mapping.slices[i].block for i in mine])
         slices[mine, 1] = work.synapse.sum(axis=0)
         slices[mine, 2] = work.threshold
         slices[mine, 3] = work.port
+        sent[mine], spikes[mine] = work.packets, work.spikes
     copies = np.diff(mapping.routes.root_first)
     if chip.noc.destinations == "neuron":
         _own_copies(mapping, packets, slices)
@@ -107,16 +113,16 @@ def balance(mapping: "Mapping", activity: Activity | None) -> Balance:
     if chip.core.threshold_unit.waits_for_port:  # a unit that is held up does nothing else
         on_core = mapping.terminals != mapping.io
         slices[on_core, 2] += slices[on_core, 3]
-    _add_packets(mapping, packets, slices)
+    _add_lookups(mapping, packets, sent, spikes, slices)
     _add_control(mapping, packets, copies, slices)
     units = np.zeros((chip.cores + 1, 4), np.int64)
     np.add.at(units, mapping.terminals, slices)
     return Balance(mapping, slices, units, _bound(mapping, layers), packets.samples)
 
 
-def _of_rounds(mapping: "Mapping", activity: Activity | None) -> Balance:
+def _of_rounds(mapping: "Mapping", activity: Activity | None, formats: dict[str, str]) -> Balance:
     """The work of all rounds together, round after round on the same cores; loads are not among it, nor what is replayed."""
-    parts = [balance(r.mapping, activity) for r in mapping.rounds]
+    parts = [balance(r.mapping, activity, formats) for r in mapping.rounds]
     slices = np.zeros((len(mapping.slices), 4), np.int64)
     for r, part in zip(mapping.rounds, parts, strict=True):
         np.add.at(slices, r.home[~r.replayed], part.slices[~r.replayed])
@@ -125,28 +131,24 @@ def _of_rounds(mapping: "Mapping", activity: Activity | None) -> Balance:
     return Balance(mapping, slices, units, max(part.bound for part in parts), parts[0].samples)
 
 
-def _add_packets(mapping: "Mapping", packets: Packets, slices: Ints) -> None:
-    """Axon look-ups: each packet of a source slice, and its end markers, at each slice that it is connected to."""
-    c, barrier = mapping.connections, mapping.chip.execution.mode == "barrier"
-    windows = 0 if barrier else packets.samples * mapping.network.updates
-    looked_up = np.array(
-        [
-            packets.of(s.population, s.block)
-            + windows * frames_of(mapping.network, mapping.network[s.population]) * parts_of(s.block, mapping.chip)
-            for s in mapping.slices
-        ],
+def _add_lookups(mapping: "Mapping", packets: Packets, sent: Ints, spikes: Ints, slices: Ints) -> None:
+    """Axon look-ups of what a source slice sends, and of its end markers, at each slice that it is connected to.
+
+    sent, spikes : (slices,) packets, and spikes in them: one or the other is looked up (`looks_up_spikes`).
+    """
+    c, chip, network = mapping.connections, mapping.chip, mapping.network
+    windows = 0 if chip.execution.mode == "barrier" else packets.samples * network.updates
+    marks = np.array(
+        [windows * frames_of(network, network[s.population]) * parts_of(s.block, chip) for s in mapping.slices],
         np.int64,
     )
-    each = looked_up[c.source]
-    if mapping.chip.noc.destinations == "neuron":
-        slices_ = mapping.slices
-        sent = [packets.grid(s.population, s.block).reshape(-1) for s in slices_]
-        own = [
-            int(sent[a][c.synapses(k, slices_[a].neurons) > 0].sum()) - int(sent[a].sum())
-            for k, a in enumerate(c.source.tolist())
-        ]
-        each = each + np.array(own, np.int64)
-    np.add.at(slices[:, 0], c.target, mapping.chip.core.axon_cycles * each)
+    alone = np.array([looks_up_spikes(p, chip) for p in network.projections], np.bool_)[c.projection]
+    looked_up = np.where(alone, spikes[c.source], sent[c.source]) + marks[c.source]
+    if chip.noc.destinations == "neuron":
+        grids = [packets.grid(s.population, s.block).reshape(-1) for s in mapping.slices]
+        for k, a in enumerate(c.source.tolist()):
+            looked_up[k] -= int(grids[a][c.synapses(k, mapping.slices[a].neurons) == 0].sum())
+    np.add.at(slices[:, 0], c.target, chip.core.axon_cycles * looked_up)
 
 
 def _own_copies(mapping: "Mapping", packets: Packets, slices: Ints) -> None:

@@ -13,6 +13,7 @@ from sfnhw.mapping.connections import Connections, connect
 from sfnhw.mapping.grouping import group_slices, too_many_cores
 from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.objectives import FEWEST, check_objective, choose_splits
+from sfnhw.mapping.packet_formats import formats_for
 from sfnhw.mapping.pins import Pins, Placement, decided, pinned_layers
 from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
 from sfnhw.mapping.rounds import LayOut, fits, map_rounds, plan_rounds
@@ -77,9 +78,9 @@ def map_network(
     MappingError : something is short, on a core or in a router; the error says what, by how much, and which layer. Too few
         cores are no error where `execution.rounds` is auto: the network is then mapped in rounds (`Mapping.rounds`).
     ChipError : the chip's threshold unit cannot serve a coding's thresholds.
-    InputError : pins or a placement that cannot be (see `sfnhw.mapping.pins`); a placement with a placer or an objective;
-        unknown placer or objective; a seed or a number of moves that is none; dataflow execution of a network with delays; a
-        barrier for one with products.
+    InputError : a packet format without room for bursts; pins or a placement that cannot be (see `sfnhw.mapping.pins`); a
+        placement with a placer or an objective; unknown placer or objective; a seed or a number of moves that is none;
+        dataflow execution of a network with delays; a barrier for one with products.
     ActivityError : an activity of another network.
     """
     _check_options(placer, objective, placement, seed, moves)
@@ -209,7 +210,8 @@ def _check_execution(network: Network, chip: Chip) -> None:
 
 
 def _check_population(population: Population, chip: Chip) -> None:
-    """Raise where a chip has no unit that does what a population's neurons do."""
+    """Raise where a chip has no unit that does what a population's neurons do, or no packet for what they send."""
+    formats_for(population, chip)
     if population.needs_function_unit and not chip.core.function_unit.lanes:
         raise MappingError(
             layer=population.name,

@@ -11,6 +11,7 @@ from sfnhw.mapping.balance import Balance, balance
 from sfnhw.mapping.bounds import fewest_cores, least_crossings, least_traffic
 from sfnhw.mapping.copies import neuron_copies, tree_of
 from sfnhw.mapping.mapping import Mapping
+from sfnhw.mapping.packet_choice import formats_of
 from sfnhw.mapping.placement.problem import Ints, Mesh
 from sfnhw.mapping.rounds.quality import quality_of_rounds
 from sfnhw.mapping.routes import Routes
@@ -82,19 +83,23 @@ class Quality:
         ]
 
 
-def quality(mapping: Mapping, activity: Activity | None, work: Balance | None = None) -> Quality:
-    """Compare a mapping with its bounds, on what spikes (None: as if each neuron sent one packet an inference).
+def quality(
+    mapping: Mapping, activity: Activity | None, work: Balance | None = None, formats: dict[str, str] | None = None
+) -> Quality:
+    """Compare a mapping with its bounds, on what spikes (None: as if each neuron sent one spike an inference).
 
-    work : its `balance` on the same, where that is known already.
+    work : its `balance` on the same, where that is known already. formats : population → packet format, likewise.
 
     Raises
     ------
     ActivityError : an activity of another network.
     """
+    formats = formats or formats_of(mapping, activity)
+    work = work or balance(mapping, activity, formats)
     if mapping.rounds:
-        return quality_of_rounds(mapping, activity, work or balance(mapping, activity))
+        return quality_of_rounds(mapping, activity, work, formats)
     network, chip = mapping.network, mapping.chip
-    traffic = slice_traffic(network, mapping.slices, chip, activity)
+    traffic = slice_traffic(network, mapping.slices, chip, activity, formats)
     loads = link_loads(mapping, traffic)
     on_core = mapping.terminals != mapping.io
     node_of = np.full(len(mapping.slices), PINS, np.int64)
@@ -103,7 +108,6 @@ def quality(mapping: Mapping, activity: Activity | None, work: Balance | None = 
     nets = build_nets(node_of, mapping.connections, is_output, traffic, chip.noc.cast, chip.noc.routing != "o1turn")
     mesh = Mesh.of(chip)
     bound = least_traffic(nets, mesh)
-    work = work or balance(mapping, activity)
     return Quality(
         traffic_links=int(loads.sum()),
         traffic_bound=bound,

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.activity import Activity, checked
+from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.mapping.connections import Connections
 from sfnhw.mapping.copies import neuron_targets
+from sfnhw.mapping.packet_choice import Sent, planned_formats
+from sfnhw.mapping.packet_formats import AER, packing
 from sfnhw.mapping.slices import Slice, parts_of
 from sfnhw.network import Network
-from sfnhw.units import bits_for, ceil_div
+from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 
@@ -24,7 +26,7 @@ class Traffic:
 
     Attributes
     ----------
-    forward : (slices,) spike packets × flits of one, and end markers of one flit: over each link of `Mapping.routes`.
+    forward : (slices,) flits of spike packets, and end markers of one flit: over each link of `Mapping.routes`.
     back : (slices,) ready tokens of one flit: over each link of `Mapping.ready_routes`.
     samples : inferences that the flits are the sum of.
     sizes, own : (slices,) neurons, and (neurons,) flits of each one's packets, in slice-major order, where these go to what
@@ -46,50 +48,42 @@ class Traffic:
         return self.forward - upto[ends] + upto[ends - self.sizes]
 
 
-def packet_bits(network: Network, s: Slice, chip: Chip) -> tuple[int, int, int]:
-    """(header, index, payload) bits of one spike packet of a slice."""
-    payload = network[s.population].coding.payload_bits(chip.numerics)
-    return chip.noc.header_bits, bits_for(s.neurons), payload
+def slice_traffic(
+    network: Network,
+    slices: tuple[Slice, ...],
+    chip: Chip,
+    activity: Activity | None,
+    formats: dict[str, str] | None = None,
+) -> Traffic:
+    """Flits of each slice: from what really spikes, or, without an activity, as if each neuron sent one spike.
 
-
-def slice_traffic(network: Network, slices: tuple[Slice, ...], chip: Chip, activity: Activity | None) -> Traffic:
-    """Flits of each slice: from what really spikes, or, without an activity, as if each neuron sent one packet.
-
+    formats : population → packet format; None: the chip's, or what `auto` is expected to choose (`planned_formats`).
     End markers and ready tokens follow the rule of the simulation (`sfnhw.sim`): one of each for each window, and each row
     where rows work by themselves, none under a barrier.
 
     Raises
     ------
-    ActivityError : an activity of another network.
+    ActivityError : an activity of another network. InputError : the chip's packet format has no room for bursts.
     """
-    if activity is not None:
-        checked(activity, network)
-    samples = 1 if activity is None else activity.samples
-    per_population = {} if activity is None else _packets(network, activity)
-    windows = 0 if chip.execution.mode == "barrier" else samples * network.updates
+    sent = Sent(network, activity)
+    formats = formats or planned_formats(network, slices, chip, activity)
+    windows = 0 if chip.execution.mode == "barrier" else sent.samples * network.updates
     forward, back = np.zeros(len(slices), np.int64), np.zeros(len(slices), np.int64)
     own: list[Ints] = []
     for s in slices:
         population = network[s.population]
-        each = np.ones(s.neurons, np.int64)
-        if activity is not None:
-            each = per_population[s.population][population.indices(s.block)]
-        packets = int(each.sum())
-        flits = ceil_div(sum(packet_bits(network, s, chip)), chip.noc.flit_bits)
         # Inputs and readouts of a network in windows work in the first timestep only (sfnhw.sim.tables).
         frames = 1 if population.coding.window == 1 else network.window
         parts = parts_of(s.block, chip)
-        forward[s.index] = packets * flits + windows * frames * parts
+        flits = int(sent.load(s, chip, formats[s.population]).flits.sum())
+        forward[s.index] = flits + windows * frames * parts
         back[s.index] = 0 if population.role == "input" else windows * parts
-        own.append(each * flits)
+        if chip.noc.destinations == "neuron":  # single spikes, of one length
+            each = ceil_div(packing(population, s.block, chip, AER).fixed_bits, chip.noc.flit_bits)
+            own.append(sent.of(s).sum(axis=0, dtype=np.int64) * each)
     if chip.noc.destinations == "slice":
-        return Traffic(forward, back, samples)
-    return Traffic(forward, back, samples, np.array([s.neurons for s in slices], np.int64), np.concatenate(own))
-
-
-def _packets(network: Network, activity: Activity) -> dict[str, Ints]:
-    """Packets of each neuron of each population, all samples and timesteps."""
-    return {p.name: activity.sent(network, p.name).sum(axis=(0, 1), dtype=np.int64) for p in network.populations}
+        return Traffic(forward, back, sent.samples)
+    return Traffic(forward, back, sent.samples, np.array([s.neurons for s in slices], np.int64), np.concatenate(own))
 
 
 @dataclass(frozen=True, eq=False)

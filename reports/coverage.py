@@ -3,6 +3,7 @@
 from sfnhw.chip import Chip, moved_text
 from sfnhw.network import Product, Stationary
 from sfnhw.reports.overhead import is_multilevel
+from sfnhw.reports.packet_formats import formats_text
 from sfnhw.run import Run
 
 
@@ -58,6 +59,11 @@ def _counted(run: Run) -> list[str]:
         + ("the cores that hold a part of the network" if chip.execution.gate_idle_cores else "all cores")
         + " and of all routers for the time of one inference, and the clock of cores and routers in cycles in which they work.",
     ]
+    if packed := formats_text(run):
+        out.append(
+            f"{packed} A packet is looked up once at each slice (each spike of it where axon entries or synapses are of single "
+            "neurons); its spikes go to the synapse lanes one after the other, zeros in it cost their bits alone."
+        )
     if run.mapping.rounds:
         out.append(
             f"{len(run.mapping.rounds)} rounds: for each inference, what each core needs of weights, biases and thresholds is "
@@ -74,7 +80,7 @@ def _counted(run: Run) -> list[str]:
             f"One global synchronisation a step: {run.result.tables.fabric.barrier_cycles} cycles, and one action on each "
             "used core."
         )
-    if run.result.fidelity == "packet":
+    if run.result.fidelity != "analytic":
         out.append(
             "Time: every packet through injection, routers, links, ejection, axon look-up, synapse lanes and threshold "
             "unit in integer cycles, waiting wherever another packet is served first."
@@ -121,9 +127,10 @@ def _not_counted(run: Run) -> list[str]:
         out.append(f"What the host computes from the network's outputs: {on_host}.")
     if unused := _operations(run, "unused"):
         out.append(f"Operations of the trained module that nothing of its result comes of, left out: {unused}.")
-    if run.result.fidelity == "packet":
-        out.append("Back-pressure: queues are unbounded, so a full buffer never stops a sender; deadlock cannot show.")
-    else:
+    if "packet" in run.result.sample_fidelity:
+        which = "" if run.result.fidelity == "packet" else " in inferences at fidelity packet"
+        out.append(f"Back-pressure{which}: queues are unbounded, so a full buffer never stops a sender.")
+    elif run.result.fidelity == "analytic":
         out.append(
             "Queueing of single packets: where several sources meet at a link, only the link's total load is seen."
         )
@@ -145,6 +152,10 @@ def _not_counted(run: Run) -> list[str]:
         )
     if chip.static.gate_leakage_uw is None:
         out.append("Leakage of logic inside cores, beyond what this chip's core_leakage row holds.")
+    if formats_text(run):
+        out.append(
+            "The area and leakage of the registers in which packets of several spikes are put together and taken apart."
+        )
     if any(is_multilevel(p) for p in run.network.populations):
         beyond = "In what many thresholds add: the time that a level's extra flits take (their energy is counted)"
         if any(isinstance(p, Product) for p in run.network.projections):

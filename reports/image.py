@@ -1,12 +1,11 @@
 """Figures to files: SVG, PNG, PDF."""
 
 import io
-import re
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from sfnhw.reports.style import FAINT, GRID, INK, PAPER, styled
+from sfnhw.reports.style import styled
 
 PNG_DPI = 150
 
@@ -32,30 +31,3 @@ def to_svg(figure: Figure) -> str:
             metadata={"Date": None, "Creator": None},
         )
     return buffer.getvalue()
-
-
-def inline_svg(svg: str, name: str, label: str) -> str:
-    """Return the <svg> element for a page: ids made unique by `name`, ink and paper following the page's theme.
-
-    `label` says in words what the figure shows, for screen readers; it is escaped here.
-    """
-    from html import escape
-
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r'\bid="([^"]*)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'(xlink:href|href)="#', rf'\1="#{name}-', body)
-    body = body.replace("url(#", f"url(#{name}-")
-    # Only in style attributes: a layer that is called like a colour must keep its name.
-    variables = {INK: "var(--ink)", FAINT: "var(--faint)", GRID: "var(--grid)", PAPER: "var(--paper)"}
-
-    def themed(match: re.Match[str]) -> str:
-        style = match.group(0)
-        for colour, variable in variables.items():
-            style = style.replace(colour, variable)
-        return style
-
-    body = re.sub(r'style="[^"]*"', themed, body)
-    # The page sets the width; the viewBox keeps the shape.
-    head, rest = body.split(">", 1)
-    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{escape(label, quote=True)}">{rest}'

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import ACTION_INDEX
+from sfnhw.mapping.packet_formats import packing
 from sfnhw.network import Population
 from sfnhw.run import Run
-from sfnhw.sim.tables import packet_bits, packet_flits
-from sfnhw.units import joules, seconds
+from sfnhw.units import ceil_div, joules, seconds
 
 
 def coding_label(population: Population) -> str:
@@ -33,14 +33,17 @@ def coding_label(population: Population) -> str:
 def layer_rows(run: Run) -> list[dict[str, Any]]:
     """Return one row a population in network order; counts are per inference, times are means over samples.
 
-    Keys: name, role, coding, neurons, cores, start_s, end_s, spikes (packets that carry a level or value), spike_rate
-    (spikes per neuron and timestep), packets (spikes, end markers and ready tokens), synaptic_operations (carried out
-    *in* this layer, largest-of comparisons of max pooling included), payload_bits, packet_bits, packet_flits (of its
-    largest slice), energy_j, energy_low_j, energy_high_j. start_s and end_s are None for a layer that never worked.
+    Keys: name, role, coding, neurons, cores, start_s, end_s, spikes (each carries a level or value), spike_rate
+    (spikes per neuron and timestep), packets (of spikes, end markers and ready tokens), packet_format, spikes_per_packet
+    (of those that carry spikes, or could; None where there is none), synaptic_operations (carried out *in* this layer,
+    largest-of comparisons of max pooling included), payload_bits, packet_bits (of its largest slice: of one spike, or of a
+    bundle in which each neuron spikes), packet_flits (mean of the packets of spikes; of that one where there is none),
+    energy_j, energy_low_j, energy_high_j. start_s and end_s are None for a layer that never worked.
     """
     mapping, result = run.mapping, run.result
     network, counts = mapping.network, result.counts
-    spikes = result.by_population(counts.sent)
+    spikes, sent = result.by_population(counts.sent_spikes), result.by_population(counts.sent)
+    flits = result.by_population(counts.sent_flits)
     packets = result.by_population(result.actions.core[ACTION_INDEX["packet"]])
     operations = synaptic_operations(run)
     energy = run.cost.by_layer()
@@ -51,6 +54,8 @@ def layer_rows(run: Run) -> list[dict[str, Any]]:
         slices = mapping.slices_of(p.name)
         cores = {int(mapping.terminals[s.index]) for s in slices} - {mapping.io}
         widest = max(slices, key=lambda s: s.neurons)
+        laid = packing(p, widest.block, mapping.chip, result.formats[p.name].format)
+        bits = laid.bits(laid.full, laid.full)
         steps = 1 if p.coding.only_last_timestep else network.timesteps
         rows.append(
             {
@@ -64,10 +69,14 @@ def layer_rows(run: Run) -> list[dict[str, Any]]:
                 "spikes": spikes[p.name] / run.samples,
                 "spike_rate": spikes[p.name] / (run.samples * p.size * steps),
                 "packets": packets[p.name] / run.samples,
+                "packet_format": laid.format,
+                "spikes_per_packet": spikes[p.name] / sent[p.name] if sent[p.name] else None,
                 "synaptic_operations": operations[p.name] / run.samples,
-                "payload_bits": packet_bits(mapping, widest.index)[2],
-                "packet_bits": sum(packet_bits(mapping, widest.index)),
-                "packet_flits": packet_flits(mapping, widest.index),
+                "payload_bits": laid.payload,
+                "packet_bits": bits,
+                "packet_flits": flits[p.name] / sent[p.name]
+                if sent[p.name]
+                else ceil_div(bits, run.chip.noc.flit_bits),
                 "energy_j": joules(energy[p.name].value_aj) / run.samples,
                 "energy_low_j": joules(energy[p.name].low_aj) / run.samples,
                 "energy_high_j": joules(energy[p.name].high_aj) / run.samples,

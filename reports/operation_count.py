@@ -13,12 +13,6 @@ from sfnhw.run import Run
 ACCUMULATE_PJ = 0.9
 MULTIPLY_ACCUMULATE_PJ = 4.6
 
-LEFT_OUT = (
-    "Operation counts leave out memory accesses, spike routing, neuron updates, thresholds, functions such as softmax, "
-    "bits on wires and leakage, "
-    "and price a spike that carries one of many levels like a unit spike."
-)
-
 
 @dataclass(frozen=True)
 class OperationCount:

@@ -17,15 +17,16 @@ from sfnhw.chip import Chip, Price, SquareMillimetres, comparators, core_area, c
 from sfnhw.chip.area import NOTHING, memory_area, register_area, threshold_unit_area
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.sharing import Words, memory_words, table_words, unit_update
+from sfnhw.mapping.packet_formats import packing
 from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.unit_cycles import function_cycles
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
+from sfnhw.reports.level_bits import level_bits
 from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
 from sfnhw.sim.counts import projection_arithmetic
-from sfnhw.sim.tables import packet_bits
 from sfnhw.units import ceil_div, joules, seconds
 
 ONE = ThresholdNeed("bank", 1, False, "uniform")
@@ -157,7 +158,7 @@ def _synapse(run: Run) -> dict[str, Any]:
     result, network = run.result, run.network
     rows = result.tables.rows
     operations = result.counts.row_synapses.sum(axis=1)
-    packets = result.counts.row_packets.sum(axis=1)
+    spikes = result.counts.row_spikes.sum(axis=1)
     amounts = dict.fromkeys(SYNAPSE_ACTIONS, 0)
     fed = 0
     for k, how in enumerate(projection_arithmetic(run.mapping)):
@@ -165,7 +166,7 @@ def _synapse(run: Run) -> dict[str, Any]:
         if not is_multilevel(network[network.projections[k].source]) or how.largest_of:
             continue
         fed += int(operations[mine].sum())
-        amounts["decode_read"] += int(packets[mine].sum()) * how.decodes
+        amounts["decode_read"] += int(spikes[mine].sum()) * how.decodes
         amounts["multiply_bit"] += int(operations[mine].sum()) * how.multiply_bits
         amounts["shift_bit"] += int(operations[mine].sum()) * how.shift_bits
     return {
@@ -179,14 +180,14 @@ def _synapse(run: Run) -> dict[str, Any]:
 
 
 def _ways(run: Run) -> NDArray[np.int64]:
-    """(4, slices) routers that the spike packets of each slice pass, and their links of rows, of columns, between chips."""
-    nodes, packets = run.result.tables.nodes, run.result.counts.node_packets.sum(axis=1)
+    """(4, slices) flits of the spike packets of each slice, in routers and over links of rows, of columns, between chips."""
+    nodes, flits = run.result.tables.nodes, run.result.counts.node_flits.sum(axis=1)
     crossing, on_link = between_chips(run.chip, nodes.link), nodes.link >= 0
     along_columns = on_link & (nodes.link % 4 >= 2) & ~crossing
     out = np.zeros((4, len(run.mapping.slices)), np.int64)
     kinds = (np.ones_like(on_link), on_link & ~along_columns & ~crossing, along_columns, crossing)
     for counts, kind in zip(out, kinds, strict=True):
-        np.add.at(counts, nodes.owner[kind], packets[kind])
+        np.add.at(counts, nodes.owner[kind], flits[kind])
     return out
 
 
@@ -206,20 +207,23 @@ def _payload(run: Run) -> dict[str, Any]:
     layers: dict[str, dict[str, Any]] = {}
     extra = _no_energy()
     carried = _no_energy()
+    found = level_bits(run, {p.name for p in run.network.populations if is_multilevel(p)})
     for s in run.mapping.slices:
         if not is_multilevel(run.network[s.population]):
             continue
-        header, index, payload = packet_bits(run.mapping, s.index)
-        flits = ceil_div(header + index + payload, chip.noc.flit_bits)
-        added = flits - ceil_div(header + index, chip.noc.flit_bits)
+        laid = packing(run.network[s.population], s.block, chip, run.result.formats[s.population].format)
+        flits, bits = int(found.flits[s.index]), int(found.bits[s.index])
+        added = flits - int(found.flits_without[s.index])
+        # Every flit of a slice passes all of its tree: what its level adds is the same part of it everywhere.
         passed = ways[:, s.index].tolist()
-        share = payload / (header + index + payload)
-        row = layers.setdefault(s.population, {"payload_bits": payload, "packet_bits": 0, "extra_flits": 0.0})
-        row["packet_bits"] = max(row["packet_bits"], header + index + payload)
-        row["extra_flits"] += added * sum(passed[1:]) / run.samples
-        for one, amount in zip(prices, passed, strict=True):
-            extra = _sum_bands([extra, _per_inference(run, astuple(one), added * amount)])
-            whole = _per_inference(run, astuple(one), flits * amount)
+        longer = [amount * added // flits if flits else 0 for amount in passed]
+        share = (bits - int(found.bits_without[s.index])) / bits if bits else 0.0
+        row = layers.setdefault(s.population, {"payload_bits": laid.payload, "packet_bits": 0, "extra_flits": 0.0})
+        row["packet_bits"] = max(row["packet_bits"], laid.bits(laid.full, laid.full))
+        row["extra_flits"] += sum(longer[1:]) / run.samples
+        for one, amount, beyond in zip(prices, passed, longer, strict=True):
+            extra = _sum_bands([extra, _per_inference(run, astuple(one), beyond)])
+            whole = _per_inference(run, astuple(one), amount)
             carried = _sum_bands([carried, {key: value * share for key, value in whole.items()}])
     by_action = run.cost.by_action()
     network_j = joules(by_action["router_flit"].value_aj + by_action["link_flit"].value_aj) / run.samples

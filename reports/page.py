@@ -218,7 +218,7 @@ def _caption(name: str, view: RunView) -> str:
         data, formats = run["break_even"], run["chip"]["packet.format"]
         return (
             f"The same weights under other codings on this chip, {data['samples']:,} inferences at {data['fidelity']} "
-            f"fidelity. {CALIBRATED[data['scaling']]}; threshold registers are made to suffice; packets are {formats}, which "
-            "favours sparse spikes over dense values."
+            f"fidelity. {CALIBRATED[data['scaling']]}; threshold registers are made to suffice; packets are {formats}"
+            f"{', which favours sparse spikes over dense values' if formats == 'aer' else ''}."
         )
     return "From the cycle in which a packet is ready to the cycle in which a core or the pins have it whole."

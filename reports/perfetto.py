@@ -1,6 +1,6 @@
-"""An event log as a Perfetto trace: open ui.perfetto.dev in a browser and drop the file on it. Nothing is sent anywhere.
+"""An event log as a Perfetto trace: open ui.perfetto.dev in a browser and drop the file on it.
 
-The file is in the JSON trace event format, which chrome://tracing and Speedscope read too: a process for each core with a
+The file is in the JSON trace event format, which other viewers read too: a process for each core with a
 thread for each unit, one for the links with a thread for each, and one for each layer's packets from ready to delivered.
 """
 

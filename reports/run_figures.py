@@ -17,7 +17,7 @@ def run_figures(run: Run) -> dict[str, Any]:
         "energy_j": run.cost.total.as_joules(n),
         "latency_s": run.result.latency_s,
         "accuracy": run.recording.accuracy,
-        "spikes": int(run.result.counts.sent.sum()) / n,
+        "spikes": int(run.result.counts.sent_spikes.sum()) / n,
         "packets": int(run.result.actions.core[ACTION_INDEX["packet"]].sum()) / n,
         "flit_hops": run.result.link_hops / n,
         "cores_used": run.mapping.cores_used,

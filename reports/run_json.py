@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS
+from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS, PACKING
 from sfnhw.chip import chip_area
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.prices import STATIC_UNITS
@@ -17,6 +17,7 @@ from sfnhw.reports.mapping_report import mapping_report
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.pace import pace
+from sfnhw.reports.packet_formats import packet_format_rows
 from sfnhw.reports.paper_estimates import paper_rows
 from sfnhw.reports.rounds_report import rounds_report
 from sfnhw.reports.tables import LIMITS, energy_bands_j, exact_energy_aj, layer_action_energy_j
@@ -40,6 +41,7 @@ def run_json(run: Run) -> dict[str, Any]:
     out = {
         "schema_version": SCHEMA_VERSION,
         "fidelity": result.fidelity,
+        "inferences_at_flit": result.sample_fidelity.count("flit"),
         "samples": n,
         "energy_per_inference_j": cost.total.as_joules(n),
         "static_energy_per_inference_j": joules(cost.static.value_aj) / n,
@@ -70,6 +72,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "energy_whole_run_aj": exact_energy_aj(run),
         "uncertainty": uncertainty(run),
         "layers": layer_rows(run),
+        "packet_formats": packet_format_rows(run),
         "actions": action_rows(run),
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),
@@ -127,14 +130,14 @@ def action_rows(run: Run) -> list[dict[str, Any]]:
     totals = run.result.totals()
     rows = []
     for name, energy in run.cost.by_action().items():
-        if name == OFF_CHIP and name not in totals:  # without rounds nothing is read from there
+        if name in (OFF_CHIP, PACKING) and name not in totals:  # without rounds, or bundles, there is none
             continue
         if name not in prices:  # a row that a chip file may leave out, and that costs nothing then
             continue
         row, unit = prices[name]
         value = next(v for k, v in row.items() if k.endswith(f"_{unit}") and not k.startswith(("low", "high")))
         shown = {"pj": "pJ", "uw": "µW"}[unit] + (
-            "" if name in (*ACTION_NAMES, OFF_CHIP) or unit == "uw" else " a cycle"
+            "" if name in (*ACTION_NAMES, OFF_CHIP, PACKING) or unit == "uw" else " a cycle"
         )
         j = energy.as_joules(run.samples)
         rows.append(

@@ -59,9 +59,12 @@ def summary_html(run: "Run | RunView") -> str:
 def subtitle(data: Mapping[str, Any]) -> str:
     """Return what was estimated in one line: coding, sizes, inferences, fidelity."""
     network, inferences = data["network"], data["samples"]
+    fidelity = f"{data['fidelity']} fidelity"
+    if data["fidelity"] == "auto":
+        fidelity += f" (flit in {data['inferences_at_flit']:,} of them, packet in the others)"
     return (
         f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights; "
-        f"{inferences:,} inference{'s' * (inferences != 1)}, {data['fidelity']} fidelity"
+        f"{inferences:,} inference{'s' * (inferences != 1)}, {fidelity}"
     )
 
 

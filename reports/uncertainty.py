@@ -36,7 +36,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "decode_read", "accumulate", "multiply_bit", "shift_bit", "neuron_update", "threshold_read", "compare", "encode",
         "requantise", "gelu", "softmax", "layer_norm", "leak", "spike",
     ),
-    "network": ("packet", "injection", "barrier", "router_flit", "link_flit"),
+    "network": ("packet", "packing_flit", "injection", "barrier", "router_flit", "link_flit"),
     "pins": ("io_bit", "off_chip_bit"),
     "leakage": ("core_leakage", "gate_leakage", "router_leakage"),
     "clock": ("core_clock", "router_clock"),

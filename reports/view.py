@@ -20,7 +20,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "neuron state": ("state_read", "state_write"),
     "threshold unit": ("neuron_update", "threshold_read", "compare", "encode", "requantise", "leak", "spike"),
     "function unit": ("gelu", "softmax", "layer_norm"),
-    "packets": ("axon_lookup", "packet", "injection", "barrier"),
+    "packets": ("axon_lookup", "packet", "packing_flit", "injection", "barrier"),
     "network and pins": ("router_flit", "link_flit", "io_bit", "off_chip_bit"),
     "leakage and clock": STATIC_TERMS,
 }

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from sfnhw.reports.level_bits import level_bits, without_levels
 from sfnhw.run import Run
 from sfnhw.sim import price
 from sfnhw.sim.simulate import in_closed_form
-from sfnhw.sim.tables import packet_bits, sent_neurons
-from sfnhw.units import ceil_div
+from sfnhw.sim.tables import PACKING, sent_neurons
 
 Band = dict[str, float]
 BAND = ("value", "low", "high")
@@ -34,20 +34,18 @@ def wider_spike(run: Run, carriers: set[str], arithmetic_j: Band) -> dict[str, A
     share_of_energy : of the run's. latency_s : the longer way, at analytic fidelity (packets of equal length: 0).
     """
     slices = run.mapping.slices
-    # Behind the mapping's slices stand those that rounds replay: copies of them.
-    flits = run.result.tables.slices.flits[: len(slices)]
-    without = np.array([_flits_without(run, s.index, carriers) for s in slices], np.int64)
+    found = level_bits(run, carriers)
     carried = np.array([s.population in carriers for s in slices])
     packets = run.result.counts.sent[: len(slices)].sum(axis=1) * carried
     latency, transport = 0.0, dict.fromkeys(BAND, 0.0)
-    if (flits != without).any():
-        latency, transport = _difference(run, without)
+    if (found.flits != found.flits_without).any():
+        latency, transport = _difference(run, carriers)
     energy = {key: transport[key] + arithmetic_j[key] for key in BAND}
     total = run.cost.total.as_joules(run.samples)["value"]
     sent = max(1, int(packets.sum()))
     return {
-        "packet_flits": float((packets * flits).sum() / sent),
-        "packet_flits_without": float((packets * without).sum() / sent),
+        "packet_flits": float(found.flits[carried].sum() / sent),
+        "packet_flits_without": float(found.flits_without[carried].sum() / sent),
         "transport_j": transport,
         "arithmetic_j": arithmetic_j,
         "energy_j": energy,
@@ -56,18 +54,15 @@ def wider_spike(run: Run, carriers: set[str], arithmetic_j: Band) -> dict[str, A
     }
 
 
-def _flits_without(run: Run, index: int, carriers: set[str]) -> int:
-    header, address, payload = packet_bits(run.mapping, index)
-    if run.mapping.slices[index].population in carriers:
-        payload = 0
-    return ceil_div(header + address + payload, run.chip.noc.flit_bits)
-
-
-def _difference(run: Run, flits: Any) -> tuple[float, Band]:
-    """(seconds, joules) per inference that the run's own packets take beyond packets of these flits."""
+def _difference(run: Run, carriers: set[str]) -> tuple[float, Band]:
+    """(seconds, joules) per inference that the run's own packets take beyond packets without these levels."""
     tables, sent = run.result.tables, sent_neurons(run.mapping, run.recording.activity)
-    narrow = tables._replace(slices=tables.slices._replace(flits=flits))
-    wide_, narrow_ = (in_closed_form(run.mapping, t, sent) for t in (tables, narrow))
+    bare = without_levels(run, carriers)
+    packed = {name: getattr(tables.slices, name).copy() for name in PACKING}
+    for name, values in packed.items():
+        values[: len(bare.neurons)] = getattr(bare, name)
+    narrow = tables._replace(slices=tables.slices._replace(**packed))
+    wide_, narrow_ = (in_closed_form(run.mapping, t, sent, run.result.formats) for t in (tables, narrow))
     costs = [price(result).total.as_joules(run.samples) for result in (wide_, narrow_)]
     # One table prices both, so its errors go together.
     band = {key: costs[0][key] - costs[1][key] for key in BAND}

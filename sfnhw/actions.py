@@ -54,12 +54,15 @@ CORE_ACTIONS: tuple[str, ...] = tuple(a.name for a in ACTIONS if a.place == "cor
 
 # What happens beside the chip, where a network larger than the chip is worked off in rounds.
 OFF_CHIP = "off_chip_bit"
+# What packets of several spikes take beside what one address event takes.
+PACKING = "packing_flit"
 
 # Rows of a chip's energy table that need not be there, with what they are: prices of an action in a special place, and of
 # what not every chip has.
 OPTIONAL_ROWS: dict[str, str] = {
     "link_flit_vertical": "link_flit over a link between routers of a column; left out: as link_flit",
     OFF_CHIP: "a bit read from or written to the memory off the chip; only a network worked off in rounds needs it",
+    PACKING: "a flit of a packet of several spikes packed at its sender, or unpacked for one slice; left out: none beyond `packet`",
 }
 
 # Energy that time costs, not events: priced in power or per cycle, in the chip file's `static` section.

@@ -154,7 +154,9 @@ class _Chain:
             assert self.inputs is not None
             recording = record_on_chip(network, self.chip, self.inputs, self.labels)
         mapping, result, note = self._simulated(network, stage, recording, tell)
-        warnings = (*_warnings(recording), *([note] if note else []), *self.chip.technology_warnings)
+        warnings = (
+            *_warnings(recording), *([note] if note else []), *result.warnings, *self.chip.technology_warnings,
+        )  # fmt: skip
         return Run(network, self.chip, recording, mapping, result, price(result), warnings=warnings)
 
     def _simulated(

@@ -211,12 +211,11 @@ def _groups(chips: dict[str, Chip], fidelity: str, objective: str, workers: int)
     """
     if fidelity != "analytic" or objective != "cores":
         return [[key] for key in chips]
-    from sfnhw.sim import TIMING_FIELDS
+    from sfnhw.sim.clockwork import shared_fields
 
     alike: dict[str, list[str]] = {}
     for key, chip in chips.items():
-        fixed = {name: value for name, value in chip.structure().items() if name not in TIMING_FIELDS}
-        alike.setdefault(json.dumps(fixed, default=str), []).append(key)
+        alike.setdefault(json.dumps(shared_fields(chip), default=str), []).append(key)
     # Each worker has work, and what an interrupt loses is little.
     most = max(1, min(TOGETHER, -(-len(chips) // workers)))
     return [keys[low : low + most] for keys in alike.values() for low in range(0, len(keys), most)]

@@ -9,11 +9,11 @@ def drop_stale(kernel: Any, *siblings: str) -> None:
     """Forget what Numba has kept of a kernel's file if one beside it is newer, whose functions or constants are compiled in.
 
     Numba itself looks at the kernel's own file only, so a change in another one would go unseen. To be called before the
-    kernel is. siblings : names of those files, without their folder and ending.
+    kernel is. siblings : paths of those files from the kernel's folder, without ending.
     """
     own = Path(kernel.py_func.__code__.co_filename)
     with suppress(OSError):
-        newest = max(own.with_name(f"{name}.py").stat().st_mtime for name in siblings)
+        newest = max((own.parent / f"{name}.py").stat().st_mtime for name in siblings)
         for index in Path(kernel.stats.cache_path).glob(f"{own.stem}.*.nbi"):
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)

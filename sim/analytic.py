@@ -32,7 +32,7 @@ from sfnhw.sim.counts import leaves_at_pins, sum_by
 from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
-from sfnhw.sim.passed import Passed, Ways, pass_over, services, spiking_groups
+from sfnhw.sim.passed import Passed, Ways, at_port, over_pins, pass_over, ports, services, spiking_groups
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
 from sfnhw.sim.tables import CYCLES, Fabric, Tables
 from sfnhw.sim.timing import Timing
@@ -62,9 +62,8 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
     out: list[Timing] = []
     for low in range(0, len(works), step):
         some = list(works[low : low + step])
-        parts = [
-            _work(tables, passed, w, service) for w, service in zip(some, services(tables, passed, some), strict=True)
-        ]
+        each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
+        parts = [_work(tables, passed, *one) for one in zip(some, each_service, each_port, strict=True)]
         out += _timings(tables, passed, some, parts)
     return out
 
@@ -100,24 +99,28 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
         fabric=w.fabric,
     )
     s, q, f, n = tables.slices, tables.parts, w.fabric, tables.nodes
-    whole = _work(tables, passed, w, services(tables, passed, [w])[0])
+    whole = _work(tables, passed, w, services(tables, passed, [w])[0], ports(tables, passed, [w])[0])
     jobs = jobs_of(tables)
     frames, first = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
-    packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
-    copies = packets * np.diff(n.root_first)[q.owner, None]
-    if f.per_neuron:
-        copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], first, axis=1).T)
+    if s.form.any():  # bundles are of whole slices: parts and jobs are slices and connections
+        packets, port, service = passed.packets, whole.port, whole.service
+    else:
+        packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
+        copies = packets * np.diff(n.root_first)[q.owner, None]
+        if f.per_neuron:
+            copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], first, axis=1).T)
+        port = copies * at_port(s, f, s.flits)[q.owner, None]
+        service = passed.by_step(row_cycles(jobs.slices, jobs.rows, frames, f))
     groups = passed.by_step(spiking_groups(jobs.slices, frames, f.threshold_lanes))
     walk = (-(-jobs.slices.neurons // f.threshold_lanes) * jobs.slices.update_cycles)[:, None] + groups * (
         jobs.slices.spike_cycles[:, None]
     )
-    port = copies * _at_port(tables, f, s.flits)[q.owner, None]
     until = walk + np.where(jobs.slices.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
     own = PartWork(
         packets=packets,
-        service=passed.by_step(row_cycles(jobs.slices, jobs.rows, frames, f)),
+        service=service,
         emission=np.maximum(np.maximum(until, port), beyond),
         walk=until,
         tree_delay=whole.tree_delay[q.owner, 0],
@@ -151,16 +154,6 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, bus
     )
 
 
-def _over_pins(f: Fabric, flits: Ints) -> Reals:
-    """Cycles that packets of so many flits take over the pins, each way."""
-    return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
-
-
-def _at_port(tables: Tables, f: Fabric, flits: Ints) -> Reals:
-    """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
-    return np.where(tables.slices.is_input, _over_pins(f, flits), np.maximum(flits, f.port_cycles))
-
-
 class _Control(NamedTuple):
     """Control packets of a sample over each link of a tree."""
 
@@ -181,31 +174,36 @@ class _Control(NamedTuple):
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
 
-def _out_of_pins(tables: Tables, f: Fabric, packets: Reals, control: _Control | None = None) -> Reals:
-    """(T, samples) cycles in which packets (T, slices, samples), and control packets, leave over the pins."""
+def _out_of_pins(tables: Tables, passed: Passed, f: Fabric, control: _Control | None = None) -> Reals:
+    """(T, samples) cycles in which packets, and control packets, leave over the pins.
+
+    Packets of one length take whole cycles each; those of several spikes follow one another without a gap.
+    """
     s, n = tables.slices, tables.nodes
     leaving = leaves_at_pins(tables)
     owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
-    own = np.where(is_packet, _over_pins(f, s.flits[owner]), 0.0)
-    out = own @ packets[:, owner]
+    own = np.where(is_packet & (s.form[owner] == 0), over_pins(f, s.flits[owner]), 0.0)
+    several = np.where(is_packet & (s.form[owner] > 0), max(1.0, f.io_flit_cycles_num / f.io_flit_cycles_den), 0.0)
+    out = own @ passed.packets[:, owner] + several @ passed.flits[:, owner]
     if control is None:
         return out
-    return out + (control.on(is_packet, owner) @ _over_pins(f, np.ones_like(owner)))[:, None]
+    return out + (control.on(is_packet, owner) @ over_pins(f, np.ones_like(owner)))[:, None]
 
 
-def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
-    """Cycles of everything on one clock; service: (T, rows, samples) of the synapse lanes and look-ups."""
+def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Reals) -> Work:
+    """Cycles of everything on one clock; service: (T, rows, samples) of the synapse lanes and look-ups; port as of `Work`."""
     s, f = tables.slices, w.fabric
     samples = passed.shape[2]
     groups = -(-s.neurons // f.threshold_lanes)
     walk = np.broadcast_to((groups * w.update).astype(float)[:, None], passed.shape).copy()
     if w.spike.any():
         walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
-    port = passed.copies * _at_port(tables, f, s.flits)[:, None]
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     emission = np.maximum(np.maximum(until, port), _beyond_port(tables, passed, f))
-    first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + w.spike[:, None]
+    # Groups of a bundle, of which some neurons spike.
+    several = -(-np.minimum(s.part * s.span, s.neurons) // f.threshold_lanes)
+    first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + (several * w.spike)[:, None]
     tree, way = _ways(tables, passed.ways, w)
 
     def columns(values: Reals) -> Reals:
@@ -217,6 +215,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
         emission=emission,
         until=until,
         head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
+        port=port,
         tree_delay=columns(tree),
         way=columns(way),
         axon=np.full(samples, float(f.axon_cycles)),
@@ -227,12 +226,13 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals) -> Work:
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
     """(T, slices, samples) cycles that the fullest link of a slice's tree, and the pins, are taken by its layer."""
     links, out = passed.links, np.zeros(passed.shape)
-    out[:, tables.slices.is_output] = _out_of_pins(tables, f, passed.packets)[:, None]
+    out[:, tables.slices.is_output] = _out_of_pins(tables, passed, f)[:, None]
     if links is None:
         return out
     load = np.zeros(links.packets.shape[1:])
-    for unit, packets in zip(links.unit.tolist(), links.packets, strict=True):
-        load += packets * max(float(unit), f.hold_cycles / f.virtual_channels)
+    credit, held = f.credit_ticks / f.virtual_channels, f.hold_cycles / f.virtual_channels
+    for slow, packets, flits in zip(links.slow.tolist(), links.packets, links.flits, strict=True):
+        load += np.maximum(flits * max(float(slow), credit), packets * held)
     fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
     out[:, links.owner] = np.maximum(out[:, links.owner], fullest)
     return out
@@ -245,8 +245,8 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     slow port likewise.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, w.fabric
-    entry = _at_port(tables, f, s.flits) - s.flits
-    leave = 0.0 if f.barrier else float(_over_pins(f, np.ones(1, np.int64))[0] - 1)
+    entry = at_port(s, f, s.flits) - s.flits
+    leave = 0.0 if f.barrier else float(over_pins(f, np.ones(1, np.int64))[0] - 1)
     through = ways.routers * f.router_cycles + ways.rows * w.link + ways.columns * w.vertical + ways.fixed
     alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[ways.owner] - 1
     exits = int(n.exit_first[n.packet_nodes])
@@ -264,12 +264,11 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, 
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
     control = _Control.of(tables, T)
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    by_path = passed.paths.sum(axis=(0, 2))
-    copies = passed.copies.sum(axis=(0, 2))
-    port, marker = _at_port(tables, f, s.flits), _at_port(tables, f, np.ones_like(s.flits))
+    by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
+    marker = at_port(s, f, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
     looked_up = passed.lookups + markers[r.source]
-    injected = copies * port + markers * marker * np.diff(n.root_first) + tokens * token
+    injected = work.port.sum(axis=(0, 2)) + markers * marker * np.diff(n.root_first) + tokens * token
     walked = (work.until.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
@@ -282,8 +281,10 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, 
     through = np.flatnonzero(n.link >= 0)
     owner = n.owner[through]
     path = tree_of(n.link, n.roots)[through]
-    own = np.where(through < n.packet_nodes, by_path[path] * s.flits[owner], 0) if len(by_path) else 0
-    own = own + np.where(through < n.packet_nodes, markers[owner], tokens[owner])
+    flits = np.where(s.form[owner] > 0, sums[owner], by_path[path] * s.flits[owner]) if len(by_path) else 0
+    own = np.where(through < n.packet_nodes, flits, 0) + np.where(
+        through < n.packet_nodes, markers[owner], tokens[owner]
+    )
     held = own * n.flit_cycles[through]
     link = np.bincount(n.link[through], held, 4 * f.routers)
     return busy.astype(np.int64), link.astype(np.int64)
@@ -292,5 +293,5 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, 
 def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints, link: Ints) -> float:
     """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
     T, _, samples = passed.shape
-    out = float(_out_of_pins(tables, f, passed.packets, _Control.of(tables, T)).sum())
+    out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
     return max(float(busy.max()), float(link.max(initial=0)), out) / samples

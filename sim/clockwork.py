@@ -1,6 +1,6 @@
 """What a chip's numbers say of times, where they change neither a mapping nor a count: what a sweep may vary for nothing."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from sfnhw.chip import Chip
 from sfnhw.chip.links import link_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.memory_banks import bank_cycles
+from sfnhw.mapping.packet_choice import packet_prices
+from sfnhw.mapping.packet_formats import AUTO
 from sfnhw.mapping.unit_cycles import update_cycles
 from sfnhw.network import Sparse
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, Tables, fabric_of
@@ -32,6 +34,8 @@ TIMING_FIELDS = frozenset(
         "execution.barrier_between",
         "execution.barrier_cycles",
         "io.bits_per_cycle",
+        "noc.buffer_flits",
+        "noc.credit_cycles",
         "noc.interface_cycles",
         "noc.link_cycles",
         "noc.port_cycles",
@@ -113,7 +117,16 @@ def _retimed_runs(costs: Ints, chip: Chip) -> Ints:
     return costs
 
 
+def shared_fields(chip: Chip) -> dict[str, Any]:
+    """Return the fields, flat, that chips looked at together must have in common: all but times, prices, names and the clock.
+
+    With ``packet.format: auto`` prices decide which formats are the cheapest, and are among them.
+    """
+    fields = {name: value for name, value in chip.structure().items() if name not in TIMING_FIELDS}
+    return fields | (packet_prices(chip) if chip.packet.format == AUTO else {})
+
+
 def differences(chip: Chip, other: Chip) -> list[str]:
-    """Fields in which two chips differ that are more than times, prices, names or a clock; sorted."""
-    ours, theirs = chip.structure(), other.structure()
-    return sorted(name for name in ours if ours[name] != theirs[name] and name not in TIMING_FIELDS)
+    """Fields in which two chips differ that are more than times, prices, names or a clock (`shared_fields`); sorted."""
+    ours, theirs = shared_fields(chip), shared_fields(other)
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

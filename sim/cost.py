@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import ACTION_NAMES, OFF_CHIP, STATIC_TERMS
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, PACKING, STATIC_TERMS
 from sfnhw.network.population import CHIP_NAME
 from sfnhw.units import joules
 
 Ints = NDArray[np.int64]
 
-TERMS: tuple[str, ...] = (*ACTION_NAMES, *STATIC_TERMS, OFF_CHIP)
+TERMS: tuple[str, ...] = (*ACTION_NAMES, *STATIC_TERMS, OFF_CHIP, PACKING)
 # Where a cost belongs to no layer (idle time of shared hardware) or to no timestep.
 CHIP, NO_TIMESTEP = -1, -1
 PINS_NAME = "pins"
@@ -116,10 +116,6 @@ class Cost:
         """Leakage and clock."""
         of_time = np.isin(self.term, [TERMS.index(term) for term in STATIC_TERMS])
         return self._grouped(of_time.astype(np.int64), ["events", "static"])["static"]
-
-    def core_energy_aj(self) -> list[int]:
-        """(cores,) attojoules at each core, its router and the links out of it included."""
-        return [e.value_aj for name, e in self.by_core().items() if name != PINS_NAME]
 
     def _layer(self) -> Ints:
         """(cells,) index of the population; one beyond the last where a cell belongs to the chip."""

@@ -20,6 +20,7 @@ from sfnhw.mapping.slices import bias_words
 from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs, row_feeds
+from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.tables import NodeTable, Tables
 from sfnhw.units import bits_for, ceil_div
 
@@ -33,25 +34,32 @@ class Counts:
     Attributes
     ----------
     sent, ends, readies, updates : (slices, T) spike packets, end markers, ready tokens, neuron updates.
+    sent_spikes, sent_flits : (slices, T) spikes in the packets, a burst counted as long as it is, and flits of the packets.
     spikes : (slices, T) neurons that sent something: a burst counts once.
-    row_packets, row_ends, row_synapses, row_words, row_state : (connections, T) look-ups of spike packets and of end
-        markers, synaptic operations, weight-memory words read, state-memory words read (as many are written).
-    node_packets, node_control : (route nodes, T) spike packets, and control packets of one flit, through a node.
+    row_packets, row_spikes, row_ends, row_synapses, row_words, row_state : (connections, T) arrivals of spike packets, of
+        the spikes in them and of end markers, synaptic operations, weight-memory words read, state-memory words read (as
+        many are written).
+    node_packets, node_flits, node_control : (route nodes, T) spike packets and their flits, and control packets of one
+        flit, through a node.
     delivered : (slices, T) spike packets of a slice handed over at their destinations.
     steps : global steps (barrier execution; 0 in dataflow).
     """
 
     sent: Ints
+    sent_spikes: Ints
+    sent_flits: Ints
     ends: Ints
     readies: Ints
     updates: Ints
     spikes: Ints
     row_packets: Ints
+    row_spikes: Ints
     row_ends: Ints
     row_synapses: Ints
     row_words: Ints
     row_state: Ints
     node_packets: Ints
+    node_flits: Ints
     node_control: Ints
     delivered: Ints
     steps: int
@@ -64,12 +72,13 @@ class Counts:
 def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     """Base counts of isolated samples from the activity alone.
 
-    sent : (samples, T, neurons in slice-major order) packets.
+    sent : (samples, T, neurons in slice-major order) spikes.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, tables.fabric
-    samples, T, _ = sent.shape
+    samples, T, neurons = sent.shape
     slices = len(s.neurons)
-    packets = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
+    sums = sums_of(s, f, sent.reshape(samples * T, neurons))
+    packets, flits, all_spikes = (part.reshape(slices, samples, T).sum(axis=1) for part in sums)
     # Neurons that send something, however much.
     spikes = np.add.reduceat(sent > 0, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).T
     per_neuron = sent[0] if samples == 1 else sent.sum(axis=0, dtype=np.int32 if samples < 2**23 else np.int64)
@@ -82,11 +91,12 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     trees = n.packet_nodes
-    node_packets, node_control = (np.zeros((len(n.owner), T), np.int64) for _ in range(2))
-    if own:
+    node_packets, node_flits, node_control = (np.zeros((len(n.owner), T), np.int64) for _ in range(3))
+    if own:  # single spikes, of one length
         node_packets[:trees] = path_packets(n, per_neuron)[tree_of(n.link[:trees], n.roots)]
+        node_flits[:trees] = node_packets[:trees] * s.flits[n.owner[:trees], None]
     else:
-        node_packets[:trees] = packets[n.owner[:trees]]
+        node_packets[:trees], node_flits[:trees] = packets[n.owner[:trees]], flits[n.owner[:trees]]
     if not f.barrier:
         node_control[:trees], node_control[trees:] = ends[n.owner[:trees]], readies[n.owner[trees:]]
     exits = np.diff(n.exit_first[: trees + 1])
@@ -96,16 +106,20 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
         sent=packets,
+        sent_spikes=all_spikes,
+        sent_flits=flits,
         ends=ends,
         readies=readies,
         updates=np.where(s.is_input[:, None], 0, frames * s.neurons[:, None]),
         spikes=spikes,
         row_packets=row_packets,
+        row_spikes=row_packets if own else all_spikes[r.source],
         row_ends=ends[r.source],
         row_synapses=synapses,
         row_words=words,
         row_state=state,
         node_packets=node_packets,
+        node_flits=node_flits,
         node_control=node_control,
         delivered=delivered,
         steps=steps,
@@ -132,12 +146,14 @@ class ActionCounts:
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
     node_flits : (route nodes, T) int64 flits through the router of each route node; nodes with a link also used it.
     io_bits : (slices, T) int64 bits over the pins.
+    packing_flits : (slices, T) int64 flits of packets of several spikes, packed and unpacked; None where there are none.
     off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
     """
 
     core: Ints
     node_flits: Ints
     io_bits: Ints
+    packing_flits: Ints | None = None
     off_chip_bits: Ints | None = None
 
 
@@ -151,12 +167,17 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
-    flits = np.where(
-        np.arange(len(tables.nodes.owner)) < tables.nodes.packet_nodes, tables.slices.flits[tables.nodes.owner], 0
-    )
-    node_flits = counts.node_packets * flits[:, None]
-    node_flits += counts.node_control
-    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts))
+    node_flits = counts.node_flits + counts.node_control
+    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts), _packing_flits(tables, counts))
+
+
+def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
+    """Flits packed at the slices that send bundles, but for the pins, and unpacked for each slice that they reach."""
+    s, r = tables.slices, tables.rows
+    if not s.form.any():
+        return None
+    flits = np.where(s.form[:, None] > 0, counts.sent_flits, 0)
+    return np.where(s.is_input[:, None], 0, flits) + sum_by(r.target, flits[r.source], len(flits))
 
 
 def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
@@ -179,10 +200,10 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
             amount = amount * factor[:, None]
         core[ACTION_INDEX[action]] += sum_by(target, amount, core.shape[1])
 
-    packets, words, synapses = summed(counts.row_packets), summed(counts.row_words), summed(counts.row_synapses)
-    state = summed(counts.row_state)
-    add("axon_lookup", packets + summed(counts.row_ends))
-    add("decode_read", packets, (a.decodes for a in how))
+    looked_up = np.where(r.alone[:, None], counts.row_spikes, counts.row_packets) + counts.row_ends
+    words, synapses, state = summed(counts.row_words), summed(counts.row_synapses), summed(counts.row_state)
+    add("axon_lookup", summed(looked_up))
+    add("decode_read", summed(counts.row_spikes), (a.decodes for a in how))
     add("weight_write", words, (a.written for a in how))
     add("weight_read", words, (not a.written for a in how))
     add("compare", synapses, (a.largest_of for a in how))
@@ -280,13 +301,10 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     s, n = tables.slices, tables.nodes
     flits = np.zeros(counts.sent.shape, np.int64)
     roots = n.roots[s.is_input[n.owner[n.roots]]]
-    owner = n.owner[roots]
-    in_flits = counts.node_packets[roots] * s.flits[owner][:, None] + counts.node_control[roots]
-    flits += sum_by(owner, in_flits, len(flits))
+    flits += sum_by(n.owner[roots], counts.node_flits[roots] + counts.node_control[roots], len(flits))
     leaves = leaves_at_pins(tables)
     owner = n.owner[leaves]
-    own = np.where(leaves < n.packet_nodes, s.flits[owner], 0)[:, None]
-    flits += sum_by(owner, counts.node_packets[leaves] * own + counts.node_control[leaves], len(flits))
+    flits += sum_by(owner, counts.node_flits[leaves] + counts.node_control[leaves], len(flits))
     return flits * mapping.chip.noc.flit_bits
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import formats_of
 from sfnhw.mapping.rounds import load_of
 from sfnhw.network import Network
 from sfnhw.sim.event_records import (
@@ -55,7 +56,9 @@ class EventLog:
         `begin_cycle`, `end_cycle`, `core` (the number of cores stands for the pins), `from_router` and `direction` of a link
         (0 east, 1 west, 2 south, 3 north), `layer` and `slice` (the packet's own; at `threshold` the one at work),
         `target_layer` and `target_slice` (at `axon` and `synapse`), `packet` (place in `PACKETS`), `neuron` (within its
-        layer), `row` (within its layer, of a walk, an end marker or a token where rows work by themselves), `timestep`, `ready_cycle` (when the packet was ready at its core), `synapses` (operations of a `synapse`).
+        layer; of a packet of several spikes the first of its bundle, but at `synapse`, which is one spike's), `row` (within
+        its layer, of a walk, an end marker or a token where rows work by themselves), `timestep`, `ready_cycle` (when the
+        packet was ready at its core), `synapses` (operations of a `synapse`).
     """
 
     sample: int
@@ -91,8 +94,9 @@ def record_events(
     activity.check(mapping.network)
     check_request(mapping.network, activity.samples, sample, limit, layers)
     one = activity.select(slice(sample, sample + 1))
+    formats = formats_of(mapping, activity)
     if not mapping.rounds:
-        log, _ = _of_one(mapping, one, limit, layers)
+        log, _ = _of_one(mapping, one, limit, layers, formats)
         return replace(log, sample=sample)
     parts: list[EventLog] = []
     begun = 0
@@ -103,7 +107,7 @@ def record_events(
             else [name for name in layers if name in {p.name for p in r.mapping.network.populations}]
         )
         begun += load_of(r.mapping).cycles
-        log, cycles = _of_one(r.mapping, one, max(1, limit - sum(len(part) for part in parts)), own)
+        log, cycles = _of_one(r.mapping, one, max(1, limit - sum(len(part) for part in parts)), own, formats)
         parts.append(_moved(log, mapping, r.home, begun))
         begun += cycles
     return EventLog(
@@ -143,17 +147,19 @@ def check_request(
             raise SimulationError("no such layer", field="layers", found=name, expected=f"a layer of the network{hint}")
 
 
-def _of_one(mapping: Mapping, one: Activity, limit: int, layers: Sequence[str] | None) -> tuple[EventLog, int]:
+def _of_one(
+    mapping: Mapping, one: Activity, limit: int, layers: Sequence[str] | None, formats: dict[str, str]
+) -> tuple[EventLog, int]:
     """Events of one sample, and its latency in cycles. Numba is imported here: the closed form does without."""
+    from sfnhw.sim.bundles import bundles_of
     from sfnhw.sim.packed import pack
     from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
 
-    tables = build_tables(mapping)
+    tables = build_tables(mapping, formats)
     sent = sent_neurons(mapping, one)[0]
     T = len(sent)
-    chosen = {s.index for s in mapping.slices if layers is None or s.population in layers}
-    watch = np.isin(np.arange(len(mapping.slices)), list(chosen))
+    watch = np.array([layers is None or s.population in layers for s in mapping.slices])
     log = np.zeros((limit + 1) * WIDTH, np.int64)
     tally = empty_tally(tables, T, T)._replace(
         log=log, watch=watch, watch_row=watch[tables.rows.source] | watch[tables.rows.target]
@@ -162,8 +168,25 @@ def _of_one(mapping: Mapping, one: Activity, limit: int, layers: Sequence[str] |
     in_all = int(tally.noted[0])
     records = log.reshape(-1, WIDTH)[: min(in_all, limit)]
     records = records[np.argsort(records[:, BEGIN], kind="stable")]
+    bundles = bundles_of(sent, tables.slices, tables.fabric)
+    if bundles is not None:
+        _name_bundles(records, tables, bundles.first, bundles.lead)
     names = tuple(p.name for p in mapping.network.populations)
     return EventLog(0, in_all, names, _columns(mapping, tables, records)), int(tally.finish.max())
+
+
+def _name_bundles(records: Ints, tables: Tables, first: Ints, lead: NDArray[np.int32]) -> None:
+    """Put the first neuron of its bundle in place of a packet's number, at all events but the lanes', which know the neuron.
+
+    first, lead : of `sfnhw.sim.bundles.Bundles`.
+    """
+    kind, slices = records[:, KIND], len(tables.slices.neurons)
+    numbered = np.flatnonzero((kind != SYNAPSE) & (kind != THRESHOLD) & (records[:, INDEX] >= 0))
+    who = records[numbered, WHO]
+    at_row = kind[numbered] == AXON
+    own = who.copy()
+    own[at_row] = tables.rows.source[who[at_row]]
+    records[numbered, INDEX] = lead[first[records[numbered, FRAME] * slices + own] + records[numbered, INDEX]]
 
 
 def _columns(mapping: Mapping, tables: Tables, records: Ints) -> dict[str, Ints]:

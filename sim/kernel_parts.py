@@ -1,14 +1,51 @@
 """Small functions of the packet kernel."""
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
-from sfnhw.sim.kernel_state import AXON_FREE, EJECTION_FREE, INJECTION_FREE, SYNAPSE_FREE, THRESHOLD_FREE
-from sfnhw.sim.packed import COST_FIRST, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE
-from sfnhw.sim.tables import CYCLES
-from sfnhw.sim.wheel import cell, int64, place
+from sfnhw.sim.kernel_state import (
+    AXON_FREE,
+    EJECTION_FREE,
+    EMITTING,
+    FED,
+    INJECTION_FREE,
+    NEXT_FRAME,
+    OPERAND,
+    STREAM,
+    SYNAPSE_FREE,
+    THRESHOLD_FREE,
+    TOKEN,
+    TURN,
+    WAITING_HEAD,
+    WAITING_TAIL,
+    State,
+    Tally,
+)
+from sfnhw.sim.packed import (
+    COST_FIRST,
+    FEEDS,
+    LATER,
+    POSITIONS,
+    RUN_FIRST,
+    RUN_STRIDE,
+    STAYS,
+    TAPS_FIRST,
+    TAPS_STRIDE,
+    TARGET,
+    WHOM,
+    Packed,
+)
+from sfnhw.sim.packed import KIND as CALL_KIND
+from sfnhw.sim.parts import PartTable
+from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
+from sfnhw.sim.wheel import BORN, NEXT, WHAT, WHEEL, WHEN, append, cell, int64, place, push
+from sfnhw.sim.wheel import FRAME as OF_FRAME
+from sfnhw.sim.wheel import INDEX as OF_INDEX
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -23,6 +60,40 @@ def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     for k in range(0, at.shape[0], 16):
         taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
     return taken
+
+
+@nb.njit(nogil=True, cache=True)
+def last_work(at: Ints, last: int) -> int:
+    """Cycle in which every unit of every core is free, and not before `last`."""
+    for k in range(0, at.shape[0], 16):
+        last = max(last, max(at[k + AXON_FREE], max(at[k + SYNAPSE_FREE], at[k + THRESHOLD_FREE])))
+    return last
+
+
+# Without a branch: −1 as an unsigned number is the largest.
+@nb.njit(nogil=True, cache=True)
+def stretch(starts: Ints, ends: Ints, k: Any, begin: int, end: int) -> None:
+    """Have cycles [begin, end) in a layer's span, place k of starts (−1: none yet) and ends."""
+    starts[k] = np.int64(min(np.uint64(starts[k]), np.uint64(begin)))
+    ends[k] = max(ends[k], end)
+
+
+@nb.njit(nogil=True, cache=True)
+def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passed: int) -> None:
+    """Add latencies of packets, and what packets have waited for links and ports at so many routers."""
+    out.latency_total[0] += latency_sum
+    out.latency_total[1] = max(out.latency_total[1], latency_max)
+    out.waits[0, 0] += waited
+    out.waits[0, 1] += passed
+
+
+@nb.njit(nogil=True, cache=True)
+def shift_of(V: int) -> int:
+    """Return k where V is 2^k below 256, and −1 elsewhere."""
+    for k in range(8):
+        if 1 << k == V:
+            return k
+    return -1
 
 
 @nb.njit(nogil=True, cache=True)
@@ -73,44 +144,161 @@ def note(
 
 
 @nb.njit(nogil=True, cache=True)
-def worked_off(at: Ints, last: int) -> int:
-    """Cycle in which the units of all cores are done, not before `last`."""
-    for k in range(0, at.shape[0], 16):
-        last = max(last, max(at[k + AXON_FREE], max(at[k + SYNAPSE_FREE], at[k + THRESHOLD_FREE])))
-    return last
-
-
-@nb.njit(nogil=True, cache=True)
-def copies(
+def walk_cycles(
     sent: NDArray[np.uint8],
-    frame: int,
+    g: int,
+    i: int,
     base: int,
     neurons: int,
     columns: int,
     apart: int,
-    copy_first: Ints,
-    trees: int,
+    s: SliceTable,
+    p: Packed,
+    f: Fabric,
+    b: Bundles | None,
 ) -> int:
-    """Packets at the port that a part makes in the frame that begins at `frame` of `sent`; its neurons begin at `base`.
+    """Cycles that the threshold unit walks over a part of slice i in frame g; the part's neurons begin at `base`.
 
-    Each spike packet makes `trees`, or as many as its neuron has paths: those of neuron j begin at ``copy_first[j]``. Columns
-    and apart as of `next_sender`.
+    Columns and apart as of `next_sender`; b as of the kernel.
     """
+    if b is not None:
+        walk = b.walk[g * len(s.neurons) + i]
+    else:
+        walk = -(-neurons // f.threshold_lanes) * s.update_cycles[i]
+        if s.spike_cycles[i] > 0:
+            first = g * s.first_neuron[-1] + base
+            walk += s.spike_cycles[i] * spiking_groups(sent, first, neurons, f.threshold_lanes, columns, apart)
+    if not f.waits_for_port or s.is_input[i]:
+        return walk
+    # It is held up while packets leave: each as often as its slice has paths, or its own neuron (`Packed.copy_first`).
+    trees = p.root_first[i + 1] - p.root_first[i]
+    if b is not None:
+        for k in range(b.first[g * len(s.neurons) + i], b.first[g * len(s.neurons) + i + 1]):
+            walk += max(int64(b.flits[k]), f.port_cycles) * trees
+        return walk
     made = 0
     for k in range(neurons):
         j = base + k + k // columns * apart
-        if sent[frame + j] > 0:
-            made += sent[frame + j] * (copy_first[j + 1] - copy_first[j] if copy_first.shape[0] > 0 else trees)
-    return made
+        times = sent[g * s.first_neuron[-1] + j]
+        if times > 0:
+            made += times * (p.copy_first[j + 1] - p.copy_first[j] if f.per_neuron else trees)
+    return walk + made * max(s.flits[i], f.port_cycles)
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames: int) -> None:
+    """Go on to what a slice works next: the part's next frame of the window, the next part's first, those of the next window.
+
+    o : the slice's first part; y : that worked frame g, of so many; frames : of each window.
+    """
+    of[cell(o, 32, EMITTING)] = 0
+    if g % window < frames - 1:
+        of[cell(o, 32, NEXT_FRAME)] = g + 1
+    elif y + 1 < parts:
+        of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = g // window * window, y + 1
+    else:
+        of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // window + 1) * window, 0
 
 
 @nb.njit(nogil=True, cache=True)
-def has_synapses(calls: Words, runs: NDArray[np.integer], taps: Words, costs: Ints, k: int, index: int) -> bool:
+def has_synapses(p: Packed, k: int, index: int) -> bool:
     """Whether a neuron has synapses through the connection of a call."""
+    calls = p.calls
     major, minor = divmod(index, int64(calls[cell(k, 16, POSITIONS)]))
-    cost = (
-        calls[cell(k, 16, COST_FIRST)]
-        + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-    )
-    each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-    return each * costs[cell(cost, 4, CYCLES)] > 0
+    run = p.runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+    each = p.taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+    return each * p.costs[cell(calls[cell(k, 16, COST_FIRST)] + run, 4, CYCLES)] > 0
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def wake(
+    state: State,
+    free: int,
+    now: int,
+    when: int,
+    born: int,
+    calls: Words,
+    q: PartTable,
+    k: int,
+    y: int,
+    g: int,
+    kind: int,
+) -> Any:
+    """Tell the parts that row y feeds by call k, in cycle `when`: that it is over for frame g (FED), or that it has room (TOKEN).
+
+    Returns the next free record, and how many parts are told.
+    """
+    to = int64(calls[cell(k, 16, WHOM if kind == TOKEN else TARGET)])
+    if kind == FED and calls[cell(k, 16, CALL_KIND)] == STAYS:
+        kind = OPERAND
+    row, later = int64(calls[cell(k, 16, FEEDS)]) + y, int64(calls[cell(k, 16, LATER)])
+    when_born, events, tail, many = state.when_born, state.events, state.tail, state.many
+    first, last = q.feed_first[place(row)], q.feed_first[place(row + 1)]
+    for d in range(first, last):
+        what = (to + q.feeds[place(d)]) << 3 | kind
+        free = push(when_born, events, tail, many, free, now, when, born, what, later, g)
+    return free, last - first
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g: int, now: int) -> int:
+    """Let the packets of frame g go on now that wait at part `where`, in order; returns how many these are."""
+    e, last, freed = of[cell(where, 32, WAITING_HEAD)], -1, 0
+    while e >= 0:
+        after = int64(events[cell(e, 8, NEXT)])
+        if events[cell(e, 8, OF_FRAME)] == g:
+            if last < 0:
+                of[cell(where, 32, WAITING_HEAD)] = after
+            else:
+                events[cell(last, 8, NEXT)] = after
+            if after < 0:
+                of[cell(where, 32, WAITING_TAIL)] = last
+            when_born[cell(e, 4, WHEN)] = now
+            append(events, tail, e, now & (WHEEL - 1))
+            freed += 1
+        else:
+            last = e
+        e = after
+    return freed
+
+
+@nb.njit(nogil=True, cache=True)
+def look_at_due(
+    look: Ints, looks: int, step: int, depth: Ints, worked: Ints, window: int, interval: int, frames: int
+) -> int:
+    """Note the slices that work in a global step; returns how many slices there are to look at."""
+    for i in range(len(depth)):
+        due = step - depth[i] * window
+        within = due % (interval * window)
+        if due >= 0 and within < worked[i] and due // (interval * window) < frames // window:
+            look[looks] = i
+            looks += 1
+    return looks
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, index: int, g: int, born: int) -> Any:
+    """Have a packet wait, in record `e`, at part `target` for its stationary operand; returns the next free record."""
+    free = int64(events[cell(e, 8, NEXT)])
+    when_born[cell(e, 4, BORN)] = born
+    events[cell(e, 8, WHAT)], events[cell(e, 8, OF_INDEX)] = k << 3 | STREAM, index
+    events[cell(e, 8, OF_FRAME)], events[cell(e, 8, NEXT)] = g, -1
+    if of[cell(target, 32, WAITING_TAIL)] >= 0:
+        events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
+    else:
+        of[cell(target, 32, WAITING_HEAD)] = e
+    of[cell(target, 32, WAITING_TAIL)] = e
+    return free
+
+
+@nb.njit(nogil=True, cache=True)
+def end_step(out: Tally, done: int, due: int, window: int, interval: int, now: int, taken: bool) -> None:
+    """Count a global step that ends now, the done-th; a window that was due to end with it is finished."""
+    out.steps[0] += 1
+    if done <= out.step_end.shape[0]:
+        out.step_end[done - 1] = now
+    out.carried[0] += taken
+    for g in range(0, out.layer_start.shape[0], window):
+        # A window is finished with the step in which the last population was updated.
+        if g * interval == due:
+            out.finish[g] = now

@@ -29,9 +29,25 @@ NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0,
 # markers, those of a stationary operand, and ready tokens.
 NEXT_FRAME, EMITTING, LEFT, PHASE_START, PHASE_END, BEYOND, WAITING_HEAD, WAITING_TAIL = 0, 1, 2, 3, 4, 5, 6, 7
 FED_IN, OPERANDS_IN, TOKENS_IN, TURN = 8, 12, 16, 20
+# At fidelity `flit`, while a slice's packet waits for the network: the next neuron that sends, and when its packet is ready.
+NEXT_NEURON, NEXT_READY = 21, 22
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+# ENTRY: at fidelity `flit`, a place in a core's input buffer is free again; there a HOP is a packet that leaves an exit.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM, ENTRY = 0, 1, 2, 3, 4, 5, 6
+# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
+END, READY = -1, -2
 # Columns of `Tally.by_slice`; those of `by_row` are SYNAPSES, WORDS and STATE as in the table of costs, and PACKETS.
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES
+
+# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
+# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
+# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
+HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
+# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
+END, READY = -1, -2
 
 
 class Tally(NamedTuple):
@@ -45,10 +61,19 @@ class Tally(NamedTuple):
     row_ends: Ints  # (rows, T) end markers looked up
     node_packets: Ints  # (nodes, T) spike packets through a route node
     node_control: Ints  # (nodes, T) end markers or ready tokens
+    # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (rows, T) spikes
+    # that packets brought; (nodes, T) flits of packets through a route node.
+    sent_spikes: Ints
+    sent_flits: Ints
+    row_spikes: Ints
+    node_flits: Ints
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
     latency_total: Ints  # (2,) sum and largest
+    # (samples, 2) of each sample at fidelity `packet`: 1/V cycles that packets have waited for links and ejection ports, and
+    # routers that they have passed.
+    waits: Ints
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended

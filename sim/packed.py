@@ -21,8 +21,10 @@ Words = NDArray[np.int32]
 OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)
 CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
 TERMINAL, CALLS, CALLS_END = range(3)
-WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST = range(11)
-FEEDS, LATER, COLUMNS = range(11, 14)
+(
+    WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST, FEEDS,
+    LATER, COLUMNS, SOURCE, ALONE,
+) = range(16)  # fmt: skip
 # Kinds of calls.
 ADDS, STAYS, STREAMS = 0, 1, 2
 
@@ -78,7 +80,7 @@ def pack(tables: Tables) -> Packed:
     apart = np.where(q.many[r.source] > 1, q.columns[r.source], r.positions)
     columns = (
         q.first[r.target], s.terminal[r.target], s.population[r.target], kind, r.positions, r.run_first, r.run_stride,
-        r.taps_first, r.taps_stride, r.cost_first, q.marker_feeds, q.marker_delay, apart,
+        r.taps_first, r.taps_stride, r.cost_first, q.marker_feeds, q.marker_delay, apart, r.source, r.alone,
     )  # fmt: skip
     for place, column in enumerate(columns, TARGET):
         calls[at_packets, place] = column[row]

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.counts import Counts
+from sfnhw.sim.flits.cycle import step
+from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
     DELIVERED,
     ENDS,
@@ -30,27 +33,39 @@ from sfnhw.sim.timing import Timing
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-drop_stale(advance, "event_records", "kernel_parts", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_FLITS = ("router", "state", "wires")
+drop_stale(
+    advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), "noc/bits"
+)
+drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "noc/bits")))
 
 
 def simulate_packets(
-    tables: Tables, sent: NDArray[np.uint8], threads: int | None = None, progress: Progress | None = None
+    tables: Tables,
+    sent: NDArray[np.uint8],
+    threads: int | None = None,
+    progress: Progress | None = None,
+    wires: Wires | None = None,
+    back_to_back: bool = True,
 ) -> tuple[Counts, Timing]:
     """Run all samples; the result does not depend on the number of threads.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron. progress(done, samples) is called now and then.
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron. progress(done, samples) is called now and then.
+    wires : at fidelity `flit`, the network of the chip.
+    back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
     packed = pack(tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
-    # follow from the samples by themselves.
-    ahead = not tables.fabric.barrier
+    # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
+    ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
     bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
     done = np.zeros(len(bounds) - 1, np.int64)
 
     def work(k: int) -> tuple[Tally, float]:
-        interval = stream_interval(tables, packed, sent) if ahead and k == 0 else 0.0
+        interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else 0.0
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
         tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps)
@@ -61,9 +76,10 @@ def simulate_packets(
                 layer_start=tally.layer_start[part],
                 layer_end=tally.layer_end[part],
                 finish=tally.finish[part],
+                waits=tally.waits[k_th : k_th + 1],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
-            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, wires=wires))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
@@ -75,8 +91,14 @@ def simulate_packets(
         with ThreadPoolExecutor(len(done)) as pool:
             results = list(pool.map(work, range(len(done))))
     tallies = [tally for tally, _ in results]
-    interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
-    return _counts(tallies), _timing(T, interval, tallies)
+    if not back_to_back:
+        interval = np.nan
+    else:
+        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
+    timing = _timing(T, interval, tallies)
+    if wires is None:
+        timing = replace(timing, congestion=_congestion(tables, T, tallies))
+    return _counts(tables, tallies), timing
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -88,28 +110,50 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
     return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
-def _counts(tallies: list[Tally]) -> Counts:
+def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     def total(name: str) -> Ints:
         first, *others = (getattr(t, name) for t in tallies)
         return np.add.reduce([first, *others], axis=0) if others else first
 
     by_slice, by_row = (np.ascontiguousarray(np.moveaxis(total(name), -1, 0)) for name in ("by_slice", "by_row"))
+    node_packets = total("node_packets")
+    if tables.slices.form.any():
+        spikes, flits, row_spikes, node_flits = (
+            total(name) for name in ("sent_spikes", "sent_flits", "row_spikes", "node_flits")
+        )
+    else:  # packets of one spike, of one length
+        spikes, row_spikes = by_slice[SENT], by_row[PACKETS]
+        flits = spikes * tables.slices.flits[:, None]
+        node_flits = node_packets * tables.slices.flits[tables.nodes.owner][:, None]
     return Counts(
         sent=by_slice[SENT],
+        sent_spikes=spikes,
+        sent_flits=flits,
         ends=by_slice[ENDS],
         readies=by_slice[READIES],
         updates=by_slice[UPDATES],
         spikes=by_slice[SPIKES],
         row_packets=by_row[PACKETS],
+        row_spikes=row_spikes,
         row_ends=total("row_ends"),
         row_synapses=by_row[SYNAPSES],
         row_words=by_row[WORDS],
         row_state=by_row[STATE],
-        node_packets=total("node_packets"),
+        node_packets=node_packets,
+        node_flits=node_flits,
         node_control=total("node_control"),
         delivered=by_slice[DELIVERED],
         steps=int(total("steps")[0]),
     )
+
+
+def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
+    """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
+    f, n = tables.fabric, tables.nodes
+    waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
+    link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
+    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
+    return 1 + waited / f.virtual_channels / alone
 
 
 def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:

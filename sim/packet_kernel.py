@@ -2,142 +2,105 @@
 
 One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
 cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
-unbounded queues: contention is modelled, back-pressure of finite buffers is not.
-
-A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
-then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
-+ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
-takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
-until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
-(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
-
-A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
-starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
-of each window) one after the other. Accumulator sets and ready tokens are for windows. A slice may have several parts, its
-rows, which it works one after the other in each window, and which wait, and send end markers and tokens, by themselves
-(`sfnhw.sim.parts`). Under barrier execution a slice of depth d works frame t of window n in global step
-(n·interval + d)·W + t.
-
-With `per_neuron` packets take those paths of their slice that their neuron feeds. With `waits_for_port` the walk takes as much
-longer as its packets take the port. Without `axon_overlap` a packet is looked up when the synapses of the one before are done.
-
-A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
-something, which is ready when they are all done. At the core of a product, packets of the streaming operand wait in the input buffer, in order, until the end markers of the
-stationary operand have been worked off, which the lanes do after its writes.
+unbounded queues: contention is modelled, back-pressure of finite buffers is not. At fidelity `flit` the cores are these, and
+between their queues and their input buffers is the network of `sfnhw.sim.flits`, a cycle of it after each cycle's events.
+What it models is told in `sfnhw.sim.running`, through which it is run.
 """
 
-import numba as nb  # noqa: I001
+from typing import Any  # noqa: I001
+
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
-from sfnhw.sim.event_records import AXON, EJECT, INJECT, SYNAPSE, THRESHOLD
-from sfnhw.sim.event_records import LINK as ON_LINK
-from sfnhw.sim.kernel_parts import any_taken, copies, has_synapses, next_sender, note, over_pins, spiking_groups, worked_off
+from sfnhw.sim.bundles import Bundles
+from sfnhw.sim.event_records import AXON, EJECT, INJECT, LINK as ON_LINK, SYNAPSE, THRESHOLD
+from sfnhw.sim.flits.counting import announce, ended, worked_off
+from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
+from sfnhw.sim.flits.state import CYCLE
+from sfnhw.sim.kernel_parts import (
+    add_waits, any_taken, end_step, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park, release, shift_of,
+    stretch, take_turn, wake, walk_cycles,
+)
 from sfnhw.sim.kernel_state import (
-    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMITTING, ENDS, FED_IN, FIRST_STEP, FREE,
-    INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NOW, OPERANDS_IN,
-    PACKETS, PENDING, PHASE_END, PHASE_START, READIES, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
-    THRESHOLD_BUSY, THRESHOLD_FREE, TOKENS_IN, TURN, UPDATES, WAITING, WAITING_HEAD, WAITING_TAIL, WINDOWS_IN_FLIGHT,
+    AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
+    HOP, INJECTION_BUSY, INJECTION_FREE, LAST_EVENT, LAST_STEP, LATENCY_BINS, LEFT, LOOKS, NEXT_FRAME, NEXT_NEURON, NEXT_READY, NOW,
+    OPERAND, OPERANDS_IN, PACKETS, PENDING, PHASE_END, PHASE_START, READIES, READY, SENT, SPIKES, STEP, SYNAPSE_BUSY, SYNAPSE_FREE,
+    THRESHOLD_BUSY, THRESHOLD_FREE, TOKEN, TOKENS_IN, TURN, UPDATES, WAITING, WINDOWS_IN_FLIGHT,
     State, Tally,
 )
 from sfnhw.sim.packed import (
-    CALLS, CALLS_END, CHILD, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FLIT_CYCLES, KIND, LINK, LINK_CYCLES,
-    OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, STAYS, STREAMS, TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM,
-    COLUMNS, FEEDS, LATER, Packed,
+    ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
+    LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STREAMS, TAPS_FIRST,
+    TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
-from sfnhw.sim.wheel import (
-    BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, WHEN, append, cell, deal, int64, place, push,
-)
+from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
 # fmt: on
-
-Ints = NDArray[np.int64]
-Words = NDArray[np.int32]
-
-# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
-# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
-# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
-END, READY = -1, -2
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def advance(
-    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally
-) -> bool:
-    """Go on until all is done (True), or there is no room for what the next event pushes."""
-    neurons = s.first_neuron[-1]
-    layers = out.layer_start.shape[1]
-    frames = out.layer_start.shape[0]
-    slices = s.neurons.shape[0]
-    pins = f.cores
-    V = f.virtual_channels
-    W = f.window
-    barrier = f.barrier
-    lanes = f.threshold_lanes
+    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
+    b: Bundles | None, wires: Any, network: Any,
+) -> bool:  # fmt: skip
+    """Go on until all is done (True), or there is no room for what the next event pushes.
 
+    Where b is None each packet is one address event; wires and network are of fidelity `flit`, which has no bundles. Numba
+    leaves out all that is for what is None.
+    """
+    neurons, slices = s.first_neuron[-1], s.neurons.shape[0]
+    frames, layers = out.layer_start.shape
+    V, W, barrier, lanes, pins = f.virtual_channels, f.window, f.barrier, f.threshold_lanes, f.cores
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
     copy_first, per_neuron, overlap, held_up = p.copy_first, f.per_neuron, f.axon_overlap, f.waits_for_port
-    s_population, s_terminal, s_first_neuron = s.population, s.terminal, s.first_neuron
+    s_population, s_terminal, s_first_neuron, s_depth = s.population, s.terminal, s.first_neuron, s.depth
     part_first, part_owner, s_columns = p.parts.first, p.parts.owner, p.parts.columns
-    feed_first, feeds = p.parts.feed_first, p.parts.feeds
+    parts, feed_first, feeds, s_is_input = p.parts, p.parts.feed_first, p.parts.feeds, s.is_input
     s_neurons = s.neurons // (part_first[1:] - part_first[:-1])  # of one part
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
     p_inputs, p_operands, p_consumers = p.parts.inputs, p.parts.operands, p.parts.consumers
-    s_depth, s_is_input = s.depth, s.is_input
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     histogram, finish = out.latency_histogram, out.finish
+    if b is not None:
+        b_first, b_flits, b_ready, b_neurons = b.first, b.flits, b.ready, b.neurons
+        b_spikes_first, b_spikes = b.spikes_first, b.spikes
+        sent_spikes, sent_flits = out.sent_spikes.reshape(-1), out.sent_flits.reshape(-1)
+        row_spikes, node_flits = out.row_spikes.reshape(-1), out.node_flits.reshape(-1)
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
     outputs_done, tail, many = state.outputs_done, state.tail, state.many
     when_born, events = state.when_born, state.events
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
-    latency_sum, latency_max = 0, 0
+    latency_sum, latency_max, waited, passed, shift = 0, 0, 0, 0, shift_of(V)
     log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-
-    # 1/V ticks are cycles times V: a shift where V is a power of two.
-    shift = -1
-    for k in range(8):
-        if 1 << k == V:
-            shift = k
     step_of = np.arange(frames) % T
     slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
-    first_step, last_step = clock[FIRST_STEP], clock[LAST_STEP]
-    done = False
+    first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
         if barrier and pending == 0:
             # The step is over when every packet is worked off; then all used cores synchronise.
             if step > first_step:
-                now = worked_off(at, last_event) + f.barrier_cycles
-                last_event = now
-                out.steps[0] += 1
-                if step - first_step <= out.step_end.shape[0]:
-                    out.step_end[step - first_step - 1] = now
-                out.carried[0] += any_taken(links, at, now, V)
-                for g in range(0, frames, W):
-                    # A window is finished with the step in which the last population was updated.
-                    if g * f.interval + f.last_due == step - 1:
-                        finish[g] = now
+                now = last_work(at, last_event) + f.barrier_cycles
+                if network is not None:
+                    catch_up(wires, network, p, s, state, out, T, now)
+                end_step(
+                    out, step - first_step, step - 1 - f.last_due, W, f.interval, now, any_taken(links, at, now, V)
+                )
             if step > last_step:
                 done = True
                 break
-            for i in range(slices):
-                due = step - s_depth[i] * W
-                within = due % (f.interval * W)
-                if due >= 0 and within < s_frames[i] and due // (f.interval * W) < frames // W:
-                    look[looks] = i
-                    looks += 1
+            looks = look_at_due(look, looks, step, s_depth, s_frames, W, f.interval, frames)
             step += 1
             last_event = max(last_event, now)  # a step with nothing to do takes its barrier, too
 
@@ -161,16 +124,9 @@ def advance(
             of[cell(o, 32, EMITTING)] = 1
             t0 = now
             base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
-            walk = -(-s_neurons[i] // lanes) * s_update_cycles[i]
-            if s_spike_cycles[i] > 0:
-                groups = spiking_groups(sent, g * neurons + base, s_neurons[i], lanes, s_columns[i], apart)
-                walk += s_spike_cycles[i] * groups
+            walk = walk_cycles(sent, g, i, base, s_neurons[i], s_columns[i], apart, s, p, f, b)
             if not s_is_input[i]:
                 core = s_terminal[i]
-                if held_up:
-                    trees = root_first[i + 1] - root_first[i]
-                    made = copies(sent, g * neurons, base, s_neurons[i], s_columns[i], apart, copy_first, trees)
-                    walk += made * max(s_flits[i], f.port_cycles)
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
                 at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
                 at[cell(core, 16, THRESHOLD_BUSY)] += walk
@@ -179,17 +135,22 @@ def advance(
                     noted = note(log, noted, THRESHOLD, t0, t0 + walk, core, i, y, g, s_neurons[i])
             of[cell(o, 32, PHASE_START)] = t0
             of[cell(o, 32, PHASE_END)] = t0 + walk
-            layer = s_population[i]
-            if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > t0:
-                layer_start[cell(g, layers, layer)] = t0
-            layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], of[cell(o, 32, PHASE_END)])
+            if network is not None:
+                announce(wires, network, o + y, g, sent, g * neurons + base, s_neurons[i], s_columns[i], apart)
+            stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, of[cell(o, 32, PHASE_END)])
             # Find the first packet.
-            j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
-            when = of[cell(o, 32, PHASE_END)]
-            if j < s_neurons[i]:
-                of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
-                of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
-                when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
+            j, when = 0, of[cell(o, 32, PHASE_END)]
+            if b is not None:
+                of[cell(o, 32, BEYOND)] = 0
+                k_th = b_first[g * slices + i]
+                if k_th < b_first[g * slices + i + 1]:
+                    when = t0 + b_ready[k_th]
+            else:
+                j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
+                if j < s_neurons[i]:
+                    of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                    of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
+                    when = t0 + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
             free = push(when_born, events, tail, many, free, now, when, when, i << 3 | EMIT, j, g)
             pending += 1
         looks = 0
@@ -204,8 +165,16 @@ def advance(
         bucket = now & (WHEEL - 1)
         e = int64(events[cell(bucket, 8, NEXT)])
         if e < 0:
+            idle = True
+            if network is not None:
+                idle = not busy(network)
+                if not idle and network.listed[CYCLE] <= now:
+                    clock[FREE], clock[PENDING] = free, pending
+                    step_network(wires, network, p, s, state, out, T, now)
+                    free, pending = clock[FREE], clock[PENDING]
+                    continue
             now += 1
-            while now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
+            while idle and now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
                 deal(when_born, events, tail, many, now >> TURN_BITS)
@@ -224,56 +193,51 @@ def advance(
         events[cell(e, 8, NEXT)] = free
         free = e
         pending -= 1
+        if network is not None:  # noqa: SIM102
+            if kind == ENTRY:
+                network.entries[where] += 1
+                continue
         t = step_of[place(g)]
         last_event = max(last_event, now)
 
-        if kind in (FED, OPERAND):
+        if kind in (FED, OPERAND, TOKEN):
             slot = (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT
-            of[cell(where, 32, FED_IN + slot)] += 1
             look[looks] = part_owner[where]
             looks += 1
+            if kind == TOKEN:
+                of[cell(where, 32, TOKENS_IN + slot)] += 1
+                continue
+            of[cell(where, 32, FED_IN + slot)] += 1
             if kind == FED:
                 continue
             of[cell(where, 32, OPERANDS_IN + slot)] += 1
             if of[cell(where, 32, OPERANDS_IN + slot)] < p_operands[where]:
                 continue
             # The operand is complete: what waited for it in this frame goes on, in order.
-            e = of[cell(where, 32, WAITING_HEAD)]
-            last = -1
-            while e >= 0:
-                after = int64(events[cell(e, 8, NEXT)])
-                if events[cell(e, 8, FRAME)] == g:
-                    if last < 0:
-                        of[cell(where, 32, WAITING_HEAD)] = after
-                    else:
-                        events[cell(last, 8, NEXT)] = after
-                    if after < 0:
-                        of[cell(where, 32, WAITING_TAIL)] = last
-                    when_born[cell(e, 4, WHEN)] = now
-                    append(events, tail, e, now & (WHEEL - 1))
-                    waiting -= 1
-                    pending += 1
-                else:
-                    last = e
-                e = after
-            continue
-        if kind == TOKEN:
-            of[cell(where, 32, TOKENS_IN + (slot_of[place(g)] + index) % WINDOWS_IN_FLIGHT)] += 1
-            look[looks] = part_owner[where]
-            looks += 1
+            freed = release(when_born, events, of, tail, where, g, now)
+            waiting, pending = waiting - freed, pending + freed
             continue
 
         if kind == EMIT:
             i, o = where, part_first[where]
             terminal, y = s_terminal[i], of[cell(o, 32, TURN)]
-            is_packet = index < s_neurons[i]
             first, last = root_first[i], root_first[i + 1]
             # A packet names its neuron within the slice, in channel-major order: a row's are apart from channel to channel.
             begun, apart = y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
             flits, mark = s_flits[i], index + begun + index // s_columns[i] * apart
+            if b is None:
+                is_packet = index < s_neurons[i]
+            else:
+                mark, k_th = index, b_first[g * slices + i] + index
+                is_packet = k_th < b_first[g * slices + i + 1]
+                if is_packet:
+                    flits = int64(b_flits[k_th])
+                    sent_flits[i * T + t] += flits
+                    sent_spikes[i * T + t] += b_spikes_first[k_th + 1] - b_spikes_first[k_th]
+                    by_slice[cell(i * T + t, 6, SPIKES)] += b_neurons[k_th]
             if is_packet:
                 by_slice[cell(i * T + t, 6, SENT)] += 1
-                if per_neuron:
+                if b is None and per_neuron:
                     j = s_first_neuron[i] + mark
                     first, last = copy_first[j], copy_first[j + 1]
             else:
@@ -285,16 +249,20 @@ def advance(
                     if not s_is_input[i] and g % W == s_frames[i] - 1:
                         by_slice[cell(i * T + t, 6, READIES)] += 1
                         for k in range(ready_root_first[i], ready_root_first[i + 1]):
+                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
+                            pending += 1
+                            if network is not None:
+                                what = ready_roots[k] << 1
+                                free = enqueue(wires, network, state, free, terminal, what, READY - 2 * y, g, now, now)
+                                continue
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
-                            at[cell(terminal, 16, INJECTION_BUSY)] += f.port_cycles
                             if logging and watch[i]:
                                 begin = when - f.port_cycles
                                 noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
-                            pending += 1
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
             # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
             # the head waits.
@@ -303,69 +271,82 @@ def advance(
                 cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             start = now
             for k in range(first, last):
+                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
+                pending += 1
+                if network is not None:
+                    told = is_packet and k == last - 1
+                    free = enqueue(wires, network, state, free, terminal, roots[k] << 1 | told, mark, g, born, now)
+                    continue
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
-                at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 if logging and watch[i]:
                     noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
                 when = start + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
-                pending += 1
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
+                j, ready = index, of[cell(o, 32, PHASE_END)]
                 of[cell(o, 32, BEYOND)] += cycles * (last - first) * (held_up and terminal != pins)
-                of[cell(o, 32, LEFT)] -= 1
-                j = index
-                if of[cell(o, 32, LEFT)] == 0:
-                    by_slice[cell(i * T + t, 6, SPIKES)] += 1
-                    base = s_first_neuron[i] + begun
-                    j = next_sender(sent, g * neurons + base, j + 1, s_neurons[i], s_columns[i], apart)
+                if b is not None:
+                    j += 1
+                    k_th = b_first[g * slices + i] + j
+                    if k_th < b_first[g * slices + i + 1]:
+                        ready = of[cell(o, 32, PHASE_START)] + b_ready[k_th] + of[cell(o, 32, BEYOND)]
+                else:
+                    of[cell(o, 32, LEFT)] -= 1
+                    if of[cell(o, 32, LEFT)] == 0:
+                        by_slice[cell(i * T + t, 6, SPIKES)] += 1
+                        base = s_first_neuron[i] + begun
+                        j = next_sender(sent, g * neurons + base, j + 1, s_neurons[i], s_columns[i], apart)
+                        if j < s_neurons[i]:
+                            of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
+                            if j // lanes != index // lanes:
+                                of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
                     if j < s_neurons[i]:
-                        of[cell(o, 32, LEFT)] = sent[cell(g, neurons, base + j + j // s_columns[i] * apart)]
-                        if j // lanes != index // lanes:
-                            of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
-                ready = of[cell(o, 32, PHASE_END)]
-                if j < s_neurons[i]:
-                    ready = (
-                        of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i] + of[cell(o, 32, BEYOND)]
-                    )
+                        ready = of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
+                        ready += of[cell(o, 32, BEYOND)]
+                if network is not None:  # noqa: SIM102
+                    if last > first:
+                        of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, ready
+                        continue
                 when = max(ready, max(now, start))
                 free = push(when_born, events, tail, many, free, now, when, ready, i << 3 | EMIT, j, g)
                 pending += 1
                 layer = s_population[i]
                 layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], when)
             else:
-                of[cell(o, 32, EMITTING)] = 0
-                # The part's next frame of the window, then the next part's, then those of the next window.
-                if g % W < s_frames[i] - 1:
-                    of[cell(o, 32, NEXT_FRAME)] = g + 1
-                elif o + y + 1 < part_first[i + 1]:
-                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = g // W * W, y + 1
-                else:
-                    of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // W + 1) * W, 0
+                take_turn(of, o, y, part_first[i + 1] - o, g, W, s_frames[i])
                 if not barrier:
                     look[looks] = i
                     looks += 1
             continue
 
         # A packet's head enters a router; or (STREAM) one that waited at a core goes on, as if it left an exit now.
-        exit_, end = -1, 0
+        exit_, end, entry, until = -1, 0, -1, now
         owner, flits, leave, ticks = 0, 1, now, 0
-        if kind == HOP:
+        if network is not None:
+            # At fidelity `flit` it is out of the network, with its last flit, at an exit.
+            if kind == HOP:
+                exit_, end, owner = where, where + 1, int64(wires.exit_owner[place(where)])
+        elif kind == HOP:
             owner = int64(nodes[cell(where, 8, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
+                if b is not None:
+                    flits = int64(b_flits[b_first[g * slices + owner] + index])
+                    node_flits[cell(where, T, t)] += flits
                 node_packets[cell(where, T, t)] += 1
             else:
                 node_control[cell(where, T, t)] += 1
             leave = now + f.router_cycles
-            ticks = max(flits * V, f.hold_cycles)
+            ticks, least, passed = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks), passed + 1
             for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
                 begin = max(links[cell(link, 2, 0)], leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
-                links[cell(link, 2, 0)] = begin + max(held * V, f.hold_cycles)
+                links[cell(link, 2, 0)] = begin + max(held * V, least)
+                waited += begin - leave * V
                 links[cell(link, 2, 1)] += held
                 depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
                 if logging and watch[owner]:
@@ -380,16 +361,20 @@ def advance(
             if exit_ >= 0:
                 terminal = exits[cell(exit_, 4, TERMINAL)]
                 low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
-                hold, beyond = ticks, flits
-                if terminal == pins:
-                    beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                    hold = max(ticks, V * beyond)
-                begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
-                at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
-                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-                arrive = depart + f.ejection_cycles + beyond - 1
-                if logging and watch[owner]:
-                    noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
+                if network is not None:
+                    entry = int64(wires.exit_entry[place(exit_)])
+                else:
+                    hold, beyond = ticks, flits
+                    if terminal == pins:
+                        beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
+                        hold = max(ticks, V * beyond)
+                    begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
+                    at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
+                    waited += begin - leave * V
+                    depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                    arrive = depart + f.ejection_cycles + beyond - 1
+                    if logging and watch[owner]:
+                        noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -398,12 +383,9 @@ def advance(
                     latency_max = max(latency_max, latency)
                 elif (READY - index) & 1 == 0:
                     for k in range(low, high):
-                        row = int64(calls[cell(k, 16, FEEDS)]) + (READY - index >> 1)
-                        for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
-                            what = (int64(calls[cell(k, 16, WHOM)]) + feeds[place(d)]) << 3 | TOKEN
-                            later = int64(calls[cell(k, 16, LATER)])
-                            free = push(when_born, events, tail, many, free, now, arrive, born, what, later, g)
-                            pending += 1
+                        y = READY - index >> 1
+                        free, woken = wake(state, free, now, arrive, born, calls, parts, k, y, g, TOKEN)
+                        pending += woken
                     high = low
                 if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
                     # At the pins the last end marker of the last timestep completes the inference.
@@ -416,13 +398,9 @@ def advance(
                     high = low
             exit_ += 1
             for k in range(low, high):
-                if (
-                    per_neuron
-                    and index >= 0
-                    and high - low > 1
-                    and not has_synapses(calls, runs, taps, costs, k, index)
-                ):
-                    continue
+                if b is None:  # noqa: SIM102
+                    if per_neuron and index >= 0 and high - low > 1 and not has_synapses(p, k, index):
+                        continue
                 target = int64(calls[cell(k, 16, TARGET)])
                 waits = False
                 if calls[cell(k, 16, KIND)] == STREAMS:
@@ -435,66 +413,85 @@ def advance(
                         target += feeds[place(feed_first[place(row)])]
                         waits = of[cell(target, 32, OPERANDS_IN + slot_of[place(g)])] < p_operands[target]
                 if waits:
-                    e = free
-                    free = int64(events[cell(e, 8, NEXT)])
-                    when_born[cell(e, 4, BORN)] = born
-                    events[cell(e, 8, WHAT)] = k << 3 | STREAM
-                    events[cell(e, 8, INDEX)], events[cell(e, 8, FRAME)], events[cell(e, 8, NEXT)] = index, g, -1
-                    if of[cell(target, 32, WAITING_TAIL)] >= 0:
-                        events[cell(of[cell(target, 32, WAITING_TAIL)], 8, NEXT)] = e
-                    else:
-                        of[cell(target, 32, WAITING_HEAD)] = e
-                    of[cell(target, 32, WAITING_TAIL)] = e
+                    free = park(when_born, events, of, target, free, k, index, g, born)
                     waiting += 1
                     continue
-                # At the slice: axon look-up, then the synapse lanes.
+                # At the slice: axon look-up, then the synapse lanes. The spikes of a packet go one after the other, with one
+                # look-up for all, or one for each.
                 core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
+                q, q_end = 0, 1
+                if b is not None and index >= 0:
+                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
+                    q, q_end = b_spikes_first[k_th], b_spikes_first[k_th + 1]
+                    row_spikes[row * T + t] += q_end - q
+                    if q == q_end and calls[cell(k, 16, ALONE)]:
+                        by_row[cell(row * T + t, 4, PACKETS)] += 1
+                        continue
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
                 at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
                 if logging and watch_row[row]:
                     noted = note(log, noted, AXON, looked_up, looked_up + f.axon_cycles, core, row, index, g, born)
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
+                until = max(until, begin)
                 if index < 0:
                     row_ends[cell(row, T, t)] += 1
-                    done_kind = OPERAND if calls[cell(k, 16, KIND)] == STAYS else FED
-                    target, later = int64(calls[cell(k, 16, TARGET)]), int64(calls[cell(k, 16, LATER)])
-                    row = int64(calls[cell(k, 16, FEEDS)]) + (END - index >> 1)
-                    for d in range(feed_first[place(row)], feed_first[place(row + 1)]):
-                        what = (target + feeds[place(d)]) << 3 | done_kind
-                        free = push(when_born, events, tail, many, free, now, begin, born, what, later, g)
-                        pending += 1
+                    y = END - index >> 1
+                    if network is not None:  # noqa: SIM102
+                        if not ended(wires, network, row, y, g):
+                            continue  # packets that it ends are still on their way
+                    free, woken = wake(state, free, now, begin, born, calls, parts, k, y, g, FED)
+                    pending += woken
                     continue
-                major, minor = index, 0
-                if calls[cell(k, 16, POSITIONS)] > 1:
-                    divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
-                    quotient = np.uint32(index) // divisor
-                    major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
-                cost = (
-                    calls[cell(k, 16, COST_FIRST)]
-                    + runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-                )
-                runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-                cycles = runs_each * costs[cell(cost, 4, CYCLES)]
-                at[cell(core, 16, SYNAPSE_FREE)] = begin + cycles
-                if not overlap:
-                    at[cell(core, 16, AXON_FREE)] = begin + cycles
-                at[cell(core, 16, SYNAPSE_BUSY)] += cycles
-                if logging and watch_row[row]:
-                    synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
-                    noted = note(log, noted, SYNAPSE, begin, begin + cycles, core, row, index, g, synapses)
                 by_row[cell(row * T + t, 4, PACKETS)] += 1
-                by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
-                by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
-                by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
-                layer = calls[cell(k, 16, POPULATION)]
-                if layer_start[cell(g, layers, layer)] < 0 or layer_start[cell(g, layers, layer)] > looked_up:
-                    layer_start[cell(g, layers, layer)] = looked_up
-                layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], begin + cycles)
+                done_at = looked_up + f.axon_cycles
+                for spike in range(q, q_end):
+                    neuron = index
+                    if b is not None:
+                        neuron = int64(b_spikes[spike])
+                        if calls[cell(k, 16, ALONE)] and spike > q:
+                            looked = at[cell(core, 16, AXON_FREE)] + f.axon_cycles
+                            at[cell(core, 16, AXON_FREE)] = looked
+                            at[cell(core, 16, AXON_BUSY)] += f.axon_cycles
+                            if logging and watch_row[row]:
+                                start = looked - f.axon_cycles
+                                noted = note(log, noted, AXON, start, looked, core, row, index, g, born)
+                        begin = max(at[cell(core, 16, AXON_FREE)], at[cell(core, 16, SYNAPSE_FREE)])
+                    major, minor = neuron, 0
+                    if calls[cell(k, 16, POSITIONS)] > 1:
+                        divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
+                        quotient = np.uint32(neuron) // divisor
+                        major, minor = int64(quotient), int64(np.uint32(neuron) - quotient * divisor)
+                    run = runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+                    cost = calls[cell(k, 16, COST_FIRST)] + run
+                    runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                    cycles = runs_each * costs[cell(cost, 4, CYCLES)]
+                    done_at = begin + cycles
+                    at[cell(core, 16, SYNAPSE_FREE)] = done_at
+                    if not overlap:
+                        at[cell(core, 16, AXON_FREE)] = done_at
+                    at[cell(core, 16, SYNAPSE_BUSY)] += cycles
+                    if logging and watch_row[row]:
+                        synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
+                        noted = note(log, noted, SYNAPSE, begin, done_at, core, row, neuron, g, synapses)
+                    by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
+                    by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
+                stretch(layer_start, layer_end, cell(g, layers, calls[cell(k, 16, POPULATION)]), looked_up, done_at)
+                if network is not None:
+                    y = worked_off(wires, network, row, index, g)
+                    if y >= 0:
+                        free, woken = wake(state, free, now, done_at, born, calls, parts, k, y, g, FED)
+                        pending += woken
+            if network is not None:  # noqa: SIM102
+                if entry >= 0:
+                    # Its place in the input buffer is free again when the lanes have begun with it.
+                    when = until + wires.entry_back
+                    free = push(when_born, events, tail, many, free, now, when, when, entry << 3 | ENTRY, 0, g)
+                    pending += 1
 
     out.noted[0] = noted
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
-    out.latency_total[0] += latency_sum
-    out.latency_total[1] = max(out.latency_total[1], latency_max)
+    add_waits(out, latency_sum, latency_max, waited, passed)
     return done

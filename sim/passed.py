@@ -9,7 +9,8 @@ from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
-from sfnhw.sim.tables import CYCLES, SliceTable, Tables, ranges
+from sfnhw.sim.packet_sums import in_walk_order, sums_of
+from sfnhw.sim.tables import CYCLES, Fabric, SliceTable, Tables, ranges
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -20,13 +21,15 @@ class LinkLoads(NamedTuple):
 
     Attributes
     ----------
-    packets : (units, T, used links, samples) of packets that hold a link for so many cycles, by `unit`.
-    unit : (units,) flits times what a flit holds a link.
+    packets, flits : (kinds, T, used links, samples) of packets of one length, or of packets of several spikes, of any length,
+        on links where a flit takes as long.
+    slow : (kinds,) cycles that a flit holds a link.
     owner : (owners,) slices that use any link; link, at : the used links of each, and where those of each begin.
     """
 
     packets: Reals
-    unit: Ints
+    flits: Reals
+    slow: Ints
     owner: Ints
     link: Ints
     at: Ints
@@ -53,16 +56,17 @@ class Passed(NamedTuple):
 
     Attributes
     ----------
-    frames : (samples · T, neurons in slice-major order) packets.
-    packets : (T, slices, samples) spike packets.
+    frames : (samples · T, neurons in slice-major order) spikes.
+    packets, flits : (T, slices, samples) packets of spikes, and their flits.
     paths : (T, trees, samples) packets that each of `NodeTable.roots` takes; copies : (T, slices, samples) of each slice.
-    lookups : (rows,) of spike packets, all timesteps and samples.
-    first : (T, slices, samples) place in its slice of the first neuron that sends; −1: none does.
+    lookups : (rows,) of packets, or of the spikes in them, all timesteps and samples.
+    first : (T, slices, samples) place, in the walk over its slice, of the neuron that the first packet waits for; −1: none.
     links, ways : see there.
     """
 
     frames: NDArray[np.uint8]
     packets: Reals
+    flits: Reals
     paths: Reals
     copies: Reals
     lookups: Ints
@@ -90,26 +94,30 @@ def pass_over(tables: Tables, sent: NDArray[np.uint8]) -> Passed:
     def by_step(sums: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.ascontiguousarray(sums.reshape(len(sums), samples, T).transpose(2, 0, 1))
 
-    packets = by_step(np.add.reduceat(frames, s.first_neuron[:-1], axis=1, dtype=np.int64).T).astype(float)
+    sums = sums_of(s, f, frames)
+    packets, flits = (by_step(part).astype(float) for part in (sums.packets, sums.flits))
     paths = by_step(path_packets(n, frames)).astype(float) if f.per_neuron else packets[:, n.owner[n.roots]]
     upto = np.concatenate([np.zeros((T, 1, samples)), paths.cumsum(axis=1)], axis=1)
-    lookups = packets.sum(axis=(0, 2))[r.source]
+    # What is looked up: spikes one by one, or packets.
+    lookups = np.where(r.alone, sums.spikes.sum(axis=1)[r.source], sums.packets.sum(axis=1)[r.source])
     if f.per_neuron:
         lookups = row_feeds(s, r, frames.sum(axis=0, dtype=np.int64)[None])[:, 0]
     return Passed(
         frames=frames,
         packets=packets,
+        flits=flits,
         paths=paths,
         copies=upto[:, n.root_first[1:]] - upto[:, n.root_first[:-1]],
         lookups=lookups.astype(np.int64),
         first=by_step(_first(s, frames).T).astype(np.int64),
-        links=_loads(tables, paths),
+        links=_loads(tables, paths, flits),
         ways=_ways(tables),
     )
 
 
 def _first(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
-    """(frames, slices) place in its slice of the first neuron that sends; −1: none."""
+    """(frames, slices) place in the walk over its slice of the neuron that the first packet waits for; −1: none is sent."""
+    frames = in_walk_order(s, frames)
     out = np.full((len(frames), len(s.neurons)), -1, np.int64)
     frame, neuron = np.nonzero(frames)
     place = np.searchsorted(s.first_neuron, neuron, "right") - 1
@@ -117,26 +125,41 @@ def _first(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
     key = frame * len(s.neurons) + place
     begins = np.flatnonzero(np.diff(key, prepend=-1))
     out[frame[begins], place[begins]] = neuron[begins] - s.first_neuron[place[begins]]
+    bundles = np.flatnonzero(s.form)
+    out[:, bundles] = np.where(s.always[bundles], 0, out[:, bundles])
+    # The last neuron of its bundle, which is part of one position, or some whole ones.
+    width, part, span = s.width[bundles], s.part[bundles], s.span[bundles]
+    position, channel = np.divmod(out[:, bundles], width)
+    last = np.minimum((position // span + 1) * span, s.neurons[bundles] // width) - 1
+    last = last * width + np.minimum((channel // part + 1) * part, width) - 1
+    out[:, bundles] = np.where(out[:, bundles] < 0, -1, last)
     return out
 
 
-def _loads(tables: Tables, paths: Reals) -> LinkLoads | None:
+def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     s, n, f = tables.slices, tables.nodes, tables.fabric
     T, _, samples = paths.shape
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
     if not len(inner):
         return None
     owner, path = n.owner[inner], tree_of(n.link, n.roots)[inner]
-    unit, kind = np.unique(s.flits[owner] * n.flit_cycles[inner], return_inverse=True)
+    length = np.where(s.form[owner] > 0, 0, s.flits[owner])  # 0: any
+    kinds, kind = np.unique(np.stack([length, n.flit_cycles[inner]]), axis=1, return_inverse=True)
+    kind = kind.reshape(-1)
     used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
-    packets = np.zeros((len(unit), T, len(used), samples))
+    shape = (kinds.shape[1], len(used), samples)
+    packets = np.zeros((shape[0], T, *shape[1:]))
     cell = ((kind * len(used) + link)[:, None] * samples + np.arange(samples)).reshape(-1)
     for t in range(T):
-        sums = np.bincount(cell, paths[t, path].reshape(-1), len(unit) * len(used) * samples)
-        packets[:, t] = sums.reshape(len(unit), len(used), samples)
+        packets[:, t] = np.bincount(cell, paths[t, path].reshape(-1), np.prod(shape)).reshape(shape)
+    moved = packets * kinds[0][:, None, None, None]
+    if not kinds[0].all():
+        for t in range(T):
+            sums = np.bincount(cell, flits[t, owner].reshape(-1), np.prod(shape)).reshape(shape)
+            moved[kinds[0] == 0, t] = sums[kinds[0] == 0]
     owners, links = np.divmod(np.unique(owner * len(used) + link), len(used))
     at = np.flatnonzero(np.diff(owners, prepend=-1))
-    return LinkLoads(packets, unit, owners[at], links, at)
+    return LinkLoads(packets, moved, kinds[1], owners[at], links, at)
 
 
 def _ways(tables: Tables) -> Ways:
@@ -157,21 +180,61 @@ def _ways(tables: Tables) -> Ways:
     return Ways(n.owner[node], *steps[:, node])
 
 
+def over_pins(f: Fabric, flits: Ints) -> Reals:
+    """Cycles that packets of so many flits take over the pins, each way."""
+    return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
+
+
+def at_port(s: SliceTable, f: Fabric, flits: Ints) -> Reals:
+    """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
+    return np.where(s.is_input, over_pins(f, flits), np.maximum(flits, f.port_cycles))
+
+
+def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
+    """(T, slices, samples) cycles that packets, all copies, take the injection port, or the pins, for each clockwork."""
+    s, roots = tables.slices, np.diff(tables.nodes.root_first)
+    known: dict[tuple[int, int, int], Reals] = {}
+    for w in works:
+        f = w.fabric
+        key = (f.port_cycles, f.io_flit_cycles_num, f.io_flit_cycles_den)
+        if key in known:
+            continue
+        known[key] = passed.copies * at_port(s, f, s.flits)[:, None]
+        bundles = np.flatnonzero(s.form)
+        if len(bundles):  # of any length
+
+            def cycles(i: int, flits: Ints, f: Fabric = f) -> Ints:
+                at_core = np.maximum(flits, f.port_cycles)
+                return over_pins(f, flits).astype(np.int64) if s.is_input[i] else at_core
+
+            sums = passed.by_step(sums_of(s, f, passed.frames, cycles).flits)
+            known[key][:, bundles] = (sums * roots[:, None])[:, bundles]
+    return [known[w.fabric.port_cycles, w.fabric.io_flit_cycles_num, w.fabric.io_flit_cycles_den] for w in works]
+
+
 def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
     """(T, rows, samples) cycles of synapse lanes and look-ups, for each clockwork.
 
-    A few are added up each by themselves; for more of them packets are sorted by what they cost, once.
+    A few are added up each by themselves; for more of them packets are sorted by what they cost, once (those of one spike).
     """
     s, r = tables.slices, tables.rows
     keys = [(w.runs.tobytes(), w.fabric.axon_cycles, w.fabric.axon_overlap) for w in works]
     known = dict.fromkeys(keys)
     some: dict[tuple[bytes, int, bool], Reals] = {}
-    if len(known) <= 2:
+    together = np.flatnonzero((s.form[r.source] > 0) & ~r.alone)
+    if len(known) <= 2 or len(together):
         for key in known:
             w = works[keys.index(key)]
             costs = r.costs.copy()
             costs[:, CYCLES] = w.runs
-            some[key] = passed.by_step(row_cycles(s, r._replace(costs=costs), passed.frames, w.fabric))
+            timed, f = r._replace(costs=costs), w.fabric
+            service = passed.by_step(row_cycles(s, timed, passed.frames, f))
+            if len(together):  # one look-up for all spikes of a packet
+                lanes = row_cycles(s, timed, passed.frames, f._replace(axon_cycles=0))[together]
+                looked_up = f.axon_cycles * passed.packets[:, r.source[together]]
+                both = np.maximum if f.axon_overlap else np.add
+                service[:, together] = both(passed.by_step(lanes), looked_up)
+            some[key] = service
         return [some[key] for key in keys]
     runs = fan_runs(s, r, passed.frames)
     for key in known:
@@ -184,7 +247,8 @@ def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Rea
 
 
 def spiking_groups(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> Ints:
-    """(slices, frames) groups of `lanes` neurons of a slice in which any sends something."""
+    """(slices, frames) groups of `lanes` neurons, in the walk over a slice, in which any sends something."""
+    frames = in_walk_order(s, frames)
     groups = -(-s.neurons // lanes)
     upto = np.cumsum(groups) - groups
     starts = np.repeat(s.first_neuron[:-1], groups) + lanes * ranges(np.zeros_like(groups), groups)

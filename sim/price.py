@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
@@ -54,6 +54,8 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     # Between chips a flit passes pins: those of the chip that it leaves.
     bits = flits[crossing] * chip.noc.flit_bits
     cells.counts("io_bit", chip, link[crossing] // 4 * each, layer[crossing], bits)
+    if result.actions.packing_flits is not None:
+        cells.counts(PACKING, chip, terminal, population, result.actions.packing_flits)
     if result.actions.off_chip_bits is not None:
         cells.counts(OFF_CHIP, chip, np.full(len(population), mapping.io), population, result.actions.off_chip_bits)
     _static(cells, result, chip)

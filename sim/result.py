@@ -1,14 +1,15 @@
 """What a simulation gives: exact counts, and times in cycles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.actions import CORE_ACTIONS, OFF_CHIP
+from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
 from sfnhw.chip.links import between_chips
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.sim.counts import ActionCounts, Counts
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
@@ -25,12 +26,15 @@ class Result:
 
     Attributes
     ----------
-    fidelity : "packet" or "analytic".
+    fidelity : the one asked for: "packet", "flit", "auto" or "analytic".
     samples : inferences simulated.
     counts : base counts, whole run.
     actions : the same in the vocabulary of `sfnhw.actions`.
     timing : cycles.
     rounds : of a mapping in rounds the result of each, and what its load took; else empty.
+    at_flit : (samples,) of "auto": the inferences whose times are of fidelity flit; None elsewhere.
+    warnings : sentences that a reader of the times must know.
+    formats : population → packet format, and what it was chosen from.
     """
 
     mapping: Mapping
@@ -41,6 +45,16 @@ class Result:
     actions: ActionCounts
     timing: Timing
     rounds: tuple["RoundResult", ...] = ()
+    formats: dict[str, FormatChoice] = field(default_factory=dict)
+    at_flit: NDArray[np.bool_] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sample_fidelity(self) -> tuple[str, ...]:
+        """The fidelity that the times of each inference are of."""
+        if self.at_flit is None:
+            return (self.fidelity,) * self.samples
+        return tuple("flit" if flit else "packet" for flit in self.at_flit)
 
     @property
     def latency_cycles(self) -> float:
@@ -83,6 +97,8 @@ class Result:
         out["io_bit"] = int(self.actions.io_bits.sum()) + crossing * self.mapping.chip.noc.flit_bits
         if self.actions.off_chip_bits is not None:
             out[OFF_CHIP] = int(self.actions.off_chip_bits.sum())
+        if self.actions.packing_flits is not None:
+            out[PACKING] = int(self.actions.packing_flits.sum())
         return out
 
     def by_population(self, per_slice: NDArray[np.int64]) -> dict[str, int]:
@@ -119,6 +135,9 @@ class Result:
         bits = flits[crossing] * self.mapping.chip.noc.flit_bits
         parts.append(("io_bit", "link", link[crossing], pop[owner[crossing]], bits))
         parts.append(("io_bit", "io", np.zeros(len(pop), np.int64), pop, self.actions.io_bits))
+        if self.actions.packing_flits is not None:
+            places = np.where(terminal == io, 0, terminal)
+            parts.append((PACKING, "core", places, pop, self.actions.packing_flits))
         if self.actions.off_chip_bits is not None:
             parts.append((OFF_CHIP, "io", np.zeros(len(pop), np.int64), pop, self.actions.off_chip_bits))
         columns: dict[str, list[NDArray[np.generic]]] = {

@@ -7,19 +7,22 @@ from numpy.typing import NDArray
 
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.mapping.rounds import Load, Round
 from sfnhw.sim.tables import NodeTable, SliceTable, Tables, build_tables
 
 Ints = NDArray[np.int64]
 
 
-def joined_tables(mapping: Mapping, tables: Sequence[Tables], loads: Sequence[Load]) -> Tables:
+def joined_tables(
+    mapping: Mapping, tables: Sequence[Tables], loads: Sequence[Load], formats: dict[str, FormatChoice]
+) -> Tables:
     """Put the rounds' tables together.
 
     Slices are those of the whole mapping, and after them one for each that a round replays from the pins. Nodes are those
     of the packets of all rounds, then of ready tokens, then of loads; their owners are slices of the whole.
     """
-    own = build_tables(mapping)
+    own = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
     slices = _slices(mapping, own.slices)
     # What starts when is a matter of each round; only how many parts slices have is read.
     again = np.concatenate([r.home[r.replayed] for r in mapping.rounds])

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from sfnhw.actions import ACTION_INDEX
 from sfnhw.activity import Activity
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.mapping.rounds import Load, Round, load_of
 from sfnhw.sim.counts import ActionCounts, Counts, leaves_at_pins
 from sfnhw.sim.result import Result
 from sfnhw.sim.round_tables import joined_tables, rows_of
-from sfnhw.sim.simulate import in_closed_form, simulate
-from sfnhw.sim.tables import Tables, build_tables
+from sfnhw.sim.simulate import in_closed_form, of_one_round
+from sfnhw.sim.tables import PACKING, Tables, build_tables
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -55,6 +56,8 @@ def simulate_rounds(
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate the rounds one after the other; see `sfnhw.sim.simulate`."""
+    # What is replayed has the format in which it was sent: a choice for all rounds.
+    formats = chosen_formats(mapping, activity)
     whole, results = len(mapping.rounds) * activity.samples, []
     for number, r in enumerate(mapping.rounds):
         before = number * activity.samples
@@ -63,31 +66,35 @@ def simulate_rounds(
             if progress:
                 progress(before + done, whole)
 
-        results.append(simulate(r.mapping, activity, fidelity=fidelity, threads=threads, progress=tell))
-    return joined(mapping, results)
+        results.append(of_one_round(r.mapping, activity, fidelity, formats, threads, tell))
+    return joined(mapping, results, formats)
 
 
-def rounds_in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) -> Result:
+def rounds_in_closed_form(
+    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], formats: dict[str, FormatChoice]
+) -> Result:
     """The same at fidelity ``analytic``, with packets as long as `tables` has them.
 
-    sent : (samples, T, neurons of the whole mapping in slice-major order) packets.
+    sent : (samples, T, neurons of the whole mapping in slice-major order) spikes.
     """
     first = tables.slices.first_neuron
     results = []
     for r in mapping.rounds:
-        own = build_tables(r.mapping)
-        own = own._replace(slices=own.slices._replace(flits=tables.slices.flits[r.home]))
+        own = build_tables(r.mapping, {name: choice.format for name, choice in formats.items()})
+        packed = {name: getattr(tables.slices, name)[r.home] for name in PACKING}
+        own = own._replace(slices=own.slices._replace(**packed))
         mine = np.concatenate([sent[:, :, first[h] : first[h + 1]] for h in r.home.tolist()], axis=2)
-        results.append(in_closed_form(r.mapping, own, mine))
-    return joined(mapping, results)
+        results.append(in_closed_form(r.mapping, own, mine, formats))
+    return joined(mapping, results, formats)
 
 
-def joined(mapping: Mapping, results: Sequence[Result]) -> Result:
+def joined(mapping: Mapping, results: Sequence[Result], formats: dict[str, FormatChoice]) -> Result:
     """Put the rounds' results together: counts and busy cycles add up, times follow one another, loads are added."""
     loads = [load_of(r.mapping) for r in mapping.rounds]
-    tables = joined_tables(mapping, [result.tables for result in results], loads)
+    tables = joined_tables(mapping, [result.tables for result in results], loads, formats)
     samples = results[0].samples
     counts = _counts(mapping, tables, results)
+    at_flit = [result.at_flit for result in results if result.at_flit is not None]
     actions, parts = _actions(mapping, tables, results, loads)
     return Result(
         mapping=mapping,
@@ -97,9 +104,12 @@ def joined(mapping: Mapping, results: Sequence[Result]) -> Result:
         counts=counts,
         actions=actions,
         timing=_timing(mapping, tables, results, loads),
+        at_flit=np.any(at_flit, axis=0) if at_flit else None,
+        warnings=tuple(dict.fromkeys(text for result in results for text in result.warnings)),
         rounds=tuple(
             RoundResult(result, load, *bits) for result, load, bits in zip(results, loads, parts, strict=True)
         ),
+        formats=formats,
     )
 
 
@@ -126,7 +136,7 @@ def _counts(mapping: Mapping, tables: Tables, results: Sequence[Result]) -> Coun
                 np.add.at(whole, r.home[once], own[once])
     nodes = {
         name: _by_node([getattr(result.counts, name) for result in results], results, tables)
-        for name in ("node_packets", "node_control")
+        for name in ("node_packets", "node_flits", "node_control")
     }
     return Counts(**out, **nodes, steps=sum(result.counts.steps for result in results))
 
@@ -147,7 +157,8 @@ def _actions(
     """Actions of all rounds with their loads, in timestep 0; and for each round the bits saved and replayed."""
     samples, T = results[0].samples, results[0].counts.sent.shape[1]
     core = np.zeros((results[0].actions.core.shape[0], len(tables.slices.neurons), T), np.int64)
-    io_bits, off_chip = np.zeros(core.shape[1:], np.int64), np.zeros(core.shape[1:], np.int64)
+    io_bits, packing, off_chip = (np.zeros(core.shape[1:], np.int64) for _ in range(3))
+    bundles = False
     parts, at_pins = [], len(mapping.slices)
     for r, result, load in zip(mapping.rounds, results, loads, strict=True):
         places = r.home.copy()
@@ -155,6 +166,9 @@ def _actions(
         at_pins += int(r.replayed.sum())
         core[:, places] += result.actions.core
         io_bits[places] += result.actions.io_bits
+        if result.actions.packing_flits is not None:
+            packing[places] += result.actions.packing_flits
+            bundles = True
         read = np.where(r.replayed[:, None], result.actions.io_bits, 0)
         written = _leaving_bits(r, result)
         off_chip[places] += read + written
@@ -169,7 +183,8 @@ def _actions(
     for load in reversed(loads):
         flits[end - len(load.routes) : end, 0] = samples * load.flits[load.routes.owner]
         end -= len(load.routes)
-    return ActionCounts(core, flits, io_bits, off_chip), parts
+    packed = packing if bundles else None
+    return ActionCounts(core, flits, io_bits, packed, off_chip), parts
 
 
 def _leaving_bits(r: Round, result: Result) -> Ints:
@@ -179,11 +194,11 @@ def _leaving_bits(r: Round, result: Result) -> Ints:
     for node in leaves_at_pins(tables):
         owner = tables.nodes.owner[node]
         if node < tables.nodes.packet_nodes and r.saved[owner]:
-            flits[owner] += counts.node_packets[node] * tables.slices.flits[owner] + counts.node_control[node]
+            flits[owner] += counts.node_flits[node] + counts.node_control[node]
     bits = flits * r.mapping.chip.noc.flit_bits
     outside = tables.slices.is_input & r.saved
     # What enters is written once, however many copies of it go on from the pins.
-    whole = counts.sent * tables.slices.flits[:, None] + counts.ends
+    whole = counts.sent_flits + counts.ends
     return np.where(outside[:, None], whole * r.mapping.chip.noc.flit_bits, bits)
 
 
@@ -226,4 +241,5 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         packet_latency=np.sum(measured, axis=0) if measured else None,
         packet_latency_sum=sum(result.timing.packet_latency_sum for result in results),
         packet_latency_max=max(result.timing.packet_latency_max for result in results),
+        congestion=None,
     )

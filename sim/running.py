@@ -1,8 +1,35 @@
-"""Runs of the packet kernel, from an empty chip on."""
+"""Runs of the packet kernel, from an empty chip on; and what it models.
+
+A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
+then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
++ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
+takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
+until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
+(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
+
+A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
+starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
+of each window) one after the other. Accumulator sets and ready tokens are for windows. A slice may have several parts, its
+rows, which it works one after the other in each window, and which wait, and send end markers and tokens, by themselves
+(`sfnhw.sim.parts`). Under barrier execution a slice of depth d works frame t of window n in global step
+(n·interval + d)·W + t.
+
+A threshold unit takes `update_cycles` for as many neurons as it has lanes, and `spike_cycles` more where any of them sends
+something, which is ready when they are all done. A packet of several spikes (`sfnhw.sim.bundles`) is ready with the last
+neuron of its bundle. At the core of a product, packets of the streaming operand wait in a queue of their own, in order, until
+the end markers of the stationary operand have been worked off, which the lanes do after its writes.
+
+With `Fabric.per_neuron` packets take those paths of their slice that their neuron feeds. With `waits_for_port` the walk takes as
+much longer as its packets take the port. Without `axon_overlap` a packet is looked up when the synapses of the one before are
+done.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.bundles import bundles_of
+from sfnhw.sim.flits.state import empty_network
+from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import AXON_BUSY, NEXT_FRAME, Tally, begin, grown, room_of
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
@@ -17,17 +44,24 @@ def run_frames(
     f: Fabric,
     out: Tally,
     steps: tuple[int, int] | None = None,
+    wires: Wires | None = None,
 ) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
-    sent : (frames, neurons in slice-major order) how many packets a neuron sends, one after the other.
+    sent : (frames, neurons in slice-major order) how many spikes a neuron sends, one after the other.
     steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
+    wires : at fidelity `flit`, the network of the chip.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
     room = room_of(slices, p)
+    network = None
+    if wires:
+        network = empty_network(wires)
+        room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
     state = begin(frames, room, s, p, f, steps)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out):
+    bundles = bundles_of(sent, s, f)
+    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, bundles, wires, network):
         state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]

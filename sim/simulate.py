@@ -1,6 +1,7 @@
 """simulate: the one door to every fidelity."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.errors import SimulationError, nearest
 from sfnhw.mapping import Mapping
+from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.sim.analytic import analytic_timing
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
-FIDELITIES = ("packet", "analytic")
+FIDELITIES = ("packet", "flit", "auto", "analytic")
 
 
 def simulate(
@@ -30,13 +32,15 @@ def simulate(
     Parameters
     ----------
     fidelity : ``packet`` runs every spike packet through core pipelines and routers with contention, cycle by cycle
-        where anything happens; ``analytic`` derives the same counts in closed form and estimates the times.
+        where anything happens, with unbounded queues; ``flit`` moves every flit through routers with finite buffers, credits
+        and virtual channels, and full input buffers of cores push back; ``auto`` runs ``packet``, and again at ``flit`` the
+        samples in which `packet` would warn (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
     threads : worker threads over samples (default: all cores); the result does not depend on it.
     progress : called as progress(done samples, samples).
 
     Raises
     ------
-    SimulationError : unknown fidelity, or a number of threads that is none.
+    SimulationError : unknown fidelity, a number of threads that is none, or a chip or packets that `flit` does not have.
     ActivityError : the activity does not fit the mapping's network.
 
     A mapping in rounds is simulated round by round, with the loads between them (`sfnhw.sim.rounds`).
@@ -51,28 +55,71 @@ def simulate(
         from sfnhw.sim.rounds import simulate_rounds
 
         return simulate_rounds(mapping, activity, fidelity, threads, progress)
-    tables = build_tables(mapping)
+    return of_one_round(mapping, activity, fidelity, chosen_formats(mapping, activity), threads, progress)
+
+
+def of_one_round(
+    mapping: Mapping,
+    activity: Activity,
+    fidelity: str,
+    formats: dict[str, FormatChoice],
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a mapping that has no rounds, or is one of them, with packet formats that are chosen already."""
+    tables = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
     sent = sent_neurons(mapping, activity)
-    if fidelity == "packet":
-        # Imported here: Numba is not needed for the closed form.
-        from sfnhw.sim.packet import simulate_packets
+    if fidelity == "analytic":
+        return in_closed_form(mapping, tables, sent, formats)
+    # Imported here: Numba is not needed for the closed form.
+    from sfnhw.sim.congestion import simulate_auto, warnings_of
+    from sfnhw.sim.flits.wires import build_wires
+    from sfnhw.sim.packet import simulate_packets
 
-        counts, timing = simulate_packets(tables, sent, threads, progress)
-    else:
-        return in_closed_form(mapping, tables, sent)
+    if fidelity in ("flit", "auto"):
+        _refuse(tables, formats)
+    if fidelity == "auto":
+        return replace(simulate_auto(mapping, tables, sent, threads, progress), formats=formats)
+    wires = build_wires(mapping.chip, tables) if fidelity == "flit" else None
+    counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     actions = to_actions(mapping, tables, counts, activity.samples)
-    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing)
+    told = warnings_of(mapping, tables, counts, timing) if fidelity == "packet" else ()
+    return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, formats=formats, warnings=told)
 
 
-def in_closed_form(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8]) -> Result:
+def _refuse(tables: Tables, formats: dict[str, FormatChoice]) -> None:
+    """At fidelity `flit` all packets of a slice have the same number of flits, and go the same ways."""
+    waiting = "core.threshold_unit.waits_for_port", True, "false, or fidelity packet"
+    for refused, (field, value, expected) in (
+        (tables.fabric.per_neuron, ("noc.destinations", "neuron", "slice, or fidelity packet")),
+        (tables.fabric.waits_for_port, waiting),
+    ):
+        if refused:
+            raise SimulationError(
+                "fidelity flit (and auto) does not have it", field=field, found=value, expected=expected
+            )
+    if tables.slices.form.any():
+        found = ", ".join(sorted({choice.format for choice in formats.values()}))
+        raise SimulationError(
+            "fidelity flit (and auto) has no packets of several spikes",
+            field="packet.format",
+            found=found,
+            expected="aer, or fidelity packet",
+        )
+
+
+def in_closed_form(
+    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], formats: dict[str, FormatChoice]
+) -> Result:
     """Return the result at fidelity ``analytic`` of tables that may differ from the mapping's own.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron, as `sfnhw.sim.tables.sent_neurons` has them.
+    formats : population → packet format, those of the tables.
     """
     if mapping.rounds:
         from sfnhw.sim.rounds import rounds_in_closed_form
 
-        return rounds_in_closed_form(mapping, tables, sent)
+        return rounds_in_closed_form(mapping, tables, sent, formats)
     counts, timing = closed_form(tables, sent), analytic_timing(tables, sent, Clockwork.of(tables, mapping.chip))
     actions = to_actions(mapping, tables, counts, len(sent))
-    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing)
+    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing, formats=formats)

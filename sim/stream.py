@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
@@ -17,6 +18,7 @@ STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end."""
     slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
+    bundles = bool(tables.slices.form.any())
 
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
@@ -27,10 +29,15 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         row_ends=zeros(rows, T),
         node_packets=zeros(nodes, T),
         node_control=zeros(nodes, T),
+        sent_spikes=zeros(slices * bundles, T),
+        sent_flits=zeros(slices * bundles, T),
+        row_spikes=zeros(rows * bundles, T),
+        node_flits=zeros(nodes * bundles, T),
         busy=zeros(tables.fabric.cores + 1, 4),
         link_busy=zeros(4 * tables.fabric.routers),
         latency_histogram=zeros(LATENCY_BINS),
         latency_total=zeros(2),
+        waits=zeros(max(1, frames // T), 2),
         layer_start=np.full((frames, tables.populations), -1, np.int64),
         layer_end=zeros(frames, tables.populations),
         finish=zeros(frames),
@@ -61,15 +68,18 @@ def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
     return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
 
 
-def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8]) -> float:
-    """Cycles between results when samples follow each other without a pause (repeated if there are few)."""
+def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wires: Wires | None = None) -> float:
+    """Cycles between results when samples follow each other without a pause (repeated if there are few).
+
+    wires : at fidelity `flit`, the network of the chip.
+    """
     samples, T, neurons = sent.shape
     length, f = stream_length(tables, sent), tables.fabric
     # Under a barrier samples enter behind the last one that is measured, so that all layers work until it is done.
     behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
     frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
     tally = empty_tally(tables, len(frames), T)
-    check_finished(run_frames(frames, T, tables.slices, packed, f, tally))
+    check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires))
     finish = tally.finish.reshape(-1, T).max(axis=1)
     first = length // 4
     return float(finish[length - 1] - finish[first - 1]) / (length - first)

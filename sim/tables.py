@@ -1,5 +1,6 @@
 """A mapping as flat arrays: what the simulation kernels read. Kernels know no object, only these tuples."""
 
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
-from sfnhw.mapping import Mapping, traffic
+from sfnhw.mapping import Mapping
 from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.memory_banks import Scattered
+from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
+from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
@@ -31,7 +34,18 @@ class SliceTable(NamedTuple):
     terminal: Ints
     neurons: Ints
     first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
-    flits: Ints  # flits of one spike packet
+    # How spikes are packed (`sfnhw.mapping.packet_formats.Packing`): place in FORMATS; neurons side by side at a position;
+    # of them, and positions, in a bundle at most; bits of a packet, and more for each neuron and each spike; whether a
+    # bundle without spikes is sent, too.
+    form: Ints
+    width: Ints
+    part: Ints
+    span: Ints
+    fixed_bits: Ints
+    neuron_bits: Ints
+    spike_bits: Ints
+    always: NDArray[np.bool_]
+    flits: Ints  # flits of one spike packet (aer), or of a full bundle in which each neuron spikes once
     update_cycles: Ints  # threshold unit: cycles for `lanes` neurons; 0 at the pins
     spike_cycles: Ints  # cycles more where any of them sends something; 0 at the pins
     frames: Ints  # timesteps of each window in which it works: all of them, or the first (inputs and readouts of ttfs)
@@ -39,6 +53,9 @@ class SliceTable(NamedTuple):
     is_input: NDArray[np.bool_]
     is_output: NDArray[np.bool_]
 
+
+# Columns of `SliceTable` that say how spikes are packed.
+PACKING = ("form", "width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits", "always", "flits")
 
 # Columns of `RowTable.costs`.
 SYNAPSES, CYCLES, WORDS, STATE = 0, 1, 2, 3
@@ -63,6 +80,7 @@ class RowTable(NamedTuple):
     runs: NDArray[np.uint16] | NDArray[np.int32]  # kinds of runs: runs of equal width are of one kind
     taps: NDArray[np.int32]  # pool of `sfnhw.mapping.Connections`
     costs: Ints  # (kinds, 4) of one run: synaptic operations, cycles of the lanes, weight words, state words
+    alone: NDArray[np.bool_]  # each spike of a packet is looked up by itself
     stationary: NDArray[np.bool_]  # packets are written into weight memory
     streams: NDArray[np.bool_]  # packets wait until the slice's stationary operand is complete
 
@@ -113,6 +131,7 @@ class Fabric(NamedTuple):
     threshold_lanes: int
     banks: int
     io_router: int
+    flit_bits: int
     io_flit_cycles_num: int  # cycles a flit takes over the pins = num / den
     io_flit_cycles_den: int
     barrier: bool
@@ -120,6 +139,22 @@ class Fabric(NamedTuple):
     interval: int  # global steps between timesteps (barrier)
     window: int  # timesteps that a slice takes in before it works: 1, or T where the time of a spike is its value
     last_due: int  # global step in which the last slice works for the first window (barrier)
+    credit_ticks: int = 0  # 1/V cycles that a link takes a flit, where buffers are finite: a credit's round trip over B
+
+
+def credit_ticks(chip: Chip) -> int:
+    """Ticks of 1/V cycles that V virtual channels of B flits take for a flit over a link: ⌈round trip / B⌉ (0: unlimited).
+
+    A place is used again after a hop, a switch allocation and the credit's way back: a channel passes V·B flits a round
+    trip at most (docs/noc.md). Of the links on a chip the slowest counts; those between chips are `board.flit_cycles`.
+    """
+    noc = chip.noc
+    if noc.buffer_flits is None:
+        return 0
+    link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
+    back = link if noc.credit_cycles is None else noc.credit_cycles
+    hop = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles + link
+    return ceil_div(hop + max(1, noc.switch_alloc_cycles) + back, noc.buffer_flits)
 
 
 class Tables(NamedTuple):
@@ -133,17 +168,6 @@ class Tables(NamedTuple):
     populations: int
 
 
-def packet_flits(mapping: Mapping, index: int) -> int:
-    """Flits of one spike packet of a slice: route key, index within the slice, payload, in whole flits."""
-    chip = mapping.chip
-    return ceil_div(sum(packet_bits(mapping, index)), chip.noc.flit_bits)
-
-
-def packet_bits(mapping: Mapping, index: int) -> tuple[int, int, int]:
-    """(header, index, payload) bits of one spike packet of a slice."""
-    return traffic.packet_bits(mapping.network, mapping.slices[index], mapping.chip)
-
-
 def projection_bits(mapping: Mapping) -> list[int]:
     """Bits read from weight memory for each synapse of each projection."""
     network, chip = mapping.network, mapping.chip
@@ -154,9 +178,12 @@ def projection_bits(mapping: Mapping) -> list[int]:
     ]
 
 
-def build_tables(mapping: Mapping) -> Tables:
-    """Flatten a mapping."""
-    slices, nodes = _slice_table(mapping), _node_table(mapping)
+def build_tables(mapping: Mapping, formats: dict[str, str] | None = None) -> Tables:
+    """Flatten a mapping.
+
+    formats : population → packet format; None: the chip's, or what `auto` chooses where nothing is known of the activity.
+    """
+    slices, nodes = _slice_table(mapping, formats or formats_of(mapping, None)), _node_table(mapping)
     return Tables(
         slices,
         _row_table(mapping),
@@ -189,6 +216,7 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
         threshold_lanes=core.threshold_unit.lanes,
         banks=core.state_banks,
         io_router=mapping.io_router,
+        flit_bits=noc.flit_bits,
         io_flit_cycles_num=noc.flit_bits,
         io_flit_cycles_den=chip.io.bits_per_cycle,
         barrier=chip.execution.mode == "barrier",
@@ -196,6 +224,7 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
+        credit_ticks=credit_ticks(chip),
     )
 
 
@@ -211,7 +240,27 @@ def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
     return out
 
 
-def _slice_table(mapping: Mapping) -> SliceTable:
+def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = ()) -> dict[str, NDArray[Any]]:
+    """Return the columns of the slice table that say how spikes are packed.
+
+    bare : populations whose packets are to be as long as if spikes carried no level.
+    """
+    laid = [
+        packing(mapping.network[s.population], s.block, mapping.chip, formats[s.population], s.population not in bare)
+        for s in mapping.slices
+    ]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.array([getattr(one, name) for one in laid], np.int64)
+        for name in ("width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits")
+    }
+    columns["form"] = np.array([FORMATS.index(one.format) for one in laid], np.int64)
+    columns["always"] = np.array([one.always for one in laid], np.bool_)
+    bits = np.array([one.bits(one.full, one.full) for one in laid], np.int64)
+    columns["flits"] = -(-bits // mapping.chip.noc.flit_bits)
+    return columns
+
+
+def _slice_table(mapping: Mapping, formats: dict[str, str]) -> SliceTable:
     network, chip = mapping.network, mapping.chip
     place = {p.name: i for i, p in enumerate(network.populations)}
     slices = mapping.slices
@@ -224,7 +273,7 @@ def _slice_table(mapping: Mapping) -> SliceTable:
         terminal=mapping.terminals,
         neurons=neurons,
         first_neuron=np.concatenate([[0], np.cumsum(neurons)]).astype(np.int64),
-        flits=np.array([packet_flits(mapping, s.index) for s in slices], np.int64),
+        **packings(mapping, formats),
         update_cycles=np.array(cycles, np.int64),
         spike_cycles=np.where(is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64),
         frames=frames,
@@ -263,6 +312,7 @@ def _row_table(mapping: Mapping) -> RowTable:
         runs=runs,
         taps=c.taps,
         costs=np.concatenate(costs) if costs else np.zeros((0, 4), np.int64),
+        alone=np.array([looks_up_spikes(p, mapping.chip) for p in mapping.network.projections], np.bool_)[c.projection],
         stationary=is_stationary.astype(np.bool_)[c.projection],
         streams=np.array([isinstance(p, Product) for p in mapping.network.projections], np.bool_)[c.projection],
     )

@@ -23,6 +23,7 @@ class Timing:
     link_busy : (4·routers,) busy cycles of each link.
     packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
     packet_latency_sum, packet_latency_max : of the same packets.
+    congestion : (samples,) at fidelity `packet`, mean time of packets in the network over that of an empty one; else None.
     """
 
     latency: Ints
@@ -34,3 +35,4 @@ class Timing:
     packet_latency: Ints | None
     packet_latency_sum: int
     packet_latency_max: int
+    congestion: NDArray[np.float64] | None = None

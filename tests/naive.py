@@ -5,6 +5,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from tests.naive_packet_formats import packets_in
+
 
 def synapses_of(network):
     """Every synapse as (projection, source neuron, target neuron, index of its weight), one by one."""
@@ -111,9 +113,13 @@ def core_of_neuron(mapping):
     return where
 
 
-def count(mapping, activity):
-    """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits."""
+def count(mapping, activity, formats=None):
+    """Base counts by walking every spike over every synapse: packets, deliveries, synaptic operations, flits.
+
+    formats : population → packet format; None: one address event each.
+    """
     network, chip = mapping.network, mapping.chip
+    formats = formats or {p.name: "aer" for p in network.populations}
     slice_of = core_of_neuron(mapping)
     fan = defaultdict(list)
     for k, i, o, _ in synapses_of(network):
@@ -133,8 +139,8 @@ def count(mapping, activity):
     for p in network.populations:
         for i in range(p.size) if p.role == "output" else ():
             reach[sender(p.name, i)].add(mapping.io)
-    packets = delivered = operations = lookups = flit_hops = flit_routers = spikes = 0
-    injections = 0
+    packets = delivered = operations = lookups = arrivals = flit_hops = flit_routers = spikes = 0
+    injections = events = flits_sent = 0
     column_hops = 0  # of flit_hops, those along a column
     columns = chip.columns
 
@@ -155,43 +161,45 @@ def count(mapping, activity):
         return mapping.io_router if terminal == mapping.io else terminal // chip.noc.cores_per_router
 
     for p in network.populations:
-        levels = activity.levels[p.name]
-        for sample in range(levels.shape[0]):
-            for t in range(levels.shape[1]):
-                for i in range(p.size):
-                    level = abs(int(levels[sample, t, i]))
-                    times = level if p.coding.kind == "polarity" else int(level > 0)
-                    if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
-                        in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
-                        times = int(t == (0 if in_windows else levels.shape[1] - 1))
-                    home, a = slice_of[p.name][i], sender(p.name, i)
-                    start = at(int(mapping.terminals[home]))
-                    header = chip.noc.header_bits + int(np.ceil(np.log2(mapping.slices[home].neurons)))
-                    bits = header + p.coding.payload_bits(chip.numerics)
-                    flits = int(np.ceil(bits / chip.noc.flit_bits))
-                    packets += times
-                    injections += times * (len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0)
-                    spikes += int(times > 0 and p.role != "input")
-                    delivered += times * len(reach[a])
-                    # What is written as a stationary operand is no synaptic operation.
-                    operations += times * sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
-                    lookups += times * len(rows[a])
-                    if chip.noc.cast == "multicast":
-                        links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
-                        flit_hops += times * flits * len(links)
-                        column_hops += times * flits * sum(one[0] == other[0] for one, other in links)
-                        flit_routers += times * flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
-                    else:
-                        lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
-                        hops = [hop for terminal in reach[a] for hop in path(start, at(terminal))]
-                        column_hops += times * flits * sum(one[0] == other[0] for one, other in hops)
-                        flit_hops += times * flits * sum(lengths)
-                        flit_routers += times * flits * sum(n + 1 for n in lengths)
+        for home, bits, held in packets_in(mapping, activity, p, formats, slice_of):
+            start = at(int(mapping.terminals[home]))
+            flits = int(np.ceil(bits / chip.noc.flit_bits))
+            a = sender(p.name, held[0]) if own else home
+            packets += 1
+            events += len(held)
+            flits_sent += flits
+            injections += len(reach[a]) if chip.noc.cast == "unicast" else len(reach[a]) > 0
+            if p.role != "input":
+                spikes += len(set(held)) if formats[p.name] != "aer" or p.coding.kind != "polarity" else 0
+            delivered += len(reach[a])
+            for _, k in rows[a]:
+                arrivals += 1
+                alone = chip.core.axon_sharing == "neuron" or network.projections[k].kind == "sparse"
+                lookups += len(held) if alone else 1
+            # What is written as a stationary operand is no synaptic operation.
+            for i in held:
+                operations += sum(network.projections[k].kind != "stationary" for k, _ in fan[p.name, i])
+            if chip.noc.cast == "multicast":
+                links = {hop for terminal in reach[a] for hop in path(start, at(terminal))}
+                flit_hops += flits * len(links)
+                column_hops += flits * sum(one[0] == other[0] for one, other in links)
+                flit_routers += flits * (len({b for _, b in links} | {"start"}) if reach[a] else 0)
+            else:
+                lengths = [len(path(start, at(terminal))) for terminal in reach[a]]
+                hops = [hop for terminal in reach[a] for hop in path(start, at(terminal))]
+                column_hops += flits * sum(one[0] == other[0] for one, other in hops)
+                flit_hops += flits * sum(lengths)
+                flit_routers += flits * sum(n + 1 for n in lengths)
+        if p.role != "input" and p.coding.kind == "polarity" and formats[p.name] == "aer":
+            spikes += int((activity.levels[p.name] != 0).sum())  # a burst is one neuron's
     return {
         "packets": packets,
         "delivered": delivered,
         "operations": operations,
         "lookups": lookups,
+        "arrivals": arrivals,
+        "events": events,
+        "flits_sent": flits_sent,
         "flit_hops": flit_hops,
         "flit_routers": flit_routers,
         "column_hops": column_hops,
@@ -276,7 +284,9 @@ class PacketTwin:
     def neurons_of(self, i, y):
         """Neurons of a part, by their place in the slice."""
         if self.rows[i] == 1:
-            return list(range(int(self.t.slices.neurons[i])))
+            # Position by position where bundles are sent, else in the order of indices.
+            many, width = int(self.t.slices.neurons[i]), int(self.t.slices.width[i])
+            return [c * (many // width) + p for p in range(many // width) for c in range(width)]
         b, columns = self.mapping.slices[i].block, self.mapping.network[self.mapping.slices[i].population].columns
         return [(c * self.rows[i] + y) * columns + x for c in range(b.c1 - b.c0) for x in range(columns)]
 
@@ -305,37 +315,55 @@ class PacketTwin:
         start = now if s.is_input[i] else max(now, self.free["threshold", s.terminal[i]])
         places = self.neurons_of(i, y)
         # Lane by lane together: so many neurons are done when the slowest of them is, one that spikes.
-        end, ready = start, []
+        end, done = start, {}
+        times = {j: int(self.sent[g][s.first_neuron[i] + j]) for j in places}
         for first in range(0, len(places), f.threshold_lanes):
-            spiking = [
-                j for j in places[first : first + f.threshold_lanes] for _ in range(self.sent[g][s.first_neuron[i] + j])
-            ]
-            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if spiking else 0)
-            for j in spiking:
-                ready.append((end, j))
-                if f.waits_for_port and not s.is_input[i]:
-                    end += max(int(s.flits[i]), f.port_cycles) * len(self.trees(i, j))
+            group = places[first : first + f.threshold_lanes]
+            end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if any(times[j] for j in group) else 0)
+            done |= dict.fromkeys(group, end)
+        packets = self.packets(i, places, times, done)
         if not s.is_input[i]:
+            if f.waits_for_port:  # the walk goes on when a packet has left
+                held = [max(flits, f.port_cycles) * len(self.trees(i, spikes[:1])) for _, spikes, flits in packets]
+                packets = [(at + sum(held[:n]), *what) for n, (at, *what) in enumerate(packets)]
+                end += sum(held)
             self.free["threshold", s.terminal[i]] = end
-        self.emit_next(i, [*ready, (end, None)], 0)
+        self.emit_next(i, [*packets, (end, None, 1)], 0)
 
-    def trees(self, i, neuron):
-        """Roots of the trees that the packets of a neuron of slice i take."""
+    def packets(self, i, places, times, done):
+        """(cycle in which it is ready, its spikes, its flits) of each packet, in the order of the walk."""
+        s = self.t.slices
+        if s.form[i] == 0:
+            return [(done[j], [j], int(s.flits[i])) for j in places for _ in range(times[j])]
+        bundles = defaultdict(list)
+        for w, j in enumerate(places):
+            p, c = divmod(w, int(s.width[i]))
+            bundles[p // int(s.span[i]), c // int(s.part[i])].append(j)
+        out = []
+        for held in bundles.values():
+            spikes = [j for j in held for _ in range(times[j])]
+            bits = int(s.fixed_bits[i]) + len(held) * int(s.neuron_bits[i]) + len(spikes) * int(s.spike_bits[i])
+            if spikes or s.always[i]:
+                out.append((done[held[-1]], spikes, -(-bits // self.chip.noc.flit_bits)))
+        return out
+
+    def trees(self, i, spikes):
+        """Roots of the trees that the packets of a neuron of slice i take; spikes: the neuron, in a list."""
         n, f = self.t.nodes, self.t.fabric
         if not f.per_neuron:
             return list(n.roots[n.root_first[i] : n.root_first[i + 1]])
-        j = self.t.slices.first_neuron[i] + neuron
+        j = self.t.slices.first_neuron[i] + spikes[0]
         return [n.roots[k] for k in n.copies[n.copy_first[j] : n.copy_first[j + 1]]]
 
     def emit_next(self, i, packets, not_before):
-        ready, _ = packets[0]
+        ready = packets[0][0]
         self.at(max(ready, not_before), self.emit, i, packets, ready)
 
     def emit(self, now, i, packets, ready):
         s, n, W = self.t.slices, self.t.nodes, self.t.fabric.window
-        (_, neuron), rest = packets[0], packets[1:]
+        (_, spikes, flits), rest = packets[0], packets[1:]
         g, y = self.next[i]
-        if neuron is None:
+        if spikes is None:
             last = g % W == s.frames[i] - 1
             if not s.is_input[i] and last:
                 for root in n.ready_roots[n.ready_root_first[i] : n.ready_root_first[i + 1]]:
@@ -352,8 +380,8 @@ class PacketTwin:
             self.fire(now, i)
             return
         start = now
-        for root in self.trees(i, neuron):
-            start = self.inject(now, i, root, ("spike", neuron, g), int(s.flits[i]), ready)
+        for root in self.trees(i, spikes):
+            start = self.inject(now, i, root, ("spike", spikes, g), flits, ready)
         self.emit_next(i, rest, start)
 
     def inject(self, now, i, root, what, flits, born):
@@ -394,7 +422,9 @@ class PacketTwin:
         hold = max(flits * V, f.hold_cycles)
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
             slow = self.cycles_a_flit(int(n.link[child]))
-            depart = self.channel(("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles))
+            depart = self.channel(
+                ("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles, flits * f.credit_ticks)
+            )
             along_column = n.link[child] % 4 in (2, 3)
             noc = self.chip.noc
             link = noc.vertical_link_cycles if along_column and noc.vertical_link_cycles else noc.link_cycles
@@ -421,7 +451,7 @@ class PacketTwin:
             elif terminal == f.cores:
                 self.finish = max(self.finish, arrive)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
-                if f.per_neuron and what[0] == "spike" and self.synapses(k, what[1]) == 0:
+                if f.per_neuron and what[0] == "spike" and self.synapses(k, what[1][0]) == 0:
                     continue
                 waits = r.streams[k] and self.waits_at(int(k), what)
                 if waits:
@@ -440,7 +470,7 @@ class PacketTwin:
             return number
         a = int(self.t.rows.source[k])
         columns = self.mapping.network[self.mapping.slices[a].population].columns
-        return number // columns % self.rows[a] if self.rows[a] > 1 else 0
+        return number[0] // columns % self.rows[a] if self.rows[a] > 1 else 0
 
     def waits_at(self, k, what):
         """The first part that a streaming packet is for, if its stationary operand is not complete; else None."""
@@ -463,16 +493,21 @@ class PacketTwin:
         f, r = self.t.fabric, self.t.rows
         kind, number, g = what
         core = int(self.t.slices.terminal[r.target[k]])
-        looked = max(arrive, self.free["axon", core]) + f.axon_cycles
-        self.free["axon", core] = looked
-        start = max(looked, self.free["synapse", core])
-        if kind == "end":
-            for part in self.fed[k, number]:
-                self.at(start, self.end, part, k, number, g)
-            return
-        self.free["synapse", core] = start + self.synapses(k, number)
-        if not f.axon_overlap:
-            self.free["axon", core] = self.free["synapse", core]
+        if kind == "spike" and r.alone[k] and not number:
+            return  # each spike is looked up by itself, and there is none
+        for n, spikes in enumerate([[j] for j in number] if kind == "spike" and r.alone[k] else [number]):
+            looked = max(arrive if n == 0 else 0, self.free["axon", core]) + f.axon_cycles
+            self.free["axon", core] = looked
+            start = max(looked, self.free["synapse", core])
+            if kind == "end":
+                for part in self.fed[k, number]:
+                    self.at(start, self.end, part, k, number, g)
+                return
+            for j in spikes:
+                start = max(start, self.free["synapse", core])
+                self.free["synapse", core] = start + self.synapses(k, j)
+                if not f.axon_overlap:
+                    self.free["axon", core] = self.free["synapse", core]
 
     def end(self, now, part, k, y, g):
         self.ended.add((part, k, y, g))

@@ -30,8 +30,8 @@ class InputVC:
 
     def __init__(self):
         self.flits = deque()  # (packet, tail)
-        self.state = "idle"  # idle, vc (route known or being computed), active
-        self.ready = 0
+        self.state = "idle"  # idle, route, vc, active: what its packet waits for
+        self.ready = 0  # since when, or from when on
         self.held = None  # (output, vc)
 
 
@@ -45,6 +45,17 @@ class Router:
         self.user = [[None] * V for _ in range(P)]
         self.va_grant, self.va_accept = [0] * (P * V), [0] * (P * V)
         self.sa_grant, self.sa_accept, self.sa_vc = [0] * P, [0] * P, [0] * P
+        self.until = {}  # stage → cycle in which it is through with what it works on
+        self.crossing = []  # (from which cycle on, output port, what to do when it leaves) before the switch
+        self.in_switch, self.through = [], 0  # the same in it, and the cycle in which that is through
+        self.lines = [deque() for _ in range(P)]  # what to do with flits that have passed it
+
+    def starts(self, stage, cycles, t):
+        """A stage takes all that wait at once, but only when it is through with those before."""
+        if self.until.get(stage, 0) > t:
+            return False
+        self.until[stage] = t + cycles
+        return True
 
 
 class Network:
@@ -103,12 +114,16 @@ class Network:
             event(t)
         for node in range(self.c.nodes):
             self.inject(node, t)
+        for r in self.routers:
+            self.compute_routes(r, t)
         winners = [(r, *w) for r in self.routers for w in self.allocate_vcs(r, t)]
         sends = [(r, *w) for r in self.routers for w in self.allocate_switch(r, t)]
         for r, p, v, o, w in winners:
             r.user[o][w] = (p, v)
             vc = r.inputs[p][v]
             vc.state, vc.held, vc.ready = "active", (o, w), t + self.c.vc_alloc_cycles
+        for r in self.routers:
+            self.cross(r, t)
         for r, p, v in sends:
             self.send(r, p, v, t)
 
@@ -142,12 +157,37 @@ class Network:
         vc.flits.append((packet, tail))
         self.most_in_buffer = max(self.most_in_buffer, len(vc.flits))
         if vc.state == "idle":
-            vc.state, vc.ready = "vc", max(t, vc.ready) + self.c.route_cycles
+            self.packet_in_front(vc, max(t, vc.ready))
+
+    def packet_in_front(self, vc, t):
+        """Its route is computed, or known with look-ahead routing."""
+        vc.state, vc.ready = "route" if self.c.route_cycles else "vc", t
+
+    def compute_routes(self, r, t):
+        """All that wait."""
+        waiting = [vc for vcs in r.inputs for vc in vcs if vc.state == "route" and vc.ready <= t]
+        if waiting and r.starts("route", self.c.route_cycles, t):
+            for vc in waiting:
+                vc.state, vc.ready = "vc", t + self.c.route_cycles
+
+    def cross(self, r, t):
+        """Through the switch, and one flit a cycle out of each of its ports."""
+        waiting = [flit for flit in r.crossing if flit[0] <= t]
+        if waiting and r.starts("crossing", self.c.switch_cycles, t):
+            r.in_switch, r.through = waiting, t + self.c.switch_cycles - 1
+            r.crossing = [flit for flit in r.crossing if flit[0] > t]
+        if r.in_switch and r.through == t:
+            for _, o, leave in r.in_switch:
+                r.lines[o].append(leave)
+            r.in_switch = []
+        for line in r.lines:
+            if line:
+                line.popleft()(t)
 
     def allocate_vcs(self, r, t):
         """Winners: input port, VC, output port, VC."""
         V = self.c.virtual_channels
-        requests, asking, lacking = set(), set(), set()
+        requests, asking = set(), False
         here = self.routers.index(r)
         for p, vcs in enumerate(r.inputs):
             for v, vc in enumerate(vcs):
@@ -155,36 +195,31 @@ class Network:
                     continue
                 o, usable = self.route(here, vc.flits[0][0])
                 free = [w for w in usable if r.user[o][w] is None]
-                asking.add((p, v))
-                if not free:
-                    lacking.add((p, v))
-                if self.c.topology == "torus" and o < 4 and V % 2:
-                    free = [w for w in free if w != V // 2 or r.credits[o][w] >= self.c.packet_flits]
+                asking = True
                 requests |= {(p * V + v, o * V + w) for w in free}
+        if not asking or not r.starts("vc", self.c.vc_alloc_cycles, t):
+            return []
         match = islip(requests, r.va_grant, r.va_accept)
-        won = {(i // V, i % V) for i in match}
-        for p, v in asking - won - lacking:
-            r.inputs[p][v].ready = t + self.c.vc_alloc_cycles
         return [(i // V, i % V, o // V, o % V) for i, o in match.items()]
 
     def allocate_switch(self, r, t):
         """Winners: input port, VC."""
         V = self.c.virtual_channels
-        wanting = defaultdict(list)
+        wanting, asking = defaultdict(list), False
         for p, vcs in enumerate(r.inputs):
             for v, vc in enumerate(vcs):
-                if vc.state == "active" and vc.ready <= t and vc.flits and r.credits[vc.held[0]][vc.held[1]] > 0:
-                    wanting[p, vc.held[0]].append(v)
+                if vc.state == "active" and vc.ready <= t and vc.flits:
+                    asking = True
+                    if r.credits[vc.held[0]][vc.held[1]] > 0:
+                        wanting[p, vc.held[0]].append(v)
+        if not asking or not r.starts("switch", self.c.switch_alloc_cycles, t):
+            return []
         match = islip(set(wanting), r.sa_grant, r.sa_accept)
         winners = []
         for p, o in match.items():
             v = min(wanting[p, o], key=lambda k: (k - r.sa_vc[p]) % V)
             r.sa_vc[p] = (v + 1) % V
             winners.append((p, v))
-        for (p, _), vcs in wanting.items():
-            for v in vcs:
-                if (p, v) not in winners:
-                    r.inputs[p][v].ready = t + self.c.switch_alloc_cycles
         return winners
 
     def send(self, r, p, v, t):
@@ -206,24 +241,26 @@ class Network:
                 up, port = self.neighbour(here, p)
                 self.routers[up].credits[port][v] += 1
 
-        self.events[done - 1 + 1 + c.credit_cycles].append(credit_back)
-        if o >= 4:
-            arrival = done - 1 + c.switch_cycles + 2
+        # A node's channels take one cycle, whatever those between routers do.
+        self.events[done - 1 + 1 + (c.credit_cycles if p < 4 else 1)].append(credit_back)
 
-            def eject(now):
-                if tail:
-                    self.latencies.append(now)
-                self.events[now + 1 + c.credit_cycles].append(lambda n: credit_back(n, node=o))
+        def eject(now):
+            if tail:
+                self.latencies.append(now)
+            self.events[now + 1 + 1].append(lambda n: credit_back(n, node=o))
 
-            self.events[arrival].append(eject)
-        else:
-            to, port = self.neighbour(here, o)
-            arrival = done - 1 + c.switch_cycles + c.link_cycles + 1
-            self.events[arrival].append(lambda now: self.arrive(to, port, w, packet, tail, now))
+        def leave(now):
+            if o >= 4:
+                self.events[now + 2].append(eject)
+            else:
+                to, port = self.neighbour(here, o)
+                self.events[now + c.link_cycles + 1].append(lambda n: self.arrive(to, port, w, packet, tail, n))
+
+        r.crossing.append((done, o, leave))
         if tail:
             vc.state, vc.held = "idle", None
             if vc.flits:
-                vc.state, vc.ready = "vc", done + c.route_cycles
+                self.packet_in_front(vc, done)
             if c.switch_alloc_cycles == 1:
                 r.user[o][w] = None
             else:

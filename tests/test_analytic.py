@@ -85,6 +85,8 @@ def clockworks(draw):
         "noc.switch_cycles": cycles,
         "noc.vc_alloc_cycles": cycles,
         "noc.vertical_link_cycles": st.sampled_from([None, 1, 6]),
+        "noc.buffer_flits": st.sampled_from([None, 1, 2, 64]),
+        "noc.credit_cycles": st.sampled_from([None, 1, 9]),
         "noc.virtual_channels": small,
     }
     assert values.keys() == TIMING_FIELDS
@@ -98,8 +100,9 @@ def clockworks(draw):
     st.lists(clockworks(), min_size=1, max_size=4),
     st.sampled_from(["dataflow", "barrier"]),
     st.sampled_from(["multicast", "unicast", "unicast of neurons"]),
+    st.sampled_from(["aer", "bundled", "auto"]),
 )
-def test_chips_together_are_chips_alone(seed, T, works, mode, cast):
+def test_chips_together_are_chips_alone(seed, T, works, mode, cast, packets):
     """Same mapping, counts, times and energies, bit for bit, as mapping and simulating on each chip by itself."""
     network = random_network(seed, T, recurrent=mode == "barrier" and seed % 5 >= 2)
     activity = random_activity(network, seed, samples=2)
@@ -109,6 +112,7 @@ def test_chips_together_are_chips_alone(seed, T, works, mode, cast):
             "core.neurons": 96,
             "noc.cast": cast.split()[0],
             "noc.destinations": "neuron" if "neurons" in cast else "slice",
+            "packet.format": "aer" if "neurons" in cast else packets,
             "board.link_cycles": 9,
             "noc.columns": 4,
             "board.columns": 2,
@@ -136,6 +140,17 @@ def test_a_chip_that_would_be_mapped_otherwise_is_refused():
     activity = random_activity(mapping.network, 0)
     with pytest.raises(SimulationError, match=r"core\.neurons: .* share one mapping .* found 64, expected 256, as on"):
         analytic_sweep(mapping, activity, [REFERENCE.replace({"core.neurons": 64})])
+
+
+def test_prices_that_choose_packet_formats_are_not_free():
+    auto = REFERENCE.replace({"packet.format": "auto"})
+    mapping = map_network(chain([5, 4, 2]), auto)
+    activity = random_activity(mapping.network, 0)
+    dearer = auto.replace({"energy.router_flit.energy_pj": 99.0, "core.axon_cycles": 2})
+    with pytest.raises(SimulationError, match=r"energy of a router: .* share one mapping .* not prices of packets"):
+        analytic_sweep(mapping, activity, [dearer])
+    (swept,) = analytic_sweep(mapping, activity, [auto.replace({"core.axon_cycles": 2})])
+    assert {choice.format for choice in swept.formats.values()} <= {"aer", "bundled", "bitmap", "dense"}
 
 
 def test_prices_and_clock_are_free():

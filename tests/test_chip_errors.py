@@ -11,7 +11,8 @@ REFERENCE = (resources.files("sfnhw.chips") / "reference.yaml").read_text(encodi
 ACTIONS = (
     "axon_lookup, decode_read, weight_read, weight_write, accumulate, multiply_bit, shift_bit, state_read, state_write, "
     "neuron_update, threshold_read, compare, encode, requantise, gelu, softmax, layer_norm, leak, spike, packet, "
-    "injection, barrier, router_flit, link_flit, io_bit, link_flit_vertical, off_chip_bit"
+    "injection, barrier, router_flit, link_flit, io_bit, link_flit_vertical, off_chip_bit, "
+    "packing_flit"
 )
 PRESETS = ", ".join(preset_names())
 IO_BIT = "base: reference\nenergy:\n  io_bit:\n"
@@ -65,7 +66,8 @@ def test_a_missing_key(message):
         ("noc: {columns: }", "c.yaml:2:15: noc.columns: found nothing, expected a whole number from 1 to 1024 (routers)"),
         ("clock_mhz: .inf", "c.yaml:2:12: clock_mhz: found inf, expected a number from 0.001 to 10000 (MHz)"),
         ("noc: {cast: multcast}", "c.yaml:2:13: noc.cast: found 'multcast', expected 'multicast' or 'unicast' (did you mean 'multicast'?)"),
-        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, destinations, flit_bits, header_bits, route_entries, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, link_mm"),
+        ("noc: {destinations: neuron, cast: unicast}\npacket: {format: bitmap}", "c.yaml:3:18: packet.format: spikes that share a packet go to the same cores: to each that any neuron of their slice feeds, found 'bitmap', expected aer, or noc.destinations: slice"),
+        ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, destinations, flit_bits, header_bits, route_entries, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, buffer_flits, credit_cycles, link_mm"),
         ("noc: {rows: 0, header_bits: 0}", "c.yaml:2:13: noc.rows: found 0, expected a whole number from 1 to 1024 (routers) (and 1 more)"),
         ("io: {router: [0, 8]}", "c.yaml:2:6: io.router: found [0, 8], expected inside the mesh of 8 x 8: a row from 0 to 7"),
         ("io: {router: [-1, 0]}", "c.yaml:2:6: io.router: found [-1, 0], expected inside the mesh of 8 x 8: a column from 0 to 7"),
@@ -162,7 +164,7 @@ def test_a_price_in_another_unit_or_dimension_is_told_the_right_one(message, con
 
 def test_another_node_is_not_priced_silently():
     with pytest.raises(
-        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 30 more"
+        ChipError, match=r"energy.axon_lookup.voltage_v: a price of another node or supply .* \(and 31 more"
     ):
         load_chip("reference").replace({"technology.voltage_v": 0.8})
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfnhw.actions import ACTION_NAMES, OFF_CHIP, STATIC_TERMS
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, PACKING, STATIC_TERMS
 from sfnhw.chip import (
     Power,
     Price,
@@ -153,7 +153,7 @@ def test_static_terms_by_either_name():
 
 def test_price_rows():
     rows = REFERENCE.price_rows()
-    assert [row["action"] for row in rows] == [*ACTION_NAMES, OFF_CHIP]
+    assert [row["action"] for row in rows] == [*ACTION_NAMES, OFF_CHIP, PACKING]
     assert set(rows[0]) == {"action", "energy_pj", "low_pj", "high_pj", "source", "node_nm", "voltage_v", "meaning"}
     wide = {row["action"]: row for row in REFERENCE.replace({"noc.flit_bits": 64}).price_rows()}
     assert wide["link_flit"]["energy_pj"] == pytest.approx(2 * REFERENCE.energy_price("link_flit").value_pj)

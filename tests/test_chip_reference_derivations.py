@@ -8,7 +8,7 @@ from math import log
 
 import pytest
 
-from sfnhw.actions import ACTION_NAMES, OFF_CHIP
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, PACKING
 from sfnhw.chip import load_chip
 from sfnhw.chip.prices import AREA_TERMS, STATIC_UNITS
 
@@ -111,6 +111,11 @@ ENERGY = {
     "link_flit": LINK_PRICE,
     "io_bit": (2, 1, 640 / 32),
     "off_chip_bit": (640 / 32, 8, 70),
+    "packing_flit": (
+        32 * FLIP_FLOP * FULL + 32 / 24 * 5 * (402 - 311) / 3 * VALUE,
+        32 * FLIP_FLOP * VALUE,
+        32 * FLIP_FLOP * FULL + 32 / 24 * 5 * (633 - 381) / 3 * FULL,
+    ),
 }
 
 NANGATE_NAND2 = 0.798
@@ -149,7 +154,7 @@ def same(row, expected):
 
 
 def test_every_row_is_derived_here():
-    assert set(ENERGY) == {*ACTION_NAMES, OFF_CHIP} == set(CHIP.energy)
+    assert set(ENERGY) == {*ACTION_NAMES, OFF_CHIP, PACKING} == set(CHIP.energy)
     assert set(AREA) == set(AREA_TERMS) == set(CHIP.area)
     assert set(STATIC) == set(STATIC_UNITS)
 

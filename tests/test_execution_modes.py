@@ -19,12 +19,11 @@ from sfnhw.reports.coverage import coverage
 from sfnhw.sim import simulate
 from sfnhw.sim.event_log import PACKETS, record_events
 from sfnhw.sim.event_records import EVENTS
-from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.parts import rows_needed
-from sfnhw.sim.tables import sent_neurons
 from tests import test_simulation
-from tests.naive import PacketTwin, row_needs
+from tests.naive import row_needs
 from tests.networks import chain, random_activity, random_attention, random_inputs, random_network
+from tests.test_simulation import assert_twin
 
 REFERENCE = load_chip("reference")
 BY_ROW = {"execution.granularity": "row"}
@@ -33,17 +32,6 @@ BY_ROW = {"execution.granularity": "row"}
 def chips(modes):
     """Any chip with room for the number of a row in a flit, however narrow."""
     return test_simulation.chips(modes=modes).map(lambda chip: chip.replace({"noc.header_bits": 10}))
-
-
-def assert_twin(mapping, activity):
-    """The kernel and the twin agree on the latency of the sample and of every packet."""
-    result = simulate(mapping, activity, threads=1)
-    twin = PacketTwin(result.tables, mapping)
-    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
-    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
-    assert np.array_equal(histogram, result.timing.packet_latency)
-    assert result.timing.packet_latency_sum == sum(twin.latencies)
-    return result
 
 
 @settings(max_examples=30, deadline=None)

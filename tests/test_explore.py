@@ -167,7 +167,7 @@ def test_signals_end_the_workers_and_finished_points_are_kept(tmp_path, number, 
     [
         ({"threads": "a"}, "threads: found 'a', expected a whole number"),
         ({"threads": -3}, "threads: found -3, expected a whole number"),
-        ({"fidelity": 3}, "fidelity: found 3, expected one of packet, analytic"),
+        ({"fidelity": 3}, "fidelity: found 3, expected one of packet, flit, auto, analytic"),
         ({"placer": [1]}, r"placer: found \[1\], expected one of hilbert"),
         ({"baselines": None}, "baselines: expected a list of names"),
         ({"baselines": "if"}, "baselines: found 'if', expected a list of names"),

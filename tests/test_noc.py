@@ -79,7 +79,8 @@ def lone_latency(config, node, fidelity="flit"):
         ({"columns": 4, "rows": 2, "topology": "cmesh", "packet_flits": 2}, 1, 5 * 2 + 2 + 1),
         # Look-ahead routing takes no cycle.
         ({"columns": 4, "rows": 4, "route_cycles": 0}, 0, 4 * 7 + 2),
-        # 7 routers of 2 + 3 + 1 + 2 cycles, 6 links of 4, injection and ejection 3, two more flits.
+        # 7 routers of 2 + 3 + 1 + 2 cycles, 6 links of 4, injection and ejection 3, two more flits; they find the switch at
+        # work for one cycle more.
         (
             {
                 "columns": 4,
@@ -91,13 +92,27 @@ def lone_latency(config, node, fidelity="flit"):
                 "link_cycles": 4,
             },
             0,
-            7 * 8 + 6 * 4 + 3 + 2,
+            7 * 8 + 6 * 4 + 3 + 2 + 1,
         ),
         # Body flits and their credits take 5 cycles there and back: a buffer of 4 waits once for each 4 flits, one of 1 always.
         ({"columns": 3, "rows": 1, "packet_flits": 9, "buffer_flits": 4}, 0, 17 + 8 + 2),
         ({"columns": 3, "rows": 1, "packet_flits": 5, "buffer_flits": 1}, 0, 17 + 4 * 5),
         # A switch allocator of 2 cycles sends a packet's flits 2 cycles apart.
         ({"columns": 2, "rows": 1, "packet_flits": 4, "switch_alloc_cycles": 2}, 0, 2 * 5 + 1 + 3 + 3 * 2),
+        # A switch of 3 cycles takes the head, then three flits, then the fifth: they leave at 0, 3, 4, 5 and 6.
+        ({"columns": 3, "rows": 1, "packet_flits": 5, "switch_cycles": 3}, 0, 3 * 6 + 2 + 3 + 6),
+        # Flits 2 cycles apart before a switch of 3: they leave at 0, 3 and 6, as it begins with the third when it ends with
+        # the second; with 3 apart each finds it empty.
+        (
+            {"columns": 3, "rows": 1, "packet_flits": 3, "switch_alloc_cycles": 2, "switch_cycles": 3},
+            0,
+            3 * 7 + 2 + 3 + 6,
+        ),
+        (
+            {"columns": 3, "rows": 1, "packet_flits": 3, "switch_alloc_cycles": 3, "switch_cycles": 3},
+            0,
+            3 * 8 + 2 + 3 + 6,
+        ),
     ],
 )
 def test_a_packet_alone(fields, node, cycles):
@@ -164,30 +179,51 @@ def test_every_packet_arrives_when_it_does_in_the_twin(config, pattern, burst):
     assert network.most_in_buffer <= config.buffer_flits
 
 
+@given(st.sampled_from(("mesh", "cmesh")), st.integers(1, 5), st.integers(1, 3), st.floats(0.02, 1), st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_the_kernel_of_plain_networks_is_the_general_one(topology, vcs, flits, rate, seed):
+    from sfnhw.sim.noc import flit_kernel
+
+    config = NocConfig(topology=topology, columns=4, rows=4, virtual_channels=vcs, buffer_flits=3, packet_flits=flits)
+    found = []
+    for kernel in (flit_kernel.run_plain_cycles, flit_kernel.run_cycles):
+        sim, measure = simulation(Traffic(config), rate=rate, seed=seed)
+        assert sim.run_cycles is flit_kernel.run_plain_cycles
+        sim.run_cycles = kernel
+        sim.advance(measure, 800)
+        found.append((measure.histogram.tolist(), measure.total.tolist(), sim.flit_hops))
+    assert found[0] == found[1]
+    assert found[0][2] > 0
+
+
 @given(configs(ties=True), st.floats(0.01, 1), st.integers(0, 2**40))
 @settings(max_examples=25, deadline=None)
 def test_nothing_is_lost_and_buffers_never_overflow(config, rate, seed):
-    from sfnhw.sim.noc.state import COUNT, CREDITS, FLIT_HOPS, VC
+    from sfnhw.sim.noc.state import FLIT_HOPS
 
     sim, measure = simulation(Traffic(config), rate=rate, seed=seed)
-    depth, records = config.buffer_flits, sim.state.vc.reshape(-1, VC)
+    depth, f = config.buffer_flits, sim.fabric
+    # Of the VCs that exist: those of links and of nodes. At the edge of a mesh, and beyond V, there are none.
+    peer = np.concatenate([sim.state.ports["peer"], f.node_vc])
+    o = (np.flatnonzero(peer >= 0)[:, None] << f.shift) + np.arange(f.vcs)
+    i = peer[peer >= 0][:, None] + np.arange(f.vcs)
+    into_router = i < len(sim.state.inputs)
     size = len(sim.packets.free)
     for _ in range(60):
         sim.advance(measure, 7)
-        assert records[:, COUNT].min() >= 0
-        assert records[:, COUNT].max() <= depth
-        assert records[:, CREDITS].min() >= 0
-        assert records[:, CREDITS].max() <= depth
+        credits, count = sim.state.outputs["credits"].astype(int), sim.state.inputs["count"].astype(int)
+        assert credits.max() <= depth
+        assert count.max() <= depth
         # Flits in a buffer have taken a place that the sender knows of.
-        assert (records[:, CREDITS] + records[:, COUNT] <= depth).all()
+        assert (credits[o[into_router]] + count[i[into_router]] <= depth).all()
     # No packet after the one in front of each queue.
     sim.sources = sim.sources._replace(rate=0.0)
     sim.advance(measure, 8000)
     inside = size - int(sim.packets.top[0])
     assert inside == 0
-    assert (records[:, COUNT] == 0).all()
-    assert (records[:, CREDITS] == depth).all()
-    assert (sim.state.free == (1 << config.virtual_channels) - 1).all()
+    assert (sim.state.inputs["count"] == 0).all()
+    assert (sim.state.outputs["credits"] == depth).all()
+    assert (sim.state.ports["free"] == (1 << config.virtual_channels) - 1).all()
     created, arrived = int(measure.total[5]), int(measure.total[0])
     assert created == arrived == measure.histogram.sum()
     assert sim.state.counts[FLIT_HOPS] == measure.total[2] * config.packet_flits

@@ -12,8 +12,8 @@ from sfnhw.cli import main
 from sfnhw.errors import ActivityError, InputError, MappingError, NetworkError
 from sfnhw.lowering import lower
 from sfnhw.mapping import map_network, partial_sums, verify
+from sfnhw.mapping.packet_formats import packing
 from sfnhw.mapping.partial_sums import most_parts
-from sfnhw.mapping.traffic import packet_bits
 from sfnhw.network import Conv2d, Dense, Elementwise, Fan, Network, Population
 from sfnhw.neurons import SFN, Graded, Partial, Readout
 from sfnhw.nir import to_nir
@@ -96,7 +96,8 @@ def test_a_partial_sum_is_as_wide_as_the_accumulator_and_weights_are_split():
         chip = REFERENCE.replace({"core.accumulator_bits": bits})
         mapping = map_network(cut, chip)
         (part,) = mapping.slices_of("fc.partial1")
-        assert packet_bits(cut, part, chip) == (chip.noc.header_bits, 1, bits)  # one bit tells two neurons apart
+        laid = packing(cut["fc.partial1"], part.block, chip, "aer")
+        assert (laid.header, laid.address, laid.payload) == (chip.noc.header_bits, 1, bits)  # one bit for two neurons
         asks = {s.population: d for s, d in zip(mapping.slices, mapping.demands, strict=True)}
         assert asks["fc.partial0"].weight_bits == asks["fc.partial1"].weight_bits == 2 * 8
         assert asks["fc"].weight_bits == 2 * 2 * 8 + 2 * bits  # a 1 for each channel of each part, and its biases

@@ -43,7 +43,7 @@ def test_loads_by_hand():
     assert (first.cycles, second.cycles) == (40 + 4 + 3 + 6, 40 + 4 + 3 + 1)
 
 
-@pytest.mark.parametrize("fidelity", ["packet", "analytic"])
+@pytest.mark.parametrize("fidelity", ["packet", "flit", "auto", "analytic"])
 def test_every_bit_over_the_pins_by_hand(fidelity):
     _, mapping, activity = two_layers()
     result = simulate(mapping, activity, fidelity=fidelity)

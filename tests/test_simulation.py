@@ -53,6 +53,7 @@ def chips(draw, modes=("dataflow", "barrier")):
             "noc.cores_per_router": draw(st.integers(1, 4)),
             "noc.port_cycles": draw(st.sampled_from([1, 2, 5])),
             "noc.switch_cycles": draw(st.integers(0, 1)),
+            "noc.buffer_flits": draw(st.sampled_from([None, 1, 3])),
             "core.synapse_cycles": draw(st.sampled_from([1, 3])),
             "core.threshold_unit.update_cycles": draw(st.sampled_from([None, 5])),
             "core.threshold_unit.spike_cycles": draw(st.sampled_from([0, 3])),
@@ -62,6 +63,17 @@ def chips(draw, modes=("dataflow", "barrier")):
             "execution.mode": draw(st.sampled_from(modes)),
         }
     )
+
+
+def assert_twin(mapping, activity):
+    """The kernel and the twin agree on the latency of the sample and of every packet."""
+    result = simulate(mapping, activity, threads=1)
+    twin = PacketTwin(result.tables, mapping)
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
+    assert np.array_equal(histogram, result.timing.packet_latency)
+    assert result.timing.packet_latency_sum == sum(twin.latencies)
+    return result
 
 
 @settings(max_examples=60, deadline=None)
@@ -132,13 +144,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate):
     """The kernel's wheel and arrays against a heap and dictionaries: latency of the sample and of every packet."""
     network = random_network(seed, T, window=T > 1)
     mapping = map_network(network, chip)
-    activity = random_activity(network, seed, samples=1, rate=rate)
-    result = simulate(mapping, activity, threads=1)
-    twin = PacketTwin(result.tables, mapping)
-    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
-    histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
-    assert np.array_equal(histogram, result.timing.packet_latency)
-    assert result.timing.packet_latency_sum == sum(twin.latencies)
+    assert_twin(mapping, random_activity(network, seed, samples=1, rate=rate))
 
 
 def test_threads_change_nothing():
@@ -442,7 +448,8 @@ def test_layers_start_and_end_in_order():
 def test_unknown_fidelity_gets_the_nearest_name():
     network = chain([3, 2])
     with pytest.raises(
-        SimulationError, match=r"fidelity: found 'paket', expected one of packet, analytic \(did you mean 'packet'"
+        SimulationError,
+        match=r"fidelity: found 'paket', expected one of packet, flit, auto, analytic \(did you mean 'packet'",
     ):
         simulate(map_network(network, REFERENCE), random_activity(network, 0), fidelity="paket")
 

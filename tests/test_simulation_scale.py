@@ -40,6 +40,24 @@ def test_under_a_barrier_the_interval_is_that_of_samples_run_back_to_back(seed, 
     )
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 100_000), chips(modes=("barrier",)), st.floats(0, 1))
+def test_under_a_barrier_the_interval_of_one_inference_is_a_step_in_which_all_layers_work(seed, chip, rate):
+    """At T = 1 with one and the same inference again and again, a result comes with each step; all steps but the first and
+    the last few are alike, so the interval is the length of any of them."""
+    network = random_network(seed)
+    mapping = map_network(network, chip)
+    activity = random_activity(network, seed, 1, rate)
+    result = simulate(mapping, activity, threads=1)
+    tables, depth, many = result.tables, max(network.depth.values()), 12
+    frames = np.repeat(sent_neurons(mapping, activity)[0], many, axis=0)
+    tally = empty_tally(tables, many, 1, many + depth)
+    check_finished(run_frames(frames, 1, tables.slices, pack(tables), tables.fabric, tally))
+    steps = np.diff(tally.step_end)[depth : many - 1]
+    if not tally.carried[0]:  # else a step begins while links are still taken, and not all are alike
+        assert set(steps.tolist()) == {result.timing.interval}
+
+
 def test_under_a_barrier_long_samples_are_not_run_back_to_back(monkeypatch):
     """The shortcut is taken where steps end on an empty chip: a run of all samples would fail here."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfnhw.actions import ACTION_NAMES, OFF_CHIP
+from sfnhw.actions import ACTION_NAMES, OFF_CHIP, PACKING
 from sfnhw.chip import chip_area, load_chip
 from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.chip.stillmaker_baas import NODES, Point, area_factor, delay_factor, energy_factor, is_defined, voltages
@@ -196,7 +196,7 @@ def test_larger_memories_never_read_cheaper_at_any_node(at, small, large):
 def test_rows_say_where_they_come_from():
     moved = REFERENCE.at(7, 0.7)
     assert [(r["node_nm"], r["voltage_v"]) for r in moved.price_rows()] == [
-        (28, 0.9) if name in ("io_bit", OFF_CHIP) else (7, 0.7) for name in (*ACTION_NAMES, OFF_CHIP)
+        (28, 0.9) if name in ("io_bit", OFF_CHIP) else (7, 0.7) for name in (*ACTION_NAMES, OFF_CHIP, PACKING)
     ]
     rows = {row["action"]: row["source"] for row in moved.price_rows()}
     # HP: 0.04782/0.3618. Low: LP, 28 nm half-way to 32: 0.042455/0.4534. High, half-way to 20 nm: HP 0.04782/0.2696 = 0.1774,

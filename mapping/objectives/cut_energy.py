@@ -7,10 +7,12 @@ and of routers for as long as an inference takes. Additions, multiplications, co
 
 from typing import TYPE_CHECKING
 
+from sfnhw.actions import PACKING
 from sfnhw.chip import Chip, core_leakage
 from sfnhw.lowering import uses_decode_table
 from sfnhw.mapping.objectives.packets import Packets
 from sfnhw.mapping.objectives.work import CutWork
+from sfnhw.mapping.packet_formats import AER
 from sfnhw.mapping.slices import operand_bits
 from sfnhw.mapping.slicing import Parts
 from sfnhw.mapping.unit_cycles import frames_of
@@ -34,6 +36,7 @@ class CutEnergy:
         self.state = pj("state_read") + pj("state_write")
         self.read, self.write = pj("weight_read"), pj("weight_write")
         self.lookup, self.decode, self.packet = pj("axon_lookup"), pj("decode_read"), pj("packet")
+        self.packing = pj(PACKING)
         clock = chip.static_price("router_clock_pj")
         self.router = pj("router_flit") + float(getattr(clock, "value_pj", 0.0))
         links = [chip.link_price(vertical).value_pj for vertical in (False, True)]
@@ -63,14 +66,18 @@ class CutEnergy:
         """PJ of all samples at one layer, and of the packets on their way to it."""
         network, work, frames = self.network, model.work(name, choice), model.layers[name].frames
         marks = 0 if model.barrier else frames
-        total = self.router * float(work.packets @ work.flits) + self.packet * int(work.starts.sum()) * marks
+        total = self.router * float(work.flits.sum()) + self.packet * int(work.starts.sum()) * marks
+        if model.layers[name].form != AER:  # what bundles are cut into is more packets
+            total += self.packet * float(work.packets.sum()) + self.packing * float(work.flits.sum())
         for p in model.into[name]:
             met = model.meeting(p, choice)
             ends = 0 if model.barrier else int(met.parts.sum())
             ends *= model.windows * frames_of(network, network[p.source])
             heard = float(met.heard.sum())
-            total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * heard
+            total += self.lookup * (heard + ends) + self.decode * self.decodes[id(p)] * met.spikes
             total += (self.router + self.link) * (met.flits + ends)
+            if model.layers[p.source].form != AER:
+                total += self.packing * met.flits
         if network[name].role == "input":
             return total
         if not model.barrier:  # ready tokens

@@ -23,6 +23,7 @@ from sfnhw.chip import Chip
 from sfnhw.mapping.objectives.cut_energy import CutEnergy
 from sfnhw.mapping.objectives.packets import Packets
 from sfnhw.mapping.objectives.work import CutWork, LayerWork
+from sfnhw.mapping.packet_choice import looks_up_spikes
 from sfnhw.mapping.slices import initiation_interval
 from sfnhw.mapping.slicing import Parts
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, unit_weights
@@ -47,12 +48,14 @@ class Figures(NamedTuple):
 class Meeting(NamedTuple):
     """How a layer's blocks hear a source, through one projection; all samples.
 
-    heard : (blocks,) packets looked up. slices : (blocks,) source slices that reach each block. parts : (blocks,) parts of
-    these that start by themselves, and send end markers.
+    heard : (blocks,) look-ups, of packets or of the spikes in them. spikes : in all packets that reach blocks. slices :
+    (blocks,) source slices that reach each block. parts : (blocks,) parts of these that start by themselves, and send end
+    markers.
     flits : of all packets, once for each block that they reach.
     """
 
     heard: Ints
+    spikes: int
     slices: Ints
     parts: Ints
     flits: int
@@ -103,15 +106,17 @@ class Model:
         if key not in self._meetings:
             source, target = self.work(p.source, choice), self.work(p.target, choice)
             a, b = self.network[p.source], self.network[p.target]
-            heard, slices, parts, flits = [], [], [], 0
+            looked_up = source.spikes if looks_up_spikes(p, self.chip) else source.packets
+            heard, slices, parts, flits, spikes = [], [], [], 0, 0
             for block in target.cut.blocks:
                 places = source.cut.meeting(p.reach(a, b, block))
-                heard.append(int(source.packets[places].sum()))
+                heard.append(int(looked_up[places].sum()))
+                spikes += int(source.spikes[places].sum())
                 slices.append(len(places))
                 parts.append(int(source.starts[places].sum()))
-                flits += int(source.packets[places] @ source.flits[places])
+                flits += int(source.flits[places].sum())
             self._meetings[key] = Meeting(
-                np.array(heard, np.int64), np.array(slices, np.int64), np.array(parts, np.int64), flits
+                np.array(heard, np.int64), spikes, np.array(slices, np.int64), np.array(parts, np.int64), flits
             )
         return self._meetings[key]
 

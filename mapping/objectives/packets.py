@@ -37,12 +37,18 @@ class Packets:
         """Packets of a block of a population."""
         return int(self.grid(name, block).sum())
 
-    def spiking_groups(self, name: str, block: Block, lanes: int) -> int:
-        """Groups of `lanes` neighbours of a block in which any neuron sends something, over samples and timesteps."""
+    def spiking_groups(self, name: str, block: Block, lanes: int, by_position: bool = False) -> int:
+        """Groups of `lanes` neighbours of a block in which any neuron sends something, over samples and timesteps.
+
+        by_position : neighbours are the channels of a position, not the positions of a channel.
+        """
         p = self.network[name]
         if self.activity is None:
             return -(-p.block_size(block) // lanes)
-        fired = self.activity.sent(self.network, name)[:, :, p.indices(block)] > 0
+        indices = p.indices(block)
+        if by_position:
+            indices = indices.reshape(block.channels, -1).T.reshape(-1)
+        fired = self.activity.sent(self.network, name)[:, :, indices] > 0
         groups = np.logical_or.reduceat(fired, np.arange(0, fired.shape[2], lanes), axis=2)
         return int(groups.sum())
 

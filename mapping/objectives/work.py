@@ -14,9 +14,10 @@ from sfnhw.chip import Chip
 from sfnhw.mapping.cuts import Cut, cut_of
 from sfnhw.mapping.memory_banks import Scattered, scattered
 from sfnhw.mapping.objectives.packets import Packets
+from sfnhw.mapping.packet_choice import Sent, planned_formats
+from sfnhw.mapping.packet_formats import AER, formats_for, packing
 from sfnhw.mapping.slices import Slice, bias_words, capacity, demand, parts_of
 from sfnhw.mapping.slicing import Parts, axon_entries, cut, smallest_parts
-from sfnhw.mapping.traffic import packet_bits
 from sfnhw.mapping.unit_cycles import frames_of, port_cycles, run_cost, synapse_bits, update_cycles
 from sfnhw.network import Block, Network, Population, Projection, Sparse, Stationary
 from sfnhw.units import ceil_div
@@ -38,7 +39,7 @@ class CutWork(NamedTuple):
     synapse : (projections into the layer, blocks) cycles of the synapse lanes.
     words, state : (projections,) words of weight memory, and of state memory read (as many are written), of all blocks.
     threshold : (blocks,) cycles of the threshold unit.
-    packets, flits : (blocks,) packets that a block sends, and flits of one.
+    spikes, packets, flits : (blocks,) spikes that a block sends, the packets that they are in, and flits of all of these.
     port : (blocks,) cycles of these at the injection port, a multicast each.
     update_words, bias_words : words of state memory read in each frame (as many are written), of weight memory in each
         window, of all blocks.
@@ -51,6 +52,7 @@ class CutWork(NamedTuple):
     words: Ints
     state: Ints
     threshold: Ints
+    spikes: Ints
     packets: Ints
     flits: Ints
     port: Ints
@@ -67,9 +69,22 @@ class CutWork(NamedTuple):
 class LayerWork:
     """The work of one layer, cut by cut and block by block, remembered."""
 
-    def __init__(self, network: Network, population: Population, chip: Chip, packets: Packets, units: list[bool]):
-        """Prepare; units : `unit_weights` of the network."""
+    def __init__(
+        self,
+        network: Network,
+        population: Population,
+        chip: Chip,
+        packets: Packets,
+        units: list[bool],
+        form: str | None = None,
+    ):
+        """Prepare.
+
+        units : `unit_weights` of the network. form : of the layer's packets; None: what is expected of it, uncut.
+        """
         self.network, self.population, self.chip, self.packets = network, population, chip, packets
+        self.sent = Sent(network, packets.activity)
+        self.form = form or self._expected_format()
         self.into = network.into(population.name)
         unit_of = {id(p): unit for p, unit in zip(network.projections, units, strict=True)}
         self.units = [unit_of[id(p)] for p in self.into]
@@ -80,6 +95,15 @@ class LayerWork:
         self._sums: dict[tuple[int, Block, int, int, bool], tuple[Ints, Ints]] = {}
         self._fits: dict[Parts, bool] = {}
         self._pointers: dict[Parts, Ints] = {}
+
+    def _expected_format(self) -> str:
+        allowed = formats_for(self.population, self.chip)
+        if len(allowed) == 1:
+            return allowed[0]
+        p = self.population
+        return planned_formats(self.network, [Slice(0, p.name, p.block, p.size)], self.chip, self.packets.activity)[
+            p.name
+        ]
 
     def cut(self, parts: Parts) -> CutWork:
         """Work of a cut."""
@@ -95,11 +119,7 @@ class LayerWork:
         costs = [self._synapses(k, blocks, max(sizes)) for k in range(len(self.into))]
         synapse = np.array([c[0] for c in costs], np.int64).reshape(len(costs), len(blocks))
         threshold = [self._walk(b, n) for b, n in zip(blocks, sizes, strict=True)]
-        sent = np.array([self.packets.of(p.name, b) for b in blocks], np.int64)
-        bits = [
-            sum(packet_bits(self.network, Slice(0, p.name, b, n), chip)) for b, n in zip(blocks, sizes, strict=True)
-        ]
-        flits = np.array([ceil_div(n, chip.noc.flit_bits) for n in bits], np.int64)
+        loads = [self._load(b, n) for b, n in zip(blocks, sizes, strict=True)]
         parted = [parts_of(b, chip) for b in blocks]
         update = [
             m * ceil_div(n // m * core.accumulator_bits, core.state_memory.word_bits)
@@ -113,13 +133,25 @@ class LayerWork:
             words=np.array([c[1] for c in costs], np.int64),
             state=np.array([c[2] for c in costs], np.int64),
             threshold=np.array(threshold, np.int64),
-            packets=sent,
-            flits=flits,
-            port=sent * port_cycles(flits, chip, p.role == "input"),
+            spikes=np.array([self.packets.of(p.name, b) for b in blocks], np.int64),
+            packets=np.array([load[0] for load in loads], np.int64),
+            flits=np.array([load[1] for load in loads], np.int64),
+            port=np.array([load[2] for load in loads], np.int64),
             update_words=sum(update),
             bias_words=sum(bias),
             starts=np.array(parted, np.int64),
         )
+
+    def _load(self, block: Block, neurons: int) -> tuple[int, int, int]:
+        """Packets, flits and cycles at the port of one block."""
+        p, chip = self.population, self.chip
+        if self.form == AER:  # packets of one length: no need to look at each frame
+            sent = self.packets.of(p.name, block)
+            laid = packing(p, block, chip, AER)
+            flits = ceil_div(laid.fixed_bits, chip.noc.flit_bits)
+            return sent, sent * flits, sent * int(port_cycles(flits, chip, p.role == "input"))
+        load = self.sent.load(Slice(0, p.name, block, neurons), chip, self.form, port=True)
+        return int(load.packets.sum()), int(load.flits.sum()), int(load.port.sum())
 
     def _walk(self, block: Block, neurons: int) -> int:
         lanes = self.chip.core.threshold_unit.lanes
@@ -129,7 +161,8 @@ class LayerWork:
             high = block.rows // parts
             rows = (block._replace(r0=r, r1=r + high) for r in range(block.r0, block.r1, high))
             walk += self.spike_cycles * sum(
-                self.packets.spiking_groups(self.population.name, row, lanes) for row in rows
+                self.packets.spiking_groups(self.population.name, row, lanes, by_position=self.form != AER)
+                for row in rows
             )
         return int(walk)
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from sfnhw.mapping.quality import Quality
 
 
-def quality_of_rounds(mapping: "Mapping", activity: Activity | None, work: "Balance") -> "Quality":
+def quality_of_rounds(
+    mapping: "Mapping", activity: Activity | None, work: "Balance", formats: dict[str, str]
+) -> "Quality":
     """Flits over links add up over the rounds, and so do their bounds; loads are not among them.
 
     The fullest link is of all rounds together, bounded by the largest bound of a round, and so are the cores.
@@ -21,10 +23,11 @@ def quality_of_rounds(mapping: "Mapping", activity: Activity | None, work: "Bala
     from sfnhw.mapping.quality import Quality, link_loads, quality
     from sfnhw.mapping.traffic import slice_traffic
 
-    parts = [quality(r.mapping, activity) for r in mapping.rounds]
+    parts = [quality(r.mapping, activity, formats=formats) for r in mapping.rounds]
     loads = np.zeros(4 * mapping.chip.routers, np.int64)
     for r in mapping.rounds:
-        loads += link_loads(r.mapping, slice_traffic(r.mapping.network, r.mapping.slices, mapping.chip, activity))
+        own = slice_traffic(r.mapping.network, r.mapping.slices, mapping.chip, activity, formats)
+        loads += link_loads(r.mapping, own)
     return Quality(
         traffic_links=int(loads.sum()),
         traffic_bound=sum(q.traffic_bound for q in parts),

@@ -37,7 +37,7 @@ FIGURES: dict[str, Callable[[RunView], Figure]] = {
 _NEEDS: dict[str, tuple[Callable[[RunView], bool], str]] = {
     "packet_latency": (
         lambda view: bool(len(view.tables.get("packets", {}).get("packets", ()))),
-        "packets are simulated at packet fidelity only, and it is {fidelity}",
+        "packets are simulated at fidelity packet, flit and auto, and it is {fidelity}",
     ),
     "break_even": (
         lambda view: bool(view.json.get("break_even")),

@@ -72,6 +72,9 @@ def _widths(chip: "Chip") -> list[Problem]:
     if chip.execution.mode == "barrier" and chip.execution.granularity != "layer":
         expected = "layer under execution.mode: barrier, where whole layers work in each global step"
         found.append(Problem(("execution", "granularity"), "", chip.execution.granularity, expected))
+    if chip.execution.granularity == "row" and chip.packet.format != "aer":
+        text = "rows that start by themselves send each spike by itself: a bundle is of a whole slice"
+        found.append(Problem(("packet", "format"), text, chip.packet.format, "aer, or execution.granularity: layer"))
     if chip.noc.routing == "o1turn" and chip.execution.rounds != "none":
         expected = "none with noc.routing o1turn: files of rounds do not keep the ways that trees have chosen"
         found.append(Problem(("execution", "rounds"), "", chip.execution.rounds, expected))
@@ -81,6 +84,9 @@ def _widths(chip: "Chip") -> list[Problem]:
     if noc.destinations == "neuron" and noc.cast != "unicast":
         expected = "slice under noc.cast: multicast, whose trees are laid once for all neurons of a slice"
         found.append(Problem(("noc", "destinations"), "", noc.destinations, expected))
+    if noc.destinations == "neuron" and chip.packet.format != "aer":
+        text = "spikes that share a packet go to the same cores: to each that any neuron of their slice feeds"
+        found.append(Problem(("packet", "format"), text, chip.packet.format, "aer, or noc.destinations: slice"))
     if noc.header_bits >= noc.flit_bits:
         expected = f"fewer bits than a flit has ({noc.flit_bits})"
         found.append(Problem(("noc", "header_bits"), "", noc.header_bits, expected))

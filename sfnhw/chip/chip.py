@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sfnhw.actions import ACTIONS, OPTIONAL_ROWS
+from sfnhw.actions import ACTIONS, OPTIONAL_ROWS, PACKING
 from sfnhw.chip.fields import flatten, lookup, replaced
 from sfnhw.chip.prices import (
     AREA_TERMS,
@@ -145,10 +145,14 @@ class Chip(Part):
     def energy_price(self, action: str) -> Price:
         """Return the energy of one action at this configuration. [pJ]
 
+        Without a row of its own `packing_flit` takes none.
+
         Raises
         ------
         ChipError : no such action.
         """
+        if action == PACKING and action not in self.energy:
+            return Price(0.0, 0.0, 0.0)
         return Price(*self._row(self.energy, action, "energy").scaled(action, self.field))
 
     def link_price(self, vertical: bool) -> Price:

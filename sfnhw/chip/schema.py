@@ -154,6 +154,13 @@ class Core(Part):
     max_pooling: bool = optional(
         "", "synapses can keep the largest level of a window; false: max pooling is refused; left out: true", True
     )
+    input_packets: int | None = optional(
+        "packets",
+        "input buffer: packets that have left the network and wait for the axon look-up and the lanes (fidelity flit); "
+        "left out: unlimited",
+        ge=1,
+        le=1 << 20,
+    )
     axon_cycles: int = entry("cycles", "one axon look-up; 0 where it is part of the synaptic operations", ge=0, le=1000)
     axon_overlap: bool = optional(
         "",
@@ -211,6 +218,19 @@ class Noc(Part):
         "cycles", "one packet at its core's port into the network, at least one a flit; left out: 1", 1, ge=1, le=10_000
     )
     virtual_channels: int = entry("", "virtual channels of each input port", ge=1, le=64)
+    buffer_flits: int | None = optional(
+        "flits",
+        "buffer of one virtual channel; left out: 8 at fidelity flit, unlimited at packet",
+        ge=1,
+        le=65_536,
+    )
+    credit_cycles: int | None = optional(
+        "cycles",
+        "a credit on its way back over a link, or to a core (fidelity flit); between chips it takes board.link_cycles; "
+        "left out: as the link that it goes back over, and 1 to a core",
+        ge=1,
+        le=1000,
+    )
     link_mm: float = entry("mm", "length of a link between neighbours", gt=0, le=100)
 
 
@@ -237,7 +257,19 @@ class Board(Part):
 class Packet(Part):
     """How spikes are packed."""
 
-    format: Literal["aer"] = entry("", "one address event a packet: route key, source index, level")
+    format: Literal["aer", "bundled", "bitmap", "dense", "auto"] = entry(
+        "",
+        "one address event a packet: route key, source index, level (aer); several of one bundle: (index, level) pairs "
+        "(bundled), a bit for each neuron and a level for each spike (bitmap), a level for each neuron, zeros too (dense); or "
+        "for each layer the one whose packets take the least energy (auto)",
+    )
+    bundle: Literal["position", "run"] = optional(
+        "",
+        "neurons of a bundle: those of one position or token (position), or of as many whole ones, one after the other, as "
+        "`bundle_neurons` holds (run): a slice may have but one channel; not for aer; left out: run",
+        "run",
+    )
+    bundle_neurons: int = optional("neurons", "of a bundle at most; not for aer; left out: 64", 64, ge=1, le=4096)
 
 
 class Execution(Part):

@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ fidelity_option = click.option(
     default="packet",
     show_default=True,
     metavar="F",
-    help="`packet` simulates every spike packet with contention; `analytic` estimates the times in closed form.",
+    help="`packet` simulates every spike packet with contention and unbounded queues; `flit` moves every flit through routers with finite buffers, which push back; `auto` runs packet, and flit where packets wait long; `analytic` estimates the times in closed form.",
 )
 objective_option = click.option(
     "--objective",
@@ -84,8 +83,3 @@ def as_typed(flags: Mapping[str, str]) -> Iterator[None]:
 def command_line() -> list[str]:
     """Return the command as it was typed, for the record."""
     return ["sfnhw", *sys.argv[1:]]
-
-
-def command_text() -> str:
-    """Return the command as one could type it again."""
-    return shlex.join(command_line())

@@ -21,7 +21,7 @@ from sfnhw.cli.output import check_file, say
 def command(folder: Path, name: str, output: Path) -> None:
     """Draw one figure of a saved run.
 
-    NAME is energy, timeline, utilisation, links, overhead, tornado or area; packet_latency for a run at packet fidelity;
+    NAME is energy, timeline, utilisation, links, overhead, tornado or area; packet_latency for a run at fidelity packet, flit or auto;
     break_even or sensitivity for a run that was estimated with --break-even or --sensitivity.
     """
     from sfnhw.reports import load_run_json, plot

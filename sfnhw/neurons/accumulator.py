@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, FireTable, Integers, Reals
+from sfnhw.neurons.base import Coding, FireTable, Integers, Reals, check_steps
 from sfnhw.numerics import Numerics
 
 
@@ -25,8 +25,7 @@ class AccumulatorCoding(Coding):
     steps: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise InputError(field=f"{self.kind}.steps", found=self.steps, expected="an integer ≥ 1 (timesteps)")
+        check_steps(self.kind, self.steps)
 
     @property
     def timesteps(self) -> int:
@@ -40,6 +39,10 @@ class AccumulatorCoding(Coding):
 
     def payload_bits(self, numerics: Numerics) -> int:
         """The accumulator's width."""
+        return numerics.accumulator_bits
+
+    def value_bits(self, numerics: Numerics) -> int:
+        """The accumulator's width: it may be zero."""
         return numerics.accumulator_bits
 
     def values(self) -> Reals:

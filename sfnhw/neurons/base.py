@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 
 from sfnhw.errors import InputError
 from sfnhw.numerics import Numerics
+from sfnhw.units import bits_for
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
+
+
+def check_steps(kind: str, steps: Any) -> None:
+    """Raise InputError where T is no whole number ≥ 1; kind: of the coding."""
+    if not isinstance(steps, int) or steps < 1:
+        raise InputError(field=f"{kind}.steps", found=steps, expected="an integer ≥ 1 (timesteps)")
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,10 @@ class Coding(ABC):
     @abstractmethod
     def payload_bits(self, numerics: Numerics) -> int:
         """Bits that a spike carries beside its address."""
+
+    def value_bits(self, numerics: Numerics) -> int:
+        """Bits of a neuron's level where zero is said, too: ⌈log2(levels + 1)⌉, and one for the sign."""
+        return bits_for(self.max_level + 1) + self.signed
 
     @abstractmethod
     def need(self) -> ThresholdNeed:

@@ -79,6 +79,10 @@ class TTFS(Bank):
         """Nothing but the sign, where there is one: the time says the rest."""
         return int(self.signed)
 
+    def value_bits(self, numerics: Numerics) -> int:
+        """Whether it spikes now, and the sign."""
+        return 1 + self.signed
+
     def need(self) -> ThresholdNeed:
         """One threshold a step, and the membrane is kept."""
         return ThresholdNeed("bank", 1, self.signed, "uniform", keeps_residual=True)

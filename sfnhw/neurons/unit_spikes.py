@@ -3,7 +3,7 @@
 import numpy as np
 
 from sfnhw.errors import InputError
-from sfnhw.neurons.base import Coding, Integers, Reals
+from sfnhw.neurons.base import Coding, Integers, Reals, check_steps
 from sfnhw.numerics import Numerics
 
 
@@ -13,8 +13,7 @@ class UnitSpikes(Coding):
     steps: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise InputError(field=f"{self.kind}.steps", found=self.steps, expected="an integer ≥ 1 (timesteps)")
+        check_steps(self.kind, self.steps)
 
     @property
     def timesteps(self) -> int:

@@ -1,4 +1,4 @@
-"""Masks of up to 63 bits: the lowest bit set, and the next one of a round-robin arbiter."""
+"""Masks of up to 62 bits: the lowest bit set, and the next one of a round-robin arbiter."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from numba.extending import intrinsic
 # How the kernels are compiled. They allocate nothing, so reference counts, which are atomic, are left out (`_nrt`); without
 # that, and without inlining, every call counts the references of all arrays of the state: 40 times slower.
 COMPILED: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
-INLINED = COMPILED | {"forceinline": True}
+# Nothing is kept of functions that are compiled into others: a constant of another file may have changed since.
+INLINED = COMPILED | {"forceinline": True, "cache": False}
 
 # Indices are cast to unsigned ones, which Numba does not check for being counted from the end.
 U = np.uint64
@@ -36,6 +37,11 @@ def lowest(mask: int) -> int:
 
 @nb.njit(**INLINED)
 def next_bit(mask: int, start: int) -> int:
-    """Index of the first bit at or after `start`, going round; `mask` is not 0."""
-    above = (mask >> start) << start
-    return _cttz(above if above != 0 else mask)
+    """Index of the first bit at or after `start`, going round; `mask` is not 0, and `start` below 64.
+
+    No branch: the mask is rotated, so that bits from `start` on come first. A pointer that has run beyond the last bit
+    need not be set back.
+    """
+    bits, by = np.uint64(mask), np.uint64(start)
+    turned = (bits >> by) | (bits << (np.uint64(0) - by & np.uint64(63)))
+    return (_cttz(np.int64(turned)) + start) & 63

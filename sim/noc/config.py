@@ -18,7 +18,7 @@ _LIMITS = {
     "concentration_columns": (1, 8),
     "concentration_rows": (1, 8),
     "virtual_channels": (1, 15),
-    "buffer_flits": (1, 65_536),
+    "buffer_flits": (1, 65_535),
     "packet_flits": (1, 4096),
     "route_cycles": (0, 1000),
     "vc_alloc_cycles": (1, 1000),
@@ -132,20 +132,31 @@ class NocConfig:
         return self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles
 
     @property
-    def credit_round_trip(self) -> int:
-        """Cycles until a slot of the next buffer can be filled again: hop + 2 with unit stages."""
-        return self.hop_cycles + self.switch_alloc_cycles + self.credit_cycles
-
-    @property
     def body_cycles(self) -> int:
         """Cycles from a packet's first flit to its last, at the end of its path in an empty network.
 
         A virtual channel sends a flit each `switch_alloc_cycles`, and as many as a buffer holds until their credits are
-        back; flits behind the head need neither a route nor a virtual channel.
+        back over a link; flits behind the head need neither a route nor a virtual channel. `switch_drag_cycles` are
+        in.
         """
         behind, pace = self.packet_flits - 1, self.switch_alloc_cycles
-        trip = self.switch_cycles + self.link_cycles + pace + self.credit_cycles + 1
-        return behind * pace + behind // self.buffer_flits * max(0, trip - self.buffer_flits * pace)
+        trip = self.switch_cycles + self.link_cycles + 2 * pace + self.credit_cycles
+        stalls = behind // self.buffer_flits * max(0, trip - self.buffer_flits * pace)
+        return behind * pace + stalls + self.switch_drag_cycles
+
+    @property
+    def switch_drag_cycles(self) -> int:
+        """Cycles by which a switch of several cycles delays a packet's last flit more than its first.
+
+        It takes what waits when it is through with what it took before. Flits that come faster than it works leave the
+        allocation every `switch_alloc_cycles`, go through it in batches and leave one a cycle.
+        """
+        behind, pace, cycles = self.packet_flits - 1, self.switch_alloc_cycles, self.switch_cycles
+        if behind == 0 or pace >= cycles:
+            return 0
+        begins = -(-behind * pace // cycles) * cycles
+        before_it = behind - 1 - (begins - cycles) // pace
+        return begins + before_it - behind * pace
 
     def as_json(self) -> dict[str, Any]:
         """Return all fields."""

@@ -14,7 +14,13 @@ from sfnhw.sim.noc.config import NocConfig
 
 Ints = NDArray[np.int32]
 RIGHT, LEFT, DOWN, UP, LOCAL = 0, 1, 2, 3, 4
-X_MASK = 0xFFFF
+# A flit is a 64-bit word that knows its way, so that a hop looks up nothing:
+# bit 0: it is its packet's tail; 1 to 7: the port at the destination's router; 8 to 14 and 15 to 21: the port along y and
+# along x, with the class of virtual channels that a torus needs there above it; 22 to 37: the destination's router, x and
+# y; from 38: the packet's slot.
+PORT_BITS, ENTRY_BITS = 6, 7
+EXIT, ALONG_Y, ALONG_X, GOAL, PACKET = 1, 8, 15, 22, 38
+IN_X, IN_Y = 0xFF, 0xFF00
 
 
 class Fabric(NamedTuple):
@@ -23,11 +29,11 @@ class Fabric(NamedTuple):
     columns: int  # of routers
     rows: int
     wrap: bool  # torus
-    yx: bool  # along the column first
     routers: int
     ports: int
     nodes: int
     vcs: int
+    shift: int  # VCs of all ports are numbered port·2^shift + VC, so that nothing is divided
     depth: int  # flits of a VC's buffer
     route: int  # cycles
     vc_alloc: int
@@ -40,16 +46,19 @@ class Fabric(NamedTuple):
     port_router: Ints  # (R·P,) router of a port
     node_router: Ints  # (N,)
     node_port: Ints  # (N,) the node's port of its router
-    bit_port: Ints  # (P·V,) port of an input VC of a router
+    node_vc: Ints  # (N,) that port's first VC
+    bit_vc: Ints  # (P·V,) VC of a bit in a router's masks, port·V + VC, as port·2^shift + VC
     router_x: Ints  # (R,)
     router_y: Ints  # (R,)
-    router_xy: Ints  # (R,) both: x + (X_MASK + 1)·y
+    router_xy: Ints  # (R,) both, x + 256·y
+    entries: int  # which entry of a flit leads on, a byte each: at the goal, along x, along y, or along either
 
 
 def build(config: NocConfig) -> Fabric:
     """Lay out the network of `config`."""
     C, rows, P, V = config.router_columns, config.router_rows, config.ports, config.virtual_channels
     R, N = C * rows, config.nodes
+    shift = (V - 1).bit_length()
     y, x = np.divmod(np.arange(R), C)
     channel = np.full((R, P), -1, np.int32)
     for port, dx, dy in ((RIGHT, 1, 0), (LEFT, -1, 0), (DOWN, 0, 1), (UP, 0, -1)):
@@ -69,11 +78,11 @@ def build(config: NocConfig) -> Fabric:
         columns=C,
         rows=rows,
         wrap=config.topology == "torus",
-        yx=config.routing == "yx",
         routers=R,
         ports=P,
         nodes=N,
         vcs=V,
+        shift=shift,
         depth=config.buffer_flits,
         route=config.route_cycles,
         vc_alloc=config.vc_alloc_cycles,
@@ -86,8 +95,10 @@ def build(config: NocConfig) -> Fabric:
         port_router=np.repeat(np.arange(R, dtype=np.int32), P),
         node_router=node_router.astype(np.int32),
         node_port=node_port.astype(np.int32),
-        bit_port=np.repeat(np.arange(P, dtype=np.int32), V),
+        node_vc=((node_router * P + node_port) << shift).astype(np.int32),
+        bit_vc=(np.arange(P)[:, None] * (1 << shift) + np.arange(V)).reshape(-1).astype(np.int32),
         router_x=x.astype(np.int32),
         router_y=y.astype(np.int32),
-        router_xy=(x + (X_MASK + 1) * y).astype(np.int32),
+        router_xy=(x + (y << 8)).astype(np.int32),
+        entries=EXIT + (ALONG_X << 8) + (ALONG_Y << 16) + ((ALONG_Y if config.routing == "yx" else ALONG_X) << 24),
     )

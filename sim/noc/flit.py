@@ -8,7 +8,8 @@ from sfnhw.sim.noc.running import InFlight, make_sources
 from sfnhw.sim.noc.state import FLIT_HOPS, IN_FLIGHT, LAST_EJECTION, State, empty_packets, empty_state
 from sfnhw.sim.noc.traffic import Traffic
 
-drop_stale(kernel.run_cycles, "bits", "fabric", "measure", "router", "sources", "state")
+for _kernel in (kernel.run_cycles, kernel.run_plain_cycles):
+    drop_stale(_kernel, "bits", "fabric", "measure", "router", "sources", "state")
 
 
 class Simulation(InFlight):
@@ -20,11 +21,12 @@ class Simulation(InFlight):
         self.packets = empty_packets(self.fabric)
         self.sources = make_sources(traffic, rate, burst, seed)
         kernel.start_sources(self.sources)
+        self.run_cycles = kernel.run_plain_cycles if kernel.is_plain(self.fabric) else kernel.run_cycles
 
     def advance(self, measure: Measure, cycles: int, drain: bool = False) -> None:
         """See `InFlight`."""
         end = self.now + cycles
-        self.now = kernel.run_cycles(self.fabric, self.state, self.packets, self.sources, measure, self.now, end, drain)
+        self.now = self.run_cycles(self.fabric, self.state, self.packets, self.sources, measure, self.now, end, drain)
 
     @property
     def flit_hops(self) -> int:

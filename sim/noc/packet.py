@@ -7,8 +7,9 @@ from sfnhw.sim.noc import packet_kernel as kernel
 from sfnhw.sim.noc.config import NocConfig
 from sfnhw.sim.noc.fabric import Fabric, build
 from sfnhw.sim.noc.measure import Measure
+from sfnhw.sim.noc.router import NODE_CREDIT
 from sfnhw.sim.noc.running import WAKE_SLOTS, InFlight, make_sources
-from sfnhw.sim.noc.state import empty_packets
+from sfnhw.sim.noc.state import STAGES, empty_packets
 from sfnhw.sim.noc.traffic import Traffic
 
 drop_stale(kernel.run_events, "bits", "fabric", "measure", "router", "sources", "state")
@@ -50,7 +51,9 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
     inputs, ports = f.routers * f.ports * f.vcs, f.routers * f.ports
     vcs, flits = inputs + f.nodes * f.vcs, config.packet_flits
     places = -(-f.depth // flits)
+    ring = (places - 1).bit_length()
     events = inputs + ports + f.nodes
+    drag = config.switch_drag_cycles
 
     def longs(size: int, fill: int = 0) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         return np.full(size, fill, np.int64)
@@ -61,15 +64,22 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
     return kernel.Hops(
         inputs=inputs,
         places=places,
-        spread=config.body_cycles,
+        ring=ring,
+        spread=config.body_cycles - drag,
+        drag=drag,
+        lead=f.route if f.route <= 1 else 0,
         lag=(-f.depth % flits) * f.switch_alloc,
-        queue=ints(vcs * places),
-        ready=longs(vcs * places),
-        left=longs(vcs * places),
+        port=np.repeat(np.arange(ports), f.vcs),
+        queue=ints(vcs << ring),
+        ready=longs(vcs << ring),
+        left=longs(vcs << ring),
         sent=longs(vcs),
         gone=longs(vcs),
         busy=longs(inputs),
         free_at=longs(vcs),
+        way_back=np.where(np.repeat(np.arange(ports) % f.ports, f.vcs) < 4, f.credit, NODE_CREDIT),
+        routed=ints(inputs, 0),
+        batch=longs(f.routers * STAGES),
         holder=ints(vcs),
         holder_ready=longs(vcs),
         next_vc=ints(inputs, 0),

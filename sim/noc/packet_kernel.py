@@ -6,6 +6,8 @@ as it has room for, and a place is free again after the credit's way back; an in
 pass one flit a cycle. What is not there: arbiters. Who asks first is served first, in the first cycles in which both
 ports of the switch are free (`first_gap`), and the flits of a packet follow each other.
 
+A stage of several cycles takes what waits for it in batches, as at fidelity `flit`, but for who waits without a credit.
+
 One event a hop, as the departure of a packet tells all times that follow from it. Events are of an input VC (its first
 packet asks for a VC), of an output port (a VC becomes free) or of a node (it has a packet); each has at most one pending.
 """
@@ -17,9 +19,20 @@ import numba as nb
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest, next_bit
 from sfnhw.sim.noc.fabric import Fabric
 from sfnhw.sim.noc.measure import CREATED, PACKETS, WINDOW_FLITS, Measure, over
-from sfnhw.sim.noc.router import output_and_class
-from sfnhw.sim.noc.sources import Sources, create, gap
-from sfnhw.sim.noc.state import AFTER, BEFORE, Ints, Longs, Packets
+from sfnhw.sim.noc.router import NODE_CREDIT, join, output_and_class, starts
+from sfnhw.sim.noc.sources import Sources, create, gap, set_rate
+from sfnhw.sim.noc.state import (
+    AFTER,
+    BEFORE,
+    CROSSING_STAGE,
+    ROUTE_STAGE,
+    STAGES,
+    SWITCH_STAGE,
+    VC_STAGE,
+    Ints,
+    Longs,
+    Packets,
+)
 
 WINDOW = 62  # cycles ahead for which a port of the switch is booked cycle by cycle
 UNKNOWN = 1 << 61
@@ -32,15 +45,22 @@ class Hops(NamedTuple):
 
     inputs: int
     places: int  # K
+    ring: int  # packet n of a buffer is at (c << ring) + n modulo 2^ring, which is K or more: nothing is divided
     spread: int  # cycles from a packet's first to its last flit at a switch
+    drag: int  # by how much later its last flit is through a switch of several cycles
+    lead: int  # cycles of its route, where these are not more than 1: a longer route is an event of its own
     lag: int  # cycles from its first to that flit whose place the first flit of a packet K later takes
-    queue: Ints  # (c·K,) packets in the buffer, or on their way to it
-    ready: Longs  # (c·K,) cycle in which each may ask for a VC, if it is in front
-    left: Longs  # (c·K,) cycle from which the place of the last packet there can be filled again
+    port: Longs  # (i,) its input port, numbered over all routers
+    queue: Ints  # (c·2^ring,) packets in the buffer, or on their way to it
+    ready: Longs  # (c·2^ring,) cycle in which each may ask for a VC, or for its route, if it is in front
+    left: Longs  # (c·2^ring,) cycle from which the place of the last packet there can be filled again
     sent: Longs  # (c,) packets sent into it
     gone: Longs  # (c,) packets of it whose departure is known
     busy: Longs  # (i,) cycle from which its stages take the next packet
     free_at: Longs  # (c,) cycle from which no packet holds it; UNKNOWN: its holder waits for a place
+    way_back: Longs  # (i,) cycles of a credit
+    routed: Ints  # (i,) 1: the route of the packet in front is known
+    batch: Longs  # (R·STAGES,) see `sfnhw.sim.noc.router.join`
     holder: Ints  # (c,) input VC that waits for a place in it, −1: none
     holder_ready: Longs  # (c,) since when
     next_vc: Ints  # (i,) round-robin pointer over output VCs
@@ -63,6 +83,12 @@ def push(h: Hops, event: int, when: int) -> None:
     h.time[U(event)] = when
     h.next_event[U(event)] = h.wheel[U(slot)]
     h.wheel[U(slot)] = event
+
+
+@nb.njit(**INLINED)
+def slot_of(h: Hops, c: int, n: int) -> int:
+    """Where packet n of buffer `c` is."""
+    return (c << h.ring) + (n & ((1 << h.ring) - 1))
 
 
 @nb.njit(**INLINED)
@@ -95,7 +121,7 @@ def place_known(h: Hops, c: int) -> bool:
 def place_from(h: Hops, c: int) -> int:
     """Cycle from which the next packet into `c` has a place, where that is known."""
     n = h.sent[U(c)]
-    return h.left[U(c * h.places + n % h.places)] if n >= h.places else 0
+    return h.left[U(slot_of(h, c, n - h.places))] if n >= h.places else 0
 
 
 @nb.njit(**INLINED)
@@ -103,77 +129,92 @@ def enqueue(f: Fabric, h: Hops, c: int, packet: int, arrival: int) -> None:
     """A packet is on its way into the buffer of input VC `c`."""
     n = h.sent[U(c)]
     h.sent[U(c)] = n + 1
-    h.queue[U(c * h.places + n % h.places)] = packet
-    h.ready[U(c * h.places + n % h.places)] = arrival + f.route
+    h.queue[U(slot_of(h, c, n))] = packet
+    h.ready[U(slot_of(h, c, n))] = arrival + h.lead
     if n == h.gone[U(c)]:
-        push(h, c, max(arrival, h.busy[U(c)]) + f.route)
+        push(h, c, max(arrival, h.busy[U(c)]) + h.lead)
 
 
 @nb.njit(**INLINED)
 def leave(f: Fabric, p: Packets, m: Measure, h: Hops, c: int, packet: int, start: int, flits: int) -> None:
     """A packet leaves the network: everything about it is known when it starts."""
-    n, end = h.sent[U(c)], start + h.spread + f.switch_alloc - 1 + f.eject
+    n, end = h.sent[U(c)], start + h.spread + h.drag + f.switch_alloc - 1 + f.eject
     h.sent[U(c)] = n + 1
     h.gone[U(c)] = n + 1
-    h.left[U(c * h.places + n % h.places)] = end - h.spread + h.lag + f.credit
+    first = end - h.spread - h.drag
+    h.left[U(slot_of(h, c, n))] = first + h.lag + NODE_CREDIT
     h.counts[INSIDE] -= 1
     h.counts[LAST] = max(h.counts[LAST], end)
-    first = end - h.spread
     if end >= m.start and first < m.stop:
         m.total[WINDOW_FLITS] += max(0, min(flits, m.stop - first) - max(0, m.start - first))
     over(m, p, packet, end)
 
 
 @nb.njit(**INLINED)
-def depart(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, c: int, ready: int, now: int) -> None:
-    """The first packet of input VC `i` goes into `c`; whoever waited for its place goes too, and so on."""
-    V, K = f.vcs, h.places
+def depart(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, out: int, c: int, ready: int, now: int) -> None:
+    """The first packet of input VC `i` goes through port `out` into `c`; whoever waited for its place goes too, and so on."""
     while True:
         n = h.gone[U(i)]
-        packet = h.queue[U(i * K + n % K)]
+        packet = h.queue[U(slot_of(h, i, n))]
         flits = p.flits[U(packet)]
-        out = output_of(f, p, i, packet)
-        start = first_gap(h, i // V, f.routers * f.ports + out, flits, max(ready, place_from(h, c), now), now)
+        start = max(ready, place_from(h, c), now)
+        if f.switch_alloc > 1:
+            start = in_batch(f, h, out, SWITCH_STAGE, f.switch_alloc, start, now)
+        start = first_gap(h, h.port[U(i)], f.routers * f.ports + out, flits * f.switch_alloc, start, now)
+        wait = 0
+        if f.eject > 3:
+            wait = (
+                in_batch(f, h, out, CROSSING_STAGE, f.eject - 2, start + f.switch_alloc, now) - start - f.switch_alloc
+            )
         end = start + h.spread + f.switch_alloc
         h.free_at[U(c)] = end
         h.counts[HOPS] += flits
         if c < h.inputs:
-            enqueue(f, h, c, packet, start + f.switch_alloc - 1 + f.flight)
+            enqueue(f, h, c, packet, start + wait + f.switch_alloc - 1 + f.flight)
         else:
-            leave(f, p, m, h, c, packet, start, flits)
+            leave(f, p, m, h, c, packet, start + wait, flits)
         if h.waiting[U(out)] >= 0 and h.time[U(h.inputs + out)] < 0:
             push(h, h.inputs + out, end)
         # Its place is free when the credit is back; the next packet is in front when the tail has gone.
-        h.left[U(i * K + n % K)] = start + h.lag + f.switch_alloc - 1 + f.credit
+        h.left[U(slot_of(h, i, n))] = start + h.lag + f.switch_alloc - 1 + h.way_back[U(i)]
         h.gone[U(i)] = n + 1
         h.busy[U(i)] = end
         if h.sent[U(i)] > n + 1:
-            push(h, i, max(end + f.route, h.ready[U(i * K + (n + 1) % K)]))
+            push(h, i, max(end + h.lead, h.ready[U(slot_of(h, i, n + 1))]))
         node = h.holder[U(i)]
         if node < 0:
             return
         h.holder[U(i)] = -1
         if node >= h.inputs:
-            push(h, node, max(now + 1, h.left[U(i * K + n % K)]))
+            push(h, node, max(now + 1, h.left[U(slot_of(h, i, n))]))
             return
         i, c, ready = node, i, h.holder_ready[U(i)]
+        out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
 
 
 @nb.njit(**INLINED)
-def output_of(f: Fabric, p: Packets, i: int, packet: int) -> int:
+def in_batch(f: Fabric, h: Hops, out: int, stage: int, cycles: int, when: int, now: int) -> int:
+    """Cycle from which a stage of several cycles works on what waits from `when` on; the far future is not looked into."""
+    if when > now + f.vc_alloc + 2 * (f.switch_alloc + cycles):
+        return when
+    return join(h.batch, f.port_router[U(out)], stage, cycles, when)
+
+
+@nb.njit(**INLINED)
+def output_of(f: Fabric, p: Packets, h: Hops, i: int, packet: int) -> int:
     """Output port that a packet in input VC `i` takes, numbered over all routers."""
-    port = i // f.vcs
+    port = h.port[U(i)]
     router = f.port_router[U(port)]
-    return router * f.ports + output_and_class(f, p, router, packet)[0]
+    return router * f.ports + output_and_class(f, p.way[U(packet)], f.router_xy[U(router)])[0]
 
 
 @nb.njit(**INLINED)
 def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
     """The first packet of input VC `i` asks for a virtual channel; return whether it has got one."""
-    V, K = f.vcs, h.places
-    packet = h.queue[U(i * K + h.gone[U(i)] % K)]
-    router = f.port_router[U(i // V)]
-    port, kind = output_and_class(f, p, router, packet)
+    V = f.vcs
+    packet = h.queue[U(slot_of(h, i, h.gone[U(i)]))]
+    router = f.port_router[U(h.port[U(i)])]
+    port, kind = output_and_class(f, p.way[U(packet)], f.router_xy[U(router)])
     out = router * f.ports + port
     first, half = f.channel[U(out)] * V, V // 2
     free = 0
@@ -191,7 +232,7 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
     h.next_vc[U(i)] = port * V + v + 1
     c = first + v
     if place_known(h, c):
-        depart(f, p, m, h, i, c, now + f.vc_alloc, now)
+        depart(f, p, m, h, i, out, c, now + f.vc_alloc, now)
     else:
         h.free_at[U(c)] = UNKNOWN
         h.holder[U(c)] = i
@@ -202,7 +243,7 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
 @nb.njit(**INLINED)
 def wait(f: Fabric, p: Packets, h: Hops, i: int) -> int:
     """Put input VC `i` at the end of the queue for its output port's virtual channels; return the port."""
-    out = output_of(f, p, i, h.queue[U(i * h.places + h.gone[U(i)] % h.places)])
+    out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
     h.next_waiting[U(i)] = -1
     if h.waiting[U(out)] < 0:
         h.waiting[U(out)] = i
@@ -217,6 +258,10 @@ def look_again(f: Fabric, h: Hops, out: int, now: int) -> None:
     """Let the output port be looked at when the next of its virtual channels is free, where that is known."""
     if h.time[U(h.inputs + out)] >= 0:
         return
+    if f.vc_alloc > 1:
+        # Who waits is taken along by every allocation.
+        push(h, h.inputs + out, now + f.vc_alloc)
+        return
     when = UNKNOWN
     first = f.channel[U(out)] * f.vcs
     for c in range(first, first + f.vcs):
@@ -227,8 +272,34 @@ def look_again(f: Fabric, h: Hops, out: int, now: int) -> None:
 
 
 @nb.njit(**INLINED)
+def may_ask(f: Fabric, h: Hops, event: int, router: int, now: int) -> bool:
+    """Whether the router's VC allocation begins now; if not, the event is put off until it does."""
+    if f.vc_alloc == 1 or starts(h.batch, router, VC_STAGE, f.vc_alloc, now):
+        return True
+    push(h, event, h.batch[U(router * STAGES + VC_STAGE)])
+    return False
+
+
+@nb.njit(**INLINED)
+def come_to_front(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> None:
+    """The packet in front of input VC `i` has its route computed, or asks for a virtual channel, or waits for one."""
+    router = f.port_router[U(h.port[U(i)])]
+    if f.route > 1 and h.routed[U(i)] == 0:
+        h.routed[U(i)] = 1
+        push(h, i, join(h.batch, router, ROUTE_STAGE, f.route, now) + f.route)
+        return
+    if not may_ask(f, h, i, router, now):
+        return
+    h.routed[U(i)] = 0
+    if not ask(f, p, m, h, i, now):
+        look_again(f, h, wait(f, p, h, i), now)
+
+
+@nb.njit(**INLINED)
 def serve_waiting(f: Fabric, p: Packets, m: Measure, h: Hops, out: int, now: int) -> None:
     """Give virtual channels that have become free to those that wait, in order."""
+    if not may_ask(f, h, h.inputs + out, f.port_router[U(out)], now):
+        return
     i, before = h.waiting[U(out)], -1
     while i >= 0:
         after = h.next_waiting[U(i)]
@@ -286,6 +357,7 @@ def issue(f: Fabric, p: Packets, q: Sources, m: Measure, h: Hops, node: int, now
 @nb.njit(**COMPILED)
 def start_nodes(f: Fabric, q: Sources, h: Hops) -> None:
     """Draw each node's first packet."""
+    set_rate(q)
     for node in range(f.nodes):
         event = h.inputs + f.routers * f.ports + node
         if q.burst > 0:
@@ -316,8 +388,7 @@ def run_events(f: Fabric, p: Packets, q: Sources, m: Measure, h: Hops, begin: in
             else:
                 h.time[U(event)] = -1
                 if event < h.inputs:
-                    if not ask(f, p, m, h, event, now):
-                        look_again(f, h, wait(f, p, h, event), now)
+                    come_to_front(f, p, m, h, event, now)
                 elif event < h.inputs + ports:
                     serve_waiting(f, p, m, h, event - h.inputs, now)
                 else:

@@ -101,7 +101,10 @@ def run_burst(traffic: InFlight) -> Run:
     while not traffic.done:
         traffic.advance(measure, STRIDE, drain=True)
         if traffic.flit_hops == before:
-            raise SimulationError("the network has not moved for a long time: a deadlock in the simulator")
+            raise SimulationError(
+                "the network has not moved for a long time: a deadlock, as a torus with an odd number of virtual"
+                " channels can have it; take an even one"
+            )
         before = traffic.flit_hops
     return _result(traffic, measure)
 
@@ -148,6 +151,7 @@ def make_sources(traffic: Traffic, rate: float, burst: int, seed: int) -> Source
     shares = np.cumsum([share for _, share in traffic.hotspots])
     return Sources(
         rate=float(rate),
+        log_miss=np.zeros(1),
         burst=burst,
         flits=traffic.config.packet_flits,
         target=traffic.target,

@@ -10,7 +10,7 @@ from sfnhw.sim.noc.traffic import Traffic
 
 FIDELITIES = ("packet", "flit", "auto")
 # Cycles are kept in 32 bits; a run beyond saturation takes warmup + 2·cycles.
-MOST_CYCLES = 1_000_000_000
+MOST_CYCLES = 700_000_000
 MOST_BURST = 1_000_000
 # Fidelity `packet` warns where the mean latency is beyond so many times that of the empty network: with single flits that
 # is at 0.85 to 0.9 of the saturation rate, with longer packets earlier (docs/noc.md has its errors).

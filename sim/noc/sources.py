@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.noc.bits import INLINED, U
-from sfnhw.sim.noc.fabric import Fabric
-from sfnhw.sim.noc.router import ARRIVALS, later
-from sfnhw.sim.noc.state import CREDITS, IN_FLIGHT, VC, Ints, Longs, Packets, State
+from sfnhw.sim.noc.fabric import ALONG_X, ALONG_Y, EXIT, GOAL, PACKET, PORT_BITS, Fabric
+from sfnhw.sim.noc.router import later
+from sfnhw.sim.noc.state import ARRIVALS, IN_FLIGHT, Ints, Longs, Packets, State
 
 NEVER = 1 << 62
 
@@ -18,6 +18,7 @@ class Sources(NamedTuple):
     """What each of N nodes sends, and how far it is."""
 
     rate: float  # packets per node and cycle; a node's packets are the heads of a coin tossed every cycle
+    log_miss: NDArray[np.float64]  # (1,) log(1 − rate)
     burst: int  # packets of each node, all of cycle 0; 0: random traffic at `rate`
     flits: int
     target: Ints  # (N,) the node it sends to; −1: drawn anew for each packet
@@ -52,13 +53,25 @@ def uniform(random: NDArray[np.uint64], node: int) -> float:
 
 
 @nb.njit(**INLINED)
+def set_rate(q: Sources) -> None:
+    """Note what `gap` divides by."""
+    if 0.0 < q.rate < 1.0:
+        q.log_miss[0] = np.log1p(-q.rate)
+
+
+@nb.njit(**INLINED)
 def gap(q: Sources, node: int) -> int:
     """Cycles to the node's next packet: how often a coin of `rate` is tossed until it shows heads."""
     if q.rate >= 1.0:
         return 1
     if q.rate <= 0.0:
         return NEVER
-    return int(np.floor(np.log1p(-uniform(q.random, node)) / np.log1p(-q.rate))) + 1
+    u = uniform(q.random, node)
+    tosses = np.log(1.0 - u) / q.log_miss[0]
+    if np.abs(tosses - np.rint(tosses)) < 1e-9:
+        # log is twice as fast as log1p and 1 − u is exact, but beside a whole number the last digit decides.
+        tosses = np.log1p(-u) / q.log_miss[0]
+    return int(np.floor(tosses)) + 1
 
 
 @nb.njit(**INLINED)
@@ -128,9 +141,10 @@ def create(f: Fabric, p: Packets, q: Sources, node: int) -> int:
     else:
         dx, dy = f.router_x[U(b)] - f.router_x[U(a)], f.router_y[U(b)] - f.router_y[U(a)]
         turn, links = (dx < 0) + 2 * (dy < 0), abs(dx) + abs(dy)
-    p.turn[U(slot)] = turn
-    p.goal[U(slot)] = f.router_xy[U(b)]
-    p.exit[U(slot)] = f.node_port[U(to)]
+    along_x = (turn & 1) | ((turn >> 2) & 1) << PORT_BITS
+    along_y = 2 | ((turn >> 1) & 1) | ((turn >> 3) & 1) << PORT_BITS
+    ways = along_x << ALONG_X | along_y << ALONG_Y | f.node_port[U(to)] << EXIT
+    p.way[U(slot)] = f.router_xy[U(b)] << GOAL | ways
     p.flits[U(slot)] = q.flits
     p.born[U(slot)] = q.born[U(node)]
     p.routers[U(slot)] = links + 1
@@ -146,30 +160,30 @@ def inject(f: Fabric, s: State, p: Packets, q: Sources, start: int, stop: int, n
     V, kept, measured = f.vcs, 0, 0
     for k in range(q.actives[0]):
         node = q.active[U(k)]
-        channel = f.node_router[U(node)] * f.ports + f.node_port[U(node)]
-        v = q.vc[U(node)]
-        if q.flit[U(node)] == 0:
+        first = (f.routers * f.ports + node) << f.shift
+        v, sent = q.vc[U(node)], q.flit[U(node)]
+        if sent == 0:
             # The next virtual channel after the last one that has room.
             for _ in range(V):
                 v = v + 1 if v + 1 < V else 0
-                if s.vc[U((channel * V + v) * VC + CREDITS)] > 0:
+                if s.outputs[U(first + v)].credits > 0:
                     break
-        c = channel * V + v
-        if s.vc[U(c * VC + CREDITS)] == 0:
+        output = s.outputs[U(first + v)]
+        if output.credits == 0:
             q.active[U(kept)] = node
             kept += 1
             continue
-        if q.flit[U(node)] == 0:
+        if sent == 0:
             q.vc[U(node)] = v
             q.packet[U(node)] = create(f, p, q, node)
             s.counts[IN_FLIGHT] += 1
             measured += start <= q.born[U(node)] < stop
-        q.flit[U(node)] += 1
-        last = q.flit[U(node)] == q.flits
-        s.vc[U(c * VC + CREDITS)] -= 1
+        packet, last = q.packet[U(node)], sent + 1 == q.flits
+        q.flit[U(node)] = sent + 1
+        output.credits -= 1
         place = later(s, ARRIVALS, now + f.inject)
-        s.arriving[U(place)] = c
-        s.flit[U(place)] = 2 * q.packet[U(node)] + last
+        s.arriving[U(place)] = f.node_vc[U(node)] + v
+        s.flit[U(place)] = packet << PACKET | p.way[U(packet)] | last
         if last:
             q.flit[U(node)] = 0
             if q.burst > 0:

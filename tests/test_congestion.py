@@ -1,0 +1,141 @@
+"""Where fidelity `packet` is to be trusted: what finite buffers leave of a link, warnings, and fidelity `auto`."""
+
+import numpy as np
+import pytest
+
+import sfnhw
+from sfnhw.activity import Activity
+from sfnhw.chip import load_chip
+from sfnhw.errors import SimulationError
+from sfnhw.mapping import map_network
+from sfnhw.sim import simulate
+from sfnhw.sim.congestion import MOST_CONGESTION, link_utilisation
+from tests.networks import chain, random_activity, random_inputs, random_network
+
+REFERENCE = load_chip("reference")
+# The pins are a router away from the only core: all inputs go over one link.
+HOT = {"noc.columns": 2, "noc.rows": 1, "io.router": (1, 0)}
+
+
+def hot_link(fields, spikes=(100,)):
+    """100 inputs and one neuron behind one link; a sample for each number of spikes."""
+    network = chain([100, 1])
+    inputs = np.array([[[int(i < n) for i in range(100)]] for n in spikes])
+    activity = Activity({"l0": inputs, "l1": np.zeros((len(spikes), 1, 1), int)})
+    return map_network(network, REFERENCE.replace({**HOT, **fields}), placer="sequential"), activity
+
+
+@pytest.mark.parametrize(
+    ("channels", "depth", "service"),
+    [(1, 8, 3.0), (1, 3, 3.0), (1, 2, 4.0), (1, 1, 7.0), (2, 1, 3.5), (2, 2, 2.0), (4, 1, 7 / 4), (4, 8, 1.0)],
+)
+def test_finite_buffers_leave_so_much_of_a_link(channels, depth, service):
+    """A link passes min(1, V/3, V·B/7) single flits a cycle with unit stages (docs/noc.md): the last of 100 packets comes so
+    much after the first. At packet the round trip over B is rounded up to whole 1/V cycles; at flit no more can come, and
+    the allocators' turns cost up to 15 %.
+    """
+    mapping, activity = hot_link({"noc.virtual_channels": channels, "noc.buffer_flits": depth})
+    assert service == max(1.0, 3 / channels, -(-7 // depth) / channels)
+    last = {}
+    for fidelity in ("packet", "flit"):
+        result = simulate(mapping, activity, fidelity=fidelity, threads=1)
+        last[fidelity] = np.flatnonzero(result.timing.packet_latency)[-1] - (2 * 4 + 1 + 3)
+    assert abs(last["packet"] - np.ceil(99 * service)) <= 1  # rounded at the link, and at the port again
+    exact = 99 * max(1.0, 3 / channels, 7 / (channels * depth))
+    # Full buffers at first: V·B packets need no credit.
+    assert exact - 7 <= last["flit"] <= 1.15 * exact
+
+
+def test_buffers_that_are_not_given_change_nothing():
+    """Left out they are unlimited at packet; deep ones, of more than a round trip, do as much."""
+    network = random_network(1, 2)
+    results = []
+    for depth in (None, 64):
+        mapping = map_network(network, REFERENCE.replace({"core.neurons": 100, "noc.buffer_flits": depth}))
+        results.append(simulate(mapping, random_activity(network, 1, rate=0.8), threads=1).timing)
+    assert np.array_equal(results[0].latency, results[1].latency)
+    assert np.array_equal(results[0].packet_latency, results[1].packet_latency)
+
+
+def test_the_most_loaded_link_worked_by_hand():
+    """100 spikes and an end marker, 3 cycles each with one VC: 303 cycles of the interval."""
+    mapping, activity = hot_link({"noc.virtual_channels": 1})
+    result = simulate(mapping, activity, threads=1)
+    busy = link_utilisation(result.tables, result.counts, result.timing)
+    assert busy == pytest.approx(303 / result.timing.interval)
+    # Behind one another at a link that takes three cycles for what comes each cycle, packet k waits 2k.
+    way = result.tables.fabric.router_cycles + 1
+    assert result.timing.congestion[0] > 1 + 2 * sum(range(100)) / (2 * 104 * way) * 0.9 > MOST_CONGESTION
+
+
+@pytest.mark.parametrize("form", ["aer", "bundled", "bitmap", "dense"])
+def test_a_link_is_taken_for_the_flits_that_packets_have(form):
+    """4 VCs take a packet each 3/4 cycle, so a link is taken for a cycle a flit: as long as the simulation has it busy."""
+    mapping, activity = hot_link({"packet.format": form}, spikes=(20,))
+    result = simulate(mapping, activity, threads=1)
+    busy = link_utilisation(result.tables, result.counts, result.timing)
+    assert busy == pytest.approx(result.timing.link_busy.max() / result.timing.interval)
+
+
+def test_packet_warns_where_the_network_is_congested_and_auto_runs_these_samples_at_flit():
+    """Of two samples the one with all spikes: its times are those of flit, the other's those of packet."""
+    mapping, activity = hot_link({"noc.virtual_channels": 1}, spikes=(100, 2))
+    packet, flit, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit", "auto"))
+    assert len(packet.warnings) == 1
+    assert "1 of 2 inferences" in packet.warnings[0]
+    assert not flit.warnings
+    assert not auto.warnings
+    assert auto.fidelity == "auto"
+    assert auto.sample_fidelity == ("flit", "packet")
+    assert flit.sample_fidelity == ("flit", "flit")
+    assert auto.timing.latency.tolist() == [flit.timing.latency[0], packet.timing.latency[1]]
+    assert auto.timing.interval == flit.timing.interval
+    assert auto.counts.equals(packet.counts)
+    assert np.array_equal(auto.timing.busy, packet.timing.busy)
+    assert np.array_equal(auto.timing.link_busy, packet.timing.link_busy)
+    assert auto.timing.packet_latency.sum() == packet.timing.packet_latency.sum()
+    assert np.array_equal(auto.timing.layer_end[0], flit.timing.layer_end[0])
+    assert np.array_equal(auto.timing.layer_end[1], packet.timing.layer_end[1])
+
+
+def test_an_empty_network_is_left_to_packet():
+    mapping, activity = hot_link({}, spikes=(3, 2))
+    packet, auto = (simulate(mapping, activity, fidelity=f, threads=2) for f in ("packet", "auto"))
+    assert not packet.warnings
+    assert auto.sample_fidelity == ("packet", "packet")
+    assert auto.timing.latency.tolist() == packet.timing.latency.tolist()
+    assert auto.timing.interval == packet.timing.interval
+
+
+def test_an_input_buffer_is_not_seen_at_packet_and_said_so():
+    mapping, activity = hot_link({"core.input_packets": 4}, spikes=(3, 2))
+    packet, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "auto"))
+    assert "core.input_packets is 4" in packet.warnings[0]
+    assert auto.sample_fidelity == ("flit", "flit")
+
+
+def test_a_report_says_what_was_done_at_which_fidelity():
+    network = random_network(1, 1)
+    chip = REFERENCE.replace({"core.input_packets": 2})
+    runs = {
+        f: sfnhw.estimate(network, chip, random_inputs(network, 1, 3), fidelity=f, baselines=())
+        for f in ("packet", "flit", "auto")
+    }
+    assert any("core.input_packets" in text for text in runs["packet"].as_json()["warnings"])
+    assert [r.as_json()["inferences_at_flit"] for r in runs.values()] == [0, 3, 3]
+    assert "auto fidelity (flit in 3 of them" in " ".join(runs["auto"].summary().split())
+    assert runs["flit"].as_json()["latency_s"] == runs["auto"].as_json()["latency_s"]
+
+
+@pytest.mark.parametrize("fidelity", ["flit", "auto"])
+@pytest.mark.parametrize("rounds", [False, True])
+def test_packets_of_several_spikes_are_refused(fidelity, rounds):
+    network = chain([64, 64, 3])
+    changes = {"packet.format": "bitmap"}
+    if rounds:
+        changes |= {"execution.rounds": "auto", "noc.columns": 1, "noc.rows": 1, "core.neurons": 64}
+    mapping = map_network(network, REFERENCE.replace(changes))
+    assert bool(mapping.rounds) == rounds
+    activity = random_activity(network, 0, 1, 0.5)
+    with pytest.raises(SimulationError, match=r"packet\.format: fidelity flit \(and auto\) has no packets of several"):
+        simulate(mapping, activity, fidelity=fidelity)
