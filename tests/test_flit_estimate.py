@@ -22,6 +22,8 @@ def finite_chips(draw, modes=("dataflow", "barrier")):
     """Chips of all kinds, with buffers that fill; packets are four flits at most."""
     return draw(chips(modes)).replace(
         {
+            "noc.destinations": "slice",
+            "core.threshold_unit.waits_for_port": False,
             "noc.buffer_flits": draw(st.sampled_from([None, 4, 6])),
             "noc.credit_cycles": draw(st.sampled_from([None, 1, 3])),
             "core.input_packets": draw(st.sampled_from([None, 1, 3])),
