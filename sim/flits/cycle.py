@@ -1,7 +1,8 @@
 """One cycle of the network, and a core's way into it.
 
 A packet in the network is an event record outside the wheel (`sfnhw.sim.wheel`), with the number of its copies in place of
-a cycle; of all its copies it is the same one. It comes out as an event HOP at an exit when its last flit has left.
+a cycle; of all its copies it is the same one. While it waits in a core's queue it has there the cycle from which it does,
+and its flits. It comes out as an event HOP at an exit when its last flit has left.
 """
 
 import numba as nb
@@ -40,6 +41,7 @@ from sfnhw.sim.flits.state import (
     HOLDS,
     IN,
     LEADS_TO,
+    LENGTH,
     NEXT_CREDIT,
     NEXT_FLIT,
     NODE,
@@ -74,11 +76,15 @@ from sfnhw.sim.packed import Packed
 from sfnhw.sim.tables import SliceTable
 from sfnhw.sim.wheel import BORN, FRAME, INDEX, NEXT, WHAT, WHEN, int64, push
 
+# Of the number that a queued packet has in place of a cycle, for its flits: beyond any packet; the rest is for 2^39 cycles.
+FLITS_BITS = 24
+
 
 @nb.njit(**COMPILED)
 def enqueue(
-    w: Wires, n: Network, state: State, free: int, terminal: int, what: int, index: int, g: int, born: int, now: int
-) -> int:
+    w: Wires, n: Network, state: State, free: int, terminal: int, what: int, index: int, g: int, flits: int, born: int,
+    now: int,
+) -> int:  # fmt: skip
     """Put a packet, in record `free`, at the end of a core's queue and return the next free record.
 
     what : its root node and, in the lowest bit, whether the slice is to be told when it is in.
@@ -87,7 +93,7 @@ def enqueue(
     after = int64(events[U(e * 8 + NEXT)])
     events[U(e * 8 + WHAT)], events[U(e * 8 + NEXT)] = what, -1
     events[U(e * 8 + INDEX)], events[U(e * 8 + FRAME)] = index, g
-    state.when_born[U(e * 4 + WHEN)], state.when_born[U(e * 4 + BORN)] = now, born
+    state.when_born[U(e * 4 + WHEN)], state.when_born[U(e * 4 + BORN)] = now << FLITS_BITS | flits, born
     if n.listed[COPIES] + n.listed[ON_WAY] == 0:
         n.listed[CYCLE] = now
     n.listed[COPIES] += 1
@@ -99,12 +105,6 @@ def enqueue(
         events[U(n.source[U(ch * SOURCE + TAIL)] * 8 + NEXT)] = e
     n.source[U(ch * SOURCE + TAIL)] = e
     return after
-
-
-@nb.njit(**INLINED)
-def flits_of(p: Packed, s: SliceTable, state: State, node: int, e: int) -> int:
-    """Flits of a packet: those of its slice's spikes, or one for control."""
-    return s.flits[U(p.nodes[U(node * 8 + NODE_OWNER)])] if state.events[U(e * 8 + INDEX)] >= 0 else 1
 
 
 @nb.njit(**INLINED)
@@ -161,6 +161,8 @@ def arrive(w: Wires, n: Network, p: Packed, out: Tally, state: State, T: int, i:
         t = state.events[U(e * 8 + FRAME)] % T
         if state.events[U(e * 8 + INDEX)] >= 0:
             out.node_packets[U(node), U(t)] += 1
+            if out.node_flits.shape[0] > 0:
+                out.node_flits[U(node), U(t)] += n.vc[U(i * VC + TO_COME)]
         else:
             out.node_control[U(node), U(t)] += 1
     n.vc[U(i * VC + TO_COME)] -= 1
@@ -301,23 +303,23 @@ def inject(w: Wires, n: Network, p: Packed, s: SliceTable, state: State, out: Ta
     V, at = w.vcs, ch * SOURCE
     e = n.source[U(at + HEAD)]
     node = int64(state.events[U(e * 8 + WHAT)]) >> 1
-    flits = flits_of(p, s, state, node, e)
     sent, v = n.source[U(at + IN)], n.source[U(at + BY)]
     if sent == 0:
         if n.source[U(at + HEAD_AT)] < 0:
+            waits = state.when_born[U(e * 4 + WHEN)]
+            flits = waits & ((1 << FLITS_BITS) - 1)
             cycles = max(flits, w.port_cycles)
             if ch == w.pins:
                 cycles = max(flits, -(-flits * w.pin_num // w.pin_den))
-            n.source[U(at + HEAD_AT)] = (
-                max(state.when_born[U(e * 4 + WHEN)], n.source[U(at + FREE_FROM)]) + cycles - flits
-            )
+            n.source[U(at + LENGTH)] = flits
+            n.source[U(at + HEAD_AT)] = max(waits >> FLITS_BITS, n.source[U(at + FREE_FROM)]) + cycles - flits
         if n.source[U(at + HEAD_AT)] > now:
             return True
         for _ in range(V):
             v = v + 1 if v + 1 < V else 0
             if n.vc[U((ch * V + v) * VC + CREDITS)] > 0:
                 break
-    c = ch * V + v
+    c, flits = ch * V + v, n.source[U(at + LENGTH)]
     if n.vc[U(c * VC + CREDITS)] == 0:
         return True
     if sent == 0:

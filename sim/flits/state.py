@@ -36,9 +36,9 @@ PORT = 8
 SWITCH = 3
 INPUT_NEXT, OUTPUT_NEXT, VC_NEXT = 4, 5, 6  # round-robin pointers, as in `sfnhw.sim.noc.state`
 # Record of a source: first and last packet of its queue, cycle from which its port is free, flits of the first packet that
-# are in, the VC that it goes by, the first cycle in which its head can go (−1: not known yet).
+# are in, the VC that it goes by, the first cycle in which its head can go (−1: not known yet), and all its flits.
 SOURCE = 8
-HEAD, TAIL, FREE_FROM, IN, BY, HEAD_AT = 0, 1, 2, 3, 4, 5
+HEAD, TAIL, FREE_FROM, IN, BY, HEAD_AT, LENGTH = 0, 1, 2, 3, 4, 5, 6
 # Kinds of what is on its way: flits to an input, credits, output VCs to be free, packets to be routed, branches to ask for a
 # VC and for the switch.
 ARRIVALS, RETURNS, RELEASES, ROUTES, TO_VA, TO_SA = 0, 1, 2, 3, 4, 5
