@@ -9,9 +9,7 @@ import numba as nb
 
 from sfnhw.sim.flits.router import (
     accept,
-    ask_anew,
     ask_switch,
-    ask_vc,
     flits_gone,
     give_vcs,
     length,
@@ -51,6 +49,7 @@ from sfnhw.sim.flits.state import (
     PACKETS,
     PLACE,
     PORT,
+    READY,
     RELEASES,
     RETURNS,
     ROUTER,
@@ -61,8 +60,8 @@ from sfnhw.sim.flits.state import (
     SWITCH,
     TAIL,
     TO_COME,
+    TO_ROUTE,
     TO_SA,
-    TO_VA,
     VC,
     Network,
     due,
@@ -71,6 +70,8 @@ from sfnhw.sim.flits.state import (
 from sfnhw.sim.flits.wires import LOCAL, Wires
 from sfnhw.sim.kernel_state import EMIT, FREE, HOP, NEXT_NEURON, NEXT_READY, PENDING, State, Tally
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest
+from sfnhw.sim.noc.router import join
+from sfnhw.sim.noc.state import CROSSING_STAGE, ROUTE_STAGE
 from sfnhw.sim.packed import OWNER as NODE_OWNER
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.tables import SliceTable
@@ -134,12 +135,37 @@ def credit(n: Network, w: Wires, c: int, when: int) -> None:
 
 
 @nb.njit(**INLINED)
+def join_route(w: Wires, n: Network, i: int, now: int) -> None:
+    """The first packet of an input VC waits for a route stage of several cycles from now on."""
+    begin = join(n.batch, n.vc[U(i * VC + ROUTER)], ROUTE_STAGE, w.route, now)
+    put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, begin + w.route)
+
+
+@nb.njit(**INLINED)
+def cross(w: Wires, n: Network, o: int, begin: int) -> int:
+    """Cycles that a flit waits at a switch of several cycles, which takes all flits that wait for it at once.
+
+    Those of one batch leave by an output port one after the other. begin : cycle from which it waits.
+    """
+    leaves = join(n.batch, o // w.ports, CROSSING_STAGE, w.crossing, begin) + w.crossing - 1
+    leaves = max(leaves, n.line_free[U(o)])
+    n.line_free[U(o)] = leaves + 1
+    return leaves - begin - w.crossing + 1
+
+
+@nb.njit(**INLINED)
 def start_route(w: Wires, n: Network, p: Packed, i: int, start: int, now: int) -> None:
     """The first packet of an input VC is routed from cycle `start` on.
 
-    With a route stage the VC allocation of this cycle is over, so what is asked now counts in the next one.
+    With a route stage the VC allocation of this cycle is over, so what is asked now counts in the next one. One of several
+    cycles is entered when its turn comes: what is there first decides when the batch begins.
     """
-    if start + w.route == now + (w.route > 0):
+    if w.route > 1:
+        if start == now:
+            join_route(w, n, i, now)
+        else:
+            put(w, n, TO_ROUTE, n.vc_next, 3 * w.inputs + i, start)
+    elif start + w.route == now + (w.route > 0):
         route(w, n, p, i)
     else:
         put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, start + w.route)
@@ -216,10 +242,14 @@ def send(w: Wires, n: Network, p: Packed, state: State, i: int, port: int, now: 
     n.listed[FLIT_HOPS] += 1
     done, delay = now + w.switch_alloc, w.delay[U(o)]
     num, den = w.num[U(o)], w.den[U(o)]
+    waits = 0
+    if w.crossing > 1:
+        waits = cross(w, n, o, done)
+        delay += waits
     if num > den:
         # A slow channel passes one flit after the other; a packet ends with a whole cycle.
-        tick = max(n.free_tick[U(o)], now * den)
-        delay += -(-tick // den) - now
+        tick = max(n.free_tick[U(o)], (now + waits) * den)
+        delay += -(-tick // den) - (now + waits)
         tick += num
         n.free_tick[U(o)] = -(-tick // den) * den if sent == flits else tick
     if port < LOCAL:
@@ -242,8 +272,12 @@ def send(w: Wires, n: Network, p: Packed, state: State, i: int, port: int, now: 
         keeps = n.buffer[U(place + HERE)] > sent and n.vc[U(c * VC + CREDITS)] > 0 and w.switch_alloc <= 1
         if not keeps:
             n.port[U(o * PORT + SWITCH)] &= ~bit
-            n.granted[U(n.listed[GRANTED])] = b
-            n.listed[GRANTED] += 1
+            if w.switch_alloc > 1:
+                n.branch[U(b * BRANCH + READY)] = done
+                put(w, n, TO_SA, n.branch_next, b, done)
+            else:
+                n.granted[U(n.listed[GRANTED])] = b
+                n.listed[GRANTED] += 1
         return
     n.port[U(o * PORT + SWITCH)] &= ~bit
     n.branch[U(b * BRANCH + HOLDS)] = -1
@@ -275,7 +309,7 @@ def leave(w: Wires, n: Network, p: Packed, state: State, i: int, taking: int, no
     n.vc[U(i * VC + GONE)] = 0
     n.ready[U(i)] = now + max(1, w.switch_alloc)
     if n.vc[U(i * VC + PACKETS)] > 0:
-        put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, n.ready[U(i)] + w.route)
+        start_route(w, n, p, i, n.ready[U(i)], now)
 
 
 @nb.njit(**INLINED)
@@ -372,17 +406,12 @@ def allocate(w: Wires, n: Network, p: Packed, now: int) -> None:
         i = k - 2 * w.inputs
         k = n.vc_next[U(k)]
         route(w, n, p, i)
-    b = due(w, n, TO_VA, now)
-    while b >= 0:
+    k = due(w, n, TO_ROUTE, now)
+    while k >= 0:
         n.listed[ON_WAY] -= 1
-        after = n.branch_next[U(b)]
-        i, port = b // w.ports, b % w.ports
-        kind = 0
-        if port < LOCAL:
-            place = (i * w.depth + n.vc[U(i * VC + FRONT)]) * PLACE
-            kind = w.node_class[U(n.buffer[U(place + NODE)])]
-        ask_vc(w, n, i, port, kind)
-        b = after
+        i = k - 3 * w.inputs
+        k = n.vc_next[U(k)]
+        join_route(w, n, i, now)
     give_vcs(w, n, now)
 
 
@@ -401,7 +430,7 @@ def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
     while b >= 0:
         n.listed[ON_WAY] -= 1
         after = n.branch_next[U(b)]
-        ask_switch(w, n, b - w.inputs * w.ports, now)
+        ask_switch(w, n, b, now)
         b = after
     if w.vc_alloc == 0:
         granted_ask(w, n, now)
@@ -414,8 +443,6 @@ def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
             inputs &= inputs - 1
             i, taking = accept(w, n, router, port, now)
             leave(w, n, p, state, i, taking, now)
-        if w.switch_alloc > 1:
-            ask_anew(w, n, router, now)
         if n.sa_outputs[U(router)] != 0:
             n.sa_routers[U(kept)] = router
             kept += 1

@@ -41,6 +41,7 @@ class Wires(NamedTuple):
     route: int  # cycles
     vc_alloc: int
     switch_alloc: int
+    crossing: int  # of the switch
     inject: int  # cycles from a core to its router's input
     port_cycles: int  # a packet takes a core's injection port so long at least
     pins: int  # channel that the pins send into
@@ -116,11 +117,14 @@ def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
     source = _sources(tables, router, P, noc.cores_per_router)
     # Behind the flits of one packet of each virtual channel, on a slow channel.
     slowest = int((delay + num * longest * (V + 1)).max()) + noc.switch_alloc_cycles + int(back.max())
-    stages = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + f.injection_cycles
+    # What finds a stage at work waits for less than its cycles, and behind the switch for what passed it together.
+    stages = 2 * noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + f.injection_cycles
+    slowest += 2 * noc.switch_cycles
     return Wires(
         routers=R, ports=P, vcs=V, depth=B, inputs=R * P * V,
         slots=1 << (slowest + stages + 2).bit_length(),
         route=noc.route_cycles, vc_alloc=noc.vc_alloc_cycles, switch_alloc=noc.switch_alloc_cycles,
+        crossing=noc.switch_cycles,
         inject=f.injection_cycles, port_cycles=f.port_cycles,
         pins=int(source[f.cores]), pin_num=f.io_flit_cycles_num, pin_den=f.io_flit_cycles_den,
         entries=chip.core.input_packets or UNLIMITED, entry_back=1 + on_core,
