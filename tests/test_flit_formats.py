@@ -23,6 +23,7 @@ from tests.test_packet_formats import BUNDLES, bursts, packed
 
 REFERENCE = load_chip("reference")
 SEVERAL = st.sampled_from([*FORMATS[1:], "auto"])
+MODES = ("dataflow", "barrier", "asynchronous")
 ALL = ("packet", "flit", "auto")
 
 
@@ -38,7 +39,7 @@ def at_flit(mapping, activity):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 100_000), st.sampled_from([1, 3]), finite_chips(("dataflow", "barrier", "asynchronous")), st.floats(0, 1),
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), finite_chips(MODES, 3), st.floats(0, 1),
        SEVERAL, BUNDLES, st.sampled_from(["slice", "neuron"]))  # fmt: skip
 def test_counts_and_energy_of_actions_are_the_same_as_at_packet(seed, T, chip, rate, form, bundles, axons):
     """Everything sent arrives once: packets, the spikes in them, their flits over each link; with buffers of one packet."""
