@@ -16,7 +16,9 @@ from sfnhw.mapping.packet_formats import FORMATS
 from sfnhw.neurons import IF, Polarity
 from sfnhw.sim import price, simulate
 from sfnhw.sim.flits.wires import build_wires
+from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.tables import build_tables, sent_neurons
+from tests.naive_closed_flit import ClosedTwin
 from tests.networks import chain, random_activity, random_attention, random_network
 from tests.test_flit_estimate import assert_counts_alike, finite_chips
 from tests.test_packet_formats import BUNDLES, bursts, packed
@@ -194,3 +196,32 @@ def test_times_are_near_those_of_packet_where_nothing_is_congested(form):
         packet, flit = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit"))
         if not packet.warnings:
             assert 0.99 <= flit.timing.latency[0] / packet.timing.latency[0] <= 1.06
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.integers(0, 100_000), st.sampled_from([1, 3]), finite_chips(("dataflow", "asynchronous"), 3),
+       st.floats(0, 0.4), st.sampled_from([*FORMATS, "auto"]), BUNDLES, st.sampled_from(["slice", "neuron"]))  # fmt: skip
+def test_every_cycle_equals_the_naive_twin(data, seed, T, chip, rate, form, bundles, axons):
+    """Latency of the sample and of every packet: plain cores on a plain network, both in a loop."""
+    network = random_network(seed, T, recurrent=chip.execution.mode == "asynchronous")
+    assume(not (bursts(network) and form in ("bitmap", "dense")))
+    chip = packed(chip, form, bundles).replace({
+        "core.axon_sharing": axons, "core.axons": 10_000, "noc.columns": 4, "noc.rows": 4, "board.columns": 1, "board.rows": 1,
+        "noc.vertical_link_cycles": None, "noc.credit_cycles": data.draw(st.integers(1, 3)), "io.bits_per_cycle": 32,
+        "noc.interface_cycles": 3, "core.neurons": 200, "io.router": (0, 0), "core.synapse_lanes": 16, "core.synapse_cycles": 1,
+    })  # fmt: skip
+    if form == "aer" and data.draw(st.booleans()):
+        chip = chip.replace({"execution.granularity": "row", "noc.header_bits": 10})
+    activity = random_activity(network, seed, samples=1, rate=rate)
+    mapping = map_network(network, chip, activity=activity)
+    if chip.noc.buffer_flits is None:  # the twin is told
+        sent = sent_neurons(mapping, activity)
+        depth = build_wires(chip, build_tables(mapping), sent).depth
+        mapping = map_network(network, chip.replace({"noc.buffer_flits": depth}), activity=activity)
+    mapping, result = at_flit(mapping, activity)
+    twin = ClosedTwin(result.tables, mapping)
+    assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    timing = result.timing
+    assert sum(twin.latencies) == timing.packet_latency_sum
+    by_latency = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
+    assert np.array_equal(by_latency, timing.packet_latency)
