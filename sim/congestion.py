@@ -89,7 +89,7 @@ def simulate_auto(
     counts, timing = simulate_packets(tables, sent, threads, progress)
     doubtful = congested(mapping, tables, counts, timing)
     if doubtful.any():
-        wires = build_wires(mapping.chip, tables)
+        wires = build_wires(mapping.chip, tables, sent)
         some = int(doubtful.sum())
 
         def tell(done: int, _: int) -> None:

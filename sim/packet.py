@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.counts import Counts
+from sfnhw.sim.flits.counting import worked_off
 from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
@@ -35,10 +36,10 @@ Progress = Callable[[int, int], None]
 
 _RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
-drop_stale(
-    advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), "noc/bits"
-)
-drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "noc/bits")))
+_NOC = ("noc/bits", "noc/router", "noc/state")
+drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
+drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
+drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
 
 
 def simulate_packets(

@@ -49,8 +49,7 @@ def advance(
 ) -> bool:  # fmt: skip
     """Go on until all is done (True), or there is no room for what the next event pushes.
 
-    Where b is None each packet is one address event; wires and network are of fidelity `flit`, which has no bundles. Numba
-    leaves out all that is for what is None.
+    Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
     """
     neurons, slices = s.first_neuron[-1], s.neurons.shape[0]
     frames, layers = out.layer_start.shape
@@ -136,7 +135,8 @@ def advance(
             of[cell(o, 32, PHASE_START)] = t0
             of[cell(o, 32, PHASE_END)] = t0 + walk
             if network is not None:
-                announce(wires, network, o + y, g, sent, g * neurons + base, s_neurons[i], s_columns[i], apart)
+                first = g * neurons + base
+                announce(wires, network, o + y, g, sent, first, s_neurons[i], s_columns[i], apart, b, g * slices + i)
             stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, of[cell(o, 32, PHASE_END)])
             # Find the first packet.
             j, when = 0, of[cell(o, 32, PHASE_END)]
@@ -242,7 +242,7 @@ def advance(
                     first, last = copy_first[j], copy_first[j + 1]
             else:
                 # The end of the frame: all spikes are out (end marker); of the window: the bank is free again (token).
-                flits, mark = 1, END - 2 * y
+                flits, mark = 1, READY - 2 * y
                 if barrier:
                     first = last
                 else:
@@ -253,19 +253,19 @@ def advance(
                             pending += 1
                             if network is not None:
                                 what = ready_roots[k] << 1
-                                free = enqueue(wires, network, state, free, terminal, what, READY - 2 * y, g, now, now)
+                                free = enqueue(wires, network, state, free, terminal, what, mark, g, 1, now, now)
                                 continue
                             when = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + f.port_cycles
                             at[cell(terminal, 16, INJECTION_FREE)] = when
                             if logging and watch[i]:
                                 begin = when - f.port_cycles
-                                noted = note(log, noted, INJECT, begin, when, terminal, i, READY - 2 * y, g, now)
+                                noted = note(log, noted, INJECT, begin, when, terminal, i, mark, g, now)
                             when += f.injection_cycles - 1
                             what = ready_roots[k] << 3 | HOP
-                            free = push(when_born, events, tail, many, free, now, when, now, what, READY - 2 * y, g)
+                            free = push(when_born, events, tail, many, free, now, when, now, what, mark, g)
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
-            # Flits go on back to back, the last of them with the packet's last bit: over narrow pins, or at a slow port,
-            # the head waits.
+                mark = END - 2 * y
+            # Flits go back to back, the last with the packet's last bit: over narrow pins, or at a slow port, the head waits.
             cycles = max(flits, f.port_cycles)
             if terminal == pins:
                 cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
@@ -274,8 +274,8 @@ def advance(
                 at[cell(terminal, 16, INJECTION_BUSY)] += cycles
                 pending += 1
                 if network is not None:
-                    told = is_packet and k == last - 1
-                    free = enqueue(wires, network, state, free, terminal, roots[k] << 1 | told, mark, g, born, now)
+                    what = roots[k] << 1 | (is_packet and k == last - 1)
+                    free = enqueue(wires, network, state, free, terminal, what, mark, g, flits, born, now)
                     continue
                 start = max(now, at[cell(terminal, 16, INJECTION_FREE)]) + cycles
                 at[cell(terminal, 16, INJECTION_FREE)] = start
@@ -426,6 +426,9 @@ def advance(
                     row_spikes[row * T + t] += q_end - q
                     if q == q_end and calls[cell(k, 16, ALONE)]:
                         by_row[cell(row * T + t, 4, PACKETS)] += 1
+                        if network is not None:
+                            free, woken = worked_off(wires, network, state, row, index, g, free, now, arrive, p, k)
+                            pending += woken
                         continue
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
                 at[cell(core, 16, AXON_FREE)] = looked_up + f.axon_cycles
@@ -438,7 +441,7 @@ def advance(
                     row_ends[cell(row, T, t)] += 1
                     y = END - index >> 1
                     if network is not None:  # noqa: SIM102
-                        if not ended(wires, network, row, y, g):
+                        if not ended(wires, network, row, y, g, sent, s, p, f, k):
                             continue  # packets that it ends are still on their way
                     free, woken = wake(state, free, now, begin, born, calls, parts, k, y, g, FED)
                     pending += woken
@@ -479,10 +482,8 @@ def advance(
                     by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 stretch(layer_start, layer_end, cell(g, layers, calls[cell(k, 16, POPULATION)]), looked_up, done_at)
                 if network is not None:
-                    y = worked_off(wires, network, row, index, g)
-                    if y >= 0:
-                        free, woken = wake(state, free, now, done_at, born, calls, parts, k, y, g, FED)
-                        pending += woken
+                    free, woken = worked_off(wires, network, state, row, index, g, free, now, done_at, p, k)
+                    pending += woken
             if network is not None:  # noqa: SIM102
                 if entry >= 0:
                     # Its place in the input buffer is free again when the lanes have begun with it.

@@ -40,7 +40,7 @@ def simulate(
 
     Raises
     ------
-    SimulationError : unknown fidelity, a number of threads that is none, or a chip or packets that `flit` does not have.
+    SimulationError : unknown fidelity, a number of threads that is none, or a chip, or packets, that `flit` does not have.
     ActivityError : the activity does not fit the mapping's network.
 
     A mapping in rounds is simulated round by round, with the loads between them (`sfnhw.sim.rounds`).
@@ -76,36 +76,13 @@ def of_one_round(
     from sfnhw.sim.flits.wires import build_wires
     from sfnhw.sim.packet import simulate_packets
 
-    if fidelity in ("flit", "auto"):
-        _refuse(tables, formats)
     if fidelity == "auto":
         return replace(simulate_auto(mapping, tables, sent, threads, progress), formats=formats)
-    wires = build_wires(mapping.chip, tables) if fidelity == "flit" else None
+    wires = build_wires(mapping.chip, tables, sent) if fidelity == "flit" else None
     counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     actions = to_actions(mapping, tables, counts, activity.samples)
     told = warnings_of(mapping, tables, counts, timing) if fidelity == "packet" else ()
     return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, formats=formats, warnings=told)
-
-
-def _refuse(tables: Tables, formats: dict[str, FormatChoice]) -> None:
-    """At fidelity `flit` all packets of a slice have the same number of flits, and go the same ways."""
-    waiting = "core.threshold_unit.waits_for_port", True, "false, or fidelity packet"
-    for refused, (field, value, expected) in (
-        (tables.fabric.per_neuron, ("noc.destinations", "neuron", "slice, or fidelity packet")),
-        (tables.fabric.waits_for_port, waiting),
-    ):
-        if refused:
-            raise SimulationError(
-                "fidelity flit (and auto) does not have it", field=field, found=value, expected=expected
-            )
-    if tables.slices.form.any():
-        found = ", ".join(sorted({choice.format for choice in formats.values()}))
-        raise SimulationError(
-            "fidelity flit (and auto) has no packets of several spikes",
-            field="packet.format",
-            found=found,
-            expected="aer, or fidelity packet",
-        )
 
 
 def in_closed_form(

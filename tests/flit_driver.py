@@ -102,7 +102,7 @@ def deliveries(chip, packets, most=20_000, hold=None):
     packets : (source core, goals, flits, cycle), in order of time. hold : cycles that a packet stays in an input buffer.
     """
     tables = tables_of(chip, packets)
-    packed, wires, T = pack(tables), build_wires(chip, tables), 1
+    packed, wires, T = pack(tables), build_wires(chip, tables, np.ones((1, 1, len(packets)), np.uint8)), 1
     network, tally = empty_network(wires), empty_tally(tables, 1, 1)
     state = begin(1, 4 * len(packets) + 4 * wires.routers * wires.ports, tables.slices, packed, tables.fabric, None)
     state.slices.reshape(-1, 32)[:, [NEXT_NEURON, NEXT_READY]] = 0
@@ -113,7 +113,9 @@ def deliveries(chip, packets, most=20_000, hold=None):
         while todo and todo[0][1][3] == now:
             k, (core, *_rest) = todo.pop(0)
             root = int(tables.nodes.roots[k]) << 1
-            state.clock[FREE] = enqueue(wires, network, state, state.clock[FREE], core, root, 0, 0, now, now)
+            state.clock[FREE] = enqueue(
+                wires, network, state, state.clock[FREE], core, root, 0, 0, packets[k][2], now, now
+            )
             state.clock[PENDING] += 1
         for when, port in [b for b in back if b[0] == now]:
             network.entries[port] += 1

@@ -19,7 +19,9 @@ class Copy:
 
     def __init__(self, packet, flits, at):
         self.packet, self.flits, self.at, self.here = packet, flits, at, 0
+        self.waits = None  # cycle from which it is at the front and waits for its route
         self.routed = None  # cycle from which its branches ask for VCs
+        self.next = {}  # by output port
         self.sent, self.holds, self.ready = {}, {}, {}  # by output port
 
     def gone(self):
@@ -43,6 +45,17 @@ class Twin:
         self.pointer = defaultdict(int)
         self.places = defaultdict(lambda: chip.core.input_packets or 10**9)
         self.out, self.most = {}, 0
+        self.until = defaultdict(int)  # (router, stage) → cycle in which it is through with what it works on
+        self.crossing = defaultdict(list)  # router → (from which cycle on, output port, what to do when it leaves)
+        self.in_switch = {}  # router → the same, and the cycle in which that is through
+        self.lines = defaultdict(deque)  # (router, output port) → what to do with flits that have passed the switch
+
+    def starts(self, router, stage, cycles, now):
+        """A stage takes all that wait at once, but only when it is through with those before."""
+        if self.until[router, stage] > now:
+            return False
+        self.until[router, stage] = now + cycles
+        return True
 
     def run(self):
         todo, now, left = list(enumerate(self.packets)), 0, sum(len(p[1]) for p in self.packets)
@@ -67,6 +80,8 @@ class Twin:
         for core in list(self.queue):
             if self.queue[core]:
                 self.inject(now, core)
+        for r in self.routers():
+            self.compute_routes(now, r)
         winners = [w for r in self.routers() for w in self.allocate_vcs(now, r)]
         if self.noc.vc_alloc_cycles == 0:
             self.give(now, winners)
@@ -75,6 +90,30 @@ class Twin:
             self.give(now, winners)
         for key, ports in sends:
             self.leave(now, key, ports)
+        for r in self.routers():
+            self.cross(now, r)
+
+    def compute_routes(self, now, router):
+        """All that wait."""
+        waiting = [c for _, c in self.fronts(router) if c.routed is None and c.waits is not None and c.waits <= now]
+        if waiting and self.starts(router, "route", self.noc.route_cycles, now):
+            for copy in waiting:
+                copy.routed = now + self.noc.route_cycles
+
+    def cross(self, now, router):
+        """Through the switch, and one flit a cycle out of each of its ports."""
+        waiting = [flit for flit in self.crossing[router] if flit[0] <= now]
+        if waiting and self.starts(router, "crossing", self.noc.switch_cycles, now):
+            self.in_switch[router] = waiting, now + max(1, self.noc.switch_cycles) - 1
+            self.crossing[router] = [flit for flit in self.crossing[router] if flit[0] > now]
+        passed, through = self.in_switch.get(router, ([], now))
+        if through == now:
+            for _, port, leave in passed:
+                self.lines[router, port].append(leave)
+            self.in_switch.pop(router, None)
+        for port in range(self.P):
+            if self.lines[router, port]:
+                self.lines[router, port].popleft()(now + (self.noc.switch_cycles > 0))
 
     def give(self, now, winners):
         for key, copy, port, v in winners:
@@ -104,7 +143,7 @@ class Twin:
         if head:
             self.buffers[key].append(copy)
             if len(self.buffers[key]) == 1:
-                copy.routed = max(now, self.free_from[key]) + self.noc.route_cycles
+                copy.waits = max(now, self.free_from[key])
         self.most = max(self.most, sum(c.here - c.gone() for c in self.buffers[key]))
 
     def outputs(self, copy):
@@ -118,9 +157,9 @@ class Twin:
                     yield p * self.V + v, self.buffers[router, p, v][0]
 
     def allocate_vcs(self, now, router):
-        won = []
+        won, asks = [], {}
         for port in range(self.P):
-            asking = {}
+            asking = asks[port] = {}
             for i, copy in self.fronts(router):
                 if copy.routed is None or copy.routed > now:
                     continue
@@ -129,6 +168,9 @@ class Twin:
                     copy.ready = dict.fromkeys(copy.sent, copy.routed)
                 if port in copy.sent and port not in copy.holds and copy.ready[port] <= now:
                     asking[i] = copy
+        if not any(asks.values()) or not self.starts(router, "vc", self.noc.vc_alloc_cycles, now):
+            return []
+        for port, asking in asks.items():
             places = self.places[router, port] if port >= 4 else 10**9
             offered = [v for v in range(self.V) if (router, port, v) not in self.user][: max(0, places)]
             grants = defaultdict(list)
@@ -141,23 +183,24 @@ class Twin:
                 self.pointer["grant", router, port, v] = (i + 1) % (self.P * self.V)
                 self.places[router, port] -= port >= 4
                 won.append(((router, *divmod(i, self.V)), asking.pop(i), port, v))
-            if offered:
-                for copy in asking.values():
-                    copy.ready[port] = now + max(1, self.noc.vc_alloc_cycles)
         return won
 
     def allocate_switch(self, now, router):
-        wanting = defaultdict(dict)  # output → {input VC: copy}
+        wanting, asked = defaultdict(dict), False  # output → {input VC: copy}
         for i, copy in self.fronts(router):
             for port, v in copy.holds.items():
                 channel = self.channel(router, port)
-                if copy.ready[port] <= now and copy.sent[port] < copy.here and self.credits[channel, v]:
-                    wanting[port][i] = copy
+                if copy.ready[port] <= now and copy.sent[port] < copy.here:
+                    asked = True
+                    if self.credits[channel, v]:
+                        wanting[port][i] = copy
+        if not asked or not self.starts(router, "switch", self.noc.switch_alloc_cycles, now):
+            return []
         grants = defaultdict(list)
         for port, asking in wanting.items():
             inputs = sorted({i // self.V for i in asking})
             grants[first(inputs, self.pointer["input", router, port])].append(port)
-        sends, sent = [], set()
+        sends = []
         for p, given in grants.items():
             port = first(given, self.pointer["output", router, p])
             vcs = [i % self.V for i in wanting[port] if i // self.V == p]
@@ -168,12 +211,7 @@ class Twin:
             ports = [o for o in given if i in wanting[o] and copy.sent[o] == copy.sent[port]]
             for o in ports:
                 self.pointer["input", router, o] = (p + 1) % self.P
-                sent.add((o, i))
             sends.append(((router, p, v), sorted(ports)))
-        for port, asking in wanting.items():
-            for i, copy in asking.items():
-                if (port, i) not in sent:
-                    copy.ready[port] = now + max(1, self.noc.switch_alloc_cycles)
         return sends
 
     def channel(self, router, port):
@@ -194,18 +232,11 @@ class Twin:
             copy.sent[port] += 1
             self.credits[channel, v] -= 1
             tail = copy.sent[port] == copy.flits
-            if port >= 4:
-                out = done + noc.switch_cycles + 1
-                self.later(out + 1 + noc.credit_cycles, self.back, "credits", (channel, v))
-                if tail:
-                    core = router * self.tile + port - 4
-                    self.later(out, self.deliver, copy.packet, core, router, port)
-            else:
-                if copy.sent[port] == 1:
-                    copy.next = getattr(copy, "next", {})
-                    copy.next[port] = Copy(copy.packet, copy.flits, copy.at[port])
-                when = done + noc.switch_cycles + noc.link_cycles
-                self.later(when, self.arrive, (*channel, v), copy.next[port], copy.sent[port] == 1)
+            copy.ready[port] = now + max(1, noc.switch_alloc_cycles)
+            if port < 4 and copy.sent[port] == 1:
+                copy.next[port] = Copy(copy.packet, copy.flits, copy.at[port])
+            flit = (copy, router, port, v, copy.sent[port])
+            self.crossing[router].append((done, port, lambda when, flit=flit: self.go(when, *flit)))
             if tail:
                 del copy.holds[port]
                 copy.ready[port] = 10**9
@@ -220,7 +251,17 @@ class Twin:
             self.buffers[key].popleft()
             self.free_from[key] = now + max(1, noc.switch_alloc_cycles)
             if self.buffers[key]:
-                self.buffers[key][0].routed = self.free_from[key] + noc.route_cycles
+                self.buffers[key][0].waits = self.free_from[key]
+
+    def go(self, when, copy, router, port, v, number):
+        """A flit, the number-th of its packet, has left the switch when cycle `when` begins."""
+        noc, channel = self.noc, self.channel(router, port)
+        if port < 4:
+            self.later(when + noc.link_cycles, self.arrive, (*channel, v), copy.next[port], number == 1)
+            return
+        self.later(when + 2 + noc.credit_cycles, self.back, "credits", (channel, v))
+        if number == copy.flits:
+            self.later(when + 1, self.deliver, copy.packet, router * self.tile + port - 4, router, port)
 
     def deliver(self, now, packet, core, router, port):
         self.out[packet, core] = now

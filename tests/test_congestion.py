@@ -6,7 +6,6 @@ import pytest
 import sfnhw
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
-from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import simulate
 from sfnhw.sim.congestion import MOST_CONGESTION, link_utilisation
@@ -127,15 +126,14 @@ def test_a_report_says_what_was_done_at_which_fidelity():
     assert runs["flit"].as_json()["latency_s"] == runs["auto"].as_json()["latency_s"]
 
 
-@pytest.mark.parametrize("fidelity", ["flit", "auto"])
-@pytest.mark.parametrize("rounds", [False, True])
-def test_packets_of_several_spikes_are_refused(fidelity, rounds):
-    network = chain([64, 64, 3])
-    changes = {"packet.format": "bitmap"}
-    if rounds:
-        changes |= {"execution.rounds": "auto", "noc.columns": 1, "noc.rows": 1, "core.neurons": 64}
-    mapping = map_network(network, REFERENCE.replace(changes))
-    assert bool(mapping.rounds) == rounds
-    activity = random_activity(network, 0, 1, 0.5)
-    with pytest.raises(SimulationError, match=r"packet\.format: fidelity flit \(and auto\) has no packets of several"):
-        simulate(mapping, activity, fidelity=fidelity)
+@pytest.mark.parametrize("form", ["bundled", "bitmap", "auto"])
+def test_packets_of_several_spikes_are_warned_of_and_run_again_too(form):
+    """Bundles of two neurons, so 50 packets behind one another at the link, and one: only the first sample is in doubt."""
+    fields = {"noc.virtual_channels": 1, "packet.format": form, "packet.bundle_neurons": 2}
+    mapping, activity = hot_link(fields, spikes=(100, 2))
+    packet, flit, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit", "auto"))
+    assert "1 of 2 inferences" in packet.warnings[0]
+    assert auto.sample_fidelity == ("flit", "packet")
+    assert auto.timing.latency.tolist() == [flit.timing.latency[0], packet.timing.latency[1]]
+    assert auto.timing.interval == flit.timing.interval
+    assert auto.counts.equals(packet.counts)

@@ -18,17 +18,23 @@ REFERENCE = load_chip("reference")
 
 
 @st.composite
-def finite_chips(draw, modes=("dataflow", "barrier")):
-    """Chips of all kinds, with buffers that fill; packets are four flits at most."""
+def finite_chips(draw, modes=("dataflow", "barrier"), longest_stage=1):
+    """Chips of all kinds, with buffers that fill; packets are four flits at most.
+
+    longest_stage : cycles of a switch allocation, and of the switch, at most.
+    """
+    stages = {}
+    if longest_stage > 1:
+        names = ("noc.vc_alloc_cycles", "noc.switch_alloc_cycles", "noc.switch_cycles")
+        stages = {name: draw(st.integers(1, longest_stage)) for name in names}
     return draw(chips(modes)).replace(
-        {
-            "noc.destinations": "slice",
-            "core.threshold_unit.waits_for_port": False,
+        stages
+        | {
             "noc.buffer_flits": draw(st.sampled_from([None, 4, 6])),
             "noc.credit_cycles": draw(st.sampled_from([None, 1, 3])),
             "core.input_packets": draw(st.sampled_from([None, 1, 3])),
             "noc.interface_cycles": draw(st.sampled_from([0, 1, 3])),
-            "noc.route_cycles": draw(st.integers(0, 1)),
+            "noc.route_cycles": draw(st.integers(0, longest_stage)),
         }
     )
 
@@ -44,7 +50,12 @@ def assert_counts_alike(packet, flit):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 100_000), st.sampled_from([1, 3]), finite_chips(), st.floats(0, 1))
+@given(
+    st.integers(0, 100_000),
+    st.sampled_from([1, 3]),
+    st.one_of(finite_chips(), finite_chips(longest_stage=4)),
+    st.floats(0, 1),
+)
 def test_counts_and_energy_of_actions_are_the_same_at_every_fidelity(seed, T, chip, rate):
     """Everything sent arrives: packets, look-ups, synapses, flits over each link, busy cycles of every unit."""
     network = random_network(seed, T, recurrent=chip.execution.mode == "barrier" and seed % 5 >= 2)
@@ -74,7 +85,7 @@ def test_attention_ends_with_finite_buffers(seed, chip, rate):
 @given(finite_chips(modes=("barrier",)), st.integers(1, 400))
 def test_one_packet_at_a_time_takes_as_long_as_at_packet(chip, hidden):
     """Barrier steps with one packet each: an input to all the slices of a silent layer, and the result to the pins."""
-    chip = chip.replace({"noc.cast": "multicast", "core.axons": 1024})
+    chip = chip.replace({"noc.cast": "multicast", "noc.destinations": "slice", "core.axons": 1024})
     network = chain([1, hidden, 1])
     mapping = map_network(network, chip)
     levels = {p.name: np.zeros((1, 1, p.size), int) for p in network.populations}

@@ -25,15 +25,16 @@ def mesh(**fields):
 def test_unicast_is_the_synthetic_referee_to_the_cycle(data):
     """A burst from every node to one node each: every arrival as in the naive twin of `sfnhw.sim.noc`.
 
-    With stages of one cycle: those of several are a pipeline here, and take what waits in batches there. With credits of
-    one cycle: a node's take as long as a link's here, and always one there (docs/noc.md).
+    With any stages: those of several cycles take what waits in batches, here and there. With credits of one cycle: a node's
+    take as long as a link's here, and always one there (docs/noc.md).
     """
     draw = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
     flits = draw(1, 4)
     columns, rows = draw(1, 4), draw(1, 3)
     fields = {
         "columns": columns, "rows": rows, "virtual_channels": draw(1, 4), "buffer_flits": draw(1, 6),
-        "route_cycles": draw(0, 1), "vc_alloc_cycles": 1, "switch_alloc_cycles": 1, "switch_cycles": 1,
+        "route_cycles": draw(0, 3), "vc_alloc_cycles": draw(1, 3), "switch_alloc_cycles": draw(1, 3),
+        "switch_cycles": draw(1, 4),
         "link_cycles": draw(1, 3), "credit_cycles": 1,
         "routing": data.draw(st.sampled_from(["xy", "yx"])),
     }  # fmt: skip
@@ -90,13 +91,18 @@ def test_multicast_is_a_naive_twin_to_the_cycle(data):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_alone_a_packet_takes_the_formula(data):
-    """H·(RC+VA+SA+ST) + links + interface + flits − 1 to each core of a tree; a slow link between chips (c − 1)·flits more."""
-    chip, flits = data.draw(meshes())
+    """H·(RC+VA+SA+ST) + links + interface + what the tail is behind the head, to each core of a tree.
+
+    That is flits − 1, more where stages of several cycles spread or gather the flits of a packet (`behind`). A slow link between
+    chips takes (c − 1)·flits more; there stages are of one cycle, or flits would come further apart than the link has them.
+    """
+    board = data.draw(st.integers(1, 2))
+    chip, flits = data.draw(meshes(most_stage=3 if board == 1 else 1))
     chip = chip.replace(
         {
             "noc.vertical_link_cycles": data.draw(st.sampled_from([None, 1, 4])),
             "noc.interface_cycles": data.draw(st.integers(1, 4)),
-            "board.columns": data.draw(st.integers(1, 2)), "board.link_cycles": data.draw(st.integers(1, 30)),
+            "board.columns": board, "board.link_cycles": data.draw(st.integers(1, 30)),
             "board.flit_cycles": data.draw(st.integers(1, 4)),
         }
     )  # fmt: skip
@@ -111,8 +117,29 @@ def test_alone_a_packet_takes_the_formula(data):
         links = (abs(x - gx) - crossings) * noc.link_cycles + abs(y - gy) * down
         links += crossings * (chip.board.link_cycles + (chip.board.flit_cycles - 1) * flits)
         routers = abs(x - gx) + abs(y - gy) + 1
-        assert found[0, goal] - at == routers * stages + links + noc.interface_cycles + flits - 1
+        tail = behind(noc, routers, flits)
+        assert found[0, goal] - at == routers * stages + links + noc.interface_cycles + tail
     assert_empty(chip, network, tables, tally, [flits])
+
+
+def behind(noc, routers, flits):
+    """Cycles from a packet's head to its tail after so many routers, flit by flit: nothing else is on its way."""
+    each, crossing = max(1, noc.switch_alloc_cycles), noc.switch_cycles
+    times = list(range(flits))  # in which each comes, the head in cycle 0
+    for _ in range(routers):
+        asked = times[0] + noc.route_cycles + noc.vc_alloc_cycles
+        through = []  # switch allocation: one flit each `each` cycles
+        for k in range(flits):
+            asked = max(asked + each * (k > 0), times[k])
+            through.append(asked + noc.switch_alloc_cycles)
+        start, line, times = -crossing, -1, []
+        for when in through:
+            if when > start:  # not of the batch before
+                start = max(when, start + crossing)
+            line = max(start + crossing, line + 1)
+            times.append(line)
+        times = [when - times[0] for when in times]
+    return times[-1]
 
 
 def assert_empty(chip, network, tables, tally, flits):

@@ -61,7 +61,7 @@ def logged(mapping, sent):
     tally = empty_tally(tables, T, T)._replace(
         log=log, watch=np.ones(len(mapping.slices), np.bool_), watch_row=np.ones(rows, np.bool_)
     )
-    wires = build_wires(mapping.chip, tables)
+    wires = build_wires(mapping.chip, tables, sent[None])
     check_finished(run_frames(sent, T, tables.slices, pack(tables), tables.fabric, tally, wires=wires))
     assert tally.noted[0] < 200_000
     return tables, log.reshape(-1, WIDTH)[: tally.noted[0]]

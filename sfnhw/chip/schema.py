@@ -220,7 +220,7 @@ class Noc(Part):
     virtual_channels: int = entry("", "virtual channels of each input port", ge=1, le=64)
     buffer_flits: int | None = optional(
         "flits",
-        "buffer of one virtual channel; left out: 8 at fidelity flit, unlimited at packet",
+        "buffer of one virtual channel; left out: 8 at fidelity flit (more where a full packet is longer), unlimited at packet",
         ge=1,
         le=65_536,
     )

@@ -1,16 +1,15 @@
 """One cycle of the network, and a core's way into it.
 
 A packet in the network is an event record outside the wheel (`sfnhw.sim.wheel`), with the number of its copies in place of
-a cycle; of all its copies it is the same one. It comes out as an event HOP at an exit when its last flit has left.
+a cycle; of all its copies it is the same one. While it waits in a core's queue it has there the cycle from which it does,
+and its flits. It comes out as an event HOP at an exit when its last flit has left.
 """
 
 import numba as nb
 
 from sfnhw.sim.flits.router import (
     accept,
-    ask_anew,
     ask_switch,
-    ask_vc,
     flits_gone,
     give_vcs,
     length,
@@ -40,6 +39,7 @@ from sfnhw.sim.flits.state import (
     HOLDS,
     IN,
     LEADS_TO,
+    LENGTH,
     NEXT_CREDIT,
     NEXT_FLIT,
     NODE,
@@ -49,6 +49,7 @@ from sfnhw.sim.flits.state import (
     PACKETS,
     PLACE,
     PORT,
+    READY,
     RELEASES,
     RETURNS,
     ROUTER,
@@ -59,8 +60,8 @@ from sfnhw.sim.flits.state import (
     SWITCH,
     TAIL,
     TO_COME,
+    TO_ROUTE,
     TO_SA,
-    TO_VA,
     VC,
     Network,
     due,
@@ -69,16 +70,22 @@ from sfnhw.sim.flits.state import (
 from sfnhw.sim.flits.wires import LOCAL, Wires
 from sfnhw.sim.kernel_state import EMIT, FREE, HOP, NEXT_NEURON, NEXT_READY, PENDING, State, Tally
 from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest
+from sfnhw.sim.noc.router import join
+from sfnhw.sim.noc.state import CROSSING_STAGE, ROUTE_STAGE
 from sfnhw.sim.packed import OWNER as NODE_OWNER
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.tables import SliceTable
 from sfnhw.sim.wheel import BORN, FRAME, INDEX, NEXT, WHAT, WHEN, int64, push
 
+# Of the number that a queued packet has in place of a cycle, for its flits: beyond any packet; the rest is for 2^39 cycles.
+FLITS_BITS = 24
+
 
 @nb.njit(**COMPILED)
 def enqueue(
-    w: Wires, n: Network, state: State, free: int, terminal: int, what: int, index: int, g: int, born: int, now: int
-) -> int:
+    w: Wires, n: Network, state: State, free: int, terminal: int, what: int, index: int, g: int, flits: int, born: int,
+    now: int,
+) -> int:  # fmt: skip
     """Put a packet, in record `free`, at the end of a core's queue and return the next free record.
 
     what : its root node and, in the lowest bit, whether the slice is to be told when it is in.
@@ -87,7 +94,7 @@ def enqueue(
     after = int64(events[U(e * 8 + NEXT)])
     events[U(e * 8 + WHAT)], events[U(e * 8 + NEXT)] = what, -1
     events[U(e * 8 + INDEX)], events[U(e * 8 + FRAME)] = index, g
-    state.when_born[U(e * 4 + WHEN)], state.when_born[U(e * 4 + BORN)] = now, born
+    state.when_born[U(e * 4 + WHEN)], state.when_born[U(e * 4 + BORN)] = now << FLITS_BITS | flits, born
     if n.listed[COPIES] + n.listed[ON_WAY] == 0:
         n.listed[CYCLE] = now
     n.listed[COPIES] += 1
@@ -99,12 +106,6 @@ def enqueue(
         events[U(n.source[U(ch * SOURCE + TAIL)] * 8 + NEXT)] = e
     n.source[U(ch * SOURCE + TAIL)] = e
     return after
-
-
-@nb.njit(**INLINED)
-def flits_of(p: Packed, s: SliceTable, state: State, node: int, e: int) -> int:
-    """Flits of a packet: those of its slice's spikes, or one for control."""
-    return s.flits[U(p.nodes[U(node * 8 + NODE_OWNER)])] if state.events[U(e * 8 + INDEX)] >= 0 else 1
 
 
 @nb.njit(**INLINED)
@@ -134,12 +135,37 @@ def credit(n: Network, w: Wires, c: int, when: int) -> None:
 
 
 @nb.njit(**INLINED)
+def join_route(w: Wires, n: Network, i: int, now: int) -> None:
+    """The first packet of an input VC waits for a route stage of several cycles from now on."""
+    begin = join(n.batch, n.vc[U(i * VC + ROUTER)], ROUTE_STAGE, w.route, now)
+    put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, begin + w.route)
+
+
+@nb.njit(**INLINED)
+def cross(w: Wires, n: Network, o: int, begin: int) -> int:
+    """Cycles that a flit waits at a switch of several cycles, which takes all flits that wait for it at once.
+
+    Those of one batch leave by an output port one after the other. begin : cycle from which it waits.
+    """
+    leaves = join(n.batch, o // w.ports, CROSSING_STAGE, w.crossing, begin) + w.crossing - 1
+    leaves = max(leaves, n.line_free[U(o)])
+    n.line_free[U(o)] = leaves + 1
+    return leaves - begin - w.crossing + 1
+
+
+@nb.njit(**INLINED)
 def start_route(w: Wires, n: Network, p: Packed, i: int, start: int, now: int) -> None:
     """The first packet of an input VC is routed from cycle `start` on.
 
-    With a route stage the VC allocation of this cycle is over, so what is asked now counts in the next one.
+    With a route stage the VC allocation of this cycle is over, so what is asked now counts in the next one. One of several
+    cycles is entered when its turn comes: what is there first decides when the batch begins.
     """
-    if start + w.route == now + (w.route > 0):
+    if w.route > 1:
+        if start == now:
+            join_route(w, n, i, now)
+        else:
+            put(w, n, TO_ROUTE, n.vc_next, 3 * w.inputs + i, start)
+    elif start + w.route == now + (w.route > 0):
         route(w, n, p, i)
     else:
         put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, start + w.route)
@@ -161,6 +187,8 @@ def arrive(w: Wires, n: Network, p: Packed, out: Tally, state: State, T: int, i:
         t = state.events[U(e * 8 + FRAME)] % T
         if state.events[U(e * 8 + INDEX)] >= 0:
             out.node_packets[U(node), U(t)] += 1
+            if out.node_flits.shape[0] > 0:
+                out.node_flits[U(node), U(t)] += n.vc[U(i * VC + TO_COME)]
         else:
             out.node_control[U(node), U(t)] += 1
     n.vc[U(i * VC + TO_COME)] -= 1
@@ -214,10 +242,14 @@ def send(w: Wires, n: Network, p: Packed, state: State, i: int, port: int, now: 
     n.listed[FLIT_HOPS] += 1
     done, delay = now + w.switch_alloc, w.delay[U(o)]
     num, den = w.num[U(o)], w.den[U(o)]
+    waits = 0
+    if w.crossing > 1:
+        waits = cross(w, n, o, done)
+        delay += waits
     if num > den:
         # A slow channel passes one flit after the other; a packet ends with a whole cycle.
-        tick = max(n.free_tick[U(o)], now * den)
-        delay += -(-tick // den) - now
+        tick = max(n.free_tick[U(o)], (now + waits) * den)
+        delay += -(-tick // den) - (now + waits)
         tick += num
         n.free_tick[U(o)] = -(-tick // den) * den if sent == flits else tick
     if port < LOCAL:
@@ -240,8 +272,12 @@ def send(w: Wires, n: Network, p: Packed, state: State, i: int, port: int, now: 
         keeps = n.buffer[U(place + HERE)] > sent and n.vc[U(c * VC + CREDITS)] > 0 and w.switch_alloc <= 1
         if not keeps:
             n.port[U(o * PORT + SWITCH)] &= ~bit
-            n.granted[U(n.listed[GRANTED])] = b
-            n.listed[GRANTED] += 1
+            if w.switch_alloc > 1:
+                n.branch[U(b * BRANCH + READY)] = done
+                put(w, n, TO_SA, n.branch_next, b, done)
+            else:
+                n.granted[U(n.listed[GRANTED])] = b
+                n.listed[GRANTED] += 1
         return
     n.port[U(o * PORT + SWITCH)] &= ~bit
     n.branch[U(b * BRANCH + HOLDS)] = -1
@@ -273,7 +309,7 @@ def leave(w: Wires, n: Network, p: Packed, state: State, i: int, taking: int, no
     n.vc[U(i * VC + GONE)] = 0
     n.ready[U(i)] = now + max(1, w.switch_alloc)
     if n.vc[U(i * VC + PACKETS)] > 0:
-        put(w, n, ROUTES, n.vc_next, 2 * w.inputs + i, n.ready[U(i)] + w.route)
+        start_route(w, n, p, i, n.ready[U(i)], now)
 
 
 @nb.njit(**INLINED)
@@ -301,23 +337,23 @@ def inject(w: Wires, n: Network, p: Packed, s: SliceTable, state: State, out: Ta
     V, at = w.vcs, ch * SOURCE
     e = n.source[U(at + HEAD)]
     node = int64(state.events[U(e * 8 + WHAT)]) >> 1
-    flits = flits_of(p, s, state, node, e)
     sent, v = n.source[U(at + IN)], n.source[U(at + BY)]
     if sent == 0:
         if n.source[U(at + HEAD_AT)] < 0:
+            waits = state.when_born[U(e * 4 + WHEN)]
+            flits = waits & ((1 << FLITS_BITS) - 1)
             cycles = max(flits, w.port_cycles)
             if ch == w.pins:
                 cycles = max(flits, -(-flits * w.pin_num // w.pin_den))
-            n.source[U(at + HEAD_AT)] = (
-                max(state.when_born[U(e * 4 + WHEN)], n.source[U(at + FREE_FROM)]) + cycles - flits
-            )
+            n.source[U(at + LENGTH)] = flits
+            n.source[U(at + HEAD_AT)] = max(waits >> FLITS_BITS, n.source[U(at + FREE_FROM)]) + cycles - flits
         if n.source[U(at + HEAD_AT)] > now:
             return True
         for _ in range(V):
             v = v + 1 if v + 1 < V else 0
             if n.vc[U((ch * V + v) * VC + CREDITS)] > 0:
                 break
-    c = ch * V + v
+    c, flits = ch * V + v, n.source[U(at + LENGTH)]
     if n.vc[U(c * VC + CREDITS)] == 0:
         return True
     if sent == 0:
@@ -370,17 +406,12 @@ def allocate(w: Wires, n: Network, p: Packed, now: int) -> None:
         i = k - 2 * w.inputs
         k = n.vc_next[U(k)]
         route(w, n, p, i)
-    b = due(w, n, TO_VA, now)
-    while b >= 0:
+    k = due(w, n, TO_ROUTE, now)
+    while k >= 0:
         n.listed[ON_WAY] -= 1
-        after = n.branch_next[U(b)]
-        i, port = b // w.ports, b % w.ports
-        kind = 0
-        if port < LOCAL:
-            place = (i * w.depth + n.vc[U(i * VC + FRONT)]) * PLACE
-            kind = w.node_class[U(n.buffer[U(place + NODE)])]
-        ask_vc(w, n, i, port, kind)
-        b = after
+        i = k - 3 * w.inputs
+        k = n.vc_next[U(k)]
+        join_route(w, n, i, now)
     give_vcs(w, n, now)
 
 
@@ -399,7 +430,7 @@ def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
     while b >= 0:
         n.listed[ON_WAY] -= 1
         after = n.branch_next[U(b)]
-        ask_switch(w, n, b - w.inputs * w.ports, now)
+        ask_switch(w, n, b, now)
         b = after
     if w.vc_alloc == 0:
         granted_ask(w, n, now)
@@ -412,8 +443,6 @@ def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
             inputs &= inputs - 1
             i, taking = accept(w, n, router, port, now)
             leave(w, n, p, state, i, taking, now)
-        if w.switch_alloc > 1:
-            ask_anew(w, n, router, now)
         if n.sa_outputs[U(router)] != 0:
             n.sa_routers[U(kept)] = router
             kept += 1

@@ -4,6 +4,8 @@ As in `sfnhw.sim.noc.router`, with branches. A packet at the front of an input V
 route node. Each branch asks for a virtual channel of its own and sends at its own pace; a flit leaves the buffer when all
 branches have sent it (asynchronous replication; Stunkel, Sivaram, Panda, ISCA 1997). An input port reads one flit a cycle,
 and all output ports that want this flit of this VC, and have given their grant, take it at once.
+
+A stage of several cycles takes all that wait for it at a router at once, and what comes later when it is through with them.
 """
 
 import numba as nb
@@ -32,9 +34,9 @@ from sfnhw.sim.flits.state import (
     ROUTER,
     SA_ROUTERS,
     SENT,
+    SERVED,
     SWITCH,
     TO_SA,
-    TO_VA,
     VA_ROUTERS,
     VC,
     VC_NEXT,
@@ -43,6 +45,8 @@ from sfnhw.sim.flits.state import (
 )
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.noc.bits import INLINED, U, lowest, next_bit
+from sfnhw.sim.noc.router import starts
+from sfnhw.sim.noc.state import SWITCH_STAGE, VC_STAGE
 from sfnhw.sim.packed import CHILD, EDGES, EDGES_END, EXITS, EXITS_END, LINK, Packed
 
 
@@ -83,9 +87,12 @@ def route(w: Wires, n: Network, p: Packed, i: int) -> None:
 
 @nb.njit(**INLINED)
 def ask_switch(w: Wires, n: Network, b: int, now: int) -> None:
-    """A branch asks for its output port, if it holds a VC with a credit, its stage is over and its next flit has come."""
+    """A branch asks for its output port, if it holds a VC with a credit, its stage is over and its next flit has come.
+
+    An allocator of several cycles takes all that wait, to find that there is no credit.
+    """
     c = n.branch[U(b * BRANCH + HOLDS)]
-    if c < 0 or n.branch[U(b * BRANCH + READY)] > now or n.vc[U(c * VC + CREDITS)] == 0:
+    if c < 0 or n.branch[U(b * BRANCH + READY)] > now or (w.switch_alloc <= 1 and n.vc[U(c * VC + CREDITS)] == 0):
         return
     i = b // w.ports
     here = n.buffer[U((i * w.depth + n.vc[U(i * VC + FRONT)]) * PLACE + HERE)]
@@ -120,7 +127,7 @@ def _take_vc(w: Wires, n: Network, i: int, port: int, channel: int, given: int, 
         n.granted[U(n.listed[GRANTED])] = b
         n.listed[GRANTED] += 1
     else:
-        put(w, n, TO_SA, n.branch_next, w.inputs * w.ports + b, now + w.vc_alloc)
+        put(w, n, TO_SA, n.branch_next, b, now + w.vc_alloc)
 
 
 @nb.njit(**INLINED)
@@ -137,7 +144,7 @@ def allocate_vcs(w: Wires, n: Network, router: int, port: int, now: int) -> bool
     while n.entries[U(out)] < V and free != 0 and _bits(free) > n.entries[U(out)]:
         free &= ~(1 << _highest(free))
     anywhere, low, high = n.port[U(out * PORT)], n.port[U(out * PORT + 1)], n.port[U(out * PORT + 2)]
-    offered, taken = free, 0
+    taken = 0
     while free != 0:
         v = lowest(free)
         free &= free - 1
@@ -152,22 +159,7 @@ def allocate_vcs(w: Wires, n: Network, router: int, port: int, now: int) -> bool
         taken &= taken - 1
         given, n.va_given[U(b)] = n.va_given[U(b)], 0
         _take_vc(w, n, first + b, port, channel, given, now)
-    if w.vc_alloc <= 1 or losers == 0:
-        return losers != 0
-    # The allocator has worked for them in vain: they ask anew when it is done. Who found no free VC has not asked.
-    if offered & lower == 0:
-        losers &= ~low
-    if offered & ~lower == 0:
-        losers &= ~high
-    if offered == 0:
-        losers = 0
-    for kind in range(3):
-        n.port[U(out * PORT + kind)] &= ~losers
-    while losers != 0:
-        b = lowest(losers)
-        losers &= losers - 1
-        put(w, n, TO_VA, n.branch_next, (first + b) * w.ports + port, now + w.vc_alloc)
-    return n.port[U(out * PORT)] | n.port[U(out * PORT + 1)] | n.port[U(out * PORT + 2)] != 0
+    return losers != 0
 
 
 @nb.njit(**INLINED)
@@ -197,6 +189,8 @@ def give_vcs(w: Wires, n: Network, now: int) -> None:
     for k in range(routers):
         router = n.va_routers[U(k)]
         asking = outputs = n.va_outputs[U(router)]
+        if w.vc_alloc > 1 and not starts(n.batch, router, VC_STAGE, w.vc_alloc, now):
+            asking = 0
         while asking != 0:
             port = lowest(asking)
             asking &= asking - 1
@@ -219,7 +213,7 @@ def wanting(w: Wires, n: Network, router: int, port: int, now: int) -> int:
     Its first stage takes in the rest of a packet a flit a cycle, so that a packet that forks is read but once.
     """
     out = router * w.ports + port
-    mask = n.port[U(out * PORT + SWITCH)]
+    mask = n.port[U(out * PORT + (SWITCH if w.switch_alloc <= 1 else SERVED))]
     if n.free_tick[U(out)] <= now * w.den[U(out)]:
         return mask
     kept, left = 0, mask
@@ -232,11 +226,42 @@ def wanting(w: Wires, n: Network, router: int, port: int, now: int) -> int:
 
 
 @nb.njit(**INLINED)
+def with_credit(w: Wires, n: Network, router: int, now: int) -> int:
+    """Begin a switch allocation of several cycles, unless one is under way or nothing asks; returns the outputs that it serves.
+
+    It serves the requests of those that have a credit now; all stay for the next time.
+    """
+    base, outputs, asked, served = router * w.ports, n.sa_outputs[U(router)], False, 0
+    while outputs != 0:
+        o = lowest(outputs)
+        outputs &= outputs - 1
+        left, may = n.port[U((base + o) * PORT + SWITCH)], 0
+        if left == 0:
+            n.sa_outputs[U(router)] &= ~(1 << o)
+        while left != 0:
+            bit = lowest(left)
+            left &= left - 1
+            b = (base * w.vcs + bit) * w.ports + o
+            # A slow channel that is taken is waited for.
+            if n.free_tick[U(base + o)] > now * w.den[U(base + o)] and n.branch[U(b * BRANCH + SENT)] == 0:
+                continue
+            asked = True
+            if n.vc[U(n.branch[U(b * BRANCH + HOLDS)] * VC + CREDITS)] > 0:
+                may |= 1 << bit
+        n.port[U((base + o) * PORT + SERVED)] = may
+        served |= (may != 0) << o
+    if asked and starts(n.batch, router, SWITCH_STAGE, w.switch_alloc, now):
+        return served
+    return 0
+
+
+@nb.njit(**INLINED)
 def match_ports(w: Wires, n: Network, router: int, now: int) -> int:
     """Switch allocation, first half: each output port that is asked grants to an input port; returns those that got any."""
     base, V = router * w.ports, w.vcs
+    served = with_credit(w, n, router, now) if w.switch_alloc > 1 else -1
     outputs = n.sa_outputs[U(router)]
-    asking, inputs = outputs, 0
+    asking, inputs = outputs & served, 0
     while asking != 0:
         o = lowest(asking)
         asking &= asking - 1
@@ -281,26 +306,6 @@ def accept(w: Wires, n: Network, router: int, port: int, now: int) -> tuple[int,
         left &= left - 1
         n.port[U((base + other) * PORT + INPUT_NEXT)] = port + 1 if port + 1 < w.ports else 0
     return i, taking
-
-
-@nb.njit(**INLINED)
-def ask_anew(w: Wires, n: Network, router: int, now: int) -> None:
-    """A switch allocator of several cycles has worked for the losers in vain: they ask again when it is done."""
-    base, outputs = router * w.ports, n.sa_outputs[U(router)]
-    while outputs != 0:
-        o = lowest(outputs)
-        outputs &= outputs - 1
-        if n.free_tick[U(base + o)] > now * w.den[U(base + o)]:
-            continue  # a slow channel is taken: they wait for it
-        mask = n.port[U((base + o) * PORT + SWITCH)]
-        n.port[U((base + o) * PORT + SWITCH)] = 0
-        n.sa_outputs[U(router)] &= ~(1 << o)
-        while mask != 0:
-            bit = lowest(mask)
-            mask &= mask - 1
-            b = (base * w.vcs + bit) * w.ports + o
-            n.branch[U(b * BRANCH + READY)] = now + w.switch_alloc
-            put(w, n, TO_SA, n.branch_next, w.inputs * w.ports + b, now + w.switch_alloc)
 
 
 @nb.njit(**INLINED)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.noc.bits import INLINED, U
+from sfnhw.sim.noc.state import STAGES
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -31,17 +32,18 @@ NODE, PACKET, FLITS, HERE = 0, 1, 2, 3  # route node; event record; its flits, a
 # works on, node or exit that it leads to.
 BRANCH = 4
 HOLDS, SENT, READY, LEADS_TO = 0, 1, 2, 3
-# Record of a port of a router: masks of input VCs that want a VC of it, one for each class, and that want the switch.
+# Record of a port of a router: masks of input VCs that want a VC of it, one for each class, that want the switch, and that a
+# switch allocation of several cycles serves.
 PORT = 8
-SWITCH = 3
+SWITCH, SERVED = 3, 7
 INPUT_NEXT, OUTPUT_NEXT, VC_NEXT = 4, 5, 6  # round-robin pointers, as in `sfnhw.sim.noc.state`
 # Record of a source: first and last packet of its queue, cycle from which its port is free, flits of the first packet that
-# are in, the VC that it goes by, the first cycle in which its head can go (−1: not known yet).
+# are in, the VC that it goes by, the first cycle in which its head can go (−1: not known yet), and all its flits.
 SOURCE = 8
-HEAD, TAIL, FREE_FROM, IN, BY, HEAD_AT = 0, 1, 2, 3, 4, 5
-# Kinds of what is on its way: flits to an input, credits, output VCs to be free, packets to be routed, branches to ask for a
-# VC and for the switch.
-ARRIVALS, RETURNS, RELEASES, ROUTES, TO_VA, TO_SA = 0, 1, 2, 3, 4, 5
+HEAD, TAIL, FREE_FROM, IN, BY, HEAD_AT, LENGTH = 0, 1, 2, 3, 4, 5, 6
+# Kinds of what is on its way: flits to an input, credits, output VCs to be free, packets whose route is known, packets to be
+# routed by a stage of several cycles, branches to ask for the switch.
+ARRIVALS, RETURNS, RELEASES, ROUTES, TO_ROUTE, TO_SA = 0, 1, 2, 3, 4, 5
 KINDS = 6
 # Indices of `Network.listed`: lengths of lists; things on their way; copies of packets in buffers, on links and in queues; the
 # next cycle; flits that left a router.
@@ -66,6 +68,8 @@ class Network(NamedTuple):
     sa_routers: Ints  # (R,)
     sa_given: Longs  # (P,) scratch
     granted: Ints  # branches that were given a VC, or sent a flit, in this cycle
+    batch: Longs  # (R·STAGES,) as in `sfnhw.sim.noc.state`
+    line_free: Longs  # (R·P,) cycle in which the next flit can leave a switch of several cycles by an output port
     announced: Ints  # (parts·frames,) packets of a part in a frame, see `sfnhw.sim.flits.counting`
     missing: Ints  # (counts·frames,) those of them that a connection has not worked off, for each part of its source
     source: Longs  # (R·P·SOURCE,)
@@ -75,8 +79,10 @@ class Network(NamedTuple):
     begin: Ints  # (KINDS·slots,) −1: none
     flit_next: Ints  # (2·R·P·V·B,) a flit on its way into c is c·B + a running number
     credit_next: Ints  # (2·R·P·V·B,)
-    vc_next: Ints  # (2·R·P·V,) for RELEASES and ROUTES: a VC
-    branch_next: Ints  # (i·P,) for TO_VA and TO_SA: a branch
+    vc_next: (
+        Ints  # (4·R·P·V,) for RELEASES a VC c; for ROUTES and TO_ROUTE an input VC, from `2·inputs` and `3·inputs` on
+    )
+    branch_next: Ints  # (i·P,) for TO_SA: a branch
 
 
 def empty_network(w: Wires) -> Network:
@@ -105,9 +111,10 @@ def empty_network(w: Wires) -> Network:
         port=longs(R * P * PORT), free=longs(2 * R * P, (1 << V) - 1), free_tick=longs(R * P),
         entries=np.where(to_core, w.entries, 1 << 40), va_outputs=longs(R), va_routers=ints(R), va_given=longs(P * V),
         sa_outputs=longs(R), sa_routers=ints(R), sa_given=longs(P), granted=ints(2 * R * P + inputs * P),
+        batch=longs(R * STAGES), line_free=longs(R * P),
         announced=ints(w.parts * w.frames), missing=ints(w.counts * w.frames, 1 << 30),
         source=source.reshape(-1), active=ints(R * P), listed=longs(8), begin=ints(KINDS * w.slots, -1),
-        flit_next=ints(C * B), credit_next=ints(C * B), vc_next=ints(2 * C), branch_next=ints(2 * inputs * P),
+        flit_next=ints(C * B), credit_next=ints(C * B), vc_next=ints(2 * C), branch_next=ints(inputs * P),
     )  # fmt: skip
 
 

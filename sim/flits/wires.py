@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.errors import SimulationError
+from sfnhw.mapping.packet_formats import bundle_edges, spikes_of_bundles
 from sfnhw.sim.kernel_state import WINDOWS_IN_FLIGHT
 from sfnhw.sim.noc.config import MASK_BITS, MOST_PLACES
 from sfnhw.sim.tables import NodeTable, Tables
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-# Depth of a virtual channel's buffer where `noc.buffer_flits` is left out: that of `sfnhw.sim.noc.NocConfig`.
+# Depth of a virtual channel's buffer where `noc.buffer_flits` is left out: that of `sfnhw.sim.noc.NocConfig`, or that of the
+# longest packet.
 BUFFER_FLITS = 8
 LOCAL = 4
 # Virtual channels that a packet may take: all; with o1turn the lower ones for trees that go along rows first, else the upper.
@@ -39,6 +41,7 @@ class Wires(NamedTuple):
     route: int  # cycles
     vc_alloc: int
     switch_alloc: int
+    crossing: int  # of the switch
     inject: int  # cycles from a core to its router's input
     port_cycles: int  # a packet takes a core's injection port so long at least
     pins: int  # channel that the pins send into
@@ -70,19 +73,26 @@ class Wires(NamedTuple):
     source: Ints  # (cores + 1,) channel that a core or the pins send into, −1: not in use
 
 
-def build_wires(chip: Chip, tables: Tables) -> Wires:
+def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
     """Lay out the network that the routes of a mapping pass.
+
+    sent : (samples, T, neurons in slice-major order) spikes of each neuron, all that are to be simulated.
 
     Raises
     ------
-    SimulationError : a network that the flit kernel does not have, or a packet that is longer than a buffer.
+    SimulationError : a network that the flit kernel does not have, or a packet that forks and is longer than a buffer.
     """
     noc, f, n = chip.noc, tables.fabric, tables.nodes
-    P, V, B = LOCAL + noc.cores_per_router + 1, noc.virtual_channels, noc.buffer_flits or BUFFER_FLITS
+    P, V = LOCAL + noc.cores_per_router + 1, noc.virtual_channels
+    lengths = longest_packets(tables, sent)
+    longest = int(lengths.max(initial=1))
+    # Left out, it takes a full bundle in which each neuron spikes, whatever spikes: a chip does not depend on that.
+    B = noc.buffer_flits or max(BUFFER_FLITS, int(tables.slices.flits.max(initial=1)))
     used, router = np.unique(n.router, return_inverse=True)
     router = router.reshape(-1).astype(np.int64)
     R = len(used)
     _check(chip, tables, P * V, 2 * R * P * V * B, B)
+    _check_forks(noc.buffer_flits is not None, tables, lengths, B)
     O = R * P  # noqa: E741
     channel = np.arange(O, 2 * O)
     delay = np.full(O, noc.switch_cycles + f.ejection_cycles)
@@ -105,14 +115,16 @@ def build_wires(chip: Chip, tables: Tables) -> Wires:
         num[at_pins], den[at_pins] = f.io_flit_cycles_num, f.io_flit_cycles_den
     back[O:] += 1  # a core's interface passes the flit on first
     source = _sources(tables, router, P, noc.cores_per_router)
-    longest = int(tables.slices.flits.max(initial=1))
     # Behind the flits of one packet of each virtual channel, on a slow channel.
     slowest = int((delay + num * longest * (V + 1)).max()) + noc.switch_alloc_cycles + int(back.max())
-    stages = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + f.injection_cycles
+    # What finds a stage at work waits for less than its cycles, and behind the switch for what passed it together.
+    stages = 2 * noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + f.injection_cycles
+    slowest += 2 * noc.switch_cycles
     return Wires(
         routers=R, ports=P, vcs=V, depth=B, inputs=R * P * V,
         slots=1 << (slowest + stages + 2).bit_length(),
         route=noc.route_cycles, vc_alloc=noc.vc_alloc_cycles, switch_alloc=noc.switch_alloc_cycles,
+        crossing=noc.switch_cycles,
         inject=f.injection_cycles, port_cycles=f.port_cycles,
         pins=int(source[f.cores]), pin_num=f.io_flit_cycles_num, pin_den=f.io_flit_cycles_den,
         entries=chip.core.input_packets or UNLIMITED, entry_back=1 + on_core,
@@ -165,11 +177,29 @@ def _check(chip: Chip, tables: Tables, bits: int, places: int, depth: int) -> No
             found=f"{depth}, {places:,} places in all",
             expected=f"{MOST_PLACES:,} places at most",
         )
+
+
+def longest_packets(tables: Tables, sent: NDArray[np.uint8]) -> Longs:
+    """(slices,) flits of the longest packet that each sends, 1 at least; sent : as of `build_wires`."""
+    s, f = tables.slices, tables.fabric
+    out, frames = s.flits.copy(), sent.reshape(-1, sent.shape[2])
+    for i in np.flatnonzero(s.form):
+        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]))
+        mine = frames[:, s.first_neuron[i] : s.first_neuron[i + 1]]
+        most = spikes_of_bundles(mine, int(s.width[i]), edges).max(axis=0)
+        goes = (most > 0) | s.always[i]
+        bits = s.fixed_bits[i] + np.diff(edges) * s.neuron_bits[i] + most * s.spike_bits[i]
+        out[i] = -(-bits[goes].max(initial=1) // f.flit_bits)
+    return out
+
+
+def _check_forks(given: bool, tables: Tables, lengths: Longs, depth: int) -> None:
+    """Refuse packets that fork and that a buffer does not take whole."""
     n = tables.nodes
     forks = (np.diff(n.child_first) + np.diff(n.exit_first) > 1) & (np.arange(len(n.owner)) < n.packet_nodes)
-    longest = int(tables.slices.flits[n.owner[forks]].max(initial=1))
+    longest = int(lengths[n.owner[forks]].max(initial=1))
     if longest > depth:
-        said = "" if noc.buffer_flits else " (the default)"
+        said = "" if given else " (the default)"
         raise SimulationError(
             "a packet that forks must fit into the buffer of a virtual channel, or the network can deadlock",
             field="noc.buffer_flits",
