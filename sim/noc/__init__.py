@@ -3,7 +3,7 @@
 Numba is imported when a run is asked for.
 """
 
-from sfnhw.sim.noc.config import ROUTINGS, TOPOLOGIES, NocConfig
+from sfnhw.sim.noc.config import ROUTINGS, SHARED_VCS, TOPOLOGIES, NocConfig
 from sfnhw.sim.noc.result import NocResult
 from sfnhw.sim.noc.simulate import FIDELITIES, simulate_burst, simulate_noc
 from sfnhw.sim.noc.sweep import FRACTIONS, NocSweep, sweep
@@ -14,6 +14,7 @@ __all__ = [
     "FRACTIONS",
     "PATTERNS",
     "ROUTINGS",
+    "SHARED_VCS",
     "TOPOLOGIES",
     "NocConfig",
     "NocResult",

@@ -222,7 +222,7 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
         c = first + v
         if (kind == BEFORE and v >= V - half) or (kind == AFTER and v < half) or h.free_at[U(c)] > now:
             continue
-        if kind > 0 and V % 2 == 1 and v == half and not (place_known(h, c) and place_from(h, c) <= now):
+        if kind > 0 and (f.shared >> v) & 1 != 0 and not (place_known(h, c) and place_from(h, c) <= now):
             continue
         free |= 1 << v
     if free == 0:
