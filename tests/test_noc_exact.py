@@ -20,6 +20,14 @@ from tests.test_noc import configs, lone_latency, simulation
 BOTH = pytest.mark.parametrize("fidelity", ["flit", "packet"])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def all_by_events():
+    """Fidelity `packet` runs some of these networks flit by flit; here it is its events that are looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sfnhw.sim.noc.simulate.is_by_events", lambda _: True)
+        yield
+
+
 def with_targets(config, targets, rate=1.0, seed=0, fidelity="flit", packets=0):
     """A simulation in which node n sends to targets[n], all other nodes nothing: at `rate`, or so many packets in cycle 0."""
     sim, measure = simulation(Traffic(config), rate=rate, burst=packets, seed=seed, fidelity=fidelity)

@@ -22,6 +22,10 @@ def _lines(rows: list[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<24}{text}" for name, text in rows)
 
 
+def _fidelity(r: "NocResult") -> str:
+    return r.fidelity if r.by_events or r.fidelity == "flit" else f"{r.fidelity}, by flits"
+
+
 def run_text(r: "NocResult") -> str:
     """One run of random traffic."""
     state = "saturated" if r.saturated else "not saturated"
@@ -33,7 +37,7 @@ def run_text(r: "NocResult") -> str:
         ("offered", f"{r.rate:g} packets/node/cycle"),
         ("accepted", f"{_number(r.accepted_rate, 5)} flits/node/cycle"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean"),
-        ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({r.fidelity}, seed {r.seed})"),
+        ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({_fidelity(r)}, seed {r.seed})"),
         ("network", state),
     ]
     text = _network(r.traffic) + "\n" + _lines(rows)
@@ -46,7 +50,7 @@ def burst_text(r: "NocResult") -> str:
         ("makespan", f"{r.makespan:,} cycles for {r.burst:,} packets from each node"),
         ("mean latency", f"{_number(r.mean_latency)} cycles ({r.zero_load_latency:.2f} in the empty network)"),
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
-        ("routers visited", f"{_number(r.routers_visited)} in the mean ({r.fidelity}, seed {r.seed})"),
+        ("routers visited", f"{_number(r.routers_visited)} in the mean ({_fidelity(r)}, seed {r.seed})"),
     ]
     return _network(r.traffic) + "\n" + _lines(rows) + (f"\nwarning: {r.warning}" if r.warning else "")
 

@@ -5,7 +5,7 @@ Numba is imported when a run is asked for.
 
 from sfnhw.sim.noc.config import ROUTINGS, SHARED_VCS, TOPOLOGIES, NocConfig
 from sfnhw.sim.noc.result import NocResult
-from sfnhw.sim.noc.simulate import FIDELITIES, simulate_burst, simulate_noc
+from sfnhw.sim.noc.simulate import FIDELITIES, is_by_events, simulate_burst, simulate_noc
 from sfnhw.sim.noc.sweep import FRACTIONS, NocSweep, sweep
 from sfnhw.sim.noc.traffic import PATTERNS, Traffic
 
@@ -20,6 +20,7 @@ __all__ = [
     "NocResult",
     "NocSweep",
     "Traffic",
+    "is_by_events",
     "simulate_burst",
     "simulate_noc",
     "sweep",

@@ -241,16 +241,14 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
 
 
 @nb.njit(**INLINED)
-def wait(f: Fabric, p: Packets, h: Hops, i: int) -> int:
-    """Put input VC `i` at the end of the queue for its output port's virtual channels; return the port."""
-    out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
+def wait(h: Hops, i: int, out: int) -> None:
+    """Put input VC `i` at the end of the queue for an output port's virtual channels."""
     h.next_waiting[U(i)] = -1
     if h.waiting[U(out)] < 0:
         h.waiting[U(out)] = i
     else:
         h.next_waiting[U(h.waiting_last[U(out)])] = i
     h.waiting_last[U(out)] = i
-    return out
 
 
 @nb.njit(**INLINED)
@@ -291,8 +289,13 @@ def come_to_front(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) 
     if not may_ask(f, h, i, router, now):
         return
     h.routed[U(i)] = 0
-    if not ask(f, p, m, h, i, now):
-        look_again(f, h, wait(f, p, h, i), now)
+    out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
+    # Who waits is about to be served, and was here before.
+    if h.time[U(h.inputs + out)] == now and h.waiting[U(out)] >= 0:
+        wait(h, i, out)
+    elif not ask(f, p, m, h, i, now):
+        wait(h, i, out)
+        look_again(f, h, out, now)
 
 
 @nb.njit(**INLINED)

@@ -15,6 +15,9 @@ MOST_BURST = 1_000_000
 # Fidelity `packet` warns where the mean latency is beyond so many times that of the empty network: with single flits that
 # is at 0.85 to 0.9 of the saturation rate, with longer packets earlier (docs/noc.md has its errors).
 NEAR_SATURATION = 1.2
+# With more than one virtual channel `packet` is near enough to `flit` on paths of so many routers, and for packets of so many
+# flits at most (`is_by_events`; python -m benchmarks.noc_fidelities).
+LONG_PATH, LONGEST_PACKET = 5.0, 5
 if TYPE_CHECKING:
     from sfnhw.sim.noc.running import InFlight, Run
 
@@ -35,7 +38,8 @@ def simulate_noc(
     """Random traffic: each node creates a packet in a cycle with probability `rate`.
 
     Packets created in `cycles` cycles after `warmup` are measured, and waited for. The same seed gives the same result.
-    Fidelity `packet` warns in the result where the network is near saturation or beyond; `auto` runs `flit` there.
+    Fidelity `packet` runs networks that it has no good model of flit by flit too (`is_by_events`), and warns in the result
+    where the network is near saturation or beyond; `auto` gives the result of `flit` there.
     With `give_up` the run ends, as saturated, once the mean latency is beyond so many cycles.
 
     Raises
@@ -52,16 +56,39 @@ def simulate_noc(
 
     if fidelity == "flit":
         return at("flit")
-    result = _with_warning(at("packet"))
-    return at("flit") if fidelity == "auto" and result.warning else result
+    if is_by_events(traffic):
+        result = at("packet")
+        warning = _warning(result, "fidelity packet errs here by up to 15 % and more, flit does not")
+        return at("flit") if fidelity == "auto" and warning else replace(result, warning=warning)
+    result = at("flit")
+    warning = _warning(result, "a little more load, or another seed, changes the latency much")
+    return result if fidelity == "auto" and warning else replace(result, fidelity="packet", warning=warning)
 
 
-def _with_warning(result: NocResult) -> NocResult:
+def is_by_events(traffic: Traffic) -> bool:
+    """Whether fidelity `packet` moves whole packets event by event; other networks it runs flit by flit, as `flit` does.
+
+    Its packets pass a port one after the other, where flits of several take turns. For the mean latency that is nearly the
+    same (docs/noc.md) where
+
+    - packets are longer than a flit: single flits are as many events either way, and no arbiter chooses between them here;
+    - a buffer holds two packets: in a shorter one who waits for a port keeps the link behind it idle;
+    - allocators and the switch take a cycle: longer ones serve what waits in batches;
+    - packets wait in one virtual channel; or go over 5 routers and more in the mean, as who takes turns is late at the last
+      router, but early at those before; and have 5 flits at most, as both grow with their length.
+    """
+    c = traffic.config
+    deep = c.packet_flits > 1 and c.buffer_flits >= 2 * c.packet_flits
+    plain = c.vc_alloc_cycles == c.switch_alloc_cycles == c.switch_cycles == 1
+    turns = c.packet_flits <= LONGEST_PACKET and traffic.routers_visited >= LONG_PATH
+    return deep and plain and (c.virtual_channels == 1 or turns)
+
+
+def _warning(result: NocResult, what: str) -> str | None:
     mean, empty = result.mean_latency, result.zero_load_latency
     if not result.undelivered and (mean is None or mean <= NEAR_SATURATION * empty):
-        return result
-    what = "saturated" if result.saturated else "near saturation"
-    return replace(result, warning=f"{what}: fidelity packet errs here by up to 15 % and more, flit does not")
+        return None
+    return f"{'saturated' if result.saturated else 'near saturation'}: {what}"
 
 
 def simulate_burst(traffic: Traffic, burst: int, *, seed: int = 0, fidelity: str = "flit") -> NocResult:
@@ -76,9 +103,10 @@ def simulate_burst(traffic: Traffic, burst: int, *, seed: int = 0, fidelity: str
     from sfnhw.sim.noc import running
 
     # A burst is beyond saturation by its nature: `auto` asks the referee.
-    engine = "packet" if fidelity == "packet" else "flit"
+    engine = "packet" if fidelity == "packet" and is_by_events(traffic) else "flit"
     run = running.run_burst(_in_flight(engine, traffic, 0.0, burst, seed))
-    return _result(traffic, run, engine, None, burst, seed, run.cycles, 0)
+    result = _result(traffic, run, engine, None, burst, seed, run.cycles, 0)
+    return replace(result, fidelity="packet") if fidelity == "packet" else result
 
 
 def _in_flight(engine: str, traffic: Traffic, rate: float, burst: int, seed: int) -> "InFlight":
@@ -123,6 +151,7 @@ def _result(
     return NocResult(
         traffic=traffic,
         fidelity=fidelity,
+        by_events=fidelity == "packet",
         rate=rate,
         burst=burst,
         seed=seed,
