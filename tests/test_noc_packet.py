@@ -45,6 +45,18 @@ def test_mean_latency_is_near_the_referees(fields, saturation, share, tolerance)
     assert mean["packet"] == pytest.approx(mean["flit"], rel=tolerance)
 
 
+def test_a_full_port_warns_where_the_mean_latency_does_not_tell():
+    """Transpose: a row's 7 other nodes turn at one router, so one link carries 7 packets a node and cycle."""
+    traffic = Traffic(NocConfig(virtual_channels=2, packet_flits=2, buffer_flits=4), "transpose")
+    assert traffic.config.channel_rate == 1.0
+    arguments = {"cycles": 3000, "warmup": 1000}
+    for link, warns in ((0.5, False), (0.8, True)):
+        result = simulate_noc(traffic, link / (7 * 2), fidelity="packet", **arguments)
+        assert result.mean_latency < 1.2 * result.zero_load_latency
+        assert (result.warning is not None) == warns
+        assert simulate_noc(traffic, link / (7 * 2), fidelity="auto", **arguments).by_events != warns
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("traffic", [t for t in cases() if is_by_events(t)], ids=name_of)
 def test_the_bound_holds_for_all_that_is_simulated_by_events(traffic):
@@ -145,8 +157,10 @@ def test_no_packet_is_lost_and_no_buffer_overflows(config, rate, seed):
 @pytest.mark.usefixtures("all_by_events")
 def test_bursts_end_near_the_referees(pattern, fields):
     traffic = Traffic(NocConfig(**fields), pattern)
-    packet, flit = (simulate_burst(traffic, 12, fidelity=f).makespan for f in ("packet", "flit"))
-    assert packet == pytest.approx(flit, rel=0.16)
+    packet, flit, auto = (simulate_burst(traffic, 12, fidelity=f) for f in ("packet", "flit", "auto"))
+    assert packet.makespan == pytest.approx(flit.makespan, rel=0.16)
+    assert "beyond saturation" in packet.warning
+    assert auto == flit
 
 
 def test_near_saturation_it_warns_and_auto_asks_the_referee():

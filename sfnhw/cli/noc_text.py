@@ -57,7 +57,8 @@ def burst_text(r: "NocResult") -> str:
 
 def sweep_text(s: "NocSweep") -> str:
     """A latency-load curve."""
-    head = ["of saturation", "rate", "mean", "p50", "p99", "accepted flits/node/cycle"]
+    auto = s.fidelity == "auto"
+    head = ["of saturation", "rate", "mean", "p50", "p99", "accepted flits/node/cycle", *(["fidelity"] if auto else [])]
     rows = [
         [
             f"{(p.rate or 0.0) / s.saturation_rate:.2f}",
@@ -66,6 +67,7 @@ def sweep_text(s: "NocSweep") -> str:
             _number(p.p50_latency, 0),
             _number(p.p99_latency, 0),
             _number(p.accepted_rate, 5) + (f"  {p.warning}" if p.warning else ""),
+            *([p.fidelity] if auto else []),
         ]
         for p in s.points
     ]
@@ -73,4 +75,4 @@ def sweep_text(s: "NocSweep") -> str:
     if not s.reached:
         where = "no saturation: one flit per node and cycle passes"
     zero = f"empty network: {s.traffic.zero_load_latency:.2f} cycles over {s.traffic.routers_visited:.2f} routers"
-    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * 5)])
+    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * (6 if auto else 5))])

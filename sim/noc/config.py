@@ -146,6 +146,12 @@ class NocConfig:
         return self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles
 
     @property
+    def channel_rate(self) -> float:
+        """Flits a cycle that a channel passes at most, with buffers that do not limit it: min(1, V·F/(S + F − 1))."""
+        packet = self.service_cycles + self.packet_flits - 1
+        return min(1.0, self.virtual_channels * self.packet_flits / packet)
+
+    @property
     def body_cycles(self) -> int:
         """Cycles from a packet's first flit to its last, at the end of its path in an empty network.
 

@@ -73,6 +73,7 @@ class Hops(NamedTuple):
     wheel: Ints  # (slots,) first event of a cycle, modulo the slots
     next_event: Ints  # (events,)
     time: Longs  # (events,) −1: not pending
+    carried: Longs  # (R·P,) flits through each output port
     counts: Longs  # (3,)
 
 
@@ -169,6 +170,7 @@ def depart(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, out: int, c: int,
         end = start + h.spread + f.switch_alloc
         h.free_at[U(c)] = end
         h.counts[HOPS] += flits
+        h.carried[U(out)] += flits
         if c < h.inputs:
             enqueue(f, h, c, packet, start + wait + f.switch_alloc - 1 + f.flight)
         else:

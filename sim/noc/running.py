@@ -38,6 +38,7 @@ class Run:
     flit_hops : flits through routers, in all cycles.
     last_ejection : cycle in which the last packet left.
     cycles : simulated.
+    fullest_port : flits a cycle through the output port that passed most; 0 at fidelity `flit`, which does not count them.
     """
 
     histogram: NDArray[np.int64]
@@ -47,6 +48,7 @@ class Run:
     flit_hops: int
     last_ejection: int
     cycles: int
+    fullest_port: float
 
 
 class InFlight(ABC):
@@ -65,6 +67,11 @@ class InFlight(ABC):
     @abstractmethod
     def flit_hops(self) -> int:
         """Flits through routers so far."""
+
+    @property
+    def fullest_port(self) -> float:
+        """Flits a cycle through the output port that passed most so far; 0 where they are not counted."""
+        return 0.0
 
     @property
     @abstractmethod
@@ -141,6 +148,7 @@ def _result(traffic: InFlight, measure: Measure) -> Run:
         flit_hops=traffic.flit_hops,
         last_ejection=traffic.last_ejection,
         cycles=traffic.now,
+        fullest_port=traffic.fullest_port,
     )
 
 
