@@ -103,6 +103,12 @@ class Network:
         _, port, usable = next(step for step in steps if step[0] != 0)
         return port, usable
 
+    def may_take(self, r, o, w):
+        """The VC that both classes of a torus share takes a packet whole, or into an empty buffer."""
+        V, whole = self.c.virtual_channels, min(self.c.packet_flits, self.c.buffer_flits)
+        shared = self.c.topology == "torus" and V % 2 == 1 and w == V // 2 and o < 4
+        return not shared or self.c.shared_vc == "any" or r.credits[o][w] >= whole
+
     def neighbour(self, router, port):
         """Router on a side, and its input port."""
         dx, dy = SIDES[port]
@@ -194,7 +200,7 @@ class Network:
                 if vc.state != "vc" or vc.ready > t:
                     continue
                 o, usable = self.route(here, vc.flits[0][0])
-                free = [w for w in usable if r.user[o][w] is None]
+                free = [w for w in usable if r.user[o][w] is None and self.may_take(r, o, w)]
                 asking = True
                 requests |= {(p * V + v, o * V + w) for w in free}
         if not asking or not r.starts("vc", self.c.vc_alloc_cycles, t):

@@ -24,7 +24,7 @@ def test_a_run_as_text_and_as_json(capsys):
         capsys, *FAST, "--rate", "0.2", "--topology", "torus", "--pattern", "hotspot", "--hotspot", "5:0.25",
         "--routing", "yx", "--packet-flits", "2", "--virtual-channels", "3", "--buffer-flits", "5", "--route-cycles", "0",
         "--vc-alloc-cycles", "2", "--switch-alloc-cycles", "3", "--switch-cycles", "4", "--link-cycles", "5",
-        "--credit-cycles", "6", "--seed", "7", "--fidelity", "packet", "--json",
+        "--credit-cycles", "6", "--shared-vc", "any", "--seed", "7", "--fidelity", "packet", "--json",
     )  # fmt: skip
     assert code == 0
     found = json.loads(out, parse_constant=pytest.fail)
@@ -32,6 +32,7 @@ def test_a_run_as_text_and_as_json(capsys):
         "topology": "torus", "columns": 4, "rows": 4, "concentration_columns": 1, "concentration_rows": 1,
         "virtual_channels": 3, "buffer_flits": 5, "packet_flits": 2, "route_cycles": 0, "vc_alloc_cycles": 2,
         "switch_alloc_cycles": 3, "switch_cycles": 4, "link_cycles": 5, "credit_cycles": 6, "routing": "yx",
+        "shared_vc": "any",
     }  # fmt: skip
     assert found["hotspots"] == [{"node": 5, "share": 0.25}]
     assert (found["seed"], found["fidelity"], found["measured_cycles"], found["warmup_cycles"]) == (
@@ -90,6 +91,8 @@ def test_a_curve_that_never_saturates(capsys):
         (["--size", "8x4", "--pattern", "transpose"], "--pattern"),
         (["--topology", "ring"], "--topology"),
         (["--topology", "torus", "--virtual-channels", "1"], "--virtual-channels"),
+        (["--shared-vc", "any"], "--shared-vc"),
+        (["--topology", "torus", "--virtual-channels", "3", "--shared-vc", "none"], "--shared-vc"),
         (["--topology", "cmesh", "--size", "5x4"], "--size"),
         (["--concentration", "2x2"], "--concentration"),
         (["--rate", "1.1"], "--rate"),

@@ -20,6 +20,14 @@ from tests.test_noc import configs, lone_latency, simulation
 BOTH = pytest.mark.parametrize("fidelity", ["flit", "packet"])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def all_by_events():
+    """Fidelity `packet` runs some of these networks flit by flit; here it is its events that are looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sfnhw.sim.noc.simulate.is_by_events", lambda _: True)
+        yield
+
+
 def with_targets(config, targets, rate=1.0, seed=0, fidelity="flit", packets=0):
     """A simulation in which node n sends to targets[n], all other nodes nothing: at `rate`, or so many packets in cycle 0."""
     sim, measure = simulation(Traffic(config), rate=rate, burst=packets, seed=seed, fidelity=fidelity)
@@ -202,8 +210,8 @@ def test_the_port_to_a_hot_node_is_a_queue_fed_by_many(side, virtual_channels, l
     """The flits wait at the inputs, but the port never idles while two of its VCs can take turns: the mean is the same.
 
     (A flit with a VC wins in the next cycle; while it does, the next one gets another VC.) But for the rare node with
-    more packets than VCs. Eight seeds; the mean is within 3.5 of its standard errors. Not so at fidelity `packet`, which
-    keeps a VC until its packet has gone (docs/noc.md).
+    more packets than VCs. Eight seeds; the mean is within 3.5 of its standard errors. Not so by the events of
+    fidelity `packet`, which keep a VC until its packet has gone.
     """
     waits = waits_at_hot_port(side, virtual_channels, load, 25_000, range(8))
     error, expected = waits.std(ddof=1) / np.sqrt(len(waits)), output_queue(side**2, load)

@@ -44,8 +44,8 @@ def _network_options(function: Any) -> Any:
     default="flit",
     show_default=True,
     metavar="F",
-    help="`flit`: every flit, buffer and credit, cycle by cycle; `packet`: whole packets, event by event; `auto`: "
-    "packet, and flit near saturation.",
+    help="`flit`: every flit, buffer and credit, cycle by cycle; `packet`: whole packets, event by event, "
+    "where that is near enough; `auto`: packet, and flit near saturation.",
 )
 @click.option(
     "-o",

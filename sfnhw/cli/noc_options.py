@@ -26,6 +26,14 @@ NETWORK_OPTIONS: tuple[Decorator, ...] = (
     ),
     click.option("--hotspot", multiple=True, metavar="NODE:SHARE", help="With pattern hotspot; may be repeated."),
     click.option("--routing", default="xy", show_default=True, metavar="R", help="Dimension order: xy or yx."),
+    click.option(
+        "--shared-vc",
+        default="whole",
+        show_default=True,
+        metavar="S",
+        help="Who may take the channel that both classes of a torus with an odd number share: `whole`: a packet that has "
+        "room in it; `any`: every one, which can deadlock.",
+    ),
     click.option("--packet-flits", default=1, show_default=True, type=int, metavar="F", help="Length of a packet."),
     click.option("--virtual-channels", default=4, show_default=True, type=int, metavar="V", help="Of each channel."),
     click.option("--buffer-flits", default=8, show_default=True, type=int, metavar="B", help="Of a virtual channel."),

@@ -22,6 +22,10 @@ def _lines(rows: list[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<24}{text}" for name, text in rows)
 
 
+def _fidelity(r: "NocResult") -> str:
+    return r.fidelity if r.by_events or r.fidelity == "flit" else f"{r.fidelity}, by flits"
+
+
 def run_text(r: "NocResult") -> str:
     """One run of random traffic."""
     state = "saturated" if r.saturated else "not saturated"
@@ -33,7 +37,7 @@ def run_text(r: "NocResult") -> str:
         ("offered", f"{r.rate:g} packets/node/cycle"),
         ("accepted", f"{_number(r.accepted_rate, 5)} flits/node/cycle"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean"),
-        ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({r.fidelity}, seed {r.seed})"),
+        ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({_fidelity(r)}, seed {r.seed})"),
         ("network", state),
     ]
     text = _network(r.traffic) + "\n" + _lines(rows)
@@ -46,14 +50,15 @@ def burst_text(r: "NocResult") -> str:
         ("makespan", f"{r.makespan:,} cycles for {r.burst:,} packets from each node"),
         ("mean latency", f"{_number(r.mean_latency)} cycles ({r.zero_load_latency:.2f} in the empty network)"),
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
-        ("routers visited", f"{_number(r.routers_visited)} in the mean ({r.fidelity}, seed {r.seed})"),
+        ("routers visited", f"{_number(r.routers_visited)} in the mean ({_fidelity(r)}, seed {r.seed})"),
     ]
     return _network(r.traffic) + "\n" + _lines(rows) + (f"\nwarning: {r.warning}" if r.warning else "")
 
 
 def sweep_text(s: "NocSweep") -> str:
     """A latency-load curve."""
-    head = ["of saturation", "rate", "mean", "p50", "p99", "accepted flits/node/cycle"]
+    auto = s.fidelity == "auto"
+    head = ["of saturation", "rate", "mean", "p50", "p99", "accepted flits/node/cycle", *(["fidelity"] if auto else [])]
     rows = [
         [
             f"{(p.rate or 0.0) / s.saturation_rate:.2f}",
@@ -62,6 +67,7 @@ def sweep_text(s: "NocSweep") -> str:
             _number(p.p50_latency, 0),
             _number(p.p99_latency, 0),
             _number(p.accepted_rate, 5) + (f"  {p.warning}" if p.warning else ""),
+            *([p.fidelity] if auto else []),
         ]
         for p in s.points
     ]
@@ -69,4 +75,4 @@ def sweep_text(s: "NocSweep") -> str:
     if not s.reached:
         where = "no saturation: one flit per node and cycle passes"
     zero = f"empty network: {s.traffic.zero_load_latency:.2f} cycles over {s.traffic.routers_visited:.2f} routers"
-    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * 5)])
+    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * (6 if auto else 5))])

@@ -3,9 +3,9 @@
 Numba is imported when a run is asked for.
 """
 
-from sfnhw.sim.noc.config import ROUTINGS, TOPOLOGIES, NocConfig
+from sfnhw.sim.noc.config import ROUTINGS, SHARED_VCS, TOPOLOGIES, NocConfig
 from sfnhw.sim.noc.result import NocResult
-from sfnhw.sim.noc.simulate import FIDELITIES, simulate_burst, simulate_noc
+from sfnhw.sim.noc.simulate import FIDELITIES, is_by_events, simulate_burst, simulate_noc
 from sfnhw.sim.noc.sweep import FRACTIONS, NocSweep, sweep
 from sfnhw.sim.noc.traffic import PATTERNS, Traffic
 
@@ -14,11 +14,13 @@ __all__ = [
     "FRACTIONS",
     "PATTERNS",
     "ROUTINGS",
+    "SHARED_VCS",
     "TOPOLOGIES",
     "NocConfig",
     "NocResult",
     "NocSweep",
     "Traffic",
+    "is_by_events",
     "simulate_burst",
     "simulate_noc",
     "sweep",

@@ -7,6 +7,7 @@ from sfnhw.errors import InputError
 
 TOPOLOGIES = ("mesh", "torus", "cmesh")
 ROUTINGS = ("xy", "yx")
+SHARED_VCS = ("whole", "any")
 # A mask has one bit for each input VC of a router; it is a signed 64-bit integer and stays positive.
 MASK_BITS = 62
 # Places in all buffers, for which memory is set aside: about 40 B each.
@@ -45,6 +46,9 @@ class NocConfig:
     vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles : the other stages of a hop.
     credit_cycles : of a credit on its way back, as `link_cycles` are of a flit.
     routing : `xy` goes along the row first, `yx` along the column.
+    shared_vc : of a torus with an odd number of virtual channels, the one that both classes share: `whole` lets a packet
+        into it if all of it has room there, or the buffer is empty, and cannot deadlock; `any` asks for nothing, as
+        BookSim 2 does, and can. Without meaning elsewhere.
 
     Raises
     ------
@@ -66,10 +70,12 @@ class NocConfig:
     link_cycles: int = 1
     credit_cycles: int = 1
     routing: str = "xy"
+    shared_vc: str = "whole"
 
     def __post_init__(self) -> None:
         _one_of("topology", self.topology, TOPOLOGIES)
         _one_of("routing", self.routing, ROUTINGS)
+        _one_of("shared_vc", self.shared_vc, SHARED_VCS)
         for name in ("concentration_columns", "concentration_rows"):
             if getattr(self, name) == 0:
                 object.__setattr__(self, name, 2 if self.topology == "cmesh" else 1)
@@ -91,6 +97,9 @@ class NocConfig:
             most = MASK_BITS // self.ports
             expected = f"{most} at most with {self.ports} ports a router"
             raise InputError(field="virtual_channels", found=self.virtual_channels, expected=expected)
+        if self.shared_vc == "any" and not self.shares_vc:
+            expected = "whole, but on a torus with an odd number of virtual channels"
+            raise InputError(field="shared_vc", found=self.shared_vc, expected=expected)
         if self.topology == "torus" and self.virtual_channels < 2:
             expected = "2 at least: a torus with one can deadlock"
             raise InputError(field="virtual_channels", found=self.virtual_channels, expected=expected)
@@ -121,6 +130,11 @@ class NocConfig:
         return 4 + self.concentration_columns * self.concentration_rows
 
     @property
+    def shares_vc(self) -> bool:
+        """Whether both classes of a torus share a virtual channel."""
+        return self.topology == "torus" and self.virtual_channels % 2 == 1
+
+    @property
     def hop_cycles(self) -> int:
         """Cycles from one router's input to the next one's."""
         stages = self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles
@@ -130,6 +144,12 @@ class NocConfig:
     def service_cycles(self) -> int:
         """S: an input VC passes one packet of one flit each S cycles (route, VC and switch allocation)."""
         return self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles
+
+    @property
+    def channel_rate(self) -> float:
+        """Flits a cycle that a channel passes at most, with buffers that do not limit it: min(1, V·F/(S + F − 1))."""
+        packet = self.service_cycles + self.packet_flits - 1
+        return min(1.0, self.virtual_channels * self.packet_flits / packet)
 
     @property
     def body_cycles(self) -> int:

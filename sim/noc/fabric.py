@@ -35,6 +35,8 @@ class Fabric(NamedTuple):
     vcs: int
     shift: int  # VCs of all ports are numbered port·2^shift + VC, so that nothing is divided
     depth: int  # flits of a VC's buffer
+    shared: int  # mask of the VC that both classes of a torus share, if a packet must have room in it; else 0
+    whole: int  # places that it must have then: for all flits of a packet, or all
     route: int  # cycles
     vc_alloc: int
     switch_alloc: int
@@ -84,6 +86,8 @@ def build(config: NocConfig) -> Fabric:
         vcs=V,
         shift=shift,
         depth=config.buffer_flits,
+        shared=1 << V // 2 if config.shares_vc and config.shared_vc == "whole" else 0,
+        whole=min(config.packet_flits, config.buffer_flits),
         route=config.route_cycles,
         vc_alloc=config.vc_alloc_cycles,
         switch_alloc=config.switch_alloc_cycles,

@@ -2,7 +2,7 @@
 
 from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.noc import flit_kernel as kernel
-from sfnhw.sim.noc.fabric import Fabric, build
+from sfnhw.sim.noc.fabric import build
 from sfnhw.sim.noc.measure import Measure
 from sfnhw.sim.noc.running import InFlight, make_sources
 from sfnhw.sim.noc.state import FLIT_HOPS, IN_FLIGHT, LAST_EJECTION, State, empty_packets, empty_state
@@ -16,7 +16,7 @@ class Simulation(InFlight):
     """Flits in buffers."""
 
     def __init__(self, traffic: Traffic, rate: float, burst: int, seed: int) -> None:
-        self.fabric: Fabric = build(traffic.config)
+        self.fabric = build(traffic.config)
         self.state: State = empty_state(self.fabric)
         self.packets = empty_packets(self.fabric)
         self.sources = make_sources(traffic, rate, burst, seed)

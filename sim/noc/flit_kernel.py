@@ -199,6 +199,8 @@ def _as_plain(f: Fabric) -> Fabric:
         f.vcs,
         f.shift,
         f.depth,
+        0,
+        f.whole,
         1,
         1,
         1,

@@ -36,6 +36,11 @@ class Simulation(InFlight):
         return int(self.hops.counts[kernel.HOPS])
 
     @property
+    def fullest_port(self) -> float:
+        """See `InFlight`."""
+        return float(self.hops.carried.max()) / max(1, self.now)
+
+    @property
     def last_ejection(self) -> int:
         """See `InFlight`."""
         return int(self.hops.counts[kernel.LAST])
@@ -92,5 +97,6 @@ def empty_hops(f: Fabric, config: NocConfig) -> kernel.Hops:
         wheel=ints(WAKE_SLOTS),
         next_event=ints(events),
         time=longs(events, -1),
+        carried=longs(ports),
         counts=longs(3),
     )

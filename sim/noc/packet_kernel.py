@@ -73,6 +73,7 @@ class Hops(NamedTuple):
     wheel: Ints  # (slots,) first event of a cycle, modulo the slots
     next_event: Ints  # (events,)
     time: Longs  # (events,) −1: not pending
+    carried: Longs  # (R·P,) flits through each output port
     counts: Longs  # (3,)
 
 
@@ -169,6 +170,7 @@ def depart(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, out: int, c: int,
         end = start + h.spread + f.switch_alloc
         h.free_at[U(c)] = end
         h.counts[HOPS] += flits
+        h.carried[U(out)] += flits
         if c < h.inputs:
             enqueue(f, h, c, packet, start + wait + f.switch_alloc - 1 + f.flight)
         else:
@@ -222,7 +224,7 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
         c = first + v
         if (kind == BEFORE and v >= V - half) or (kind == AFTER and v < half) or h.free_at[U(c)] > now:
             continue
-        if kind > 0 and V % 2 == 1 and v == half and not (place_known(h, c) and place_from(h, c) <= now):
+        if kind > 0 and (f.shared >> v) & 1 != 0 and not (place_known(h, c) and place_from(h, c) <= now):
             continue
         free |= 1 << v
     if free == 0:
@@ -241,16 +243,14 @@ def ask(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) -> bool:
 
 
 @nb.njit(**INLINED)
-def wait(f: Fabric, p: Packets, h: Hops, i: int) -> int:
-    """Put input VC `i` at the end of the queue for its output port's virtual channels; return the port."""
-    out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
+def wait(h: Hops, i: int, out: int) -> None:
+    """Put input VC `i` at the end of the queue for an output port's virtual channels."""
     h.next_waiting[U(i)] = -1
     if h.waiting[U(out)] < 0:
         h.waiting[U(out)] = i
     else:
         h.next_waiting[U(h.waiting_last[U(out)])] = i
     h.waiting_last[U(out)] = i
-    return out
 
 
 @nb.njit(**INLINED)
@@ -291,8 +291,13 @@ def come_to_front(f: Fabric, p: Packets, m: Measure, h: Hops, i: int, now: int) 
     if not may_ask(f, h, i, router, now):
         return
     h.routed[U(i)] = 0
-    if not ask(f, p, m, h, i, now):
-        look_again(f, h, wait(f, p, h, i), now)
+    out = output_of(f, p, h, i, h.queue[U(slot_of(h, i, h.gone[U(i)]))])
+    # Who waits is about to be served, and was here before.
+    if h.time[U(h.inputs + out)] == now and h.waiting[U(out)] >= 0:
+        wait(h, i, out)
+    elif not ask(f, p, m, h, i, now):
+        wait(h, i, out)
+        look_again(f, h, out, now)
 
 
 @nb.njit(**INLINED)

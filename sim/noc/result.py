@@ -20,6 +20,7 @@ class NocResult:
     ----------
     traffic : the network and the pattern.
     fidelity : `flit` or `packet`.
+    by_events : whether whole packets were moved, event by event; else flits, cycle by cycle (`is_by_events`).
     rate : packets offered per node and cycle; None for a burst.
     burst : packets of each node, all of cycle 0; 0 for random traffic.
     seed, cycles, warmup : of the run; packets created in `cycles` cycles after `warmup` are measured.
@@ -38,6 +39,7 @@ class NocResult:
 
     traffic: Traffic
     fidelity: str
+    by_events: bool
     rate: float | None
     burst: int
     seed: int
@@ -74,6 +76,7 @@ class NocResult:
             "pattern": self.traffic.pattern,
             "hotspots": [{"node": node, "share": share} for node, share in self.traffic.hotspots],
             "fidelity": self.fidelity,
+            "by_events": self.by_events,
             "seed": self.seed,
             "rate_packets_per_node_cycle": rate,
             "burst_packets_per_node": self.burst or None,

@@ -166,12 +166,28 @@ def take_vc(f: Fabric, s: State, out: int, b: int, given: int, now: int) -> None
 
 
 @nb.njit(**INLINED)
+def free_vcs(f: Fabric, s: State, out: int) -> int:
+    """Mask of the virtual channels of an output port that may be given away now.
+
+    The one that both classes of a torus share is not, where it could not take a packet in whole, or with all of its buffer:
+    who has it never waits in it for another's place, which keeps such a torus from deadlock (docs/noc.md).
+    """
+    port = s.ports[U(out)]
+    free: int = port.free
+    if f.wrap and f.shared != 0 and port.peer < len(s.inputs):
+        room = np.int64(s.outputs[U((out << f.shift) + (f.vcs >> 1))].credits)
+        if room < f.whole:
+            free &= ~f.shared
+    return free
+
+
+@nb.njit(**INLINED)
 def allocate_vcs(f: Fabric, s: State, out: int, now: int) -> bool:
     """Match waiting input VCs with the free virtual channels of an output port; return whether any still waits."""
     V = f.vcs
     port = s.ports[U(out)]
     half = V >> 1
-    free, waiting = port.free, port.want
+    free, waiting = free_vcs(f, s, out), port.want
     low = high = 0
     if f.wrap:
         low, high = s.bound[U(2 * out)], s.bound[U(2 * out + 1)]
@@ -196,7 +212,7 @@ def _match_vcs(f: Fabric, s: State, out: int, now: int) -> int:
     """Match several input VCs with the free virtual channels of an output port; return who got none."""
     V, half = f.vcs, f.vcs >> 1
     port = s.ports[U(out)]
-    free, waiting = port.free, port.want
+    free, waiting = free_vcs(f, s, out), port.want
     low = high = 0
     if f.wrap:
         low, high = s.bound[U(2 * out)], s.bound[U(2 * out + 1)]

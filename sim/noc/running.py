@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import SimulationError
+from sfnhw.sim.noc.fabric import Fabric
 from sfnhw.sim.noc.measure import LATENCY, PACKETS, TOTALS, Measure, count_queued
 from sfnhw.sim.noc.sources import Sources
 from sfnhw.sim.noc.state import Packets
@@ -18,6 +19,10 @@ HISTOGRAM_BINS = 1 << 16
 WAKE_SLOTS = 4096
 STRIDE = 5_000  # cycles between two reports of progress
 FOREVER = 1 << 40
+_DEADLOCK = (
+    "the network has not moved for a long time: a deadlock, as a torus with an odd number of virtual channels and shared_vc "
+    "any can have it; take whole, or an even number"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Run:
     flit_hops : flits through routers, in all cycles.
     last_ejection : cycle in which the last packet left.
     cycles : simulated.
+    fullest_port : flits a cycle through the output port that passed most; 0 at fidelity `flit`, which does not count them.
     """
 
     histogram: NDArray[np.int64]
@@ -42,11 +48,13 @@ class Run:
     flit_hops: int
     last_ejection: int
     cycles: int
+    fullest_port: float
 
 
 class InFlight(ABC):
     """A network and its traffic. A fidelity is a subclass."""
 
+    fabric: Fabric
     packets: Packets
     sources: Sources
     now: int = 0
@@ -59,6 +67,11 @@ class InFlight(ABC):
     @abstractmethod
     def flit_hops(self) -> int:
         """Flits through routers so far."""
+
+    @property
+    def fullest_port(self) -> float:
+        """Flits a cycle through the output port that passed most so far; 0 where they are not counted."""
+        return 0.0
 
     @property
     @abstractmethod
@@ -82,6 +95,10 @@ def run(
 
     Where the network is beyond saturation the wait ends after `cycles` more.
     give_up : end as soon as the mean latency, with the ages of those on their way, is beyond this.
+
+    Raises
+    ------
+    SimulationError : nothing moves any more (`NocConfig.shared_vc`).
     """
     stop = warmup + cycles
     measure = _measure(warmup, stop)
@@ -91,20 +108,28 @@ def run(
             progress(traffic.now, stop)
         if give_up is not None and _mean_so_far(traffic, measure) > give_up:
             return _result(traffic, measure)
+    before = traffic.flit_hops
     traffic.advance(measure, max(cycles, 1000), drain=True)
+    f, inside = traffic.fabric, len(traffic.packets.free) - int(traffic.packets.top[0])
+    # Far longer than a flit can take that nothing is in the way of.
+    long = 8 * (f.route + f.vc_alloc + f.switch_alloc + f.flight + f.eject + f.credit)
+    if inside and traffic.now - stop >= long and traffic.flit_hops == before:
+        raise SimulationError(_DEADLOCK)
     return _result(traffic, measure)
 
 
 def run_burst(traffic: InFlight) -> Run:
-    """A burst, all of it created in cycle 0: run until the last packet has arrived."""
+    """A burst, all of it created in cycle 0: run until the last packet has arrived.
+
+    Raises
+    ------
+    SimulationError : nothing moves any more (`NocConfig.shared_vc`).
+    """
     measure, before = _measure(0, FOREVER), -1
     while not traffic.done:
         traffic.advance(measure, STRIDE, drain=True)
         if traffic.flit_hops == before:
-            raise SimulationError(
-                "the network has not moved for a long time: a deadlock, as a torus with an odd number of virtual"
-                " channels can have it; take an even one"
-            )
+            raise SimulationError(_DEADLOCK)
         before = traffic.flit_hops
     return _result(traffic, measure)
 
@@ -123,6 +148,7 @@ def _result(traffic: InFlight, measure: Measure) -> Run:
         flit_hops=traffic.flit_hops,
         last_ejection=traffic.last_ejection,
         cycles=traffic.now,
+        fullest_port=traffic.fullest_port,
     )
 
 

@@ -11,7 +11,7 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Records = NDArray[Any]
 
-# Which virtual channels a packet may take next: all, or one of the two classes that a torus needs (`vc_ranges`).
+# Which virtual channels a packet may take next: all, or one of the two classes that a torus needs (`way_round`).
 ANY, BEFORE, AFTER = 0, 1, 2
 # An output virtual channel's owner where it has none.
 NOBODY = -1
