@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
 from sfnhw.sim.kernel_state import (
     AXON_FREE,
@@ -33,7 +34,7 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     """Whether any link or port is taken beyond a cycle."""
     taken = False
@@ -44,7 +45,7 @@ def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     return taken
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def last_work(at: Ints, last: int) -> int:
     """Cycle in which every unit of every core is free, and not before `last`."""
     for k in range(0, at.shape[0], 16):
@@ -53,14 +54,14 @@ def last_work(at: Ints, last: int) -> int:
 
 
 # Without a branch: −1 as an unsigned number is the largest.
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def stretch(starts: Ints, ends: Ints, k: Any, begin: int, end: int) -> None:
     """Have cycles [begin, end) in a layer's span, place k of starts (−1: none yet) and ends."""
     starts[k] = np.int64(min(np.uint64(starts[k]), np.uint64(begin)))
     ends[k] = max(ends[k], end)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passed: int) -> None:
     """Add latencies of packets, and what packets have waited for links and ports at so many routers."""
     out.latency_total[0] += latency_sum
@@ -69,7 +70,7 @@ def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passe
     out.waits[0, 1] += passed
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def shift_of(V: int) -> int:
     """Return k where V is 2^k below 256, and −1 elsewhere."""
     for k in range(8):
@@ -78,13 +79,13 @@ def shift_of(V: int) -> int:
     return -1
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def over_pins(flits: int, num: int, den: int) -> int:
     """Cycles that a packet takes over the pins, num / den a flit: at least one a flit."""
     return max(flits, -(-flits * num // den))
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, columns: int, apart: int) -> int:
     """Return the first neuron of a part from j on that sends something, or `neurons`.
 
@@ -95,7 +96,7 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
     return j
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
     """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
@@ -108,7 +109,7 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
 
 
 # Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def note(
     log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int
 ) -> int:
@@ -125,7 +126,7 @@ def note(
     return noted + 1
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def wake(
     state: State,
     free: int,
@@ -155,7 +156,7 @@ def wake(
     return free, last - first
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g: int, now: int) -> int:
     """Let the packets of frame g go on now that wait at part `where`, in order; returns how many these are."""
     e, last, freed = of[cell(where, 32, WAITING_HEAD)], -1, 0
@@ -177,7 +178,7 @@ def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g:
     return freed
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def look_at_due(
     look: Ints, looks: int, step: int, depth: Ints, worked: Ints, window: int, interval: int, frames: int
 ) -> int:
@@ -191,7 +192,7 @@ def look_at_due(
     return looks
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, index: int, g: int, born: int) -> Any:
     """Have a packet wait, in record `e`, at part `target` for its stationary operand; returns the next free record."""
     free = int64(events[cell(e, 8, NEXT)])
@@ -206,7 +207,7 @@ def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, 
     return free
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def end_step(out: Tally, done: int, due: int, window: int, interval: int, now: int, taken: bool) -> None:
     """Count a global step that ends now, the done-th; a window that was due to end with it is finished."""
     out.steps[0] += 1

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.flits.state import Network
 from sfnhw.sim.flits.wires import Wires
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U
+from sfnhw.sim.noc.bits import INLINED, INSIDE, U
 
 # Of a connection whose end marker has not come: more than any part sends in a frame.
 NOT_ENDED = 1 << 30
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def announce(
     w: Wires, n: Network, part: int, g: int, sent: NDArray[np.uint8], first: int, neurons: int, columns: int, apart: int
 ) -> None:
@@ -38,14 +38,14 @@ def _over(w: Wires, n: Network, row: int, y: int, g: int, less: int) -> bool:
     return True
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def ended(w: Wires, n: Network, row: int, y: int, g: int) -> bool:
     """Look up an end marker of row y of a connection's source; returns whether the row is over with it."""
     announced = n.announced[U((w.row_part[U(row)] + y) * w.frames + g % w.frames)]
     return _over(w, n, row, y, g, NOT_ENDED - announced)
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def worked_off(w: Wires, n: Network, row: int, index: int, g: int) -> int:
     """A packet of neuron `index` has been worked off; returns its row if that is over with it (its end marker came before), or −1."""
     y = index % w.row_positions[U(row)] // w.row_columns[U(row)]
