@@ -160,7 +160,7 @@ def lower(
                 break
             known = 0
             for net in range(g.root.shape[0]):
-                if passes(f, g, net, fullest):  # type: ignore[arg-type]
+                if passes(f, g, net, fullest):
                     on[known] = net
                     known += 1
         tries -= 1
