@@ -28,8 +28,8 @@ def packet() -> None:
 def flit() -> None:
     """The loop of events with a network of flits, and the networks of synthetic traffic."""
     estimate("flit")
-    for fidelity in ("flit", "packet"):
-        simulate_burst(Traffic(NocConfig(columns=2, rows=2)), 1, fidelity=fidelity)
+    for fidelity, cycles in (("flit", 1), ("flit", 2), ("packet", 1)):  # stages of one cycle have a kernel of their own
+        simulate_burst(Traffic(NocConfig(columns=2, rows=2, route_cycles=cycles)), 1, fidelity=fidelity)
 
 
 if __name__ == "__main__":
