@@ -48,7 +48,7 @@ def place(index: Any) -> Any:
 
 
 # Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
-@nb.njit(**INNER)
+@nb.njit(nogil=True, cache=True)
 def push(
     when_born: Ints,
     events: Words,
