@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TYPED := .mypy_cache/tree
 PYTEST_WORKERS ?= 2
+# Without --no-compile pip would compile 14,000 files, one after the other; Python compiles those it imports, when it does.
+QUICKLY := --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types bench docs clean install
+.PHONY: help demo test test-all lint types bench docs clean install before kernels-packet kernels-flit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python >= 3.11 needed, found %d.%d.%d (set PYTHON=)" % v[:3])'
 	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing torch (pinned in constraints.txt)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install $(QUICKLY) -c constraints.txt torch
 	@echo "installing sfnhw and its tools"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install $(QUICKLY) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## train, convert, map, simulate and price the digits network; writes out/demo
@@ -41,15 +43,22 @@ types: $(STAMP) ## mypy
 	@for part in examples benchmarks; do ln -s "$(CURDIR)/$$part" $(TYPED)/; done
 	@cd $(TYPED) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache .
 
-test: lint types ## lint, types and the fast tests
+# mypy has one processor busy: the other one compiles kernels, which the tests' processes then find.
+kernels-packet kernels-flit: kernels-%: $(STAMP)
+	@$(BIN)/python -m tests.kernels $*
+
+before: lint
+	@$(MAKE) --no-print-directory -j2 kernels-flit types kernels-packet
+
+test: before ## lint, types and the fast tests
 	@$(BIN)/python -m pytest -q -m "not slow" -n $(PYTEST_WORKERS)
 
-test-all: lint types ## the same with the slow tests
+test-all: before ## the same with the slow tests
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
 bench: $(STAMP) ## speed and memory, also beside SANA-FE; a quick look at every coding's accuracy; threshold units as gates; networks-on-chip
 	@$(BIN)/python -m benchmarks
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' \
+	@$(BIN)/python -m pip install $(QUICKLY) -c constraints.txt -e '.[bench]' \
 	  || echo "SANA-FE cannot be installed here"
 	@$(BIN)/python -m benchmarks.sana_fe
 	@$(BIN)/python -m benchmarks.accuracy --quick

@@ -4,6 +4,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+# Options of compiled functions that only kernels call: no way in from Python or C, which takes the compiler longer than the
+# function itself where tuples of many arrays are among the arguments. Called from Python such a function is a null pointer.
+INNER: dict[str, Any] = {"nogil": True, "cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 def drop_stale(kernel: Any, *siblings: str) -> None:
     """Forget what Numba has kept of a kernel's file if one beside it is newer, whose functions or constants are compiled in.

@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
 from sfnhw.sim.kernel_state import (
@@ -51,7 +52,7 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     """Whether any link or port is taken beyond a cycle."""
     taken = False
@@ -62,7 +63,7 @@ def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
     return taken
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def last_work(at: Ints, last: int) -> int:
     """Cycle in which every unit of every core is free, and not before `last`."""
     for k in range(0, at.shape[0], 16):
@@ -71,14 +72,14 @@ def last_work(at: Ints, last: int) -> int:
 
 
 # Without a branch: −1 as an unsigned number is the largest.
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def stretch(starts: Ints, ends: Ints, k: Any, begin: int, end: int) -> None:
     """Have cycles [begin, end) in a layer's span, place k of starts (−1: none yet) and ends."""
     starts[k] = np.int64(min(np.uint64(starts[k]), np.uint64(begin)))
     ends[k] = max(ends[k], end)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passed: int) -> None:
     """Add latencies of packets, and what packets have waited for links and ports at so many routers."""
     out.latency_total[0] += latency_sum
@@ -87,7 +88,7 @@ def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passe
     out.waits[0, 1] += passed
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def shift_of(V: int) -> int:
     """Return k where V is 2^k below 256, and −1 elsewhere."""
     for k in range(8):
@@ -96,13 +97,13 @@ def shift_of(V: int) -> int:
     return -1
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def over_pins(flits: int, num: int, den: int) -> int:
     """Cycles that a packet takes over the pins, num / den a flit: at least one a flit."""
     return max(flits, -(-flits * num // den))
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, columns: int, apart: int) -> int:
     """Return the first neuron of a part from j on that sends something, or `neurons`.
 
@@ -113,7 +114,7 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
     return j
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
     """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
@@ -126,7 +127,7 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
 
 
 # Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def note(
     log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int
 ) -> int:
@@ -143,7 +144,7 @@ def note(
     return noted + 1
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def walk_cycles(
     sent: NDArray[np.uint8],
     g: int,
@@ -185,7 +186,7 @@ def walk_cycles(
     return walk + made * max(s.flits[i], f.port_cycles)
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames: int) -> None:
     """Go on to what a slice works next: the part's next frame of the window, the next part's first, those of the next window.
 
@@ -200,7 +201,7 @@ def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames:
         of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // window + 1) * window, 0
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def has_synapses(p: Packed, k: int, index: int) -> bool:
     """Whether a neuron has synapses through the connection of a call."""
     calls = p.calls
@@ -210,7 +211,7 @@ def has_synapses(p: Packed, k: int, index: int) -> bool:
     return each * p.costs[cell(calls[cell(k, 16, COST_FIRST)] + run, 4, CYCLES)] > 0
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def wake(
     state: State,
     free: int,
@@ -240,7 +241,7 @@ def wake(
     return free, last - first
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g: int, now: int) -> int:
     """Let the packets of frame g go on now that wait at part `where`, in order; returns how many these are."""
     e, last, freed = of[cell(where, 32, WAITING_HEAD)], -1, 0
@@ -262,7 +263,7 @@ def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g:
     return freed
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def look_at_due(
     look: Ints, looks: int, step: int, depth: Ints, worked: Ints, window: int, interval: int, frames: int
 ) -> int:
@@ -276,7 +277,7 @@ def look_at_due(
     return looks
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER, error_model="numpy")
 def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, index: int, g: int, born: int) -> Any:
     """Have a packet wait, in record `e`, at part `target` for its stationary operand; returns the next free record."""
     free = int64(events[cell(e, 8, NEXT)])
@@ -291,7 +292,7 @@ def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, 
     return free
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def end_step(out: Tally, done: int, due: int, window: int, interval: int, now: int, taken: bool) -> None:
     """Count a global step that ends now, the done-th; a window that was due to end with it is finished."""
     out.steps[0] += 1

@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.prefetch import prefetch
 
 Ints = NDArray[np.int64]
@@ -34,13 +35,13 @@ def free_events(size: int) -> dict[str, Any]:
     return {"when_born": aligned, "events": events}
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def cell(record: Any, width: int, column: Any) -> Any:
     """Place of a column of a record in a flat array. Unsigned: Numba then neither looks for negative places nor strides."""
     return np.uint64(record * width + column)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def place(index: Any) -> Any:
     """Return an index that is not negative, as Numba cannot know."""
     return np.uint64(index)
@@ -72,7 +73,7 @@ def push(
     return after
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def _bucket(many: Ints, this_turn: int, when: Any) -> Any:
     """Return the list that an event goes into."""
     cycle = when & (WHEEL - 1)
@@ -84,7 +85,7 @@ def _bucket(many: Ints, this_turn: int, when: Any) -> Any:
     return cycle + later * (WHEEL + slot * LISTS + (number & (LISTS - 1)) - cycle)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def append(events: Words, tail: Ints, e: Any, bucket: Any) -> None:
     """Put event e at the end of a bucket."""
     events[cell(e, 8, NEXT)] = -1

@@ -24,6 +24,7 @@ print(times(10))
 
 def test_a_change_beside_the_kernel_is_seen(tmp_path):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)  # it is looked for beside the kernel
 
     def call(factor: int, later: int) -> tuple[str, set[Path]]:
         constants = tmp_path / "constants.py"

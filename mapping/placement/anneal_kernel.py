@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.mapping.placement.tree_kernel import (
     Bits,
     Forest,
@@ -33,7 +34,7 @@ class Scratch(NamedTuple):
     random: Bits  # (1,)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def below(random: Bits, n: int) -> int:
     """A random integer in [0, n): xorshift64* (Marsaglia 2003, Vigna 2016), high bits."""
     x = random[0]
@@ -45,13 +46,13 @@ def below(random: Bits, n: int) -> int:
     return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def uniform(random: Bits) -> float:
     """A random number in [0, 1)."""
     return below(random, 1 << 30) / (1 << 30)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def mark(g: Graph, s: Scratch, node: int, leaf: int, root: int, n: int) -> int:
     """Note the nets of a node; `n` were noted before. Returns how many there are now."""
     for i in range(g.leaf_first[node], g.leaf_first[node + 1]):
@@ -139,7 +140,7 @@ def make_move(f: Forest, g: Graph, s: Scratch, node: int, target: int, n: int) -
         seat(f, g, other, source)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def near(z: Sizes, each: int, random: Bits, x: int, y: int, radius: int) -> int:
     """A random core within `radius` rows and columns of a router."""
     left, right = max(0, x - radius), min(z.mesh_columns - 1, x + radius)
@@ -149,7 +150,7 @@ def near(z: Sizes, each: int, random: Bits, x: int, y: int, radius: int) -> int:
     return (x + z.mesh_columns * y) * each + (below(random, each) if each > 1 else 0)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def partner(f: Forest, g: Graph, s: Scratch, node: int) -> tuple[int, int]:
     """The router (x, y) of a random other end of a random net of a node; its own where it has none."""
     leaf, root = g.leaf_first[node + 1] - g.leaf_first[node], g.root_first[node + 1] - g.root_first[node]
@@ -169,7 +170,7 @@ def partner(f: Forest, g: Graph, s: Scratch, node: int) -> tuple[int, int]:
     return f.x[other], f.y[other]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def propose(f: Forest, g: Graph, s: Scratch, node: int, radius: int) -> int:
     """A core for a node: half of the times within `radius` of its own, else beside a random end of one of its nets."""
     if below(s.random, 2) == 0:

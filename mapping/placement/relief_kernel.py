@@ -4,13 +4,14 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.mapping.placement.anneal_kernel import Scratch, below, forget, make_move, near, partner, price_move
 from sfnhw.mapping.placement.tree_kernel import NONE, ONE, Bits, Forest, Graph, Ints, root_place, trailing_zeros
 
 EAST, WEST, SOUTH, NORTH = 0, 1, 2, 3  # as `sfnhw.mapping.routes.STEP`
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def span(bits: Bits, at: int, words: int) -> tuple[int, int]:
     """Lowest and highest set bit; there is one."""
     low, high = -1, -1
@@ -23,7 +24,7 @@ def span(bits: Bits, at: int, words: int) -> tuple[int, int]:
     return low, high
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def put_on(loads: Ints, link: int, amount: int, limit: int) -> float:
     """Load one link; returns by how much the square of what it carries beyond a limit grows."""
     before = max(0, loads[link] - limit)
@@ -32,7 +33,7 @@ def put_on(loads: Ints, link: int, amount: int, limit: int) -> float:
     return float(after) * after - float(before) * before
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def load_tree(f: Forest, g: Graph, net: int, loads: Ints, amount: int, limit: int) -> float:
     """Load all links of a net's tree; returns as `put_on`."""
     z = g.sizes
@@ -64,7 +65,7 @@ def load_all(f: Forest, g: Graph, loads: Ints) -> None:
         load_tree(f, g, net, loads, g.weight[net], 0)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def passes(f: Forest, g: Graph, net: int, link: int) -> bool:
     """Whether a net's tree goes over a link."""
     z = g.sizes
@@ -82,7 +83,7 @@ def passes(f: Forest, g: Graph, net: int, link: int) -> bool:
     return sx <= x < high if way == EAST else low < x <= sx
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def try_move(
     f: Forest, g: Graph, s: Scratch, loads: Ints, node: int, target: int, limit: int, room: int
 ) -> tuple[int, bool]:
@@ -115,7 +116,7 @@ def try_move(
     return 0, False
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def someone(g: Graph, s: Scratch, net: int) -> int:
     """A random end of a net; its root half of the times; −1 where that is the pins."""
     size = g.first[net + 1] - g.first[net]
@@ -124,7 +125,7 @@ def someone(g: Graph, s: Scratch, net: int) -> int:
     return g.leaves[g.first[net] + below(s.random, size)]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def beside(f: Forest, g: Graph, s: Scratch, node: int) -> int:
     """A random core beside another end of one of a node's nets, or near its own, or anywhere."""
     z = g.sizes
@@ -159,7 +160,7 @@ def lower(
                 break
             known = 0
             for net in range(g.root.shape[0]):
-                if passes(f, g, net, fullest):  # type: ignore[arg-type]
+                if passes(f, g, net, fullest):
                     on[known] = net
                     known += 1
         tries -= 1

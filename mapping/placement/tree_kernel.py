@@ -16,6 +16,8 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
+
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 Ends = tuple[int, int, int, int]
@@ -89,7 +91,7 @@ def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), build
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int, side: int, extra: int) -> int:
     """Links from `start` down to the lowest and up to the highest bit; −1 where there is none.
 
@@ -115,7 +117,7 @@ def reach(bits: Bits, at: int, words: int, drop: int, add: int, start: int, side
     return links
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def tree_links(
     rows: Bits, columns: Bits, net: int, z: Sizes, sx: int, sy: int, gone_x: int, gone_y: int, new_x: int, new_y: int
 ) -> int:
@@ -141,7 +143,7 @@ def tree_links(
     return total + high - low
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def leaf_change(
     rows: Bits, columns: Bits, net: int, z: Sizes, sx: int, sy: int, gone_x: int, gone_y: int, new_x: int, new_y: int
 ) -> int:
@@ -164,20 +166,20 @@ def leaf_change(
     return change + reach(columns, at, z.net_words, empty, new_x, sx, z.chip_columns, extra) - trunk
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def add_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> None:
     """Set the bits of a leaf."""
     rows[(net * z.mesh_columns + x) * z.column_words + (y >> 6)] |= ONE << np.uint64(y & 63)
     columns[net * z.net_words + (x >> 6)] |= ONE << np.uint64(x & 63)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def last_leaf(count: NDArray[np.uint16], net: int, z: Sizes, each: int, x: int, y: int) -> bool:
     """Whether no other node that is a leaf of the net is at the router of one; the pins are not a node."""
     return each == 1 or count[(net * z.mesh_rows + y) * z.mesh_columns + x] == 1
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def drop_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> None:
     """Clear the bits of a leaf."""
     at = (net * z.mesh_columns + x) * z.column_words
@@ -186,7 +188,7 @@ def drop_leaf(rows: Bits, columns: Bits, net: int, z: Sizes, x: int, y: int) -> 
         columns[net * z.net_words + (x >> 6)] &= ~(ONE << np.uint64(x & 63))
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def shift_leaf(
     rows: Bits, columns: Bits, count: NDArray[np.uint16], net: int, z: Sizes, each: int, pins: bool, ends: Ends
 ) -> None:
@@ -200,7 +202,7 @@ def shift_leaf(
         count[(net * z.mesh_rows + by) * z.mesh_columns + bx] += 1
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def root_place(f: Forest, g: Graph, net: int) -> tuple[int, int]:
     """Router (x, y) that a net starts from."""
     root = g.root[net]
@@ -209,7 +211,7 @@ def root_place(f: Forest, g: Graph, net: int) -> tuple[int, int]:
     return f.x[root], f.y[root]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def seat(f: Forest, g: Graph, node: int, core: int) -> None:
     """Note where a node is."""
     f.core[node], f.occupant[core] = core, node

@@ -31,9 +31,13 @@ def name_rows(axes: Axes, names: list[str]) -> None:
 def room_for_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation], left: float = 0.0) -> None:
     """Widen the x axis, which starts at `left`, until every label to the right of its point ends inside the axes."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()
+    layout = figure.get_layout_engine()
     # The layout moves the axes a little when the limits change, so twice.
     for _ in range(2):
-        figure.draw_without_rendering()
+        if layout:  # all of a drawing that moves the axes, and the quicker part
+            layout.execute(figure)
+        else:
+            figure.draw_without_rendering()
         width = axes.bbox.width
         limit = left
         for label in labels:

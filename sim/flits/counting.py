@@ -16,7 +16,7 @@ from sfnhw.sim.flits.state import Network
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_parts import has_synapses, wake
 from sfnhw.sim.kernel_state import FED, State
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U
+from sfnhw.sim.noc.bits import INLINED, INSIDE, U
 from sfnhw.sim.packed import SOURCE, Packed
 from sfnhw.sim.tables import Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64
@@ -25,7 +25,7 @@ from sfnhw.sim.wheel import cell, int64
 NOT_ENDED = 1 << 30
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def announce(
     w: Wires, n: Network, part: int, g: int, sent: NDArray[np.uint8], first: int, neurons: int, columns: int, apart: int,
     b: Bundles | None, at: int,
@@ -54,7 +54,7 @@ def _over(w: Wires, n: Network, row: int, y: int, g: int, less: int) -> bool:
     return True
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def ended(
     w: Wires, n: Network, row: int, y: int, g: int, sent: NDArray[np.uint8], s: SliceTable, p: Packed, f: Fabric, k: int
 ) -> bool:
@@ -74,7 +74,7 @@ def ended(
     return _over(w, n, row, y, g, NOT_ENDED - announced)
 
 
-@nb.njit(**COMPILED)
+@nb.njit(**INSIDE)
 def worked_off(
     w: Wires, n: Network, state: State, row: int, index: int, g: int, free: int, now: int, when: int,
     p: Packed, k: int,
