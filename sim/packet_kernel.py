@@ -42,7 +42,7 @@ from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, 
 # fmt: on
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+@nb.njit(nogil=True, cache=True, error_model="numpy")
 def advance(
     sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
     b: Bundles | None, wires: Any, network: Any,
