@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from sfnhw.network import Network, Population, Sparse
 from sfnhw.neurons import IF, Events, Readout
 from sfnhw.sim import price, simulate
 from sfnhw.sim.cost import TERMS, Cost
+from sfnhw.sim.flits.wires import build_wires
 from sfnhw.sim.packed import pack
 from sfnhw.sim.result import Result
 from sfnhw.sim.running import run_frames
@@ -44,6 +46,9 @@ NEURONS, SYNAPSES, CORES = 10_000, 100, 127
 # Steps on the clock and steps whose spikes are kept, by timing model; the last one takes more than a second a step.
 STEPS = {"simple": (20, 10), "detailed": (6, 6), "cycle": (2, 2)}
 QUICK = {"simple": (5, 4), "detailed": (2, 2)}
+# Messages that a core takes in before it pushes back, for our fidelity `flit`: as many as the set's `link_buffer_size`, which
+# its `detailed` model allows behind the last link too.
+INPUT_PACKETS = 16
 OURS = 100  # steps of our runs on the clock: the kept ones, again and again
 # Actions that make up each energy of SANA-FE's.
 PARTS = {
@@ -124,18 +129,26 @@ def peer(mapping: Mapping, targets: NDArray[np.int64], steps: dict[str, tuple[in
         return dict(np.load(paths[1]))
 
 
-def step_seconds(mapping: Mapping, activity: Activity) -> NDArray[np.float64]:
-    """(T,) seconds of each global step in which the network works."""
+def finite(mapping: Mapping) -> Mapping:
+    """Return the mapping with input buffers of cores that fill."""
+    return replace(mapping, chip=mapping.chip.replace({"core.input_packets": INPUT_PACKETS}))
+
+
+def step_seconds(mapping: Mapping, activity: Activity, fidelity: str) -> NDArray[np.float64]:
+    """(T,) seconds of each global step in which the network works, at fidelity packet or flit."""
     tables, T = build_tables(mapping), activity.timesteps
-    tally = empty_tally(tables, T, T, T + 2)
-    run_frames(sent_neurons(mapping, activity)[0], T, tables.slices, pack(tables), tables.fabric, tally)
+    sent, tally = sent_neurons(mapping, activity), empty_tally(tables, T, T, T + 2)
+    wires = build_wires(mapping.chip, tables, sent) if fidelity == "flit" else None
+    run_frames(sent[0], T, tables.slices, pack(tables), tables.fabric, tally, wires=wires)
     return np.diff(tally.step_end)[:T] / (mapping.chip.clock_mhz * 1e6)
 
 
-def compare(found: dict[str, Any], model: str, first: int, own: NDArray[np.float64], cost: Cost) -> dict[str, float]:
+def compare(
+    found: dict[str, Any], model: str, first: int, own: dict[str, NDArray[np.float64]], cost: Cost
+) -> dict[str, float]:
     """Energy and time of the kept steps of a timing model, ours over SANA-FE's.
 
-    first : where these steps begin in our run; own : (T,) seconds of our steps.
+    first : where these steps begin in our run; own : fidelity → (T,) seconds of our steps.
     """
     theirs = found[f"{model}_step_seconds"]
     kept = slice(first, first + len(theirs))
@@ -146,12 +159,16 @@ def compare(found: dict[str, Any], model: str, first: int, own: NDArray[np.float
         part: int(cost.value_aj[mine & np.isin(cost.term, [TERMS.index(name) for name in names])].sum()) * 1e-18
         for part, names in PARTS.items()
     }
-    ratio = own[kept] / theirs
     out = {f"{part}_energy_ratio": ours[part] / joules[part] for part in PARTS}
     out["energy_ratio"] = sum(ours.values()) / sum(joules.values())
-    out["step_seconds"], out["peer_step_seconds"] = float(own[kept].mean()), float(theirs.mean())
-    out["step_time_ratio"] = out["step_seconds"] / out["peer_step_seconds"]
-    out["step_time_ratio_least"], out["step_time_ratio_most"] = float(ratio.min()), float(ratio.max())
+    out["peer_step_seconds"] = float(theirs.mean())
+    for fidelity, seconds in own.items():
+        ratio = seconds[kept] / theirs
+        out[f"{fidelity}_step_time_ratio"] = float(seconds[kept].mean() / theirs.mean())
+        out[f"{fidelity}_step_time_ratio_least"], out[f"{fidelity}_step_time_ratio_most"] = (
+            float(ratio.min()),
+            float(ratio.max()),
+        )
     return out
 
 
@@ -187,10 +204,14 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
     activity = activity_of(np.resize(kept, (timesteps, NEURONS)))
     packet, cost, packet_speed = on_the_clock(mapping, activity, "packet")
     analytic, _, analytic_speed = on_the_clock(mapping, activity, "analytic")
-    own = step_seconds(mapping, activity)
+    # Cycle by cycle only the kept steps, which begin the same in both.
+    few, full = activity_of(kept), finite(mapping)
+    _, _, flit_speed = on_the_clock(full, few, "flit")
+    own = {"packet": step_seconds(mapping, few, "packet"), "flit": step_seconds(full, few, "flit")}
     row: dict[str, Any] = {
-        "steps": {model: timed for model, (timed, _) in steps.items()} | {"sfnhw": timesteps},
-        "ours": {"packet": packet_speed, "analytic": analytic_speed},
+        "steps": {model: timed for model, (timed, _) in steps.items()}
+        | {"packet": timesteps, "analytic": timesteps, "flit": len(kept)},
+        "ours": {"packet": packet_speed, "analytic": analytic_speed, "flit": flit_speed},
         "peer": {model: rates(*found[f"{model}_speed"].tolist()) for model in steps},
         "against": {},
         "analytic_over_packet_latency": analytic.latency_cycles / packet.latency_cycles,
