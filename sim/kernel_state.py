@@ -56,13 +56,14 @@ class Tally(NamedTuple):
     # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
     # sent something (a burst counts once); spike packets handed to cores and pins.
     by_slice: Ints
-    # (rows, T, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
+    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches.
+    # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
     by_row: Ints
-    row_ends: Ints  # (rows, T) end markers looked up
-    node_packets: Ints  # (nodes, T) spike packets through a route node
-    node_control: Ints  # (nodes, T) end markers or ready tokens
-    # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (rows, T) spikes
-    # that packets brought; (nodes, T) flits of packets through a route node.
+    row_ends: Ints  # (T, rows) end markers looked up
+    node_packets: Ints  # (T, nodes) spike packets through a route node
+    node_control: Ints  # (T, nodes) end markers or ready tokens
+    # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
+    # that packets brought; (T, nodes) flits of packets through a route node.
     sent_spikes: Ints
     sent_flits: Ints
     row_spikes: Ints

@@ -30,6 +30,7 @@ from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
+from sfnhw.sim.transpose import by_place
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -116,14 +117,15 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         first, *others = (getattr(t, name) for t in tallies)
         return np.add.reduce([first, *others], axis=0) if others else first
 
-    by_slice, by_row = (np.ascontiguousarray(np.moveaxis(total(name), -1, 0)) for name in ("by_slice", "by_row"))
-    node_packets = total("node_packets")
+    by_slice = np.ascontiguousarray(np.moveaxis(total("by_slice"), -1, 0))
+    row = total("by_row")
+    by_row = by_place(row.reshape(len(row), -1)).reshape(*row.shape[1:], -1)  # (rows, 4, T)
+    node_packets = by_place(total("node_packets"))
     if tables.slices.form.any():
-        spikes, flits, row_spikes, node_flits = (
-            total(name) for name in ("sent_spikes", "sent_flits", "row_spikes", "node_flits")
-        )
+        spikes, flits = total("sent_spikes"), total("sent_flits")
+        row_spikes, node_flits = by_place(total("row_spikes")), by_place(total("node_flits"))
     else:  # packets of one spike, of one length
-        spikes, row_spikes = by_slice[SENT], by_row[PACKETS]
+        spikes, row_spikes = by_slice[SENT], by_row[:, PACKETS]
         flits = spikes * tables.slices.flits[:, None]
         node_flits = node_packets * tables.slices.flits[tables.nodes.owner][:, None]
     return Counts(
@@ -134,15 +136,15 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         readies=by_slice[READIES],
         updates=by_slice[UPDATES],
         spikes=by_slice[SPIKES],
-        row_packets=by_row[PACKETS],
+        row_packets=by_row[:, PACKETS],
         row_spikes=row_spikes,
-        row_ends=total("row_ends"),
-        row_synapses=by_row[SYNAPSES],
-        row_words=by_row[WORDS],
-        row_state=by_row[STATE],
+        row_ends=by_place(total("row_ends")),
+        row_synapses=by_row[:, SYNAPSES],
+        row_words=by_row[:, WORDS],
+        row_state=by_row[:, STATE],
         node_packets=node_packets,
         node_flits=node_flits,
-        node_control=total("node_control"),
+        node_control=by_place(total("node_control")),
         delivered=by_slice[DELIVERED],
         steps=int(total("steps")[0]),
     )

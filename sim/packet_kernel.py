@@ -67,6 +67,7 @@ def advance(
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
+    n_rows, n_nodes = out.by_row.shape[1], out.node_packets.shape[1]
     histogram, finish = out.latency_histogram, out.finish
     if b is not None:
         b_first, b_flits, b_ready, b_neurons = b.first, b.flits, b.ready, b.neurons
@@ -335,10 +336,10 @@ def advance(
                 flits = s_flits[place(owner)]
                 if b is not None:
                     flits = int64(b_flits[b_first[g * slices + owner] + index])
-                    node_flits[cell(where, T, t)] += flits
-                node_packets[cell(where, T, t)] += 1
+                    node_flits[cell(t, n_nodes, where)] += flits
+                node_packets[cell(t, n_nodes, where)] += 1
             else:
-                node_control[cell(where, T, t)] += 1
+                node_control[cell(t, n_nodes, where)] += 1
             leave = now + f.router_cycles
             ticks, least, passed = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks), passed + 1
             for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
@@ -423,9 +424,9 @@ def advance(
                 if b is not None and index >= 0:
                     k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
                     q, q_end = b_spikes_first[k_th], b_spikes_first[k_th + 1]
-                    row_spikes[row * T + t] += q_end - q
+                    row_spikes[t * n_rows + row] += q_end - q
                     if q == q_end and calls[cell(k, 16, ALONE)]:
-                        by_row[cell(row * T + t, 4, PACKETS)] += 1
+                        by_row[cell(t * n_rows + row, 4, PACKETS)] += 1
                         if network is not None:
                             free, woken = worked_off(wires, network, state, row, index, g, free, now, arrive, p, k)
                             pending += woken
@@ -438,7 +439,7 @@ def advance(
                 begin = max(looked_up + f.axon_cycles, at[cell(core, 16, SYNAPSE_FREE)])
                 until = max(until, begin)
                 if index < 0:
-                    row_ends[cell(row, T, t)] += 1
+                    row_ends[cell(t, n_rows, row)] += 1
                     y = END - index >> 1
                     if network is not None:  # noqa: SIM102
                         if not ended(wires, network, row, y, g, sent, s, p, f, k):
@@ -446,7 +447,7 @@ def advance(
                     free, woken = wake(state, free, now, begin, born, calls, parts, k, y, g, FED)
                     pending += woken
                     continue
-                by_row[cell(row * T + t, 4, PACKETS)] += 1
+                by_row[cell(t * n_rows + row, 4, PACKETS)] += 1
                 done_at = looked_up + f.axon_cycles
                 for spike in range(q, q_end):
                     neuron = index
@@ -477,9 +478,9 @@ def advance(
                     if logging and watch_row[row]:
                         synapses = runs_each * costs[cell(cost, 4, SYNAPSES)]
                         noted = note(log, noted, SYNAPSE, begin, done_at, core, row, neuron, g, synapses)
-                    by_row[cell(row * T + t, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
-                    by_row[cell(row * T + t, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
-                    by_row[cell(row * T + t, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
+                    by_row[cell(t * n_rows + row, 4, SYNAPSES)] += runs_each * costs[cell(cost, 4, SYNAPSES)]
+                    by_row[cell(t * n_rows + row, 4, WORDS)] += runs_each * costs[cell(cost, 4, WORDS)]
+                    by_row[cell(t * n_rows + row, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 stretch(layer_start, layer_end, cell(g, layers, calls[cell(k, 16, POPULATION)]), looked_up, done_at)
                 if network is not None:
                     free, woken = worked_off(wires, network, state, row, index, g, free, now, done_at, p, k)

@@ -65,7 +65,7 @@ def tables_of(chip, packets):
 
     for k, (start, goals, _, _) in enumerate(packets):
         roots.append(add(k, tree(chip, start, goals), -1))
-    from sfnhw.chip.links import link_cycles, link_flit_cycles
+    from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 
     n, noc, link = len(packets), chip.noc, ints(nodes["link"])
     zeros = np.zeros(n, np.int64)
@@ -78,14 +78,15 @@ def tables_of(chip, packets):
     )
     table = NodeTable(
         ints(nodes["owner"]), ints(nodes["router"]), link, link_cycles(chip, link), link_flit_cycles(chip, link),
+        between_chips(chip, link),
         ints(child_first), ints(nodes["children"]), ints(exit_first), ints(nodes["exits"]),
         np.zeros(len(nodes["exits"]) + 1, np.int64), ints(), np.arange(n + 1), ints(roots), np.zeros(n + 1, np.int64), ints(),
-        len(nodes["owner"]),
+        len(nodes["owner"]), ints(), ints(),
     )  # fmt: skip
     fabric = Fabric(
         chip.cores, chip.routers, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
         max(0, noc.interface_cycles - 1), min(1, noc.interface_cycles), noc.virtual_channels, noc.port_cycles,
-        max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, 1, 1, 0,
+        max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, True, False, False, 1, 1, 0,
         noc.flit_bits, 1, 1, False, 0, 1, 1, 0,
     )  # fmt: skip
     none = ints()

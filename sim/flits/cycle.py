@@ -186,11 +186,11 @@ def arrive(w: Wires, n: Network, p: Packed, out: Tally, state: State, T: int, i:
         e, node = n.buffer[U(place + PACKET)], n.buffer[U(place + NODE)]
         t = state.events[U(e * 8 + FRAME)] % T
         if state.events[U(e * 8 + INDEX)] >= 0:
-            out.node_packets[U(node), U(t)] += 1
-            if out.node_flits.shape[0] > 0:
-                out.node_flits[U(node), U(t)] += n.vc[U(i * VC + TO_COME)]
+            out.node_packets[U(t), U(node)] += 1
+            if out.node_flits.shape[1] > 0:
+                out.node_flits[U(t), U(node)] += n.vc[U(i * VC + TO_COME)]
         else:
-            out.node_control[U(node), U(t)] += 1
+            out.node_control[U(t), U(node)] += 1
     n.vc[U(i * VC + TO_COME)] -= 1
     n.buffer[U((i * w.depth + n.vc[U(i * VC + ARRIVING)]) * PLACE + HERE)] += 1
     if n.vc[U(i * VC + PACKETS)] > 1:
