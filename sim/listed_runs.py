@@ -73,6 +73,8 @@ def _kinds(values: Ints) -> tuple[Ints, Ints]:
 
 def _by_slice(mapping: Mapping, p: Sparse) -> tuple[Ints, Ints]:
     """(slices,) places of the target's slices, and (3, places, source neurons) width, words and cycles of each run."""
+    from sfnhw.mapping.bank_kernel import by_slice  # Numba, only where synapses are listed
+
     source, target = mapping.network[p.source], mapping.network[p.target]
     slices = mapping.slices_of(p.target)
     place = np.full(len(mapping.slices), -1, np.int64)
@@ -81,10 +83,7 @@ def _by_slice(mapping: Mapping, p: Sparse) -> tuple[Ints, Ints]:
     for s in slices:
         held = target.indices(s.block)
         home[held], local[held] = place[s.index], np.arange(s.neurons)
-    at = home[p.targets]
-    run = at * source.size + np.repeat(np.arange(source.size), np.diff(p.offsets))
-    width = np.bincount(run, minlength=len(slices) * source.size)
-    # Synapses stand neuron by neuron: a stable order by slice is one by slice and neuron. Short integers are sorted by counting.
-    order = np.argsort(at.astype(np.uint16) if len(slices) <= 2**16 else at, kind="stable")
-    cost = scattered(np.concatenate([[0], np.cumsum(width)]), local[p.targets[order]], mapping.chip)
-    return place, np.stack([width, cost.words, cost.cycles]).reshape(3, len(slices), source.size)
+    first, listed = np.zeros(len(slices) * source.size + 1, np.int64), np.empty(len(p.targets), np.int64)
+    by_slice(np.asarray(p.offsets, np.int64), np.asarray(p.targets, np.int64), home, local, first, listed)
+    cost = scattered(first, listed, mapping.chip)
+    return place, np.stack([np.diff(first), cost.words, cost.cycles]).reshape(3, len(slices), source.size)
