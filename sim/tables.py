@@ -332,7 +332,9 @@ def _runs(mapping: Mapping, kind: NDArray[Any], listed: ListedRuns) -> tuple[Int
     parts[0][own_kind] = listed.kind[listed.first[alike[own_kind]]]
     first[alike] = np.arange(len(alike))
     own = np.flatnonzero(stride)
-    _, group = np.unique(c.source[own].astype(np.int64) * (int(c.positions.max(initial=0)) + 1) + c.positions[own], return_inverse=True)
+    _, group = np.unique(
+        c.source[own].astype(np.int64) * (int(c.positions.max(initial=0)) + 1) + c.positions[own], return_inverse=True
+    )
     group = group.reshape(-1)
     order = own[np.argsort(group, kind="stable")]
     for rows in np.split(order, np.cumsum(np.bincount(group))[:-1]) if len(own) else []:
