@@ -32,7 +32,7 @@ from sfnhw.sim.counts import leaves_at_pins, sum_by
 from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
-from sfnhw.sim.passed import Passed, Ways, at_port, over_pins, pass_over, ports, services, spiking_groups
+from sfnhw.sim.passed import Passed, Ways, at_port, lane_totals, over_pins, pass_over, ports, services, spiking_groups
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
 from sfnhw.sim.tables import CYCLES, Fabric, Tables
 from sfnhw.sim.timing import Timing
@@ -64,12 +64,14 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
         some = list(works[low : low + step])
         each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
         parts = [_work(tables, passed, *one) for one in zip(some, each_service, each_port, strict=True)]
-        out += _timings(tables, passed, some, parts)
+        out += _timings(tables, passed, some, parts, lane_totals(tables, passed, some))
     return out
 
 
-def _timings(tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work]) -> list[Timing]:
-    """Times of clockworks side by side, whose numbers of banks are the same."""
+def _timings(
+    tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work], lanes: list[Reals]
+) -> list[Timing]:
+    """Times of clockworks side by side, whose numbers of banks are the same; lanes as of `_busy`."""
     samples = passed.shape[2]
     together = joined(parts)
     times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
@@ -81,7 +83,7 @@ def _timings(tables: Tables, passed: Passed, works: list[Clockwork], parts: list
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
         own = Times(*(value[..., mine] for value in times))
-        busy, link_busy = _busy(tables, passed, w.fabric, part)
+        busy, link_busy = _busy(tables, passed, w.fabric, part, lanes[k])
         interval = float(every[k])
         if not w.fabric.barrier:
             interval = max(interval, _bound(tables, passed, w.fabric, busy, link_busy))
@@ -128,7 +130,8 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     )
     times = by_parts(tables, jobs, own)
     of_slices = sum_by(q.owner, until.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
-    busy, link_busy = _busy(tables, passed, f, whole._replace(until=of_slices))
+    (lanes,) = lane_totals(tables, passed, [w])
+    busy, link_busy = _busy(tables, passed, f, whole._replace(until=of_slices), lanes)
     interval = max(_bound(tables, passed, f, busy, link_busy), part_interval(tables, jobs, own, times))
     return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
 
@@ -257,8 +260,8 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     return tree, way
 
 
-def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, Ints]:
-    """Busy cycles of units and links over all samples."""
+def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work, lanes: Reals) -> tuple[Ints, Ints]:
+    """Busy cycles of units and links over all samples, as `packet` counts them; lanes: (rows,) of the synapse lanes."""
     s, r, n = tables.slices, tables.rows, tables.nodes
     T, _, samples = passed.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
@@ -273,7 +276,7 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work) -> tuple[Ints, 
     at = s.terminal[r.target]
     columns = (
         (at, f.axon_cycles * looked_up),
-        (at, work.service.sum(axis=(0, 2))),
+        (at, lanes),
         (s.terminal, walked),
         (s.terminal, injected),
     )
@@ -294,4 +297,5 @@ def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints, link: Ints) ->
     """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
     T, _, samples = passed.shape
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
-    return max(float(busy.max()), float(link.max(initial=0)), out) / samples
+    core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
+    return max(float(core.max()), float(link.max(initial=0)), out) / samples

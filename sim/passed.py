@@ -212,6 +212,19 @@ def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]
     return [known[w.fabric.port_cycles, w.fabric.io_flit_cycles_num, w.fabric.io_flit_cycles_den] for w in works]
 
 
+def lane_totals(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
+    """(rows,) cycles of the synapse lanes alone, over all timesteps and samples, for each clockwork."""
+    r, known = tables.rows, {w.runs.tobytes(): w for w in works}
+    sent = passed.frames.sum(axis=0, dtype=np.int64)[None]
+    totals: dict[bytes, Reals] = {}
+    for key, w in known.items():
+        costs = r.costs.copy()
+        costs[:, CYCLES] = w.runs
+        alone = w.fabric._replace(axon_cycles=0)
+        totals[key] = row_cycles(tables.slices, r._replace(costs=costs), sent, alone)[:, 0]
+    return [totals[w.runs.tobytes()] for w in works]
+
+
 def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
     """(T, rows, samples) cycles of synapse lanes and look-ups, for each clockwork.
 

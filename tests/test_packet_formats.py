@@ -142,6 +142,7 @@ def test_counts_are_what_a_brute_force_walk_says(seed, T, chip, rate, form, bund
     analytic = simulate(mapping, activity, fidelity="analytic")
     assert counts.equals(analytic.counts)
     assert np.array_equal(result.timing.link_busy, analytic.timing.link_busy)
+    assert np.array_equal(result.timing.busy, analytic.timing.busy)
     assert np.array_equal(result.actions.core, analytic.actions.core)
     assert result.totals() == analytic.totals()
 

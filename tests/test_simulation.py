@@ -101,6 +101,7 @@ def test_sent_is_arrived_is_what_a_brute_force_walk_says(seed, T, chip, rate):
     analytic = simulate(mapping, activity, fidelity="analytic")
     assert counts.equals(analytic.counts)
     assert np.array_equal(result.timing.link_busy, analytic.timing.link_busy)
+    assert np.array_equal(result.timing.busy, analytic.timing.busy)
     assert result.totals() == analytic.totals()
     assert np.array_equal(result.actions.core, analytic.actions.core)
     if chip.execution.mode == "barrier":
