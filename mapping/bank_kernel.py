@@ -1,4 +1,4 @@
-"""The loop behind `sfnhw.mapping.memory_banks`: words and banks of groups of listed accumulators."""
+"""The loops behind `sfnhw.mapping.memory_banks`: words and banks of groups of listed accumulators, slice by slice."""
 
 import numba as nb
 import numpy as np
@@ -42,3 +42,24 @@ def accesses(
             if banks > 0:
                 taken += max(fullest, least)
         words[run], cycles[run] = total, taken
+
+
+@nb.njit(nogil=True, cache=True)
+def by_slice(offsets: Ints, targets: Ints, home: Ints, local: Ints, first: Ints, out: Ints) -> None:
+    """Sort synapses that are listed neuron by neuron (CSR: offsets, targets) by the slice of their target, then by neuron.
+
+    home, local : of each target, its slice and its place there; first : (slices · neurons + 1,) zeros, in which is returned where
+    each run begins in `out`; out : (synapses,) the places. Those of a run stay in order.
+    """
+    neurons = len(offsets) - 1
+    for neuron in range(neurons):
+        for k in range(offsets[neuron], offsets[neuron + 1]):
+            first[home[targets[k]] * neurons + neuron + 1] += 1
+    for run in range(len(first) - 1):
+        first[run + 1] += first[run]
+    free = first.copy()
+    for neuron in range(neurons):
+        for k in range(offsets[neuron], offsets[neuron + 1]):
+            run = home[targets[k]] * neurons + neuron
+            out[free[run]] = local[targets[k]]
+            free[run] += 1

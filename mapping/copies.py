@@ -53,10 +53,13 @@ def neuron_targets(neurons: Ints, c: Connections, place: Ints, to_pins: NDArray[
         if to_pins[s]:
             at, feeds = np.append(at, pins), np.concatenate([feeds, np.ones((1, n), np.bool_)])
         known, which = np.unique(at, return_inverse=True)
-        reach = np.zeros((n, len(known)), np.bool_)
-        np.logical_or.at(reach.T, which.reshape(-1), feeds)
-        counts.append(reach.sum(axis=1))
-        places.append(known[np.nonzero(reach)[1]])
+        reach = np.zeros((len(known), n), np.bool_)
+        if len(known) == len(at):
+            reach[which.reshape(-1)] = feeds
+        else:  # several connections lead to one place
+            np.logical_or.at(reach, which.reshape(-1), feeds)
+        counts.append(reach.sum(axis=0))
+        places.append(known[np.nonzero(np.ascontiguousarray(reach.T))[1]])
     return NeuronTargets(
         np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
         np.concatenate(places).astype(np.int64),

@@ -43,7 +43,7 @@ def link_utilisation(tables: Tables, counts: Counts, timing: Timing) -> float:
     least = f.hold_cycles / f.virtual_channels  # packet
     taken = np.zeros(len(over))
     for flits, packets in ((counts.node_flits, counts.node_packets), (counts.node_control, counts.node_control)):
-        taken += np.maximum(flits[over].sum(axis=1) * each, packets[over].sum(axis=1) * least)
+        taken += np.maximum(flits.sum(axis=1)[over] * each, packets.sum(axis=1)[over] * least)
     return float(np.bincount(n.link[over], taken).max()) / len(timing.latency) / max(1.0, timing.interval)
 
 
@@ -52,7 +52,9 @@ def congested(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) 
     assert timing.congestion is not None, "times of fidelity packet"
     if mapping.chip.core.input_packets is not None:
         return np.ones(len(timing.latency), np.bool_)
-    return (timing.congestion > MOST_CONGESTION) & (link_utilisation(tables, counts, timing) > MOST_UTILISATION)
+    waits = timing.congestion > MOST_CONGESTION
+    # Loads of links are sums over all route nodes: only where they are asked for.
+    return waits & (link_utilisation(tables, counts, timing) > MOST_UTILISATION) if waits.any() else waits
 
 
 def warnings_of(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> tuple[str, ...]:

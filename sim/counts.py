@@ -167,7 +167,8 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
-    node_flits = counts.node_flits + counts.node_control
+    # Under a barrier there are no control packets.
+    node_flits = counts.node_flits if tables.fabric.barrier else counts.node_flits + counts.node_control
     return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts), _packing_flits(tables, counts))
 
 

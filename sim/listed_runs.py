@@ -34,31 +34,47 @@ def listed_runs(mapping: Mapping) -> ListedRuns:
     network, c = mapping.network, mapping.connections
     first = np.full(len(c), -1, np.int64)
     listed = np.array([isinstance(p, Sparse) for p in network.projections], np.bool_)[c.projection]
+    rows = np.flatnonzero(listed)
+    costs = {k: _by_slice(mapping, p) for k, p in enumerate(network.projections) if isinstance(p, Sparse)}
+    none = np.zeros(0, np.int64)
+    if not len(rows):
+        return ListedRuns(none, Scattered(none, none), first, none)
+    # Width, words and cycles of a run as one number.
+    most_words, most_cycles = (1 + max(int(cost[i].max(initial=0)) for _, cost in costs.values()) for i in (1, 2))
     parts: list[Ints] = []
     size = 0
-    rows = np.flatnonzero(listed)
     for k in np.unique(c.projection[rows]).tolist():
-        p = network.projections[k]
-        assert isinstance(p, Sparse)
-        source = network[p.source]
-        place, whole = _by_slice(mapping, p)
-        for row in rows[c.projection[rows] == k].tolist():
-            own = whole[:, place[c.target[row]], source.indices(mapping.slices[c.source[row]].block)]
-            first[row] = size
-            size += own.shape[1]
-            parts.append(own)
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return ListedRuns(none, Scattered(none, none), first, none)
-    width, words, cycles = np.concatenate(parts, axis=1)
-    most_words, most_cycles = int(words.max()) + 1, int(cycles.max()) + 1
-    found, kind = np.unique((width * most_words + words) * most_cycles + cycles, return_inverse=True)
+        place, (width, words, cycles) = costs.pop(k)
+        cost = (width * most_words + words) * most_cycles + cycles
+        source = network[network.projections[k].source]
+        mine = rows[c.projection[rows] == k]
+        # Connections stand source by source: those of one source are looked up together.
+        for of in np.split(mine, np.flatnonzero(np.diff(c.source[mine])) + 1):
+            block = mapping.slices[c.source[of[0]]].block
+            own = cost[place[c.target[of]][:, None], source.indices(block)]
+            first[of] = size + np.arange(len(of)) * own.shape[1]
+            size += own.size
+            parts.append(own.reshape(-1))
+    found, kind = _kinds(np.concatenate(parts))
     width, rest = np.divmod(found, most_words * most_cycles)
-    return ListedRuns(width, Scattered(*np.divmod(rest, most_cycles)), first, kind.reshape(-1))
+    return ListedRuns(width, Scattered(*np.divmod(rest, most_cycles)), first, kind)
+
+
+def _kinds(values: Ints) -> tuple[Ints, Ints]:
+    """Distinct values, ascending, and the place of each value among them; of small numbers without sorting them."""
+    most = int(values.max()) + 1
+    if most > max(2**16, len(values)):
+        found, kind = np.unique(values, return_inverse=True)
+        return found, kind.reshape(-1)
+    known = np.zeros(most, np.bool_)
+    known[values] = True
+    return np.flatnonzero(known), (np.cumsum(known) - 1)[values]
 
 
 def _by_slice(mapping: Mapping, p: Sparse) -> tuple[Ints, Ints]:
     """(slices,) places of the target's slices, and (3, places, source neurons) width, words and cycles of each run."""
+    from sfnhw.mapping.bank_kernel import by_slice  # Numba, only where synapses are listed
+
     source, target = mapping.network[p.source], mapping.network[p.target]
     slices = mapping.slices_of(p.target)
     place = np.full(len(mapping.slices), -1, np.int64)
@@ -67,9 +83,7 @@ def _by_slice(mapping: Mapping, p: Sparse) -> tuple[Ints, Ints]:
     for s in slices:
         held = target.indices(s.block)
         home[held], local[held] = place[s.index], np.arange(s.neurons)
-    neuron = np.repeat(np.arange(source.size), np.diff(p.offsets))
-    run = home[p.targets] * source.size + neuron
-    order = np.argsort(run, kind="stable")
-    width = np.bincount(run, minlength=len(slices) * source.size)
-    cost = scattered(np.concatenate([[0], np.cumsum(width)]), local[p.targets[order]], mapping.chip)
-    return place, np.stack([width, cost.words, cost.cycles]).reshape(3, len(slices), source.size)
+    first, listed = np.zeros(len(slices) * source.size + 1, np.int64), np.empty(len(p.targets), np.int64)
+    by_slice(np.asarray(p.offsets, np.int64), np.asarray(p.targets, np.int64), home, local, first, listed)
+    cost = scattered(first, listed, mapping.chip)
+    return place, np.stack([np.diff(first), cost.words, cost.cycles]).reshape(3, len(slices), source.size)

@@ -117,6 +117,11 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         first, *others = (getattr(t, name) for t in tallies)
         return np.add.reduce([first, *others], axis=0) if others else first
 
+    def control(name: str) -> Ints:
+        if tables.fabric.barrier:  # no control packets: memory that is never touched takes none
+            return np.zeros(getattr(tallies[0], name).shape[::-1], np.int64)
+        return by_place(total(name))
+
     by_slice = np.ascontiguousarray(np.moveaxis(total("by_slice"), -1, 0))
     row = total("by_row")
     by_row = by_place(row.reshape(len(row), -1)).reshape(*row.shape[1:], -1)  # (rows, 4, T)
@@ -127,7 +132,8 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     else:  # packets of one spike, of one length
         spikes, row_spikes = by_slice[SENT], by_row[:, PACKETS]
         flits = spikes * tables.slices.flits[:, None]
-        node_flits = node_packets * tables.slices.flits[tables.nodes.owner][:, None]
+        one_each = bool((tables.slices.flits == 1).all())
+        node_flits = node_packets if one_each else node_packets * tables.slices.flits[tables.nodes.owner][:, None]
     return Counts(
         sent=by_slice[SENT],
         sent_spikes=spikes,
@@ -138,13 +144,13 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         spikes=by_slice[SPIKES],
         row_packets=by_row[:, PACKETS],
         row_spikes=row_spikes,
-        row_ends=by_place(total("row_ends")),
+        row_ends=control("row_ends"),
         row_synapses=by_row[:, SYNAPSES],
         row_words=by_row[:, WORDS],
         row_state=by_row[:, STATE],
         node_packets=node_packets,
         node_flits=node_flits,
-        node_control=by_place(total("node_control")),
+        node_control=control("node_control"),
         delivered=by_slice[DELIVERED],
         steps=int(total("steps")[0]),
     )

@@ -42,10 +42,16 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
-    router, layer, flits = _by_place(n.router, population[n.owner], result.actions.node_flits)
+    # Route nodes are many, the places that they are at few: they are added up once, by link and router.
+    links = 4 * chip.routers + 1
+    place, of, passed = _by_place(n.router * links + n.link + 1, population[n.owner], result.actions.node_flits)
+    at, over = np.divmod(place, links)
+    router, layer, flits = _by_place(at, of, passed)
     cells.counts("router_flit", chip, router * each, layer, flits)
-    over = np.flatnonzero(n.link >= 0)
-    link, layer, flits = _by_place(n.link[over], population[n.owner[over]], result.actions.node_flits[over])
+    through = np.zeros(chip.routers, np.int64)
+    np.add.at(through, router, flits.sum(axis=1))
+    used = over > 0
+    link, layer, flits = _by_place(over[used] - 1, of[used], passed[used])
     crossing = between_chips(chip, link)
     for vertical in (False, True):
         on = ((link % 4 >= 2) == vertical) & ~crossing
@@ -58,7 +64,7 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
         cells.counts(PACKING, chip, terminal, population, result.actions.packing_flits)
     if result.actions.off_chip_bits is not None:
         cells.counts(OFF_CHIP, chip, np.full(len(population), mapping.io), population, result.actions.off_chip_bits)
-    _static(cells, result, chip)
+    _static(cells, result, chip, through)
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()
     return Cost(term, core, layer, timestep, value, low, high, names, chip.cores, result.samples)
@@ -127,11 +133,11 @@ def _energies(field: str, amounts: Ints, prices_pj: tuple[float, ...]) -> list[I
     return [amounts * attojoules(price_pj) for price_pj in prices_pj]
 
 
-def _static(cells: _Cells, result: Result, chip: Chip) -> None:
+def _static(cells: _Cells, result: Result, chip: Chip, through: Ints) -> None:
     """Leakage for the time that the inferences take, one at a time; clocks for the cycles in which units work.
 
     A core's clock runs while its synapse lanes or its threshold unit work (axon look-ups go on beside the synapses of the
-    packet before), a router's for each flit that it passes on.
+    packet before), a router's for each flit that it passes on: through, (routers,) of them.
     """
     mapping, timing = result.mapping, result.timing
     cycles = int(timing.latency.sum())
@@ -155,8 +161,6 @@ def _static(cells: _Cells, result: Result, chip: Chip) -> None:
     nobody = np.full(chip.routers, CHIP)
     at = np.arange(chip.routers) * chip.noc.cores_per_router
     cells.energies("router_leakage", at, nobody, energies("router_leakage_uw", np.full(chip.routers, cycles)))
-    through = np.zeros(chip.routers, np.int64)
-    np.add.at(through, result.tables.nodes.router, result.actions.node_flits.sum(axis=1))
     cells.energies("router_clock", at, nobody, energies("router_clock_pj", through))
 
 

@@ -332,8 +332,9 @@ def _runs(mapping: Mapping, kind: NDArray[Any], listed: ListedRuns) -> tuple[Int
     parts[0][own_kind] = listed.kind[listed.first[alike[own_kind]]]
     first[alike] = np.arange(len(alike))
     own = np.flatnonzero(stride)
-    keys = np.stack([c.source[own], c.positions[own]])
-    _, group = np.unique(keys, axis=1, return_inverse=True)
+    _, group = np.unique(
+        c.source[own].astype(np.int64) * (int(c.positions.max(initial=0)) + 1) + c.positions[own], return_inverse=True
+    )
     group = group.reshape(-1)
     order = own[np.argsort(group, kind="stable")]
     for rows in np.split(order, np.cumsum(np.bincount(group))[:-1]) if len(own) else []:
@@ -404,7 +405,8 @@ def _exits(mapping: Mapping) -> tuple[Ints, Ints]:
     packets = source * size + terminals[target]
     order = np.argsort(packets, kind="stable")
     # A source is told once by each core, through however many projections it feeds the slice there.
-    tokens, slices = np.unique(np.stack([target * size + terminals[source], source]), axis=1)
+    many = len(terminals)
+    tokens, slices = np.divmod(np.unique((target * size + terminals[source]) * many + source), many)
     counts, items = [], []
     for routes, keys, what in (
         (mapping.routes, packets[order], order),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 BLOCK = 32
+U = np.uint64
 
 
 def by_place(tally: Ints) -> Ints:
@@ -14,15 +15,17 @@ def by_place(tally: Ints) -> Ints:
     if len(tally) == 1:
         return tally.reshape(-1, 1)
     out = np.empty(tally.shape[::-1], np.int64)
-    _turn(tally, out)
+    _turn(np.ascontiguousarray(tally), out)
     return out
 
 
 @nb.njit(nogil=True, cache=True)
 def _turn(tally: Ints, out: Ints) -> None:
     rows, columns = tally.shape
+    one, other = tally.reshape(-1), out.reshape(-1)
     for column in range(0, columns, BLOCK):
         for row in range(0, rows, BLOCK):
             for i in range(column, min(column + BLOCK, columns)):
                 for j in range(row, min(row + BLOCK, rows)):
-                    out[i, j] = tally[j, i]
+                    # Unsigned: no index is looked at for being negative.
+                    other[U(i * rows + j)] = one[U(j * columns + i)]

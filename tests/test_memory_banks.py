@@ -11,6 +11,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.mapping.balance import balance
+from sfnhw.mapping.bank_kernel import by_slice
 from sfnhw.mapping.memory_banks import scattered
 from sfnhw.mapping.unit_cycles import run_cost, update_cycles
 from sfnhw.network import Dense, Network, Population, Sparse
@@ -213,3 +214,18 @@ def test_banks_out_of_range_are_refused(value):
 
     with pytest.raises(ChipError, match=r"core\.state_memory\.banks"):
         chip(core__state_memory__banks=value)
+
+
+@given(st.data(), st.integers(0, 6), st.integers(1, 7), st.integers(1, 4))
+def test_listed_synapses_sorted_by_slice_are_a_stable_sort(data, neurons, size, slices):
+    """Against numpy's sort by (slice of the target, neuron), with repeated targets and neurons without synapses."""
+    many = data.draw(st.lists(st.integers(0, 9), min_size=neurons, max_size=neurons))
+    count = sum(many)
+    targets = np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count)), np.int64)
+    home = np.array(data.draw(st.lists(st.integers(0, slices - 1), min_size=size, max_size=size)), np.int64)
+    local = np.arange(size)[::-1].copy()
+    first, out = np.zeros(slices * neurons + 1, np.int64), np.empty(count, np.int64)
+    by_slice(np.concatenate([[0], np.cumsum(many)]).astype(np.int64), targets, home, local, first, out)
+    run = home[targets] * neurons + np.repeat(np.arange(neurons), many)
+    assert np.diff(first).tolist() == np.bincount(run, minlength=slices * neurons).tolist()
+    assert out.tolist() == local[targets[np.argsort(run, kind="stable")]].tolist()
