@@ -6,6 +6,7 @@ import numpy as np
 
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
+from sfnhw.sim.link_load import links_taken
 from sfnhw.units import seconds
 
 LEAKAGE = ("core_leakage", "gate_leakage", "router_leakage")
@@ -59,11 +60,12 @@ def bottleneck(run: Run) -> dict[str, Any]:
 
     Keys: unit (``axon``, ``synapse``, ``threshold``, ``injection`` or ``link``), place (``core 12``, ``the pins`` or
     ``(0, 3) to (0, 4)``), core (None at the pins and for links), layers (names, of the core's slices), busy_share
-    (mean busy cycles of one inference over the interval between results, at most 1). A share well below 1 says that no
+    (mean busy cycles of one inference over the interval between results, at most 1; a link counts as busy while it can take no
+    other packet: routers and credits may be slower than its flits). A share well below 1 says that no
     unit bounds the throughput: layers wait for each other's buffers.
     """
     timing, mapping = run.result.timing, run.mapping
-    busy, links = timing.busy, timing.link_busy
+    busy, links = timing.busy, links_taken(run.result.tables, run.result.counts)
     row, unit = (int(i) for i in np.unravel_index(int(busy.argmax()), busy.shape))
     core: int | None = row
     if len(links) and links.max() > busy[row, unit]:

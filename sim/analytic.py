@@ -30,6 +30,7 @@ from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import leaves_at_pins, sum_by
 from sfnhw.sim.fanout import row_cycles
+from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import Passed, Ways, at_port, lane_totals, over_pins, pass_over, ports, services, spiking_groups
@@ -227,15 +228,15 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
 
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
-    """(T, slices, samples) cycles that the fullest link of a slice's tree, and the pins, are taken by its layer."""
+    """(T, slices, samples) cycles that the fullest link or port of a slice's tree, and the pins, are taken by its layer."""
     links, out = passed.links, np.zeros(passed.shape)
     out[:, tables.slices.is_output] = _out_of_pins(tables, passed, f)[:, None]
     if links is None:
         return out
     load = np.zeros(links.packets.shape[1:])
     credit, held = f.credit_ticks / f.virtual_channels, f.hold_cycles / f.virtual_channels
-    for slow, packets, flits in zip(links.slow.tolist(), links.packets, links.flits, strict=True):
-        load += np.maximum(flits * max(float(slow), credit), packets * held)
+    for slow, port, packets, flits in zip(links.slow.tolist(), links.port, links.packets, links.flits, strict=True):
+        load += np.maximum(flits * max(float(slow), 0.0 if port else credit), packets * held)
     fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
     out[:, links.owner] = np.maximum(out[:, links.owner], fullest)
     return out
@@ -293,9 +294,34 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work, lanes: Reals) -
     return busy.astype(np.int64), link.astype(np.int64)
 
 
+def _links_taken(tables: Tables, passed: Passed, f: Fabric) -> Reals:
+    """(4·routers,) cycles that links can take no packet, of all layers together, all samples."""
+    s, n = tables.slices, tables.nodes
+    control, samples = _Control.of(tables, passed.shape[0]), passed.shape[2]
+    is_packet = np.arange(len(n.owner)) < n.packet_nodes
+    by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
+    packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
+    flits = np.where(s.form[n.owner] > 0, np.where(is_packet, sums[n.owner], 0.0), packets * s.flits[n.owner])
+    each = np.where(is_packet, control.markers.sum(axis=0)[n.owner], control.tokens.sum(axis=0)[n.owner])
+    return taken_by_nodes(n, f, flits, packets, samples * each)
+
+
+def _ports_taken(passed: Passed, f: Fabric) -> float:
+    """Cycles that the fullest port of a router to a core can take no packet for another, of any one depth, all samples."""
+    links, most = passed.links, 0.0
+    if links is None:
+        return most
+    load = np.zeros(links.packets.shape[2])
+    for port, packets, flits in zip(links.port, links.packets, links.flits, strict=True):
+        if port:
+            load += np.maximum(flits, packets * (f.hold_cycles / f.virtual_channels)).sum(axis=(0, 2))
+    return float(load.max(initial=most))
+
+
 def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints, link: Ints) -> float:
     """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
     T, _, samples = passed.shape
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
     core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
-    return max(float(core.max()), float(link.max(initial=0)), out) / samples
+    taken = max(float(_links_taken(tables, passed, f).max(initial=0.0)), _ports_taken(passed, f))
+    return max(float(core.max()), float(link.max(initial=0)), taken, out) / samples

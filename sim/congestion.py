@@ -4,7 +4,8 @@ At `packet` queues are unbounded and channels are served in order of arrival. Th
 the network: as in `sfnhw.sim.noc`, while their mean time there is below 1.2 times that of an empty one. (The wait in the
 queues of cores is not part of it, which a burst of a layer makes long at any fidelity.) And it does not matter while
 links are mostly idle: where packets wait for one another behind a slow core, both fidelities have it take as long. So times
-are in doubt where packets wait and the most loaded link is taken most of the time.
+are in doubt where packets wait and the most loaded link is taken most of the time. Where slices work a row at a time, packets
+wait is enough: those of later rows overtake the ones that the next layer waits for, in other virtual channels.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
 from sfnhw.sim.flits.wires import build_wires
+from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
@@ -29,24 +32,6 @@ from sfnhw.sim.timing import Timing
 MOST_CONGESTION, MOST_UTILISATION = 1.2, 0.4
 
 
-def link_utilisation(tables: Tables, counts: Counts, timing: Timing) -> float:
-    """Share of the interval of samples back to back in which the most loaded link can take no packet; 0 without links.
-
-    A packet of F flits takes one for max(F · flit_cycles, (RC + VA + SA)/V, F · credit round trip/(V·B)) cycles; packets of
-    several lengths as long as their mean one.
-    """
-    n, f = tables.nodes, tables.fabric
-    over = np.flatnonzero(n.link >= 0)
-    if not len(over):
-        return 0.0
-    each = np.maximum(n.flit_cycles[over], f.credit_ticks / f.virtual_channels)  # flit
-    least = f.hold_cycles / f.virtual_channels  # packet
-    taken = np.zeros(len(over))
-    for flits, packets in ((counts.node_flits, counts.node_packets), (counts.node_control, counts.node_control)):
-        taken += np.maximum(flits.sum(axis=1)[over] * each, packets.sum(axis=1)[over] * least)
-    return float(np.bincount(n.link[over], taken).max()) / len(timing.latency) / max(1.0, timing.interval)
-
-
 def congested(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> NDArray[np.bool_]:
     """(samples,) in which sample times at `packet` are in doubt: packets wait, or could fill the cores' input buffers."""
     assert timing.congestion is not None, "times of fidelity packet"
@@ -54,11 +39,25 @@ def congested(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) 
         return np.ones(len(timing.latency), np.bool_)
     waits = timing.congestion > MOST_CONGESTION
     # Loads of links are sums over all route nodes: only where they are asked for.
-    return waits & (link_utilisation(tables, counts, timing) > MOST_UTILISATION) if waits.any() else waits
+    if not waits.any() or tables.parts.many.max(initial=1) > 1:
+        return waits
+    return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > MOST_UTILISATION)
 
 
-def warnings_of(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> tuple[str, ...]:
-    """What a reader of times at fidelity `packet` must know."""
+def warnings_of(
+    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], counts: Counts, timing: Timing
+) -> tuple[str, ...]:
+    """What a reader of times at fidelity `packet` must know; sent as of `simulate_auto`."""
+    told: tuple[str, ...] = ()
+    if mapping.chip.noc.buffer_flits is not None:
+        try:
+            build_wires(mapping.chip, tables, sent)
+        except SimulationError as refused:
+            told = (f"fidelity flit refuses this network: {refused}",)
+    return told + _of_times(mapping, tables, counts, timing)
+
+
+def _of_times(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> tuple[str, ...]:
     places = mapping.chip.core.input_packets
     if places is not None:
         return (
@@ -71,7 +70,7 @@ def warnings_of(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing
     return (
         f"the network is congested in {int(doubtful.sum()):,} of {len(doubtful):,} inferences (packets take up to "
         f"{timing.congestion.max():.1f} times as long through it as through an empty one, and its most loaded link is taken "
-        f"for {link_utilisation(tables, counts, timing):.0%} of the interval): times at fidelity packet are in doubt; fidelity "
+        f"for {link_utilisation(tables, counts, len(doubtful), timing.interval):.0%} of the interval): times at fidelity packet are in doubt; fidelity "
         "flit (or auto) has finite buffers",
     )
 
@@ -88,10 +87,10 @@ def simulate_auto(
     sent : (samples, T, neurons in slice-major order) packets of each neuron.
     """
     samples = len(sent)
+    wires = build_wires(mapping.chip, tables, sent)  # first: a chip that `flit` refuses is refused, congested or not
     counts, timing = simulate_packets(tables, sent, threads, progress)
     doubtful = congested(mapping, tables, counts, timing)
     if doubtful.any():
-        wires = build_wires(mapping.chip, tables, sent)
         some = int(doubtful.sum())
 
         def tell(done: int, _: int) -> None:

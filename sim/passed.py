@@ -17,19 +17,20 @@ Reals = NDArray[np.float64]
 
 
 class LinkLoads(NamedTuple):
-    """Packets over links, of all slices of one depth together.
+    """Packets over links, and out of the routers' ports to cores, of all slices of one depth together.
 
     Attributes
     ----------
     packets, flits : (kinds, T, used links, samples) of packets of one length, or of packets of several spikes, of any length,
         on links where a flit takes as long.
-    slow : (kinds,) cycles that a flit holds a link.
+    slow : (kinds,) cycles that a flit holds a link; port : (kinds,) whether these are ports to cores.
     owner : (owners,) slices that use any link; link, at : the used links of each, and where those of each begin.
     """
 
     packets: Reals
     flits: Reals
     slow: Ints
+    port: NDArray[np.bool_]
     owner: Ints
     link: Ints
     at: Ints
@@ -140,13 +141,23 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     s, n, f = tables.slices, tables.nodes, tables.fabric
     T, _, samples = paths.shape
     inner = np.flatnonzero((n.link >= 0) & (np.arange(len(n.link)) < n.packet_nodes))
+    leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
+    exits = n.exits[: len(leaves)]
+    leaves, exits = leaves[exits < f.cores], exits[exits < f.cores]  # over the pins: `sfnhw.sim.analytic`
+    # Links, and behind them the ports to cores; those of a slice follow one another.
+    place = np.concatenate([n.link[inner], 4 * f.routers + exits])
+    slow = np.concatenate([n.flit_cycles[inner], np.ones_like(exits)])
+    inner = np.concatenate([inner, leaves])
+    order = np.argsort(n.owner[inner], kind="stable")
+    inner, place, slow = inner[order], place[order], slow[order]
     if not len(inner):
         return None
     owner, path = n.owner[inner], tree_of(n.link, n.roots)[inner]
     length = np.where(s.form[owner] > 0, 0, s.flits[owner])  # 0: any
-    kinds, kind = np.unique(np.stack([length, n.flit_cycles[inner]]), axis=1, return_inverse=True)
+    is_port = place >= 4 * f.routers
+    kinds, kind = np.unique(np.stack([length, slow, is_port]), axis=1, return_inverse=True)
     kind = kind.reshape(-1)
-    used, link = np.unique(s.depth[owner] * (4 * f.routers) + n.link[inner], return_inverse=True)
+    used, link = np.unique(s.depth[owner] * (4 * f.routers + f.cores) + place, return_inverse=True)
     shape = (kinds.shape[1], len(used), samples)
     packets = np.zeros((shape[0], T, *shape[1:]))
     cell = ((kind * len(used) + link)[:, None] * samples + np.arange(samples)).reshape(-1)
@@ -159,7 +170,7 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
             moved[kinds[0] == 0, t] = sums[kinds[0] == 0]
     owners, links = np.divmod(np.unique(owner * len(used) + link), len(used))
     at = np.flatnonzero(np.diff(owners, prepend=-1))
-    return LinkLoads(packets, moved, kinds[1], owners[at], links, at)
+    return LinkLoads(packets, moved, kinds[1], kinds[2] > 0, owners[at], links, at)
 
 
 def _ways(tables: Tables) -> Ways:

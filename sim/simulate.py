@@ -13,6 +13,7 @@ from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.sim.analytic import analytic_timing
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import closed_form, to_actions
+from sfnhw.sim.link_load import warnings_of_closed_form
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
@@ -81,7 +82,7 @@ def of_one_round(
     wires = build_wires(mapping.chip, tables, sent) if fidelity == "flit" else None
     counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     actions = to_actions(mapping, tables, counts, activity.samples)
-    told = warnings_of(mapping, tables, counts, timing) if fidelity == "packet" else ()
+    told = warnings_of(mapping, tables, sent, counts, timing) if fidelity == "packet" else ()
     return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, formats=formats, warnings=told)
 
 
@@ -99,4 +100,5 @@ def in_closed_form(
         return rounds_in_closed_form(mapping, tables, sent, formats)
     counts, timing = closed_form(tables, sent), analytic_timing(tables, sent, Clockwork.of(tables, mapping.chip))
     actions = to_actions(mapping, tables, counts, len(sent))
-    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing, formats=formats)
+    told = warnings_of_closed_form(tables, counts, len(sent), timing.interval)
+    return Result(mapping, tables, "analytic", len(sent), counts, actions, timing, formats=formats, warnings=told)

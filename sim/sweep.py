@@ -11,6 +11,7 @@ from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.sim.analytic import analytic_timings
 from sfnhw.sim.clockwork import Clockwork, differences, lists, retimed, same_lanes, shared_fields
 from sfnhw.sim.counts import closed_form, to_actions
+from sfnhw.sim.link_load import warnings_of_closed_form
 from sfnhw.sim.result import Result
 from sfnhw.sim.tables import build_tables, sent_neurons
 
@@ -72,6 +73,16 @@ def _together(activity: Activity, mappings: Sequence[Mapping], formats: dict[str
     counts = closed_form(tables, sent)
     actions = to_actions(mapping, tables, counts, activity.samples)
     return [
-        Result(m, t, "analytic", activity.samples, counts, actions, timing, formats=formats)
+        Result(
+            m,
+            t,
+            "analytic",
+            activity.samples,
+            counts,
+            actions,
+            timing,
+            formats=formats,
+            warnings=warnings_of_closed_form(t, counts, activity.samples, timing.interval),
+        )
         for m, t, timing in zip(mappings, timed, timings, strict=True)
     ]

@@ -6,9 +6,11 @@ import pytest
 import sfnhw
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
+from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import simulate
-from sfnhw.sim.congestion import MOST_CONGESTION, link_utilisation
+from sfnhw.sim.congestion import MOST_CONGESTION
+from sfnhw.sim.link_load import link_utilisation
 from tests.networks import chain, random_activity, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
@@ -60,7 +62,7 @@ def test_the_most_loaded_link_worked_by_hand():
     """100 spikes and an end marker, 3 cycles each with one VC: 303 cycles of the interval."""
     mapping, activity = hot_link({"noc.virtual_channels": 1})
     result = simulate(mapping, activity, threads=1)
-    busy = link_utilisation(result.tables, result.counts, result.timing)
+    busy = link_utilisation(result.tables, result.counts, result.samples, result.timing.interval)
     assert busy == pytest.approx(303 / result.timing.interval)
     # Behind one another at a link that takes three cycles for what comes each cycle, packet k waits 2k.
     way = result.tables.fabric.router_cycles + 1
@@ -72,7 +74,7 @@ def test_a_link_is_taken_for_the_flits_that_packets_have(form):
     """4 VCs take a packet each 3/4 cycle, so a link is taken for a cycle a flit: as long as the simulation has it busy."""
     mapping, activity = hot_link({"packet.format": form}, spikes=(20,))
     result = simulate(mapping, activity, threads=1)
-    busy = link_utilisation(result.tables, result.counts, result.timing)
+    busy = link_utilisation(result.tables, result.counts, result.samples, result.timing.interval)
     assert busy == pytest.approx(result.timing.link_busy.max() / result.timing.interval)
 
 
@@ -137,3 +139,43 @@ def test_packets_of_several_spikes_are_warned_of_and_run_again_too(form):
     assert auto.timing.latency.tolist() == [flit.timing.latency[0], packet.timing.latency[1]]
     assert auto.timing.interval == flit.timing.interval
     assert auto.counts.equals(packet.counts)
+
+
+def test_rows_that_wait_are_in_doubt_however_idle_the_links(monkeypatch):
+    """Layers that work whole need a loaded link besides, and no link is that loaded; rows do not."""
+    monkeypatch.setattr("sfnhw.sim.congestion.MOST_UTILISATION", 2.0)
+    network = random_network(673, 1)
+    activity = random_activity(network, 0, 2, 0.9)
+    chip = REFERENCE.replace({"core.neurons": 96, "execution.granularity": "row"})
+    result = simulate(map_network(network, chip), activity, threads=1)
+    waits = result.timing.congestion > MOST_CONGESTION
+    assert waits.all()
+    assert any("congested" in text for text in result.warnings)
+    whole = simulate(map_network(network, chip.replace({"execution.granularity": "layer"})), activity, threads=1)
+    assert (whole.timing.congestion > MOST_CONGESTION).any()
+    assert not whole.warnings
+    again = simulate(map_network(network, chip), activity, fidelity="auto", threads=1)
+    assert again.at_flit.tolist() == waits.tolist()
+
+
+def test_a_network_that_flit_refuses_is_told_of_at_packet_and_refused_at_auto():
+    """64 neurons, 8 bits each and an address take more flits than a buffer of 2 has; the packet goes to two cores."""
+    chip = REFERENCE.replace({"packet.format": "dense", "noc.buffer_flits": 2, "core.neurons": 64})
+    network = chain([64, 96, 3])
+    mapping, activity = map_network(network, chip), random_activity(network, 0, 1, 0.5)
+    result = simulate(mapping, activity, threads=1)
+    assert any("flit refuses this network" in text and "can deadlock" in text for text in result.warnings)
+    with pytest.raises(SimulationError, match="can deadlock"):
+        simulate(mapping, activity, fidelity="auto", threads=1)
+
+
+def test_a_link_bounds_the_closed_form_s_interval_and_it_says_so():
+    """One virtual channel of one flit: a link passes a packet each credit round trip, whatever its flits take."""
+    network = chain([200, 200, 3])
+    fields = {"noc.virtual_channels": 1, "noc.buffer_flits": 1, "noc.link_cycles": 9, "core.synapse_lanes": 64}
+    mapping = map_network(network, REFERENCE.replace(fields))
+    activity = random_activity(network, 0, 2, 0.9)
+    packet, analytic = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "analytic"))
+    assert analytic.timing.interval == pytest.approx(packet.timing.interval, rel=0.1)
+    assert link_utilisation(analytic.tables, analytic.counts, 2, analytic.timing.interval) == pytest.approx(1, abs=0.1)
+    assert any("fidelity analytic does not see" in text for text in analytic.warnings)

@@ -1,0 +1,51 @@
+"""How long links can take no packet: more than their flits' cycles, where routers or credits are slower."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfnhw.sim.counts import Counts
+from sfnhw.sim.tables import Fabric, NodeTable, Tables
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+# Beyond this share of an interval a link's queue is long, which the closed form does not see: of M/D/1 the mean wait is
+# ρ / (2 (1 − ρ)), 1.2 times the service at 0.7.
+MOST_ANALYTIC_UTILISATION = 0.7
+
+
+def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals | Ints, control: Reals | Ints) -> Reals:
+    """(4·routers,) cycles that links are taken; flits, packets, control : (route nodes,) through each.
+
+    A packet of F flits takes one for max(F · flit_cycles, (RC + VA + SA)/V, F · credit round trip/(V·B)) cycles; packets of
+    several lengths as long as their mean one.
+    """
+    over = np.flatnonzero(n.link >= 0)
+    each = np.maximum(n.flit_cycles[over], f.credit_ticks / f.virtual_channels)  # flit
+    least = f.hold_cycles / f.virtual_channels  # packet
+    taken = np.maximum(flits[over] * each, packets[over] * least) + control[over] * np.maximum(each, least)
+    return np.bincount(n.link[over], taken, 4 * f.routers).astype(float)
+
+
+def links_taken(tables: Tables, counts: Counts) -> Reals:
+    """(4·routers,) cycles that links are taken by what is counted, all samples."""
+    flits, packets, control = (
+        part.sum(axis=1) for part in (counts.node_flits, counts.node_packets, counts.node_control)
+    )
+    return taken_by_nodes(tables.nodes, tables.fabric, flits, packets, control)
+
+
+def link_utilisation(tables: Tables, counts: Counts, samples: int, interval: float) -> float:
+    """Share of the interval of samples back to back in which the most loaded link can take no packet; 0 without links."""
+    return min(1.0, float(links_taken(tables, counts).max(initial=0.0)) / samples / max(1.0, interval))
+
+
+def warnings_of_closed_form(tables: Tables, counts: Counts, samples: int, interval: float) -> tuple[str, ...]:
+    """What a reader of times at fidelity `analytic` must know."""
+    share = link_utilisation(tables, counts, samples, interval)
+    if share <= MOST_ANALYTIC_UTILISATION:
+        return ()
+    return (
+        f"the most loaded link is taken for {share:.0%} of the interval, and fidelity analytic does not see packets wait for one "
+        "another: its times are in doubt; fidelity packet does",
+    )
