@@ -21,7 +21,10 @@ def replace_file(path: str | Path, write: Callable[[Path], object]) -> Path:
     beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+        mode = beside.stat().st_mode  # what the umask leaves: some libraries make files for their owner alone
         write(beside)
+        beside.chmod(mode)
         os.replace(beside, path)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror or error})", where=Where(path)) from None

@@ -317,3 +317,11 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
         unwritable.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.sfn"]
+
+
+def test_others_may_read_a_saved_network_as_any_file(tmp_path):
+    """Safetensors makes files for their owner alone; ours are as the umask says, like a report beside them."""
+    path, other = tmp_path / "net.sfn", tmp_path / "other"
+    other.touch()
+    chain([3, 2]).save(path)
+    assert path.stat().st_mode == other.stat().st_mode
