@@ -28,7 +28,8 @@ class EventRequest:
         """Before anything is read: Parquet can be written, and the fidelity is the one that has events."""
         if not self.wanted:
             for name, value in self.given.items():
-                raise InputError("is of the event log", field=FLAGS[name], found=value, expected="--events with it")
+                found = ", ".join(value) if isinstance(value, tuple) else value
+                raise InputError("is of the event log", field=FLAGS[name], found=found, expected="--events with it")
             return
         if fidelity != "packet":
             text = "events are those of fidelity packet"

@@ -1,5 +1,6 @@
 """What `sfnhw noc` prints for people, in at most 80 columns."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from sfnhw.cli.columns import columns
@@ -26,6 +27,10 @@ def _fidelity(r: "NocResult") -> str:
     return r.fidelity if r.by_events or r.fidelity == "flit" else f"{r.fidelity}, by flits"
 
 
+def _warning(r: "NocResult") -> str:
+    return "\n" + fill(f"warning: {r.warning}", 80) if r.warning else ""
+
+
 def run_text(r: "NocResult") -> str:
     """One run of random traffic."""
     state = "saturated" if r.saturated else "not saturated"
@@ -40,8 +45,7 @@ def run_text(r: "NocResult") -> str:
         ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({_fidelity(r)}, seed {r.seed})"),
         ("network", state),
     ]
-    text = _network(r.traffic) + "\n" + _lines(rows)
-    return text + (f"\nwarning: {r.warning}" if r.warning else "")
+    return _network(r.traffic) + "\n" + _lines(rows) + _warning(r)
 
 
 def burst_text(r: "NocResult") -> str:
@@ -52,7 +56,7 @@ def burst_text(r: "NocResult") -> str:
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean ({_fidelity(r)}, seed {r.seed})"),
     ]
-    return _network(r.traffic) + "\n" + _lines(rows) + (f"\nwarning: {r.warning}" if r.warning else "")
+    return _network(r.traffic) + "\n" + _lines(rows) + _warning(r)
 
 
 def sweep_text(s: "NocSweep") -> str:

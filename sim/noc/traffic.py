@@ -41,9 +41,13 @@ class Traffic:
         c = self.config
         if self.pattern == "transpose" and c.columns != c.rows:
             raise InputError(field="pattern", found="transpose", expected=f"a square network, not {c.columns}x{c.rows}")
-        if (self.pattern == "hotspot") != bool(self.hotspots):
-            found = "none" if not self.hotspots else f"some with pattern {self.pattern}"
-            raise InputError(field="hotspot", found=found, expected="node and share, with pattern hotspot only")
+        if self.pattern == "hotspot" and not self.hotspots:
+            raise InputError(field="hotspot", expected="a node and its share, which pattern hotspot needs")
+        if self.hotspots and self.pattern != "hotspot":
+            found = " ".join(f"{node}:{share:g}" for node, share in self.hotspots)
+            raise InputError(
+                field="hotspot", found=found, expected=f"none with pattern {self.pattern}, only with hotspot"
+            )
         for node, share in self.hotspots:
             if not 0 <= node < c.nodes:
                 raise InputError(field="hotspot", found=node, expected=f"a node from 0 to {c.nodes - 1}")
