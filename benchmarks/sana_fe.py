@@ -205,9 +205,11 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
     packet, cost, packet_speed = on_the_clock(mapping, activity, "packet")
     analytic, _, analytic_speed = on_the_clock(mapping, activity, "analytic")
     # Cycle by cycle only the kept steps, which begin the same in both.
-    few, full = activity_of(kept), finite(mapping)
+    few = activity_of(kept)
+    short = map_network(recurrent(targets, len(kept)), loihi(), placer="sequential")
+    full = finite(short)
     _, _, flit_speed = on_the_clock(full, few, "flit")
-    own = {"packet": step_seconds(mapping, few, "packet"), "flit": step_seconds(full, few, "flit")}
+    own = {"packet": step_seconds(short, few, "packet"), "flit": step_seconds(full, few, "flit")}
     row: dict[str, Any] = {
         "steps": {model: timed for model, (timed, _) in steps.items()}
         | {"packet": timesteps, "analytic": timesteps, "flit": len(kept)},
