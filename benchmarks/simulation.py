@@ -31,7 +31,7 @@ from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import price, simulate
 from sfnhw.sim.packed import pack
 from sfnhw.sim.tables import build_tables, sent_neurons
-from tests.naive import PacketTwin
+from tests.naive_twin import PacketTwin
 
 
 @nb.njit(cache=False)

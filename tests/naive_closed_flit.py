@@ -7,8 +7,8 @@ routes; without products, whose streams wait for what the order of events within
 import heapq
 from collections import defaultdict
 
-from tests.naive import PacketTwin
 from tests.naive_flit import Copy, Twin
+from tests.naive_twin import PacketTwin
 
 TOLD = -1  # in place of a cycle: when the network has taken the packet in
 
@@ -115,7 +115,7 @@ class ClosedTwin(PacketTwin):
     def packets(self, i, places, times, done):
         out = super().packets(i, places, times, done)
         g, y = self.next[i]
-        self.many[i, y, g] = len(out)
+        self.many[i, y, g] = [spikes for _, spikes, _ in out]
         return out
 
     def inject(self, now, i, root, what, flits, born):
@@ -150,7 +150,8 @@ class ClosedTwin(PacketTwin):
             elif n.exits[place] == f.cores:
                 self.finish = max(self.finish, now)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
-                begun = max(begun, self.work_off(now, int(k), packet[1]))
+                if kind == "end" or self.comes(int(k), number):
+                    begun = max(begun, self.work_off(now, int(k), packet[1]))
         if n.exits[place] < f.cores:
             self.network.later(begun + 1 + self.chip.noc.credit_cycles, self.network.back, "places", port)
 
@@ -175,9 +176,16 @@ class ClosedTwin(PacketTwin):
         self.over(self.free["synapse", core] if number else looked, row)
         return begun
 
+    def comes(self, k, spikes):
+        """Whether a packet is for a connection: where packets go to what their own neuron feeds, it may be for a neighbour."""
+        return not self.t.fabric.per_neuron or self.synapses(k, spikes[0]) > 0
+
     def over(self, when, row):
         """A row of a source is over where its end marker, and all packets that it ends, have been worked off."""
         k, y, g = row
-        if row in self.marked and self.worked[row] == self.many[int(self.t.rows.source[k]), y, g]:
+        if row not in self.marked:
+            return
+        sent = self.many[int(self.t.rows.source[k]), y, g]
+        if self.worked[row] == sum(self.comes(k, spikes) for spikes in sent):
             for part in self.fed[k, y]:
                 self.at(when, self.end, part, k, y, g)

@@ -21,7 +21,7 @@ from sfnhw.sim.event_log import PACKETS, record_events
 from sfnhw.sim.event_records import EVENTS
 from sfnhw.sim.parts import rows_needed
 from tests import test_simulation
-from tests.naive import row_needs
+from tests.naive_twin import row_needs
 from tests.networks import chain, random_activity, random_attention, random_inputs, random_network
 from tests.test_simulation import assert_twin
 

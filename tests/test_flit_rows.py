@@ -15,7 +15,7 @@ from sfnhw.sim.packed import pack
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import check_finished, empty_tally
 from sfnhw.sim.tables import build_tables, sent_neurons
-from tests.naive import row_needs
+from tests.naive_twin import row_needs
 from tests.networks import chain, random_activity, random_attention, random_network
 from tests.test_flit_estimate import assert_counts_alike, finite_chips
 

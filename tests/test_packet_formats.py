@@ -14,7 +14,8 @@ from sfnhw.neurons import IF, SFN, TTFS, Graded, Polarity, Readout
 from sfnhw.sim import price, record_events, simulate
 from sfnhw.sim.event_records import EVENTS
 from sfnhw.sim.tables import sent_neurons
-from tests.naive import PacketTwin, count
+from tests.naive import count
+from tests.naive_twin import PacketTwin
 from tests.networks import random_activity, random_attention, random_network
 from tests.test_event_log import check_apart
 from tests.test_simulation import chips

@@ -17,7 +17,8 @@ from sfnhw.sim import simulate
 from sfnhw.sim.counts import projection_arithmetic
 from sfnhw.sim.kernel_state import LATENCY_BINS
 from sfnhw.sim.tables import sent_neurons
-from tests.naive import PacketTwin, count
+from tests.naive import count
+from tests.naive_twin import PacketTwin
 from tests.networks import chain, random_activity, random_attention, random_network
 
 REFERENCE = load_chip("reference")
