@@ -240,7 +240,8 @@ def estimate_points(
     try:
         first = estimate(network, chips[0], inputs, labels=labels, fidelity=fidelity, baselines=(), threads=threads)
         results = analytic_sweep(first.mapping, first.recording.activity, chips)
-        own = [text for text in first.warnings if text not in first.chip.technology_warnings]
+        of_first = (*first.result.warnings, *first.chip.technology_warnings)
+        shared = [text for text in first.warnings if text not in of_first]
         return [
             _row(
                 replace(
@@ -249,7 +250,7 @@ def estimate_points(
                     mapping=result.mapping,
                     result=result,
                     cost=price(result),
-                    warnings=(*own, *chip.technology_warnings),
+                    warnings=(*shared, *result.warnings, *chip.technology_warnings),
                 )
             )
             for chip, result in zip(chips, results, strict=True)

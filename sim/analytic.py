@@ -35,7 +35,7 @@ from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import Passed, Ways, at_port, lane_totals, over_pins, pass_over, ports, services, spiking_groups
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
-from sfnhw.sim.tables import CYCLES, Fabric, Tables
+from sfnhw.sim.tables import Fabric, Tables, timed_rows
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -65,14 +65,14 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
         some = list(works[low : low + step])
         each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
         parts = [_work(tables, passed, *one) for one in zip(some, each_service, each_port, strict=True)]
-        out += _timings(tables, passed, some, parts, lane_totals(tables, passed, some))
+        out += _timings(tables, passed, some, parts, each_port)
     return out
 
 
 def _timings(
-    tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work], lanes: list[Reals]
+    tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work], each_port: list[Reals]
 ) -> list[Timing]:
-    """Times of clockworks side by side, whose numbers of banks are the same; lanes as of `_busy`."""
+    """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
     samples = passed.shape[2]
     together = joined(parts)
     times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
@@ -80,33 +80,32 @@ def _timings(
         every = barrier_interval(tables, together, samples).reshape(len(works), samples).mean(axis=1)
     else:
         every = stream(tables, together, samples, STREAM_SAMPLES)
-    out = []
+    out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
         own = Times(*(value[..., mine] for value in times))
-        busy, link_busy = _busy(tables, passed, w.fabric, part, lanes[k])
+        busy, link_busy = _busy(tables, passed, w.fabric, part.until, each_port[k], lanes[k])
         interval = float(every[k])
         if not w.fabric.barrier:
-            interval = max(interval, _bound(tables, passed, w.fabric, busy, link_busy))
+            interval = max(interval, _bound(tables, passed, w.fabric, busy))
         out.append(_timing(tables, tables.slices.population, own, interval, busy, link_busy))
     return out
 
 
 def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`."""
-    costs = tables.rows.costs.copy()
-    costs[:, CYCLES] = w.runs
     tables = tables._replace(
         slices=tables.slices._replace(update_cycles=w.update, spike_cycles=w.spike),
-        rows=tables.rows._replace(costs=costs),
+        rows=timed_rows(tables.rows, w.runs),
         fabric=w.fabric,
     )
     s, q, f, n = tables.slices, tables.parts, w.fabric, tables.nodes
-    whole = _work(tables, passed, w, services(tables, passed, [w])[0], ports(tables, passed, [w])[0])
+    (whole_port,) = ports(tables, passed, [w])
+    whole = _work(tables, passed, w, services(tables, passed, [w])[0], whole_port)
     jobs = jobs_of(tables)
     frames, first = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
     if s.form.any():  # bundles are of whole slices: parts and jobs are slices and connections
-        packets, port, service = passed.packets, whole.port, whole.service
+        packets, port, service = passed.packets, whole_port, whole.service
     else:
         packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
         copies = packets * np.diff(n.root_first)[q.owner, None]
@@ -132,8 +131,8 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     times = by_parts(tables, jobs, own)
     of_slices = sum_by(q.owner, until.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
     (lanes,) = lane_totals(tables, passed, [w])
-    busy, link_busy = _busy(tables, passed, f, whole._replace(until=of_slices), lanes)
-    interval = max(_bound(tables, passed, f, busy, link_busy), part_interval(tables, jobs, own, times))
+    busy, link_busy = _busy(tables, passed, f, of_slices, whole_port, lanes)
+    interval = max(_bound(tables, passed, f, busy), part_interval(tables, jobs, own, times))
     return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
 
 
@@ -195,7 +194,7 @@ def _out_of_pins(tables: Tables, passed: Passed, f: Fabric, control: _Control | 
 
 
 def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Reals) -> Work:
-    """Cycles of everything on one clock; service: (T, rows, samples) of the synapse lanes and look-ups; port as of `Work`."""
+    """Cycles of everything on one clock; service: (T, rows, samples) of lanes and look-ups; port: as of `ports`."""
     s, f = tables.slices, w.fabric
     samples = passed.shape[2]
     groups = -(-s.neurons // f.threshold_lanes)
@@ -219,7 +218,6 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         emission=emission,
         until=until,
         head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
-        port=port,
         tree_delay=columns(tree),
         way=columns(way),
         axon=np.full(samples, float(f.axon_cycles)),
@@ -261,19 +259,32 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     return tree, way
 
 
-def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work, lanes: Reals) -> tuple[Ints, Ints]:
-    """Busy cycles of units and links over all samples, as `packet` counts them; lanes: (rows,) of the synapse lanes."""
+def _through_nodes(tables: Tables, passed: Passed) -> tuple[Reals, Reals, Ints]:
+    """(nodes,) flits of packets, packets, and control packets of one flit, through each route node, over all samples."""
+    s, n = tables.slices, tables.nodes
+    T, _, samples = passed.shape
+    control, is_packet = _Control.of(tables, T), np.arange(len(n.owner)) < n.packet_nodes
+    by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
+    packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
+    flits = np.where((s.form[n.owner] > 0) & is_packet, sums[n.owner], packets * s.flits[n.owner])
+    return flits, packets, samples * control.on(is_packet, n.owner).sum(axis=0)
+
+
+def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, lanes: Reals) -> tuple[Ints, Ints]:
+    """Busy cycles of units and links over all samples, as `packet` counts them.
+
+    until : as of `Work`; port : as of `ports`; lanes : (rows,) of the synapse lanes.
+    """
     s, r, n = tables.slices, tables.rows, tables.nodes
     T, _, samples = passed.shape
     works = np.arange(T)[:, None] % f.window < s.frames  # (T, slices)
     control = _Control.of(tables, T)
     markers, tokens = samples * control.markers.sum(axis=0), samples * control.tokens.sum(axis=0)
-    by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
     marker = at_port(s, f, np.ones_like(s.flits))
     token = np.diff(n.ready_root_first) * f.port_cycles
     looked_up = passed.lookups + markers[r.source]
-    injected = work.port.sum(axis=(0, 2)) + markers * marker * np.diff(n.root_first) + tokens * token
-    walked = (work.until.sum(axis=2) * works).sum(axis=0)
+    injected = port.sum(axis=(0, 2)) + markers * marker * np.diff(n.root_first) + tokens * token
+    walked = (until.sum(axis=2) * works).sum(axis=0)
     at = s.terminal[r.target]
     columns = (
         (at, f.axon_cycles * looked_up),
@@ -282,28 +293,10 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, work: Work, lanes: Reals) -
         (s.terminal, injected),
     )
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
-    through = np.flatnonzero(n.link >= 0)
-    owner = n.owner[through]
-    path = tree_of(n.link, n.roots)[through]
-    flits = np.where(s.form[owner] > 0, sums[owner], by_path[path] * s.flits[owner]) if len(by_path) else 0
-    own = np.where(through < n.packet_nodes, flits, 0) + np.where(
-        through < n.packet_nodes, markers[owner], tokens[owner]
-    )
-    held = own * n.flit_cycles[through]
-    link = np.bincount(n.link[through], held, 4 * f.routers)
+    flits, _, ends = _through_nodes(tables, passed)
+    over = np.flatnonzero(n.link >= 0)
+    link = np.bincount(n.link[over], (flits + ends)[over] * n.flit_cycles[over], 4 * f.routers)
     return busy.astype(np.int64), link.astype(np.int64)
-
-
-def _links_taken(tables: Tables, passed: Passed, f: Fabric) -> Reals:
-    """(4·routers,) cycles that links can take no packet, of all layers together, all samples."""
-    s, n = tables.slices, tables.nodes
-    control, samples = _Control.of(tables, passed.shape[0]), passed.shape[2]
-    is_packet = np.arange(len(n.owner)) < n.packet_nodes
-    by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
-    packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
-    flits = np.where(s.form[n.owner] > 0, np.where(is_packet, sums[n.owner], 0.0), packets * s.flits[n.owner])
-    each = np.where(is_packet, control.markers.sum(axis=0)[n.owner], control.tokens.sum(axis=0)[n.owner])
-    return taken_by_nodes(n, f, flits, packets, samples * each)
 
 
 def _ports_taken(passed: Passed, f: Fabric) -> float:
@@ -318,10 +311,10 @@ def _ports_taken(passed: Passed, f: Fabric) -> float:
     return float(load.max(initial=most))
 
 
-def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints, link: Ints) -> float:
+def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints) -> float:
     """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
     T, _, samples = passed.shape
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
     core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
-    taken = max(float(_links_taken(tables, passed, f).max(initial=0.0)), _ports_taken(passed, f))
-    return max(float(core.max()), float(link.max(initial=0)), taken, out) / samples
+    links = taken_by_nodes(tables.nodes, f, *_through_nodes(tables, passed))
+    return max(float(core.max()), float(links.max(initial=0.0)), _ports_taken(passed, f), out) / samples

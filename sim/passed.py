@@ -10,7 +10,7 @@ from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
 from sfnhw.sim.packet_sums import in_walk_order, sums_of
-from sfnhw.sim.tables import CYCLES, Fabric, SliceTable, Tables, ranges
+from sfnhw.sim.tables import Fabric, SliceTable, Tables, ranges, timed_rows
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -229,10 +229,8 @@ def lane_totals(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[
     sent = passed.frames.sum(axis=0, dtype=np.int64)[None]
     totals: dict[bytes, Reals] = {}
     for key, w in known.items():
-        costs = r.costs.copy()
-        costs[:, CYCLES] = w.runs
         alone = w.fabric._replace(axon_cycles=0)
-        totals[key] = row_cycles(tables.slices, r._replace(costs=costs), sent, alone)[:, 0]
+        totals[key] = row_cycles(tables.slices, timed_rows(r, w.runs), sent, alone)[:, 0]
     return [totals[w.runs.tobytes()] for w in works]
 
 
@@ -249,9 +247,7 @@ def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Rea
     if len(known) <= 2 or len(together):
         for key in known:
             w = works[keys.index(key)]
-            costs = r.costs.copy()
-            costs[:, CYCLES] = w.runs
-            timed, f = r._replace(costs=costs), w.fabric
+            timed, f = timed_rows(r, w.runs), w.fabric
             service = passed.by_step(row_cycles(s, timed, passed.frames, f))
             if len(together):  # one look-up for all spikes of a packet
                 lanes = row_cycles(s, timed, passed.frames, f._replace(axon_cycles=0))[together]

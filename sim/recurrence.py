@@ -20,7 +20,6 @@ class Work(NamedTuple):
     emission: Reals  # (T, slices, columns)
     until: Reals  # (T, slices, columns) walk of the threshold unit, longer where it waits for the port
     head: Reals  # (T, slices, columns) until the first packet is ready; where there is none, the end of emission
-    port: Reals  # (T, slices, columns) at the injection port, or the pins, all copies of packets
     tree_delay: Reals  # (slices, columns) longest way from a slice to its destinations, alone
     way: Reals  # (rows, columns) way of a packet from source to target slice, alone
     axon: Reals  # (columns,) one look-up
@@ -63,9 +62,7 @@ def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
         parts = values.reshape(T, -1, columns // samples, samples)[..., order]
         return parts.transpose(3, 0, 1, 2).reshape(length * T, parts.shape[1], -1)
 
-    timed = {
-        name: in_a_row(getattr(work, name)) for name in ("packets", "service", "emission", "until", "head", "port")
-    }
+    timed = {name: in_a_row(getattr(work, name)) for name in ("packets", "service", "emission", "until", "head")}
     once = {name: getattr(work, name)[..., ::samples] for name in ("tree_delay", "way", "axon", "synchronise")}
     results = dataflow(tables, Work(**timed, **once)).results
     finish = results.reshape(length, -1, results.shape[1]).max(axis=1)

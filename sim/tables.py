@@ -85,6 +85,13 @@ class RowTable(NamedTuple):
     streams: NDArray[np.bool_]  # packets wait until the slice's stationary operand is complete
 
 
+def timed_rows(rows: RowTable, cycles: Ints) -> RowTable:
+    """Return the table with other cycles of one run; cycles: (kinds,)."""
+    costs = rows.costs.copy()
+    costs[:, CYCLES] = cycles
+    return rows._replace(costs=costs)
+
+
 class NodeTable(NamedTuple):
     """Route nodes: the trees of the slices' packets, then those of the ready tokens."""
 

@@ -33,33 +33,22 @@ class ClosedNetwork(Twin):
     def outputs(self, copy):
         return [side for side in (0, 1, 2, 3) if side in copy.at] + [self.port_of(t) for t, _ in copy.at["exits"]]
 
-    def inject(self, now, core):
-        """As `Twin.inject`, but the head waits until the rest can follow at the port's own pace."""
-        copy, router = self.queue[core][0], self.cores.router_of(core)
-        channel = (router, self.port_of(core))
-        if self.into[core] == 0:
-            if core not in self.begun:
-                slow = max(copy.flits, self.noc.port_cycles) if core < self.chip.cores else copy.flits
-                self.begun[core] = max(copy.since, self.free_from["port", core]) + slow - copy.flits
-            if self.begun[core] > now:
-                return
-            order = [(self.last_vc[core] + k) % self.V for k in range(1, self.V + 1)]
-            room = [v for v in order if self.credits[channel, v]]
-            if not room:
-                return
-            self.last_vc[core] = room[0]
-        v = self.last_vc[core]
-        if not self.credits[channel, v]:
-            return
-        self.credits[channel, v] -= 1
-        self.later(now + 2, self.arrive, (*channel, v), copy, self.into[core] == 0)
-        self.into[core] += 1
-        if self.into[core] == 1:
-            self.cores.taken_in(now, copy)
-        if self.into[core] == copy.flits:
-            self.queue[core].popleft()
-            self.into[core], self.free_from["port", core] = 0, now + 1
-            del self.begun[core]
+    def way_in(self, core):
+        return self.cores.router_of(core), self.port_of(core)
+
+    def may_begin(self, now, core, copy):
+        """The head waits until the rest can follow at the port's own pace."""
+        if core not in self.begun:
+            slow = max(copy.flits, self.noc.port_cycles) if core < self.chip.cores else copy.flits
+            self.begun[core] = max(copy.since, self.free_from["port", core]) + slow - copy.flits
+        return self.begun[core] <= now
+
+    def begins(self, now, copy):
+        self.cores.taken_in(now, copy)
+
+    def ends(self, now, core):
+        self.free_from["port", core] = now + 1
+        del self.begun[core]
 
     def go(self, when, copy, router, port, v, number):
         if port >= 4 and number == copy.flits:

@@ -121,8 +121,10 @@ class Twin:
             copy.holds[port], copy.ready[port] = v, now + self.noc.vc_alloc_cycles
 
     def inject(self, now, core):
-        copy, channel = self.queue[core][0], (core // self.tile, 4 + core % self.tile)
+        copy, channel = self.queue[core][0], self.way_in(core)
         if self.into[core] == 0:
+            if not self.may_begin(now, core, copy):
+                return
             order = [(self.last_vc[core] + k) % self.V for k in range(1, self.V + 1)]
             room = [v for v in order if self.credits[channel, v]]
             if not room:
@@ -134,9 +136,26 @@ class Twin:
         self.credits[channel, v] -= 1
         self.later(now + 2, self.arrive, (*channel, v), copy, self.into[core] == 0)
         self.into[core] += 1
+        if self.into[core] == 1:
+            self.begins(now, copy)
         if self.into[core] == copy.flits:
             self.queue[core].popleft()
             self.into[core] = 0
+            self.ends(now, core)
+
+    def way_in(self, core):
+        """Router and port of it that a core sends into."""
+        return core // self.tile, 4 + core % self.tile
+
+    def may_begin(self, now, core, copy):
+        """Whether a core may send a packet's head now, if there is room."""
+        return True
+
+    def begins(self, now, copy):
+        """Its head has gone."""
+
+    def ends(self, now, core):
+        """The last flit of a core's packet has gone."""
 
     def arrive(self, now, key, copy, head):
         copy.here += 1

@@ -36,7 +36,11 @@ def hears_the_inputs(network):
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from(["dataflow", "barrier"]))
 def test_times_are_within_15_percent_of_the_packets(seed, T, mode):
-    """Latency of every sample, and the interval where no layer is beside the way to the results."""
+    """Latency of every sample, and the interval where no layer is beside the way to the results.
+
+    Of drawn networks one in a hundred is further (three of 294 in the interval, one of 600 latencies: tiny ones), which no
+    law forbids: these examples are the same in every run.
+    """
     network = random_network(seed, T)
     activity = random_activity(network, seed, samples=2)
     mapping = map_network(network, REFERENCE.replace({"execution.mode": mode, "core.neurons": 96}))
@@ -166,8 +170,10 @@ def test_prices_and_clock_are_free():
 def test_explore_gives_the_same_rows_together_as_alone(tmp_path):
     network = chain([6, 20, 10, 3])
     inputs = np.random.default_rng(0).random((3, 6))
-    grid = {"core.synapse_lanes": [1, 8], "core.neurons": [8, 64], "noc.link_cycles": [1, 3]}
+    # Some points with a link that is always taken, of which their warnings tell, and theirs alone.
+    grid = {"core.synapse_lanes": [1, 8], "core.neurons": [8, 64], "noc.route_cycles": [1, 90]}
     together = explore(network, "reference", inputs, grid, tmp_path / "a", fidelity="analytic", workers=1)
+    assert {"fidelity analytic does not see" in (row["warnings"] or "") for row in together} == {True, False}
     for k, row in enumerate(together):
         own = {name: [row[name]] for name in grid}
         alone = explore(network, "reference", inputs, own, tmp_path / str(k), fidelity="analytic", workers=1)
