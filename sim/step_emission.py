@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
-from sfnhw.sim.kernel_parts import over_pins, stretch, take_turn, walk_cycles
+from sfnhw.sim.kernel_parts import over_pins, stretch, take_turn
 from sfnhw.sim.kernel_state import (
     BEYOND,
     INJECTION_BUSY,
@@ -30,7 +30,7 @@ from sfnhw.sim.kernel_state import (
 )
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.tables import Fabric, SliceTable
-from sfnhw.sim.wheel import cell, place
+from sfnhw.sim.wheel import cell, int64, place
 
 Ints = NDArray[np.int64]
 
@@ -87,6 +87,27 @@ def _next(sent: NDArray[np.uint8], first: int, j: int, neurons: int) -> int:
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
+def _walk(sent: NDArray[np.uint8], frame: int, i: int, s: SliceTable, p: Packed, f: Fabric) -> int:
+    """Cycles that the threshold unit walks over slice i, as `sfnhw.sim.kernel_parts.walk_cycles`; the frame begins there."""
+    lanes, first, last, copy_first = f.threshold_lanes, s.first_neuron[i], s.first_neuron[i + 1], p.copy_first
+    walk = -(-(last - first) // lanes) * s.update_cycles[i]
+    groups, made = 0, 0
+    if s.spike_cycles[i] > 0:
+        for begin in range(first, last, lanes):
+            fires = False
+            for j in range(begin, min(begin + lanes, last)):
+                fires |= sent[place(frame + j)] > 0
+            groups += fires
+    if f.waits_for_port and not s.is_input[i]:
+        trees = p.root_first[i + 1] - p.root_first[i]
+        for j in range(first, last):
+            times = int64(sent[place(frame + j)])
+            if times > 0:
+                made += times * (copy_first[j + 1] - copy_first[j] if f.per_neuron else trees)
+    return walk + groups * s.spike_cycles[i] + made * max(s.flits[i], f.port_cycles)
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
 def start_slices(
     looks: int, now: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
     heap: Ints, frame_of: Ints,
@@ -107,7 +128,7 @@ def start_slices(
         if g >= frames:
             continue
         frame_of[i], t0 = g, now
-        walk = walk_cycles(sent, g, i, s.first_neuron[i], s.neurons[i], p.parts.columns[i], 0, s, p, f, None)
+        walk = _walk(sent, g * neurons, i, s, p, f)
         if not s.is_input[i]:
             core = s.terminal[i]
             t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -141,24 +162,29 @@ def emit(
     of, at, neurons, layers = state.slices, state.at, s.first_neuron[-1], out.layer_start.shape[1]
     by_slice, layer_end = out.by_slice.reshape(-1), out.layer_end.reshape(-1)
     made, number, last_event = 0, begun, 0
+    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
+    part_first, root_first, copy_first, s_terminal, s_neurons = p.parts.first, p.root_first, p.copy_first, s.terminal, s.neurons
+    s_first_neuron, s_flits, s_frames, s_population = s.first_neuron, s.flits, s.frames, s.population
+    s_update_cycles, s_spike_cycles = s.update_cycles, s.spike_cycles
+    lanes, pins, per_neuron, held_up, port_cycles = f.threshold_lanes, f.cores, f.per_neuron, f.waits_for_port, f.port_cycles
     while begun > 0:
         now, i, before = heap[0], heap[2], heap[3]
         last_event = max(last_event, now)
-        o, g = p.parts.first[i], frame_of[i]
-        index, terminal = of[cell(o, 32, NEXT_NEURON)], s.terminal[i]
-        if index >= s.neurons[i]:
-            take_turn(of, o, 0, 1, g, f.window, s.frames[i])
+        o, g = part_first[i], frame_of[i]
+        index, terminal = of[cell(o, 32, NEXT_NEURON)], s_terminal[i]
+        if index >= s_neurons[i]:
+            take_turn(of, o, 0, 1, g, f.window, s_frames[i])
             begun -= 1
             _swap(heap, 0, begun)
             _sink(heap, begun)
             continue
-        low, high = p.root_first[i], p.root_first[i + 1]
-        if f.per_neuron:
-            low, high = p.copy_first[s.first_neuron[i] + index], p.copy_first[s.first_neuron[i] + index + 1]
+        low, high = root_first[i], root_first[i + 1]
+        if per_neuron:
+            low, high = copy_first[s_first_neuron[i] + index], copy_first[s_first_neuron[i] + index + 1]
         by_slice[cell(i * T + g % T, 6, SENT)] += 1
-        flits = s.flits[i]
-        cycles = max(flits, f.port_cycles)
-        if terminal == f.cores:
+        flits = s_flits[i]
+        cycles = max(flits, port_cycles)
+        if terminal == pins:
             cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
         start = max(now, at[cell(terminal, 16, INJECTION_FREE)])
         for column, value in (
@@ -174,22 +200,22 @@ def emit(
             leaves -= flits
         # The next packet: when the threshold unit has it, and not before this one is in the network.
         j, ready = index, of[cell(o, 32, PHASE_END)]
-        of[cell(o, 32, BEYOND)] += cycles * (high - low) * (f.waits_for_port and terminal != f.cores)
+        of[cell(o, 32, BEYOND)] += cycles * (high - low) * (held_up and terminal != pins)
         of[cell(o, 32, LEFT)] -= 1
         if of[cell(o, 32, LEFT)] == 0:
             by_slice[cell(i * T + g % T, 6, SPIKES)] += 1
-            first = g * neurons + s.first_neuron[i]
-            j = _next(sent, first, j + 1, s.neurons[i])
-            if j < s.neurons[i]:
+            first = g * neurons + s_first_neuron[i]
+            j = _next(sent, first, j + 1, s_neurons[i])
+            if j < s_neurons[i]:
                 of[cell(o, 32, LEFT)] = sent[place(first + j)]
-                if j // f.threshold_lanes != index // f.threshold_lanes:
-                    of[cell(o, 32, BEYOND)] += s.spike_cycles[i]
-        if j < s.neurons[i]:
-            ready = of[cell(o, 32, PHASE_START)] + (j // f.threshold_lanes + 1) * s.update_cycles[i]
+                if j // lanes != index // lanes:
+                    of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
+        if j < s_neurons[i]:
+            ready = of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
             ready += of[cell(o, 32, BEYOND)]
         when = max(ready, max(now, leaves))
         of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, ready
-        layer = cell(g, layers, s.population[i])
+        layer = cell(g, layers, s_population[i])
         layer_end[layer] = max(layer_end[layer], when)
         heap[0], heap[1], heap[3] = when, number, made
         number += 1

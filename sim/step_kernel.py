@@ -31,7 +31,7 @@ from sfnhw.sim.channel_order import (
     WHERE,
     Channels,
 )
-from sfnhw.sim.kernel_parts import any_taken, end_step, has_synapses, last_work, look_at_due, over_pins, shift_of, stretch
+from sfnhw.sim.kernel_parts import any_taken, end_step, last_work, look_at_due, over_pins, shift_of, stretch
 from sfnhw.sim.kernel_state import (
     AXON_BUSY,
     AXON_FREE,
@@ -65,6 +65,7 @@ from sfnhw.sim.packed import (
     WHOM,
     Packed,
 )
+from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.step_emission import (
     BEFORE,
     BORN,
@@ -89,7 +90,7 @@ Words = NDArray[np.int32]
 WHEN, PARENT, EMISSION, ITEM = range(4)
 # Cycles since the timestep began are numbers of 32 bits; more arrivals than fit in half a gibibyte are not kept at once.
 MOST, ROOM = 2**31 - 1, 2**25
-RUNS = 64  # lists that lead into one channel, at most
+LOW, LAST = 2**32 - 1, 2**63 - 1
 
 
 @nb.njit(nogil=True, cache=True)
@@ -192,47 +193,69 @@ def _inject(
     return last
 
 
+@nb.njit(**INNER)
+def _halvings(lists: int) -> int:
+    """Rounds in which so many lists are merged two and two into one."""
+    rounds = 0
+    while lists > 1:
+        lists = (lists + 1) // 2
+        rounds += 1
+    return rounds
+
+
+@nb.njit(nogil=True, cache=True)
+def _zip(x: int, nx: int, y: int, ny: int, to: int, keys: Ints, arrivals: Words, emissions: Ints, base: int) -> None:
+    """Merge nx keys from place x and ny from place y of `keys`, behind each of which is one larger than all, to place `to`."""
+    a, b = keys[place(x)], keys[place(y)]
+    for n in range(nx + ny):
+        if a >> 32 == b >> 32:
+            second = not _is_before(a & LOW, b & LOW, arrivals, emissions, base)
+        else:
+            second = b < a
+        keys[place(to + n)] = b if second else a
+        x += not second
+        y += second
+        a, b = keys[place(x)], keys[place(y)]
+    keys[place(to + nx + ny)] = LAST
+
+
 @nb.njit(nogil=True, cache=True)
 def _merge(
-    first: int, end: int, begins: Words, ends: Words, arrivals: Words, emissions: Ints, base: int, order: Words
-) -> int:
-    """Merge the lists of a channel, runs first to end, in order of time; returns how many arrivals are in `order`."""
-    heads, stops, whens = np.empty(RUNS, np.int32), np.empty(RUNS, np.int32), np.empty(RUNS, np.int32)
-    lists = 0
+    first: int, end: int, begins: Words, ends: Words, arrivals: Words, emissions: Ints, base: int, keys: Ints
+) -> tuple[int, int]:
+    """Merge the lists of a channel, runs first to end, in order of time, two and two.
+
+    keys : room for three times all of them, and as many more as there are lists: cycle · 2^32 + arrival.
+    Returns where in `keys` they begin, and how many they are.
+    """
+    at, size, lists, to = np.empty(end - first, np.int64), np.empty(end - first, np.int64), 0, 0
     for run in range(first, end):
-        if begins[place(run)] < ends[place(run)]:
-            heads[lists], stops[lists] = begins[place(run)], ends[place(run)]
-            whens[lists] = arrivals[cell(heads[lists], 4, WHEN)]
+        low, high = int64(begins[place(run)]), int64(ends[place(run)])
+        if low < high:
+            at[lists], size[lists] = to, high - low
             lists += 1
-    n = 0
+            for e in range(low, high):
+                keys[place(to)] = int64(arrivals[cell(e, 4, WHEN)]) << 32 | e
+                to += 1
+            keys[place(to)] = LAST
+            to += 1
     while lists > 1:
-        best, when = 0, whens[0]
-        for k in range(1, lists):
-            other = whens[place(k)]
-            if other < when or (
-                other == when and _is_before(heads[place(k)], heads[place(best)], arrivals, emissions, base)
-            ):
-                best, when = k, other
-        e = heads[place(best)]
-        order[place(n)] = e
-        n += 1
-        e += 1
-        heads[place(best)] = e
-        if e < stops[place(best)]:
-            whens[place(best)] = arrivals[cell(e, 4, WHEN)]
-        else:
-            lists -= 1
-            heads[best], stops[best], whens[best] = heads[lists], stops[lists], whens[lists]
-    if lists == 1:
-        for e in range(heads[0], stops[0]):
-            order[place(n)] = e
-            n += 1
-    return n
+        merged = 0
+        for k in range(0, lists - 1, 2):
+            _zip(at[k], size[k], at[k + 1], size[k + 1], to, keys, arrivals, emissions, base)
+            at[merged], size[merged] = to, size[k] + size[k + 1]
+            to += size[merged] + 1
+            merged += 1
+        if lists % 2:
+            at[merged], size[merged] = at[lists - 1], size[lists - 1]
+            merged += 1
+        lists = merged
+    return at[0], size[0]
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def _serve_link(
-    channel: int, n: int, order: Words, base: int, f: Fabric, c: Channels, state: State, out: Tally, arrivals: Words,
+    channel: int, first: int, n: int, keys: Ints, base: int, f: Fabric, c: Channels, state: State, out: Tally, arrivals: Words,
     ends: Words,
 ) -> int:  # fmt: skip
     """Send what has arrived over a link; returns the last cycle in which a packet enters the router behind it."""
@@ -241,10 +264,11 @@ def _serve_link(
     link_cycles, flit_cycles = int64(c.channels[cell(channel, 8, LINK_CYCLES)]), int64(c.channels[cell(channel, 8, FLIT_CYCLES)])
     free, busy, waited, when = links[cell(link, 2, 0)], 0, 0, base
     for k in range(n):
-        e = order[place(k)]
+        key = keys[place(first + k)]
+        e = key & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         flits = int64(items[cell(item, 4, FLITS)])
-        leave = (base + arrivals[cell(e, 4, WHEN)] + router_cycles) * V
+        leave = (base + (key >> 32) + router_cycles) * V
         begin, held = max(free, leave), flits * flit_cycles
         free = begin + max(held * V, max(hold, flits * credit_ticks))
         waited += begin - leave
@@ -264,32 +288,35 @@ def _serve_link(
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def _leave(
-    terminal: int, n: int, order: Words, base: int, f: Fabric, c: Channels, state: State, out: Tally, arrivals: Words,
-    emissions: Ints, leaves: Ints,
+    terminal: int, first: int, n: int, keys: Ints, base: int, f: Fabric, c: Channels, state: State, out: Tally, arrivals: Words,
+    emissions: Ints, p: Packed, leaves: Ints,
 ) -> int:  # fmt: skip
     """Let what has arrived out of the network at a terminal; leaves : (n,) when, filled in. Returns the last cycle."""
     V, shift, at, items = f.virtual_channels, shift_of(f.virtual_channels), state.at, c.items
     histogram, pins = out.latency_histogram, terminal == f.cores
     free, waited, total, most, arrive = at[cell(terminal, 16, EJECTION_FREE)], 0, 0, 0, base
+    exits = p.exits
     for k in range(n):
-        e = order[place(k)]
-        item = arrivals[cell(e, 4, ITEM)]
+        key = keys[place(first + k)]
+        e = key & LOW
+        item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         flits = int64(items[cell(item, 4, FLITS)])
         beyond, hold = flits, max(flits * V, f.hold_cycles)
         if pins:
             beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
             hold = max(hold, V * beyond)
-        leave = (base + arrivals[cell(e, 4, WHEN)] + f.router_cycles) * V
+        leave = (base + (key >> 32) + f.router_cycles) * V
         begin = max(free, leave)
         free = begin + hold
         waited += begin - leave
         depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
         arrive = depart + f.ejection_cycles + beyond - 1
         leaves[place(k)] = arrive
-        latency = arrive - emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, BORN)]
+        latency = arrive - emissions[cell(emission, 8, BORN)]
         histogram[place(min(latency, LATENCY_BINS - 1))] += 1
         total += latency
         most = max(most, latency)
+        prefetch(exits, cell(items[cell(item, 4, EXIT)], 4, 0))
     at[cell(terminal, 16, EJECTION_FREE)] = free
     out.waits[0, 0] += waited
     out.latency_total[0] += total
@@ -299,34 +326,28 @@ def _leave(
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def _work(
-    terminal: int, n: int, order: Words, leaves: Ints, T: int, f: Fabric, c: Channels, state: State, out: Tally,
+    terminal: int, first: int, n: int, keys: Ints, leaves: Ints, T: int, f: Fabric, c: Channels, state: State, out: Tally,
     arrivals: Words, emissions: Ints, frame_of: Ints, s: SliceTable, p: Packed,
 ) -> None:  # fmt: skip
     """Look up what has left the network at a core, and work off its synapses."""
     at, items, exits, calls, runs, taps, costs = state.at, c.items, p.exits, p.calls, p.runs, p.taps, p.costs
     by_row, n_rows, layers = out.by_row.reshape(-1), out.by_row.shape[1], out.layer_start.shape[1]
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
-    axon_cycles, overlap, per_neuron = f.axon_cycles, f.axon_overlap, f.per_neuron
+    axon_cycles, overlap, per_neuron, population = f.axon_cycles, f.axon_overlap, f.per_neuron, s.population
     axon_free, lanes_free = at[cell(terminal, 16, AXON_FREE)], at[cell(terminal, 16, SYNAPSE_FREE)]
     lookups, lanes_busy, pins = 0, 0, terminal == f.cores
     for k in range(n):
-        e = order[place(k)]
+        key = keys[place(first + k)]
+        e = key & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         exit_, g = items[cell(item, 4, EXIT)], frame_of[place(items[cell(item, 4, EXIT_OWNER)])]
         index, arrive, t = emissions[cell(emission, 8, NEURON)], leaves[place(k)], g % T
         low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
         if pins:
-            layer = cell(g, layers, s.population[place(items[cell(item, 4, EXIT_OWNER)])])
+            layer = cell(g, layers, population[place(items[cell(item, 4, EXIT_OWNER)])])
             layer_end[layer] = max(layer_end[layer], arrive)
             continue
         for call in range(low, high):
-            if per_neuron and high - low > 1 and not has_synapses(p, call, index):
-                continue
-            row = cell(t * n_rows + calls[cell(call, 16, WHOM)], 4, 0)
-            looked_up = max(arrive, axon_free)
-            axon_free = looked_up + axon_cycles
-            lookups += 1
-            by_row[row + place(PACKETS)] += 1
             major, minor = index, 0
             if calls[cell(call, 16, POSITIONS)] > 1:
                 divisor = np.uint32(calls[cell(call, 16, POSITIONS)])
@@ -336,6 +357,13 @@ def _work(
             cost = calls[cell(call, 16, COST_FIRST)] + run
             each = int64(taps[place(calls[cell(call, 16, TAPS_FIRST)] + minor * calls[cell(call, 16, TAPS_STRIDE)])])
             cycles = each * costs[cell(cost, 4, CYCLES)]
+            if per_neuron and high - low > 1 and cycles == 0:
+                continue  # its neuron has no synapses there
+            row = cell(t * n_rows + calls[cell(call, 16, WHOM)], 4, 0)
+            looked_up = max(arrive, axon_free)
+            axon_free = looked_up + axon_cycles
+            lookups += 1
+            by_row[row + place(PACKETS)] += 1
             lanes_free = max(axon_free, lanes_free) + cycles
             if not overlap:
                 axon_free = lanes_free
@@ -356,24 +384,26 @@ def _count(
 ) -> tuple[int, int]:  # fmt: skip
     """Count the packets of a timestep that enter each tree (trees,); returns spikes, and the most paths of one."""
     packets[:] = 0
-    neurons, spikes, paths = s.first_neuron[-1], 0, 0
+    neurons, spikes, paths, per_neuron = s.first_neuron[-1], 0, 0, f.per_neuron
+    copy_first, root_first, root_of, first_neuron = p.copy_first, p.root_first, c.root_of, s.first_neuron
+    look, of, part_first = state.look, state.slices, p.parts.first
     for k in range(looks):
-        i = state.look[k]
-        g = state.slices[cell(p.parts.first[i], 32, NEXT_FRAME)]
+        i = look[k]
+        g = of[cell(part_first[i], 32, NEXT_FRAME)]
         if g >= frames:
             continue
         first, here = g * neurons, 0
-        for j in range(s.first_neuron[i], s.first_neuron[i + 1]):
+        for j in range(first_neuron[i], first_neuron[i + 1]):
             times = int64(sent[place(first + j)])
             here += times
-            if times > 0 and f.per_neuron:
-                paths = max(paths, p.copy_first[j + 1] - p.copy_first[j])
-                for q in range(p.copy_first[j], p.copy_first[j + 1]):
-                    packets[place(c.root_of[place(q)])] += times
-        if not f.per_neuron:
-            paths = max(paths, p.root_first[i + 1] - p.root_first[i])
-            for q in range(p.root_first[i], p.root_first[i + 1]):
-                packets[place(c.root_of[place(q)])] += here
+            if times > 0 and per_neuron:
+                paths = max(paths, copy_first[j + 1] - copy_first[j])
+                for q in range(copy_first[j], copy_first[j + 1]):
+                    packets[place(root_of[place(q)])] += times
+        if not per_neuron:
+            paths = max(paths, root_first[i + 1] - root_first[i])
+            for q in range(root_first[i], root_first[i + 1]):
+                packets[place(root_of[place(q)])] += here
         spikes += here
     return spikes, paths
 
@@ -381,31 +411,56 @@ def _count(
 @nb.njit(nogil=True, cache=True)
 def _tally(packets: Words, T: int, c: Channels, owner: Ints, frame_of: Ints, out: Tally, sums: Ints) -> None:
     """Add what follows from the packets of each tree alone; sums (T, trees) are spread over nodes at the end."""
-    trees, by_slice = packets.shape[0], out.by_slice.reshape(-1)
+    trees, by_slice, tree, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, 0
     for r in range(trees):
         many = int64(packets[place(r)])
         if many > 0:
             i = owner[place(r)]
             t = frame_of[place(i)] % T
             sums[cell(t, trees, r)] += many
-            out.waits[0, 1] += many * c.tree[cell(r, 2, 0)]
-            by_slice[cell(i * T + t, 6, DELIVERED)] += many * c.tree[cell(r, 2, 1)]
+            passed += many * tree[cell(r, 2, 0)]
+            by_slice[cell(i * T + t, 6, DELIVERED)] += many * tree[cell(r, 2, 1)]
+    out.waits[0, 1] += passed
 
 
 @nb.njit(nogil=True, cache=True)
 def _spread(sums: Ints, trees: int, c: Channels, out: Tally) -> None:
     """Add the packets of each tree to those of its nodes."""
     T, nodes = out.node_packets.shape
-    node_packets = out.node_packets.reshape(-1)
+    node_packets, root_of_node = out.node_packets.reshape(-1), c.root_of_node
     for t in range(T):
-        for node in range(c.root_of_node.shape[0]):
-            node_packets[cell(t, nodes, node)] += sums[cell(t, trees, c.root_of_node[place(node)])]
+        for node in range(root_of_node.shape[0]):
+            node_packets[cell(t, nodes, node)] += sums[cell(t, trees, root_of_node[place(node)])]
+
+
+@nb.njit(nogil=True, cache=True)
+def _fetch_items(channel: int, c: Channels) -> None:
+    """Fetch the items of a channel, while the one before is worked off."""
+    channels, items = c.channels, c.items
+    if channel + 1 < channels.shape[0] // 8:
+        for item in range(channels[cell(channel, 8, FIRST_ITEM)], channels[cell(channel + 1, 8, FIRST_ITEM)], 4):
+            prefetch(items, cell(item, 4, 0))
+
+
+@nb.njit(nogil=True, cache=True)
+def _fetch_rows(first: int, n: int, keys: Ints, c: Channels, p: Packed, out: Tally, arrivals: Words, emissions: Ints) -> None:
+    """Fetch what the look-ups at a core read, which is far apart in memory: one kind after the other."""
+    items, exits, calls, runs = c.items, p.exits, p.calls, p.runs
+    for k in range(first, first + n):
+        prefetch(calls, cell(exits[cell(items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, EXIT)], 4, CALLS)], 16, 0))
+    for k in range(first, first + n):
+        e = keys[place(k)] & LOW
+        call = exits[cell(items[cell(arrivals[cell(e, 4, ITEM)], 4, EXIT)], 4, CALLS)]
+        index = emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, NEURON)]
+        if calls[cell(call, 16, POSITIONS)] > 1:
+            index = int64(np.uint32(index) // np.uint32(calls[cell(call, 16, POSITIONS)]))
+        prefetch(runs, place(calls[cell(call, 16, RUN_FIRST)] + index * calls[cell(call, 16, RUN_STRIDE)]))
 
 
 @nb.njit(nogil=True, cache=True)
 def _sweep(
     base: int, T: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, state: State, out: Tally, emissions: Ints,
-    frame_of: Ints, arrivals: Words, begins: Words, ends: Words, order: Words, leaves: Ints,
+    frame_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints,
 ) -> int:  # fmt: skip
     """Work off every channel; returns the last cycle in which a packet enters a router or leaves the chip."""
     last, channels = base, c.channels
@@ -413,14 +468,17 @@ def _sweep(
         where, first, end = channels[cell(k, 8, WHERE)], channels[cell(k, 8, FIRST_RUN)], channels[cell(k + 1, 8, FIRST_RUN)]
         if begins[place(first)] == begins[place(end)]:
             continue
-        n = _merge(first, end, begins, ends, arrivals, emissions, base, order)
+        _fetch_items(k + 1, c)
+        at, n = _merge(first, end, begins, ends, arrivals, emissions, base, keys)
         if channels[cell(k, 8, IS_LINK)]:
-            last = max(last, _serve_link(k, n, order, base, f, c, state, out, arrivals, ends))
+            last = max(last, _serve_link(k, at, n, keys, base, f, c, state, out, arrivals, ends))
         else:
-            left = _leave(where, n, order, base, f, c, state, out, arrivals, emissions, leaves)
+            left = _leave(where, at, n, keys, base, f, c, state, out, arrivals, emissions, p, leaves)
             if where == f.cores:
                 last = max(last, left)
-            _work(where, n, order, leaves, T, f, c, state, out, arrivals, emissions, frame_of, s, p)
+            else:
+                _fetch_rows(at, n, keys, c, p, out, arrivals, emissions)
+            _work(where, at, n, keys, leaves, T, f, c, state, out, arrivals, emissions, frame_of, s, p)
     return last
 
 
@@ -438,9 +496,11 @@ def run_steps(
     begins, ends = np.zeros(runs + 1, np.int32), np.zeros(runs + 1, np.int32)
     heap, frame_of = np.empty(4 * (slices + 1), np.int64), np.zeros(slices, np.int64)
     emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
-    order, leaves = np.empty(1, np.int32), np.empty(1, np.int64)
+    keys, leaves = np.empty(1, np.int64), np.empty(1, np.int64)
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
-    done = False
+    rounds, done = 1, False
+    for k in range(c.channels.shape[0] // 8 - 1):
+        rounds = max(rounds, 2 + _halvings(c.channels[cell(k + 1, 8, FIRST_RUN)] - c.channels[cell(k, 8, FIRST_RUN)]))
     while not done:
         then = now
         if step > clock[FIRST_STEP]:
@@ -466,8 +526,9 @@ def run_steps(
             emissions = np.empty(12 * spikes, np.int64)
         if total * 4 > arrivals.shape[0]:
             arrivals = np.empty(6 * total, np.int32)
-        if most > order.shape[0]:
-            order, leaves = np.empty(2 * most, np.int32), np.empty(2 * most, np.int64)
+        if most > leaves.shape[0]:
+            # Of a channel's lists no merge keeps more than once what they hold, and the next one is behind it.
+            keys, leaves = np.empty(2 * rounds * (most + runs), np.int64), np.empty(2 * most, np.int64)
         begun = start_slices(looks, now, sent, T, s, p, f, state, out, heap, frame_of)
         made, last = emit(begun, sent, T, s, p, f, state, out, heap, frame_of, emissions)
         last_event = max(last_event, last)
@@ -475,7 +536,7 @@ def run_steps(
             _tally(packets, T, c, owner, frame_of, out, sums)
             ends[:] = begins
             last_event = max(last_event, _inject(made, now, s, f, c, emissions, arrivals, ends))
-            last = _sweep(now, T, s, p, f, c, state, out, emissions, frame_of, arrivals, begins, ends, order, leaves)
+            last = _sweep(now, T, s, p, f, c, state, out, emissions, frame_of, arrivals, begins, ends, keys, leaves)
             last_event = max(last_event, last)
     _spread(sums, trees, c, out)
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
