@@ -18,12 +18,12 @@ from sfnhw.sim.tables import Tables
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
-# Columns of items: the item that a packet goes on to; the run that this one stands in; flits of a packet; where `more` has
-# further ones (−1: nowhere). Those of an exit: its place among exits, nothing, flits, slice that owns it.
-NEXT_ITEM, NEXT_RUN, FLITS, MORE = 0, 1, 2, 3
+# Columns of items: the item that a packet goes on to; the channel of that; flits of a packet; where `more` has further ones
+# (−1: nowhere). Those of an exit: its place among exits, nothing, flits, slice that owns it.
+NEXT_ITEM, NEXT_CHANNEL, FLITS, MORE = 0, 1, 2, 3
 EXIT, EXIT_OWNER = 0, 3
-# Columns of channels: first run; first item; link, or terminal; whether it is a link; its cycles; those a flit holds it.
-FIRST_RUN, FIRST_ITEM, WHERE, IS_LINK, CYCLES, FLIT_CYCLES = range(6)
+# Columns of channels: first item; link, or terminal; whether it is a link; its cycles; those a flit holds it.
+FIRST_ITEM, WHERE, IS_LINK, CYCLES, FLIT_CYCLES = range(5)
 
 
 class Channels(NamedTuple):
@@ -31,10 +31,9 @@ class Channels(NamedTuple):
 
     Attributes
     ----------
-    channels : (channels + 1, 8) flat, in order; the last one only says where runs and items end.
-    run_first : (runs + 1,) items of each run: of a channel, those that come from one channel (or one injection port).
+    channels : ((channels + 1) · 8,) flat, in order; the last one only says where items end.
     items : (items · 4,) flat.
-    more : lists: how many, then item and run of each.
+    more : lists: how many, then item and channel of each.
     root_of_item, root_of_node : (items,), (packet nodes,) tree, as a place in `NodeTable.roots`.
     roots : (roots · 4,) flat, as items: the ways out of each tree's root; the column of flits is empty.
     tree : (roots · 2,) flat: nodes, and exits.
@@ -43,7 +42,6 @@ class Channels(NamedTuple):
     """
 
     channels: Words
-    run_first: Words
     items: Words
     more: Words
     root_of_item: Words
@@ -85,18 +83,15 @@ def order_channels(tables: Tables) -> Channels | None:
     used = used[np.argsort(level[used], kind="stable")]
     rank = np.zeros(links + 2 * terminals, np.int64)
     rank[used] = np.arange(len(used))
-    order = np.lexsort((up, rank[channel]))
+    order = np.argsort(rank[channel], kind="stable")
     item_of = np.empty(len(order), np.int64)
     item_of[order] = np.arange(len(order))
-    channel, up, node, child, exit_ = channel[order], up[order], node[order], child[order], exit_[order]
-    new_channel = np.r_[True, channel[1:] != channel[:-1]]
-    new_run = new_channel | np.r_[True, up[1:] != up[:-1]]
-    run = np.cumsum(new_run) - 1
-    starts = np.flatnonzero(new_channel)
+    channel, node, child, exit_ = channel[order], node[order], child[order], exit_[order]
+    starts = np.flatnonzero(np.r_[True, channel[1:] != channel[:-1]])
     flits = s.flits[n.owner[node]]
     # What is behind an item, and behind a root.
     to = np.concatenate([child, roots])
-    columns, more = _onward(to, first, item_of, run)
+    columns, more = _onward(to, first, item_of, rank[channel])
     items = np.zeros((len(order), 4), np.int64)
     items[:], behind = columns[: len(order)], columns[len(order) :]
     at_exit = child < 0
@@ -105,8 +100,7 @@ def order_channels(tables: Tables) -> Channels | None:
     root_of_node = _roots(n.children[: edges[-1]], np.repeat(np.arange(nodes), np.diff(edges)), roots, nodes)
     records = np.zeros((len(starts) + 1, 8), np.int64)
     links_here = channel[starts] < links
-    records[:-1, FIRST_RUN], records[:-1, FIRST_ITEM] = run[starts], starts
-    records[-1, FIRST_RUN], records[-1, FIRST_ITEM] = run[-1] + 1, len(order)
+    records[:, FIRST_ITEM] = np.r_[starts, len(order)]
     records[:-1, WHERE] = np.where(links_here, channel[starts], channel[starts] - links)
     records[:-1, IS_LINK] = links_here
     records[:-1, CYCLES][links_here] = n.link_cycles[child[starts[links_here]]]
@@ -122,7 +116,6 @@ def order_channels(tables: Tables) -> Channels | None:
         np.ascontiguousarray(each, np.int32).reshape(-1)
         for each in (
             records,
-            np.r_[np.flatnonzero(new_run), len(order)],
             items,
             more,
             root_of_node[node],
@@ -151,7 +144,7 @@ def _levels(up: Ints, channel: Ints, size: int) -> Ints | None:
         level = further
 
 
-def _onward(to: Ints, first: Ints, item_of: Ints, run: Ints) -> tuple[Ints, Ints]:
+def _onward(to: Ints, first: Ints, item_of: Ints, rank: Ints) -> tuple[Ints, Ints]:
     """(ways, 4) the columns of what is behind nodes (−1: none), and the pool of further ones."""
     out = np.zeros((len(to), 4), np.int64)
     out[:, MORE] = -1
@@ -160,7 +153,7 @@ def _onward(to: Ints, first: Ints, item_of: Ints, run: Ints) -> tuple[Ints, Ints
     some = inner[ways > 0]
     out[inner[ways == 0], NEXT_ITEM] = -1
     one = item_of[begin[ways > 0]]
-    out[some, NEXT_ITEM], out[some, NEXT_RUN] = one, run[one]
+    out[some, NEXT_ITEM], out[some, NEXT_CHANNEL] = one, rank[one]
     many = ways > 1
     begin, ways = begin[many], ways[many]
     size = 1 + 2 * (ways - 1)
@@ -171,7 +164,7 @@ def _onward(to: Ints, first: Ints, item_of: Ints, run: Ints) -> tuple[Ints, Ints
     which = np.repeat(np.arange(len(ways)), ways - 1)
     k = np.arange(len(which)) - np.repeat(np.cumsum(ways - 1) - (ways - 1), ways - 1)
     further = item_of[begin[which] + 1 + k]
-    more[at[which] + 1 + 2 * k], more[at[which] + 2 + 2 * k] = further, run[further]
+    more[at[which] + 1 + 2 * k], more[at[which] + 2 + 2 * k] = further, rank[further]
     return out, more
 
 

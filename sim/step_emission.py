@@ -40,42 +40,42 @@ HANDED, BORN, PORT, BEFORE, NEURON, SENDER, PATHS, PATHS_END = range(8)
 START = -1
 
 
-@nb.njit(**INNER)
-def _later(heap: Ints, a: int, b: int) -> bool:
-    """Whether entry a of the heap comes after entry b: by cycle, then in the order of entering."""
-    x, y = heap[cell(a, 4, 0)], heap[cell(b, 4, 0)]
-    return x > y or (x == y and heap[cell(a, 4, 1)] > heap[cell(b, 4, 1)])
+# The heap of what is to come: cycle, then the number of the entry above its slice.
+SLICE_BITS = 24
+MOST_SLICES = 1 << SLICE_BITS
 
 
 @nb.njit(**INNER)
-def _swap(heap: Ints, a: int, b: int) -> None:
-    for k in range(4):
-        heap[cell(a, 4, k)], heap[cell(b, 4, k)] = heap[cell(b, 4, k)], heap[cell(a, 4, k)]
-
-
-@nb.njit(**INNER)
-def _enter(heap: Ints, size: int, when: int, number: int, sender: int, before: int) -> int:
+def _rise(heap: Ints, size: int, when: int, what: int) -> int:
     """Put an emission to come into a binary heap; returns its size."""
     k = size
-    heap[cell(k, 4, 0)], heap[cell(k, 4, 1)], heap[cell(k, 4, 2)], heap[cell(k, 4, 3)] = when, number, sender, before
-    while k > 0 and _later(heap, (k - 1) >> 1, k):
-        _swap(heap, (k - 1) >> 1, k)
-        k = (k - 1) >> 1
+    while k > 0:
+        above = (k - 1) >> 1
+        x, y = heap[cell(above, 2, 0)], heap[cell(above, 2, 1)]
+        if x < when or (x == when and y < what):
+            break
+        heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = x, y
+        k = above
+    heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = when, what
     return size + 1
 
 
 @nb.njit(**INNER)
-def _sink(heap: Ints, size: int) -> None:
-    """Let the first entry of a heap sink to its place."""
+def _sink(heap: Ints, size: int, when: int, what: int) -> None:
+    """Put an emission to come in place of the first one of the heap."""
     k = 0
     while 2 * k + 1 < size:
         child = 2 * k + 1
-        if child + 1 < size and _later(heap, child, child + 1):
-            child += 1
-        if not _later(heap, k, child):
+        x, y = heap[cell(child, 2, 0)], heap[cell(child, 2, 1)]
+        if child + 1 < size:
+            v, w = heap[cell(child + 1, 2, 0)], heap[cell(child + 1, 2, 1)]
+            if v < x or (v == x and w < y):
+                child, x, y = child + 1, v, w
+        if when < x or (when == x and what < y):
             break
-        _swap(heap, k, child)
+        heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = x, y
         k = child
+    heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = when, what
 
 
 @nb.njit(**INNER)
@@ -86,73 +86,95 @@ def _next(sent: NDArray[np.uint8], first: int, j: int, neurons: int) -> int:
     return j
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
-def _walk(sent: NDArray[np.uint8], frame: int, i: int, s: SliceTable, p: Packed, f: Fabric) -> int:
-    """Cycles that the threshold unit walks over slice i, as `sfnhw.sim.kernel_parts.walk_cycles`; the frame begins there."""
-    lanes, first, last, copy_first = f.threshold_lanes, s.first_neuron[i], s.first_neuron[i + 1], p.copy_first
-    walk = -(-(last - first) // lanes) * s.update_cycles[i]
-    groups, made = 0, 0
-    if s.spike_cycles[i] > 0:
-        for begin in range(first, last, lanes):
-            fires = False
-            for j in range(begin, min(begin + lanes, last)):
-                fires |= sent[place(frame + j)] > 0
-            groups += fires
-    if f.waits_for_port and not s.is_input[i]:
-        trees = p.root_first[i + 1] - p.root_first[i]
-        for j in range(first, last):
-            times = int64(sent[place(frame + j)])
-            if times > 0:
-                made += times * (copy_first[j + 1] - copy_first[j] if f.per_neuron else trees)
-    return walk + groups * s.spike_cycles[i] + made * max(s.flits[i], f.port_cycles)
+@nb.njit(**INNER)
+def _groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
+    """Groups of `lanes` neurons in which any sends something."""
+    groups = 0
+    for begin in range(0, neurons, lanes):
+        fires = False
+        for j in range(begin, min(begin + lanes, neurons)):
+            fires |= sent[place(first + j)] > 0
+        groups += fires
+    return groups
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def start_slices(
     looks: int, now: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    heap: Ints, frame_of: Ints,
+    heap: Ints, frame_of: Ints, before: Ints,
 ) -> int:  # fmt: skip
     """Let the slices that `state.look` names begin; returns how many there are, with their first emissions in the heap.
 
-    frame_of : (slices,) the frame that each of them works, filled in.
+    frame_of : (slices,) the frame that each of them works; before : (slices,) its last emission, START; both filled in.
     """
     of, at, neurons = state.slices, state.at, s.first_neuron[-1]
     frames, layers = out.layer_start.shape
     by_slice = out.by_slice.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
-    begun = 0
+    look, part_first, s_terminal, s_neurons, s_first_neuron = (
+        state.look,
+        p.parts.first,
+        s.terminal,
+        s.neurons,
+        s.first_neuron,
+    )
+    s_is_input, s_population, s_update_cycles, s_spike_cycles = (
+        s.is_input,
+        s.population,
+        s.update_cycles,
+        s.spike_cycles,
+    )
+    s_flits, root_first, copy_first, lanes, held_up = (
+        s.flits,
+        p.root_first,
+        p.copy_first,
+        f.threshold_lanes,
+        f.waits_for_port,
+    )
+    per_neuron, port_cycles, begun = f.per_neuron, f.port_cycles, 0
     for k in range(looks):
-        i = state.look[k]
-        o = p.parts.first[i]
+        i = look[k]
+        o = part_first[i]
         g = of[cell(o, 32, NEXT_FRAME)]
         if g >= frames:
             continue
-        frame_of[i], t0 = g, now
-        walk = _walk(sent, g * neurons, i, s, p, f)
-        if not s.is_input[i]:
-            core = s.terminal[i]
+        frame_of[i], before[i], t0, first = g, START, now, g * neurons
+        low, high = s_first_neuron[i], s_first_neuron[i + 1]
+        walk = -(-(high - low) // lanes) * s_update_cycles[i]
+        if s_spike_cycles[i] > 0:
+            walk += s_spike_cycles[i] * _groups(sent, first + low, high - low, lanes)
+        if held_up and not s_is_input[i]:
+            made = 0
+            for j in range(low, high):
+                times = int64(sent[place(first + j)])
+                if times > 0:
+                    made += times * (
+                        copy_first[j + 1] - copy_first[j] if per_neuron else root_first[i + 1] - root_first[i]
+                    )
+            walk += made * max(s_flits[i], port_cycles)
+        if not s_is_input[i]:
+            core = s_terminal[i]
             t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
             at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
             at[cell(core, 16, THRESHOLD_BUSY)] += walk
-            by_slice[cell(i * T + g % T, 6, UPDATES)] += s.neurons[i]
+            by_slice[cell(i * T + g % T, 6, UPDATES)] += s_neurons[i]
         end = t0 + walk
         of[cell(o, 32, PHASE_START)], of[cell(o, 32, PHASE_END)] = t0, end
-        stretch(layer_start, layer_end, cell(g, layers, s.population[i]), t0, end)
-        first = g * neurons + s.first_neuron[i]
-        j, when = _next(sent, first, 0, s.neurons[i]), end
-        if j < s.neurons[i]:
-            of[cell(o, 32, LEFT)] = sent[place(first + j)]
-            of[cell(o, 32, BEYOND)] = s.spike_cycles[i]
-            when = t0 + (j // f.threshold_lanes + 1) * s.update_cycles[i] + s.spike_cycles[i]
+        stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, end)
+        j, when = _next(sent, first + low, 0, high - low), end
+        if j < high - low:
+            of[cell(o, 32, LEFT)] = sent[place(first + low + j)]
+            of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
+            when = t0 + (j // lanes + 1) * s_update_cycles[i] + s_spike_cycles[i]
         of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, when
-        begun = _enter(heap, begun, when, begun, i, START)
+        begun = _rise(heap, begun, when, begun << SLICE_BITS | i)
     return begun
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def emit(
     begun: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    heap: Ints, frame_of: Ints, emissions: Ints,
+    heap: Ints, frame_of: Ints, before: Ints, emissions: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Send the packets of a timestep to the ports, in the order in which they are ready.
 
@@ -163,20 +185,31 @@ def emit(
     by_slice, layer_end = out.by_slice.reshape(-1), out.layer_end.reshape(-1)
     made, number, last_event = 0, begun, 0
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
-    part_first, root_first, copy_first, s_terminal, s_neurons = p.parts.first, p.root_first, p.copy_first, s.terminal, s.neurons
+    part_first, root_first, copy_first, s_terminal, s_neurons = (
+        p.parts.first,
+        p.root_first,
+        p.copy_first,
+        s.terminal,
+        s.neurons,
+    )
     s_first_neuron, s_flits, s_frames, s_population = s.first_neuron, s.flits, s.frames, s.population
     s_update_cycles, s_spike_cycles = s.update_cycles, s.spike_cycles
-    lanes, pins, per_neuron, held_up, port_cycles = f.threshold_lanes, f.cores, f.per_neuron, f.waits_for_port, f.port_cycles
+    lanes, pins, per_neuron, held_up, port_cycles = (
+        f.threshold_lanes,
+        f.cores,
+        f.per_neuron,
+        f.waits_for_port,
+        f.port_cycles,
+    )
     while begun > 0:
-        now, i, before = heap[0], heap[2], heap[3]
+        now, i = heap[0], heap[1] & (MOST_SLICES - 1)
         last_event = max(last_event, now)
         o, g = part_first[i], frame_of[i]
         index, terminal = of[cell(o, 32, NEXT_NEURON)], s_terminal[i]
         if index >= s_neurons[i]:
             take_turn(of, o, 0, 1, g, f.window, s_frames[i])
             begun -= 1
-            _swap(heap, 0, begun)
-            _sink(heap, begun)
+            _sink(heap, begun, heap[cell(begun, 2, 0)], heap[cell(begun, 2, 1)])
             continue
         low, high = root_first[i], root_first[i + 1]
         if per_neuron:
@@ -188,7 +221,7 @@ def emit(
             cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
         start = max(now, at[cell(terminal, 16, INJECTION_FREE)])
         for column, value in (
-            (HANDED, now), (BORN, of[cell(o, 32, NEXT_READY)]), (PORT, start), (BEFORE, before), (NEURON, index), (SENDER, i),
+            (HANDED, now), (BORN, of[cell(o, 32, NEXT_READY)]), (PORT, start), (BEFORE, before[i]), (NEURON, index), (SENDER, i),
             (PATHS, low), (PATHS_END, high),
         ):  # fmt: skip
             emissions[cell(made, 8, column)] = value
@@ -217,8 +250,8 @@ def emit(
         of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, ready
         layer = cell(g, layers, s_population[i])
         layer_end[layer] = max(layer_end[layer], when)
-        heap[0], heap[1], heap[3] = when, number, made
+        _sink(heap, begun, when, number << SLICE_BITS | i)
+        before[i] = made
         number += 1
         made += 1
-        _sink(heap, begun)
     return made, last_event
