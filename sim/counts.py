@@ -21,7 +21,8 @@ from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.fanout import row_costs, row_feeds
 from sfnhw.sim.packet_sums import sums_of
-from sfnhw.sim.tables import NodeTable, Tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.tables import Tables
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
@@ -133,7 +134,8 @@ def path_packets(n: NodeTable, sent: NDArray[np.integer]) -> Ints:
     """
     from scipy.sparse import csr_array
 
-    takes = csr_array((np.ones(len(n.copies), np.int64), n.copies, n.copy_first), (sent.shape[1], len(n.roots)))
+    copies, first = n.copies, n.copy_first - n.root_first[-1]
+    takes = csr_array((np.ones(len(copies), np.int64), copies, first), (sent.shape[1], len(n.roots)))
     return np.asarray(takes.T @ sent.T.astype(np.int64), np.int64)
 
 
@@ -186,7 +188,7 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     how = projection_arithmetic(mapping)
     r = tables.rows
     # What comes to a slice through one projection is alike: it is added up first.
-    pairs, pair = np.unique(r.target * len(how) + r.projection, return_inverse=True)
+    pairs, pair = np.unique(r.target.astype(np.int64) * len(how) + r.projection, return_inverse=True)
     target, projection = np.divmod(pairs, len(how))
 
     def summed(amount: Ints) -> Ints:
@@ -215,7 +217,7 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     add("state_write", state)
 
 
-def sum_by(key: Ints, values: NDArray[Any], size: int) -> NDArray[Any]:
+def sum_by(key: NDArray[np.integer], values: NDArray[Any], size: int) -> NDArray[Any]:
     """(size, ...) sums of the values (n, ...) with each key."""
     if values.ndim == 2 and values.size > 2**16:
         from scipy.sparse import csc_array

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.packed import BEHIND, Packed
+from sfnhw.sim.packed import Packed
 from sfnhw.sim.parts import WINDOWS
 from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
 from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
@@ -105,8 +105,9 @@ class State(NamedTuple):
 
 def room_of(slices: int, p: Packed) -> int:
     """Events that one event, or one global step, pushes at most."""
-    behind = int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
-    return slices + 8 + behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    return (
+        slices + 8 + p.behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    )
 
 
 def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tuple[int, int] | None) -> State:

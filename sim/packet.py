@@ -160,7 +160,7 @@ def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.floa
     """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
     f, n = tables.fabric, tables.nodes
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
-    link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
+    link = float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
     alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
     return 1 + waited / f.virtual_channels / alone
 

@@ -120,7 +120,7 @@ class Result:
         names = np.array([p.name for p in self.mapping.network.populations])
         pop = self.tables.slices.population
         owner, link = self.tables.nodes.owner, self.tables.nodes.link
-        parts: list[tuple[str, str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        parts: list[tuple[str, str, NDArray[np.integer], NDArray[np.int64], NDArray[np.int64]]] = []
         io = self.mapping.io
         terminal = self.tables.slices.terminal
         for i, action in enumerate(CORE_ACTIONS):
@@ -147,7 +147,7 @@ class Result:
             rows, T = np.nonzero(counts)
             columns["action"].append(np.full(len(rows), action, dtype="U16"))
             columns["place"].append(np.full(len(rows), place, dtype="U8"))
-            columns["id"].append(ids[rows])
+            columns["id"].append(ids[rows].astype(np.int64))
             columns["population"].append(names[populations[rows]])
             columns["timestep"].append(T)
             columns["count"].append(counts[rows, T])

@@ -16,7 +16,8 @@ from sfnhw.errors import SimulationError
 from sfnhw.mapping.packet_formats import bundle_edges, spikes_of_bundles
 from sfnhw.sim.kernel_state import WINDOWS_IN_FLIGHT
 from sfnhw.sim.noc.config import MASK_BITS, MOST_PLACES
-from sfnhw.sim.tables import NodeTable, Tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
