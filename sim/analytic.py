@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
+from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.clockwork import Clockwork
-from sfnhw.sim.counts import leaves_at_pins, sum_by
+from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.part_recurrence import by_parts, part_interval

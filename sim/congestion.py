@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
-from sfnhw.sim.flits.wires import build_wires
+from sfnhw.sim.flits.wires import build_wires, check_wires
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
@@ -51,7 +51,7 @@ def warnings_of(
     told: tuple[str, ...] = ()
     if mapping.chip.noc.buffer_flits is not None:
         try:
-            build_wires(mapping.chip, tables, sent)
+            check_wires(mapping.chip, tables, sent)
         except SimulationError as refused:
             told = (f"fidelity flit refuses this network: {refused}",)
     return told + _of_times(mapping, tables, counts, timing)

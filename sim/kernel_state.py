@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.by_place import Tallied
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.parts import WINDOWS
 from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
@@ -56,18 +57,19 @@ class Tally(NamedTuple):
     # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
     # sent something (a burst counts once); spike packets handed to cores and pins.
     by_slice: Ints
-    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches.
+    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches, in
+    # numbers of 32 bits wherever `sfnhw.sim.stream.fits` says that they hold it.
     # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
-    by_row: Ints
-    row_ends: Ints  # (T, rows) end markers looked up
-    node_packets: Ints  # (T, nodes) spike packets through a route node
-    node_control: Ints  # (T, nodes) end markers or ready tokens
+    by_row: Tallied
+    row_ends: Tallied  # (T, rows) end markers looked up
+    node_packets: Tallied  # (T, nodes) spike packets through a route node; nodes are those of `Packed`
+    node_control: Tallied  # (T, nodes) end markers or ready tokens
     # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
     # that packets brought; (T, nodes) flits of packets through a route node.
     sent_spikes: Ints
     sent_flits: Ints
-    row_spikes: Ints
-    node_flits: Ints
+    row_spikes: Tallied
+    node_flits: Tallied
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open

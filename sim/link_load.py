@@ -31,7 +31,7 @@ def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals 
 def links_taken(tables: Tables, counts: Counts) -> Reals:
     """(4·routers,) cycles that links are taken by what is counted, all samples."""
     flits, packets, control = (
-        part.sum(axis=1) for part in (counts.node_flits, counts.node_packets, counts.node_control)
+        part.total() for part in (counts.nodes.flits, counts.nodes.packets, counts.nodes.control)
     )
     return taken_by_nodes(tables.nodes, tables.fabric, flits, packets, control)
 

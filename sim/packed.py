@@ -67,10 +67,14 @@ class Packed(NamedTuple):
     parts: PartTable
 
 
+def walked_nodes(tables: Tables) -> int:
+    """Route nodes that packets pass: under a barrier, where there are no ready tokens, those of packet trees."""
+    return tables.nodes.packet_nodes if tables.fabric.barrier else len(tables.nodes.owner)
+
+
 def pack(tables: Tables) -> Packed:
     """Lay the tables out for the kernel."""
-    n = tables.nodes
-    trees = n.packet_nodes if tables.fabric.barrier else len(n.owner)
+    n, trees = tables.nodes, walked_nodes(tables)
     edges, exits = int(n.child_first[trees]), int(n.exit_first[trees])
     calls, wakes = _calls(tables, int(n.row_first[exits]))
     upto = np.concatenate([[0], np.cumsum(wakes)]).astype(np.int64)
