@@ -61,9 +61,9 @@ class Tally(NamedTuple):
     # numbers of 32 bits wherever `sfnhw.sim.stream.fits` says that they hold it.
     # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
     by_row: Tallied
-    row_ends: Tallied  # (T, rows) end markers looked up
+    row_ends: Tallied  # (T, rows) end markers looked up; empty under a barrier
     node_packets: Tallied  # (T, nodes) spike packets through a route node; nodes are those of `Packed`
-    node_control: Tallied  # (T, nodes) end markers or ready tokens
+    node_control: Tallied  # (T, nodes) end markers or ready tokens; empty under a barrier
     # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
     # that packets brought; (T, nodes) flits of packets through a route node.
     sent_spikes: Ints

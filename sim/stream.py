@@ -19,7 +19,7 @@ STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end; wide : count in 64 bits (see `fits`)."""
     slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), walked_nodes(tables)
-    bundles = bool(tables.slices.form.any())
+    bundles, control = bool(tables.slices.form.any()), not tables.fabric.barrier
 
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
@@ -30,9 +30,9 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool 
     return Tally(
         by_slice=zeros(slices, T, 6),
         by_row=counts(T, rows, 4),
-        row_ends=counts(T, rows),
+        row_ends=counts(T, rows * control),
         node_packets=counts(T, nodes),
-        node_control=counts(T, nodes),
+        node_control=counts(T, nodes * control),
         sent_spikes=zeros(slices * bundles, T),
         sent_flits=zeros(slices * bundles, T),
         row_spikes=counts(T, rows * bundles),
