@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.packed import BEHIND, Packed
+from sfnhw.sim.by_place import Tallied
+from sfnhw.sim.packed import Packed
 from sfnhw.sim.parts import WINDOWS
 from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
 from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
@@ -56,18 +57,19 @@ class Tally(NamedTuple):
     # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
     # sent something (a burst counts once); spike packets handed to cores and pins.
     by_slice: Ints
-    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches.
+    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches, in
+    # numbers of 32 bits wherever `sfnhw.sim.stream.fits` says that they hold it.
     # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
-    by_row: Ints
-    row_ends: Ints  # (T, rows) end markers looked up
-    node_packets: Ints  # (T, nodes) spike packets through a route node
-    node_control: Ints  # (T, nodes) end markers or ready tokens
+    by_row: Tallied
+    row_ends: Tallied  # (T, rows) end markers looked up; empty under a barrier
+    node_packets: Tallied  # (T, nodes) spike packets through a route node; nodes are those of `Packed`
+    node_control: Tallied  # (T, nodes) end markers or ready tokens; empty under a barrier
     # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
     # that packets brought; (T, nodes) flits of packets through a route node.
     sent_spikes: Ints
     sent_flits: Ints
-    row_spikes: Ints
-    node_flits: Ints
+    row_spikes: Tallied
+    node_flits: Tallied
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
@@ -105,8 +107,9 @@ class State(NamedTuple):
 
 def room_of(slices: int, p: Packed) -> int:
     """Events that one event, or one global step, pushes at most."""
-    behind = int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
-    return slices + 8 + behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    return (
+        slices + 8 + p.behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    )
 
 
 def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tuple[int, int] | None) -> State:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
-from sfnhw.sim.counts import Counts
+from sfnhw.sim.by_place import ByPlace
+from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
 from sfnhw.sim.flits.counting import worked_off
 from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.wires import Wires
@@ -24,17 +25,21 @@ from sfnhw.sim.kernel_state import (
     Tally,
     global_steps,
 )
-from sfnhw.sim.packed import pack
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
+from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
+from sfnhw.sim.table_cache import packed_of
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
-from sfnhw.sim.transpose import by_place
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
+# What threads count by themselves, in `Tally`.
+_COUNTED = (
+    "by_slice", "by_row", "row_ends", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
+    "steps",
+)  # fmt: skip
 _RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
 _NOC = ("noc/bits", "noc/router", "noc/state")
@@ -58,19 +63,20 @@ def simulate_packets(
     back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
-    packed = pack(tables)
+    packed = packed_of(tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
     ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
     bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
     done = np.zeros(len(bounds) - 1, np.int64)
+    wide = not fits(tables, sent)
 
     def work(k: int) -> tuple[Tally, float]:
         interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else 0.0
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
-        tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps)
+        tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps, wide)
         for i in range(low, high):
             k_th = i - low
             part = slice(k_th * T, (k_th + 1) * T)
@@ -113,27 +119,29 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
 
 
 def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
-    def total(name: str) -> Ints:
-        first, *others = (getattr(t, name) for t in tallies)
-        return np.add.reduce([first, *others], axis=0) if others else first
+    """Add up what threads have counted, in the first one's tally."""
+    T, rows, nodes = len(tallies[0].by_row), len(tables.rows.source), len(tables.nodes.owner)
 
-    def control(name: str) -> Ints:
-        if tables.fabric.barrier:  # no control packets: memory that is never touched takes none
-            return np.zeros(getattr(tallies[0], name).shape[::-1], np.int64)
-        return by_place(total(name))
-
-    by_slice = np.ascontiguousarray(np.moveaxis(total("by_slice"), -1, 0))
-    row = total("by_row")
-    by_row = by_place(row.reshape(len(row), -1)).reshape(*row.shape[1:], -1)  # (rows, 4, T)
-    node_packets = by_place(total("node_packets"))
+    whole = tallies[0]
+    for other in tallies[1:]:
+        for name in _COUNTED:
+            mine = getattr(whole, name)
+            mine += getattr(other, name)
+    by_slice = np.ascontiguousarray(np.moveaxis(whole.by_slice, -1, 0))
+    row_packets, synapses, words, state = (
+        ByPlace.tallied(rows, whole.by_row, column) for column in (PACKETS, SYNAPSES, WORDS, STATE)
+    )
+    node_packets = ByPlace.tallied(nodes, whole.node_packets)
     if tables.slices.form.any():
-        spikes, flits = total("sent_spikes"), total("sent_flits")
-        row_spikes, node_flits = by_place(total("row_spikes")), by_place(total("node_flits"))
+        spikes, flits = whole.sent_spikes, whole.sent_flits
+        row_spikes, node_flits = ByPlace.tallied(rows, whole.row_spikes), ByPlace.tallied(nodes, whole.node_flits)
     else:  # packets of one spike, of one length
-        spikes, row_spikes = by_slice[SENT], by_row[:, PACKETS]
+        spikes, row_spikes = by_slice[SENT], row_packets
         flits = spikes * tables.slices.flits[:, None]
         one_each = bool((tables.slices.flits == 1).all())
-        node_flits = node_packets if one_each else node_packets * tables.slices.flits[tables.nodes.owner][:, None]
+        each = tables.slices.flits[tables.nodes.owner[: whole.node_packets.shape[1]]]
+        node_flits = node_packets if one_each else ByPlace.tallied(nodes, whole.node_packets, times=each)
+    none = tables.fabric.barrier  # no control packets: memory that is never touched takes none
     return Counts(
         sent=by_slice[SENT],
         sent_spikes=spikes,
@@ -142,17 +150,19 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         readies=by_slice[READIES],
         updates=by_slice[UPDATES],
         spikes=by_slice[SPIKES],
-        row_packets=by_row[:, PACKETS],
-        row_spikes=row_spikes,
-        row_ends=control("row_ends"),
-        row_synapses=by_row[:, SYNAPSES],
-        row_words=by_row[:, WORDS],
-        row_state=by_row[:, STATE],
-        node_packets=node_packets,
-        node_flits=node_flits,
-        node_control=control("node_control"),
+        rows=RowCounts(
+            packets=row_packets,
+            spikes=row_spikes,
+            ends=ByPlace(rows, T) if none else ByPlace.tallied(rows, whole.row_ends),
+            synapses=synapses,
+            words=words,
+            state=state,
+        ),
+        nodes=NodeCounts(
+            node_packets, node_flits, ByPlace(nodes, T) if none else ByPlace.tallied(nodes, whole.node_control)
+        ),
         delivered=by_slice[DELIVERED],
-        steps=int(total("steps")[0]),
+        steps=int(whole.steps[0]),
     )
 
 
@@ -160,7 +170,7 @@ def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.floa
     """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
     f, n = tables.fabric, tables.nodes
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
-    link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
+    link = float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
     alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
     return 1 + waited / f.virtual_channels / alone
 

@@ -1,7 +1,6 @@
 """price: counts × an energy table."""
 
 from dataclasses import astuple
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,10 @@ from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
+from sfnhw.sim.by_place import ByPlace, sum_by
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
-from sfnhw.sim.counts import sum_by
 from sfnhw.sim.result import Result
+from sfnhw.sim.route_nodes import NodeTable, ranges
 from sfnhw.units import attojoules
 
 Ints = NDArray[np.int64]
@@ -43,15 +43,13 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
     # Route nodes are many, the places that they are at few: they are added up once, by link and router.
-    links = 4 * chip.routers + 1
-    place, of, passed = _by_place(n.router * links + n.link + 1, population[n.owner], result.actions.node_flits)
-    at, over = np.divmod(place, links)
+    at, over, of, passed = _passed(n, population, result.actions.flits, chip.routers)
     router, layer, flits = _by_place(at, of, passed)
     cells.counts("router_flit", chip, router * each, layer, flits)
     through = np.zeros(chip.routers, np.int64)
     np.add.at(through, router, flits.sum(axis=1))
-    used = over > 0
-    link, layer, flits = _by_place(over[used] - 1, of[used], passed[used])
+    used = over >= 0
+    link, layer, flits = _by_place(over[used], of[used], passed[used])
     crossing = between_chips(chip, link)
     for vertical in (False, True):
         on = ((link % 4 >= 2) == vertical) & ~crossing
@@ -68,6 +66,25 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()
     return Cost(term, core, layer, timestep, value, low, high, names, chip.cores, result.samples)
+
+
+def _passed(n: NodeTable, population: Ints, flits: ByPlace, routers: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """(router, link into it or −1, population, (n, T) flits), in this order: those of all route nodes at one place, of one
+    population, added up; a link leads into one router."""
+    width = int(population.max(initial=0)) + 1
+    key = np.where(n.link >= 0, n.link, 4 * routers + n.router.astype(np.int64)) * width + population[n.owner]
+    if 5 * routers * width <= len(key):
+        keys = np.flatnonzero(np.bincount(key))
+        place = np.zeros(5 * routers * width, np.int64)
+        place[keys] = np.arange(len(keys))
+        key = place[key]
+    else:
+        keys, key = np.unique(key, return_inverse=True)
+    link, of = np.divmod(keys, width)
+    router, link = np.zeros(len(keys), np.int64), np.where(link < 4 * routers, link, -1)
+    router[key] = n.router
+    order = np.lexsort((of, link, router))
+    return router[order], link[order], of[order], flits.summed(key, len(keys))[order]
 
 
 def _by_place(place: Ints, population: Ints, flits: Ints) -> tuple[Ints, Ints, Ints]:
@@ -171,11 +188,16 @@ def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: lis
     first, end = (np.searchsorted(s.terminal[order], cores, side) for side in ("left", "right"))
     idle = first == end
     cells.energies(term, cores[idle], np.full(idle.sum(), CHIP), [e[idle] for e in energies])
-    for k in np.flatnonzero(~idle):
-        held = order[first[k] : end[k]]
-        upto = np.cumsum(s.neurons[held])
-        parts: list[Ints] = []
-        for e in energies:
-            edges = [int(e[k]) * int(u) // int(upto[-1]) for u in (0, *upto)]
-            parts.append(np.array([b - a for a, b in pairwise(edges)], np.int64))
-        cells.energies(term, np.full(len(held), cores[k]), s.population[held], parts)
+    many = (end - first)[~idle]
+    core, held = np.repeat(np.flatnonzero(~idle), many), order[ranges(first[~idle], many)]
+    upto = np.cumsum(s.neurons[held])
+    begin = np.repeat(np.cumsum(many) - many, many)
+    upto = upto - (upto - s.neurons[held])[begin]  # neurons of the core up to each slice, that included
+    whole = np.repeat(upto[np.cumsum(many) - 1], many)
+    parts: list[Ints] = []
+    for e in energies:
+        # ⌊e·u / whole⌋, of which each slice has what it adds, without a product of more than 64 bits.
+        quotient, rest = np.divmod(e[core], whole)
+        edge, before = (quotient * u + rest * u // whole for u in (upto, upto - s.neurons[held]))
+        parts.append(edge - before)
+    cells.energies(term, cores[core], s.population[held], parts)

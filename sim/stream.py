@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.by_place import Tallied
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
-from sfnhw.sim.packed import Packed
+from sfnhw.sim.packed import Packed, walked_nodes
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.tables import Tables
+from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 
 Ints = NDArray[np.int64]
 # Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
@@ -15,24 +16,27 @@ Ints = NDArray[np.int64]
 STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 
 
-def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
-    """All zero; layer starts −1. steps : of how many global steps to note the end."""
-    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
-    bundles = bool(tables.slices.form.any())
+def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
+    """All zero; layer starts −1. steps : of how many global steps to note the end; wide : count in 64 bits (see `fits`)."""
+    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), walked_nodes(tables)
+    bundles, control = bool(tables.slices.form.any()), not tables.fabric.barrier
 
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
+    def counts(*shape: int) -> Tallied:
+        return np.zeros(shape, np.int64) if wide else np.zeros(shape, np.uint32)
+
     return Tally(
         by_slice=zeros(slices, T, 6),
-        by_row=zeros(T, rows, 4),
-        row_ends=zeros(T, rows),
-        node_packets=zeros(T, nodes),
-        node_control=zeros(T, nodes),
+        by_row=counts(T, rows, 4),
+        row_ends=counts(T, rows * control),
+        node_packets=counts(T, nodes),
+        node_control=counts(T, nodes * control),
         sent_spikes=zeros(slices * bundles, T),
         sent_flits=zeros(slices * bundles, T),
-        row_spikes=zeros(T, rows * bundles),
-        node_flits=zeros(T, nodes * bundles),
+        row_spikes=counts(T, rows * bundles),
+        node_flits=counts(T, nodes * bundles),
         busy=zeros(tables.fabric.cores + 1, 4),
         link_busy=zeros(4 * tables.fabric.routers),
         latency_histogram=zeros(LATENCY_BINS),
@@ -49,6 +53,21 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0) -> Tally:
         watch=np.zeros(0, np.bool_),
         watch_row=np.zeros(0, np.bool_),
     )
+
+
+def fits(tables: Tables, sent: NDArray[np.uint8], bits: int = 32) -> bool:
+    """Whether no count of a timestep, by connection or route node, can be more than unsigned numbers of so many bits hold.
+
+    sent : (samples, T, neurons in slice-major order) spikes. A node, or a connection, meets each packet of its slice once at
+    most, and control packets of its parts; no spike makes more synaptic operations, or words, than the most expensive
+    run times the largest number of runs, and no packet has more flits than a full bundle.
+    """
+    s, r = tables.slices, tables.rows
+    spikes = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).max(axis=0)
+    packets = np.maximum(spikes, len(sent) * s.neurons * (s.form > 0)) + len(sent) * tables.parts.many
+    runs = int(r.taps.max(initial=1)) * int(r.costs[:, (SYNAPSES, WORDS, STATE)].max(initial=1))
+    # Numbers of Python, which have no end.
+    return int(packets.max(initial=0)) * max(1, runs, int(s.flits.max(initial=1))) < 1 << bits
 
 
 def check_finished(unfinished: int) -> None:
@@ -78,7 +97,7 @@ def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wir
     # Under a barrier samples enter behind the last one that is measured, so that all layers work until it is done.
     behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
     frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
-    tally = empty_tally(tables, len(frames), T)
+    tally = empty_tally(tables, len(frames), T)  # of which only times are read
     check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires))
     finish = tally.finish.reshape(-1, T).max(axis=1)
     first = length // 4

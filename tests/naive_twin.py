@@ -151,7 +151,7 @@ class PacketTwin:
         if not f.per_neuron:
             return list(n.roots[n.root_first[i] : n.root_first[i + 1]])
         j = self.t.slices.first_neuron[i] + spikes[0]
-        return [n.roots[k] for k in n.copies[n.copy_first[j] : n.copy_first[j + 1]]]
+        return list(n.starts[n.copy_first[j] : n.copy_first[j + 1]])
 
     def emit_next(self, i, packets, not_before):
         ready = packets[0][0]

@@ -1,0 +1,146 @@
+"""Counts of many places, route nodes or connections, by timestep: as they were tallied, and widened when asked for.
+
+A kernel tallies 32-bit numbers, timestep by timestep. What follows it needs sums: over the places of a core, of a link, over
+all timesteps. They are taken from the tally in one pass, and no (places, T) array of 64-bit numbers is made on the way.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Tallied = NDArray[np.uint32] | NDArray[np.int64]
+
+
+class Term(NamedTuple):
+    """A column of a tally (T, k, columns), each place's number times `times` (k,), where given; beyond the k places all is 0."""
+
+    tally: Tallied
+    column: int = 0
+    times: Ints | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ByPlace:
+    """(places, T) counts: the sum of some terms, or an array.
+
+    Attributes
+    ----------
+    size : places.
+    steps : T.
+    terms : of a kernel's tallies.
+    array : (places, T) int64 instead.
+    """
+
+    size: int
+    steps: int
+    terms: tuple[Term, ...] = ()
+    array: Ints | None = None
+
+    @classmethod
+    def of(cls, array: Ints) -> "ByPlace":
+        """Return counts that are an array (places, T) already."""
+        return cls(len(array), array.shape[1], array=array)
+
+    @classmethod
+    def tallied(cls, size: int, tally: Tallied, column: int = 0, times: Ints | None = None) -> "ByPlace":
+        """Return those of a column of a tally (T, k, columns) or (T, k), k ≤ size, times whole numbers (k,)."""
+        return cls(size, len(tally), (Term(tally if tally.ndim == 3 else tally[:, :, None], column, times),))
+
+    def __add__(self, other: "ByPlace") -> "ByPlace":
+        if self.array is None and other.array is None:
+            return ByPlace(self.size, self.steps, self.terms + other.terms)
+        return ByPlace.of(self.dense() + other.dense())
+
+    def dense(self) -> Ints:
+        """(places, T) int64; of tallies it is made at each call."""
+        if self.array is not None:
+            return self.array
+        out = np.zeros((self.size, self.steps), np.int64)
+        for term in self.terms:
+            from sfnhw.sim.tally_kernels import add_turned  # Numba: not needed for the closed form
+
+            add_turned(term.tally, term.column, _times(term), out)
+        return out
+
+    def total(self) -> Ints:
+        """(places,) over all timesteps."""
+        if self.array is not None:
+            return self.array.sum(axis=1)
+        out = np.zeros(self.size, np.int64)
+        for term in self.terms:
+            from sfnhw.sim.tally_kernels import add_totals
+
+            add_totals(term.tally, term.column, _times(term), out)
+        return out
+
+    def summed(self, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None = None) -> Ints:
+        """(size, T) sums over the places of each key.
+
+        key : (places,) 0 ≤ key < size; or, with `places`, of each of these.
+        """
+        return sums((self,), key, size, places)[0]
+
+
+def sums(
+    counts: tuple[ByPlace, ...], key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None = None
+) -> list[Ints]:
+    """Return `ByPlace.summed` of several counts; columns of one tally are added up in one pass over it."""
+    out: list[Ints] = []
+    known: dict[int, Ints] = {}
+    for one in counts:
+        if one.array is not None:
+            out.append(sum_by(key, one.array if places is None else one.array[places], size))
+            continue
+        whole = np.zeros((size, one.steps), np.int64)
+        for term in one.terms:
+            each = _columns(term, key, size, places, known)
+            whole += each[:, :, term.column if term.times is None else 0].T
+        out.append(whole)
+    return out
+
+
+def _columns(
+    term: Term, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None, known: dict[int, Ints]
+) -> Ints:
+    """(T, size, columns) sums of all columns of a tally; of its own column alone where numbers are multiplied."""
+    from sfnhw.sim.tally_kernels import add_by, add_by_times
+
+    T, many, columns = term.tally.shape
+    where = np.arange(many) if places is None else np.asarray(places, np.int64)
+    keys = np.asarray(key, np.int64)[: len(where)]
+    if places is not None and len(where) and int(where.max()) >= many:
+        keys, where = keys[where < many], where[where < many]
+    if term.times is not None:
+        out = np.zeros((T, size, 1), np.int64)
+        add_by_times(term.tally, term.column, term.times, where, keys, out)
+        return out
+    if id(term.tally) not in known:
+        out = np.zeros((T, size, columns), np.int64)
+        add_by(term.tally, where, keys, out)
+        known[id(term.tally)] = out
+    return known[id(term.tally)]
+
+
+def _times(term: Term) -> Ints:
+    """(k,) what to multiply by, or empty."""
+    return np.zeros(0, np.int64) if term.times is None else term.times
+
+
+def sum_by(key: NDArray[np.integer], values: NDArray[Any], size: int) -> NDArray[Any]:
+    """(size, ...) sums of the values (n, ...) with each key."""
+    if values.ndim == 2 and values.size > 2**16:
+        from scipy.sparse import csc_array
+
+        # One pass over the values, where sorting them would copy them.
+        where = csc_array((np.ones(len(key), np.int64), key, np.arange(len(key) + 1)), (size, len(key)))
+        return np.asarray(where @ values)
+    out = np.zeros((size, *values.shape[1:]), values.dtype)
+    if len(key):
+        order = np.argsort(key, kind="stable")
+        keys = key[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        out[keys[first]] = np.add.reduceat(values[order], first, axis=0)
+    return out
