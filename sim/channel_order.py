@@ -14,14 +14,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sfnhw.sim.tables import Tables
+from sfnhw.sim.words import check_most
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
+# A slice's number has so many bits where timesteps are run (`sfnhw.sim.step_emission`).
+SLICE_BITS = 24
+MOST_SLICES = 1 << SLICE_BITS
 # Columns of items: the item that a packet goes on to; the channel of that; flits of a packet; where `more` has further ones
 # (−1: nowhere). Those of an exit: its place among exits, nothing, flits, slice that owns it.
 NEXT_ITEM, NEXT_CHANNEL, FLITS, MORE = 0, 1, 2, 3
-EXIT, EXIT_OWNER = 0, 3
+OUT, OUT_OWNER = 0, 3
 # Columns of channels: first item; link, or terminal; whether it is a link; its cycles; those a flit holds it.
 FIRST_ITEM, WHERE, IS_LINK, CYCLES, FLIT_CYCLES = range(5)
 
@@ -37,7 +41,8 @@ class Channels(NamedTuple):
     root_of_item, root_of_node : (items,), (packet nodes,) tree, as a place in `NodeTable.roots`.
     roots : (roots · 4,) flat, as items: the ways out of each tree's root; the column of flits is empty.
     tree : (roots · 2,) flat: nodes, and exits.
-    root_of : for each entry of `Packed.roots` its tree.
+    root_of : for each entry of `NodeTable.starts` its tree.
+    owner : (trees,) slice.
     levels : channels that a packet passes at most.
     """
 
@@ -49,19 +54,27 @@ class Channels(NamedTuple):
     roots: Words
     tree: Words
     root_of: Words
+    owner: Words
     levels: int
 
 
 def order_channels(tables: Tables) -> Channels | None:
-    """Return the channels in order, or None where they go round in a circle (tori) or there are too many for 32 bits."""
+    """Return the channels in order, or None where timesteps cannot be run channel by channel.
+
+    That is so without a barrier, where packets hold several spikes or slices work row by row, and where channels go round in
+    a circle, as the links of a torus do.
+    """
+    whole = not tables.slices.form.any() and (tables.parts.many == 1).all() and not tables.rows.streams.any()
+    if not tables.fabric.barrier or not whole or len(tables.slices.neurons) > MOST_SLICES:
+        return None
     n, s, links = tables.nodes, tables.slices, 4 * tables.fabric.routers
     nodes, roots = n.packet_nodes, n.roots
-    edges = n.child_first[: nodes + 1]
-    exits = n.exit_first[: nodes + 1]
+    edges, exits = n.child_first[: nodes + 1].astype(np.int64), n.exit_first[: nodes + 1].astype(np.int64)
     ways = np.diff(edges) + np.diff(exits)
     first = np.concatenate([[0], np.cumsum(ways)]).astype(np.int64)
-    if first[-1] == 0 or max(int(first[-1]), len(n.exits)) >= 2**29:
+    if first[-1] == 0:
         return None
+    check_most(int(first[-1]), "links and exits of routes")
     # Ways out, node by node: edges, then exits.
     node = np.repeat(np.arange(nodes), ways)
     within = np.arange(first[-1]) - first[node]
@@ -70,12 +83,12 @@ def order_channels(tables: Tables) -> Channels | None:
     child[is_link] = n.children[: edges[-1]]
     exit_ = np.full(len(node), -1, np.int64)
     exit_[~is_link] = np.arange(exits[-1])
-    channel = np.where(is_link, n.link[child], 0)
+    channel = np.where(is_link, n.link[child], 0).astype(np.int64)
     channel[~is_link] = links + n.exits[: exits[-1]]
     is_root = np.zeros(nodes, np.bool_)
     is_root[roots] = True
     terminals = tables.fabric.cores + 1
-    up = np.where(is_root[node], links + terminals + s.terminal[n.owner[node]], n.link[node])
+    up = np.where(is_root[node], links + terminals + s.terminal[n.owner[node]], n.link[node]).astype(np.int64)
     level = _levels(up, channel, links + 2 * terminals)
     if level is None:
         return None
@@ -95,7 +108,7 @@ def order_channels(tables: Tables) -> Channels | None:
     items = np.zeros((len(order), 4), np.int64)
     items[:], behind = columns[: len(order)], columns[len(order) :]
     at_exit = child < 0
-    items[at_exit, EXIT], items[at_exit, EXIT_OWNER] = exit_[at_exit], n.owner[node[at_exit]]
+    items[at_exit, OUT], items[at_exit, OUT_OWNER] = exit_[at_exit], n.owner[node[at_exit]]
     items[:, FLITS] = flits
     root_of_node = _roots(n.children[: edges[-1]], np.repeat(np.arange(nodes), np.diff(edges)), roots, nodes)
     records = np.zeros((len(starts) + 1, 8), np.int64)
@@ -103,8 +116,8 @@ def order_channels(tables: Tables) -> Channels | None:
     records[:, FIRST_ITEM] = np.r_[starts, len(order)]
     records[:-1, WHERE] = np.where(links_here, channel[starts], channel[starts] - links)
     records[:-1, IS_LINK] = links_here
-    records[:-1, CYCLES][links_here] = n.link_cycles[child[starts[links_here]]]
-    records[:-1, FLIT_CYCLES][links_here] = n.flit_cycles[child[starts[links_here]]]
+    records[:-1, CYCLES][links_here] = n.link_cycles[channel[starts[links_here]]]
+    records[:-1, FLIT_CYCLES][links_here] = n.flit_cycles[channel[starts[links_here]]]
     tree = np.stack(
         [
             np.bincount(root_of_node, minlength=len(roots)),
@@ -123,6 +136,7 @@ def order_channels(tables: Tables) -> Channels | None:
             behind,
             tree,
             np.concatenate([np.arange(len(roots)), n.copies]),
+            n.owner[roots],
         )
     ]
     return Channels(*words, levels=int(level[used].max()) + 1)

@@ -27,8 +27,9 @@ from sfnhw.sim.kernel_state import (
 )
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
+from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
-from sfnhw.sim.table_cache import packed_of
+from sfnhw.sim.table_cache import channels_of, packed_of
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
@@ -44,6 +45,7 @@ _RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "pref
 _FLITS = ("router", "state", "wires")
 _NOC = ("noc/bits", "noc/router", "noc/state")
 drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
+drop_stale(run_steps, *_RECORDS, "kernel_parts", "channel_order", "step_channels", "step_emission")
 drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
 drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
 
@@ -63,7 +65,7 @@ def simulate_packets(
     back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
-    packed = packed_of(tables)
+    packed, channels = packed_of(tables), None if wires else channels_of(tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
@@ -87,7 +89,7 @@ def simulate_packets(
                 waits=tally.waits[k_th : k_th + 1],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
-            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, wires=wires))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, None, wires, channels))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
@@ -102,7 +104,7 @@ def simulate_packets(
     if not back_to_back:
         interval = np.nan
     else:
-        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
+        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies, channels)
     timing = _timing(T, interval, tallies)
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))

@@ -28,11 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.bundles import bundles_of
+from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import AXON_BUSY, NEXT_FRAME, Tally, begin, grown, room_of
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
 
 
@@ -45,12 +47,15 @@ def run_frames(
     out: Tally,
     steps: tuple[int, int] | None = None,
     wires: Wires | None = None,
+    channels: Channels | None = None,
 ) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
     sent : (frames, neurons in slice-major order) how many spikes a neuron sends, one after the other.
     steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
     wires : at fidelity `flit`, the network of the chip.
+    channels : in order (`sfnhw.sim.channel_order`): the same is found channel by channel, as far as that goes, in a fraction
+        of the time. Not with wires, nor where events are written down.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
@@ -61,8 +66,13 @@ def run_frames(
         room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
     state = begin(frames, room, s, p, f, steps)
     bundles = bundles_of(sent, s, f)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, bundles, wires, network):
-        state = grown(state)
+    done, frames_sent = False, sent.reshape(-1)
+    if channels is not None:
+        done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out)
+    while not done:
+        done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
+        if not done:
+            state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
-from sfnhw.sim.channel_order import EXIT, EXIT_OWNER, FIRST_ITEM, FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, Channels
+from sfnhw.sim.channel_order import FIRST_ITEM, FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
 from sfnhw.sim.kernel_parts import over_pins, shift_of, stretch
 from sfnhw.sim.kernel_state import (
     AXON_BUSY,
@@ -220,7 +220,7 @@ def leave(
         histogram[place(min(latency, LATENCY_BINS - 1))] += 1
         total += latency
         most = max(most, latency)
-        prefetch(exits, cell(items[cell(item, 4, EXIT)], 4, 0))
+        prefetch(exits, cell(items[cell(item, 4, OUT)], 2, 0))
     at[cell(terminal, 16, EJECTION_FREE)] = free
     return arrive, waited, total, most
 
@@ -232,7 +232,7 @@ def reach_pins(
 ) -> None:  # fmt: skip
     """Have the layers end with the packets that leave the chip."""
     for k in range(n):
-        owner = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, EXIT_OWNER)]
+        owner = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, OUT_OWNER)]
         layer = cell(frame_of[place(owner)], layers, population[place(owner)])
         layer_end[layer] = max(layer_end[layer], leaves[place(k)])
 
@@ -247,15 +247,18 @@ def fetch_items(channel: int, channels: Words, items: Words) -> None:
 
 @nb.njit(nogil=True, cache=True)
 def fetch_rows(
-    n: int, keys: Ints, items: Words, exits: Words, calls: Words, runs: Any, arrivals: Words, emissions: Ints
-) -> None:
+    n: int, keys: Ints, items: Words, exits: Words, calls: Words, runs: Any, by_row: Any, rows: int, arrivals: Words,
+    emissions: Ints, frame_of: Ints, T: int,
+) -> None:  # fmt: skip
     """Fetch what the look-ups at a core read, which is far apart in memory: one kind after the other."""
     for k in range(n):
-        exit_ = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, EXIT)]
-        prefetch(calls, cell(exits[cell(exit_, 4, CALLS)], 16, 0))
+        exit_ = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, OUT)]
+        prefetch(calls, cell(exits[cell(exit_, 2, CALLS)], 16, 0))
     for k in range(n):
         e = keys[place(k)] & LOW
-        call = exits[cell(items[cell(arrivals[cell(e, 4, ITEM)], 4, EXIT)], 4, CALLS)]
+        item = arrivals[cell(e, 4, ITEM)]
+        call, t = exits[cell(items[cell(item, 4, OUT)], 2, CALLS)], frame_of[place(items[cell(item, 4, OUT_OWNER)])] % T
+        prefetch(by_row, cell(t * rows + calls[cell(call, 16, WHOM)], 4, 0))
         index = emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, NEURON)]
         if calls[cell(call, 16, POSITIONS)] > 1:
             index = int64(np.uint32(index) // np.uint32(calls[cell(call, 16, POSITIONS)]))
@@ -265,7 +268,7 @@ def fetch_rows(
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def work(
     n: int, keys: Ints, leaves: Ints, T: int, terminal: int, axon_cycles: int, overlap: bool, per_neuron: bool, at: Ints,
-    items: Words, exits: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Ints, rows: int, layer_start: Ints,
+    items: Words, exits: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Any, rows: int, layer_start: Ints,
     layer_end: Ints, layers: int, arrivals: Words, emissions: Ints, frame_of: Ints,
 ) -> None:  # fmt: skip
     """Look up what has left the network at a core, and work off its synapses."""
@@ -274,9 +277,9 @@ def work(
     for k in range(n):
         e = keys[place(k)] & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
-        exit_, g = items[cell(item, 4, EXIT)], frame_of[place(items[cell(item, 4, EXIT_OWNER)])]
+        exit_, g = items[cell(item, 4, OUT)], frame_of[place(items[cell(item, 4, OUT_OWNER)])]
         index, arrive, t = emissions[cell(emission, 8, NEURON)], leaves[place(k)], g % T
-        low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
+        low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
         for call in range(low, high):
             major, minor = index, 0
             if calls[cell(call, 16, POSITIONS)] > 1:

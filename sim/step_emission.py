@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
+from sfnhw.sim.channel_order import MOST_SLICES, SLICE_BITS
 from sfnhw.sim.kernel_parts import over_pins, stretch, take_turn
 from sfnhw.sim.kernel_state import (
     BEYOND,
@@ -40,11 +41,7 @@ HANDED, BORN, PORT, BEFORE, NEURON, SENDER, PATHS, PATHS_END = range(8)
 START = -1
 
 
-# The heap of what is to come: cycle, then the number of the entry above its slice.
-SLICE_BITS = 24
-MOST_SLICES = 1 << SLICE_BITS
-
-
+# The heap of what is to come has two words an entry: cycle, then its number above the bits of its slice.
 @nb.njit(**INNER)
 def _rise(heap: Ints, size: int, when: int, what: int) -> int:
     """Put an emission to come into a binary heap; returns its size."""

@@ -47,13 +47,12 @@ def run_steps(
     p: Packed,
     f: Fabric,
     c: Channels,
-    owner: Ints,
     state: State,
     out: Tally,
 ) -> bool:
     """Run timesteps until all are done (True), or one has too many packets for it, which the packet kernel then goes on with.
 
-    owner : (trees,) slice. The state is that of the packet kernel between two timesteps.
+    The state is that of the packet kernel between two timesteps.
     """
     frames, clock, at = out.layer_start.shape[0], state.clock, state.at
     trees, slices, channels = c.roots.shape[0] // 4, s.neurons.shape[0], c.channels.shape[0] // 8
@@ -97,7 +96,7 @@ def run_steps(
         made, last = emit(begun, sent, T, s, p, f, state, out, heap, frame_of, before, emissions)
         last_event = max(last_event, last)
         if total > 0:
-            _tally(packets, T, c, owner, frame_of, out, sums)
+            _tally(packets, T, c, frame_of, out, sums)
             ends[:] = begins
             last_event = max(last_event, inject(made, now, s, f, c, emissions, arrivals, ends))
             last = _sweep(
@@ -179,9 +178,9 @@ def _latest(now: int, spikes: int, paths: int, most: int, s: SliceTable, f: Fabr
 
 
 @nb.njit(nogil=True, cache=True)
-def _tally(packets: Words, T: int, c: Channels, owner: Ints, frame_of: Ints, out: Tally, sums: Ints) -> None:
+def _tally(packets: Words, T: int, c: Channels, frame_of: Ints, out: Tally, sums: Ints) -> None:
     """Add what follows from the packets of each tree alone; sums (T, trees) are spread over nodes at the end."""
-    trees, by_slice, tree, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, 0
+    trees, by_slice, tree, owner, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, c.owner, 0
     for r in range(trees):
         many = int64(packets[place(r)])
         if many > 0:
@@ -256,7 +255,7 @@ def _sweep(
             last = max(last, when)
             reach_pins(n, keys, leaves, arrivals, items, frame_of, population, layer_end, layers)
             continue
-        fetch_rows(n, keys, items, exits, calls, runs, arrivals, emissions)
+        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, frame_of, T)
         work(
             n, keys, leaves, T, int64(where), f.axon_cycles, overlap, per_neuron, at, items, exits, calls, runs, taps, costs,
             by_row, rows, layer_start, layer_end, layers, arrivals, emissions, frame_of,

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.by_place import Tallied
+from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed, walked_nodes
@@ -87,10 +88,16 @@ def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
     return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
 
 
-def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wires: Wires | None = None) -> float:
+def stream_interval(
+    tables: Tables,
+    packed: Packed,
+    sent: NDArray[np.uint8],
+    wires: Wires | None = None,
+    channels: Channels | None = None,
+) -> float:
     """Cycles between results when samples follow each other without a pause (repeated if there are few).
 
-    wires : at fidelity `flit`, the network of the chip.
+    wires, channels : as of `sfnhw.sim.running.run_frames`.
     """
     samples, T, neurons = sent.shape
     length, f = stream_length(tables, sent), tables.fabric
@@ -98,13 +105,15 @@ def stream_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], wir
     behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
     frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
     tally = empty_tally(tables, len(frames), T)  # of which only times are read
-    check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires))
+    check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires, channels=channels))
     finish = tally.finish.reshape(-1, T).max(axis=1)
     first = length // 4
     return float(finish[length - 1] - finish[first - 1]) / (length - first)
 
 
-def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally]) -> float:
+def barrier_interval(
+    tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally], channels: Channels | None = None
+) -> float:
     """Return the same as `stream_interval` under barrier execution, from samples that have been run alone.
 
     A global step begins on an empty chip, so it takes as long as any step with the same frames. Samples back to back
@@ -117,7 +126,7 @@ def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], al
     ends = np.concatenate([tally.step_end for tally in alone]).reshape(samples, -1)
     shared = ends.shape[1] - period  # steps in which a sample meets the next one
     if f.window > 1 or shared > period or any(tally.carried[0] for tally in alone):
-        return stream_interval(tables, packed, sent)
+        return stream_interval(tables, packed, sent, channels=channels)
     length = stream_length(tables, sent)
     first = length // 4
     cycles = 0
@@ -133,9 +142,9 @@ def barrier_interval(tables: Tables, packed: Packed, sent: NDArray[np.uint8], al
         if (one, other) not in both:
             frames = sent[[one, other]].reshape(2 * T, neurons)
             tally = empty_tally(tables, 2 * T, T, shared)
-            run_frames(frames, T, tables.slices, packed, f, tally, (period, period + shared - 1))
+            run_frames(frames, T, tables.slices, packed, f, tally, (period, period + shared - 1), channels=channels)
             if tally.carried[0]:
-                return stream_interval(tables, packed, sent)
+                return stream_interval(tables, packed, sent, channels=channels)
             both[one, other] = int(tally.step_end[-1])
         cycles += both[one, other]
     return cycles / (length - first)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import formats_of
+from sfnhw.sim.channel_order import Channels, order_channels
 from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.tables import Tables, build_tables
 
@@ -22,6 +23,8 @@ class _Kept:
     formats: dict[str, str]
     tables: Tables
     packed: Packed | None = None
+    channels: Channels | None = None
+    ordered: bool = False
 
 
 _kept: list[_Kept] = []  # the last one used is at the end; it is replaced, not changed
@@ -44,14 +47,29 @@ def tables_of(mapping: Mapping, formats: dict[str, str] | None = None) -> Tables
 
 def packed_of(tables: Tables) -> Packed:
     """Return `pack` of tables, once where they are kept here."""
-    with _lock:
-        mine = next((one for one in _kept if one.tables is tables), None)
+    mine = _kept_with(tables)
     if mine is None:
         return pack(tables)
     packed = mine.packed
     if packed is None:
         packed = mine.packed = pack(tables)
     return packed
+
+
+def channels_of(tables: Tables) -> Channels | None:
+    """Return `order_channels` of tables, once where they are kept here."""
+    mine = _kept_with(tables)
+    if mine is None:
+        return order_channels(tables)
+    if not mine.ordered:
+        mine.channels = order_channels(tables)
+        mine.ordered = True
+    return mine.channels
+
+
+def _kept_with(tables: Tables) -> _Kept | None:
+    with _lock:
+        return next((one for one in _kept if one.tables is tables), None)
 
 
 def _keep(newest: _Kept) -> None:
