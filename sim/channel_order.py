@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from sfnhw.sim.route_nodes import NodeTable, ranges
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import check_most
 
@@ -58,88 +59,119 @@ class Channels(NamedTuple):
     levels: int
 
 
+class _Ways(NamedTuple):
+    """Ways out of route nodes: (ways,) node, node at the other end of an edge (−1: an exit), channel; (nodes + 1,) first."""
+
+    node: Ints
+    child: Ints
+    channel: Ints
+    first: Ints
+
+
 def order_channels(tables: Tables) -> Channels | None:
     """Return the channels in order, or None where timesteps cannot be run channel by channel.
 
     That is so without a barrier, where packets hold several spikes or slices work row by row, and where channels go round in
-    a circle, as the links of a torus do.
+    a circle, as they may where some packets turn left and others right (`noc.routing: o1turn`).
     """
-    whole = not tables.slices.form.any() and (tables.parts.many == 1).all() and not tables.rows.streams.any()
-    if not tables.fabric.barrier or not whole or len(tables.slices.neurons) > MOST_SLICES:
+    n, s, links, terminals = tables.nodes, tables.slices, 4 * tables.fabric.routers, tables.fabric.cores + 1
+    whole = not s.form.any() and (tables.parts.many == 1).all() and not tables.rows.streams.any()
+    if not tables.fabric.barrier or not whole or len(s.neurons) > MOST_SLICES:
         return None
-    n, s, links = tables.nodes, tables.slices, 4 * tables.fabric.routers
-    nodes, roots = n.packet_nodes, n.roots
-    edges, exits = n.child_first[: nodes + 1].astype(np.int64), n.exit_first[: nodes + 1].astype(np.int64)
-    ways = np.diff(edges) + np.diff(exits)
-    first = np.concatenate([[0], np.cumsum(ways)]).astype(np.int64)
-    if first[-1] == 0:
+    ways = _ways_out(n, links)
+    if len(ways.node) == 0 or (np.diff(ways.first) == 0).any():
         return None
-    check_most(int(first[-1]), "links and exits of routes")
-    # Ways out, node by node: edges, then exits.
-    node = np.repeat(np.arange(nodes), ways)
-    within = np.arange(first[-1]) - first[node]
-    is_link = within < np.diff(edges)[node]
-    child = np.full(len(node), -1, np.int64)
-    child[is_link] = n.children[: edges[-1]]
-    exit_ = np.full(len(node), -1, np.int64)
-    exit_[~is_link] = np.arange(exits[-1])
-    channel = np.where(is_link, n.link[child], 0).astype(np.int64)
-    channel[~is_link] = links + n.exits[: exits[-1]]
-    is_root = np.zeros(nodes, np.bool_)
-    is_root[roots] = True
-    terminals = tables.fabric.cores + 1
-    up = np.where(is_root[node], links + terminals + s.terminal[n.owner[node]], n.link[node]).astype(np.int64)
-    level = _levels(up, channel, links + 2 * terminals)
+    check_most(len(ways.node), "links and exits of routes")
+    # What feeds a way out: the link into its node; at a root, the port of the terminal.
+    is_root = np.isin(ways.node, n.roots)
+    up = np.where(is_root, links + terminals + s.terminal[n.owner[ways.node]], n.link[ways.node]).astype(np.int64)
+    level = _levels(up, ways.channel, links + 2 * terminals)
     if level is None:
         return None
-    used = np.unique(channel)
+    used = np.unique(ways.channel)
     used = used[np.argsort(level[used], kind="stable")]
     rank = np.zeros(links + 2 * terminals, np.int64)
     rank[used] = np.arange(len(used))
-    order = np.argsort(rank[channel], kind="stable")
+    order = np.argsort(rank[ways.channel], kind="stable")
+    node, channel, roots = ways.node[order], ways.channel[order], n.roots
+    root_of_node = _roots(ways, roots)
+    items, behind, more = _items(ways, order, rank[channel], roots)
+    items[:, FLITS] = s.flits[n.owner[node]]
+    at_exit = channel >= links
+    items[at_exit, OUT_OWNER] = n.owner[node[at_exit]]
+    exits = np.bincount(root_of_node[ways.node], ways.channel >= links, minlength=len(roots)).astype(np.int64)
+    return Channels(
+        channels=_words(_records(channel, links, n)),
+        items=_words(items),
+        more=_words(more),
+        root_of_item=_words(root_of_node[node]),
+        root_of_node=_words(root_of_node),
+        roots=_words(behind),
+        tree=_words(np.stack([np.bincount(root_of_node, minlength=len(roots)), exits], axis=1)),
+        root_of=_words(np.concatenate([np.arange(len(roots)), n.copies])),
+        owner=_words(n.owner[roots]),
+        levels=int(level[used].max()) + 1,
+    )
+
+
+def _ways_out(n: NodeTable, links: int) -> _Ways:
+    """Of each node of the packet trees: edges, then exits."""
+    nodes = n.packet_nodes
+    edges, exits = n.child_first[: nodes + 1].astype(np.int64), n.exit_first[: nodes + 1].astype(np.int64)
+    first = edges + exits
+    node = np.repeat(np.arange(nodes), np.diff(first))
+    is_edge = np.arange(first[-1]) - first[node] < np.diff(edges)[node]
+    child, channel = np.full(len(node), -1, np.int64), np.zeros(len(node), np.int64)
+    child[is_edge] = n.children[: edges[-1]]
+    channel[is_edge] = n.link[child[is_edge]]
+    channel[~is_edge] = links + n.exits[: exits[-1]]
+    return _Ways(node, child, channel, first)
+
+
+def _records(channel: Ints, links: int, n: NodeTable) -> Ints:
+    """(channels + 1, 8) columns of channels; channel : (items,) sorted."""
+    starts = np.flatnonzero(np.diff(channel, prepend=-1))
+    where = channel[starts]
+    is_link = where < links
+    out = np.zeros((len(starts) + 1, 8), np.int64)
+    out[:, FIRST_ITEM] = np.append(starts, len(channel))
+    out[:-1, WHERE], out[:-1, IS_LINK] = np.where(is_link, where, where - links), is_link
+    out[:-1, CYCLES] = np.where(is_link, n.link_cycles[where * is_link], 0)
+    out[:-1, FLIT_CYCLES] = np.where(is_link, n.flit_cycles[where * is_link], 0)
+    return out
+
+
+def _items(ways: _Ways, order: Ints, rank: Ints, roots: NDArray[np.integer]) -> tuple[Ints, Ints, Ints]:
+    """(items, 4), (trees, 4) the columns of what is behind items and roots, and the pool of further ones.
+
+    order : (items,) way out that each of them is; rank : (items,) its channel.
+    """
     item_of = np.empty(len(order), np.int64)
     item_of[order] = np.arange(len(order))
-    channel, node, child, exit_ = channel[order], node[order], child[order], exit_[order]
-    starts = np.flatnonzero(np.r_[True, channel[1:] != channel[:-1]])
-    flits = s.flits[n.owner[node]]
-    # What is behind an item, and behind a root.
-    to = np.concatenate([child, roots])
-    columns, more = _onward(to, first, item_of, rank[channel])
-    items = np.zeros((len(order), 4), np.int64)
-    items[:], behind = columns[: len(order)], columns[len(order) :]
-    at_exit = child < 0
-    items[at_exit, OUT], items[at_exit, OUT_OWNER] = exit_[at_exit], n.owner[node[at_exit]]
-    items[:, FLITS] = flits
-    root_of_node = _roots(n.children[: edges[-1]], np.repeat(np.arange(nodes), np.diff(edges)), roots, nodes)
-    records = np.zeros((len(starts) + 1, 8), np.int64)
-    links_here = channel[starts] < links
-    records[:, FIRST_ITEM] = np.r_[starts, len(order)]
-    records[:-1, WHERE] = np.where(links_here, channel[starts], channel[starts] - links)
-    records[:-1, IS_LINK] = links_here
-    records[:-1, CYCLES][links_here] = n.link_cycles[channel[starts[links_here]]]
-    records[:-1, FLIT_CYCLES][links_here] = n.flit_cycles[channel[starts[links_here]]]
-    tree = np.stack(
-        [
-            np.bincount(root_of_node, minlength=len(roots)),
-            np.bincount(root_of_node, np.diff(exits), minlength=len(roots)).astype(np.int64),
-        ],
-        axis=1,
-    )
-    words = [
-        np.ascontiguousarray(each, np.int32).reshape(-1)
-        for each in (
-            records,
-            items,
-            more,
-            root_of_node[node],
-            root_of_node,
-            behind,
-            tree,
-            np.concatenate([np.arange(len(roots)), n.copies]),
-            n.owner[roots],
-        )
-    ]
-    return Channels(*words, levels=int(level[used].max()) + 1)
+    to = np.concatenate([ways.child[order], roots])
+    out = np.zeros((len(to), 4), np.int64)
+    out[:, MORE] = -1
+    is_exit = np.flatnonzero(to < 0)
+    out[is_exit, OUT] = (np.cumsum(ways.child < 0) - 1)[order[is_exit]]
+    inner = np.flatnonzero(to >= 0)
+    begin, many = ways.first[to[inner]], ways.first[to[inner] + 1] - ways.first[to[inner]]
+    one = item_of[begin]
+    out[inner, NEXT_ITEM], out[inner, NEXT_CHANNEL] = one, rank[one]
+    some = many > 1
+    begin, further = begin[some], many[some] - 1
+    at = np.cumsum(1 + 2 * further) - 1 - 2 * further
+    out[inner[some], MORE] = at
+    more = np.zeros(int((1 + 2 * further).sum()), np.int64)
+    more[at] = further
+    place = ranges(np.zeros(len(further), np.int64), further)
+    one = item_of[np.repeat(begin, further) + 1 + place]
+    at = np.repeat(at, further) + 1 + 2 * place
+    more[at], more[at + 1] = one, rank[one]
+    return out[: len(order)], out[len(order) :], more
+
+
+def _words(values: NDArray[np.integer]) -> Words:
+    return np.ascontiguousarray(values, np.int32).reshape(-1)
 
 
 def _levels(up: Ints, channel: Ints, size: int) -> Ints | None:
@@ -158,39 +190,13 @@ def _levels(up: Ints, channel: Ints, size: int) -> Ints | None:
         level = further
 
 
-def _onward(to: Ints, first: Ints, item_of: Ints, rank: Ints) -> tuple[Ints, Ints]:
-    """(ways, 4) the columns of what is behind nodes (−1: none), and the pool of further ones."""
-    out = np.zeros((len(to), 4), np.int64)
-    out[:, MORE] = -1
-    inner = np.flatnonzero(to >= 0)
-    begin, ways = first[to[inner]], first[to[inner] + 1] - first[to[inner]]
-    some = inner[ways > 0]
-    out[inner[ways == 0], NEXT_ITEM] = -1
-    one = item_of[begin[ways > 0]]
-    out[some, NEXT_ITEM], out[some, NEXT_CHANNEL] = one, rank[one]
-    many = ways > 1
-    begin, ways = begin[many], ways[many]
-    size = 1 + 2 * (ways - 1)
-    at = np.cumsum(size) - size
-    out[inner[many], MORE] = at
-    more = np.zeros(int(size.sum()), np.int64)
-    more[at] = ways - 1
-    which = np.repeat(np.arange(len(ways)), ways - 1)
-    k = np.arange(len(which)) - np.repeat(np.cumsum(ways - 1) - (ways - 1), ways - 1)
-    further = item_of[begin[which] + 1 + k]
-    more[at[which] + 1 + 2 * k], more[at[which] + 2 + 2 * k] = further, rank[further]
-    return out, more
-
-
-def _roots(children: Ints, parents: Ints, roots: Ints, nodes: int) -> Ints:
+def _roots(ways: _Ways, roots: NDArray[np.integer]) -> Ints:
     """(nodes,) tree of each node, as a place among the roots."""
+    nodes, is_edge = len(ways.first) - 1, ways.child >= 0
     above = np.arange(nodes)
-    above[children] = parents
-    while True:
-        further = above[above]
-        if (further == above).all():
-            break
-        above = further
+    above[ways.child[is_edge]] = ways.node[is_edge]
+    while (above[above] != above).any():
+        above = above[above]
     place = np.zeros(nodes, np.int64)
     place[roots] = np.arange(len(roots))
     return place[above]

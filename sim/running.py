@@ -37,6 +37,9 @@ from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
 
+# Arrivals at channels of one timestep that are kept at once, at most: half a gibibyte. With more it goes event by event.
+ARRIVALS = 2**25
+
 
 def run_frames(
     sent: NDArray[np.uint8],
@@ -68,7 +71,7 @@ def run_frames(
     bundles = bundles_of(sent, s, f)
     done, frames_sent = False, sent.reshape(-1)
     if channels is not None:
-        done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out)
+        done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
     while not done:
         done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
         if not done:

@@ -35,8 +35,8 @@ from sfnhw.sim.wheel import cell, int64, place
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
-# Cycles since the timestep began are numbers of 32 bits; more arrivals than fit in half a gibibyte are not kept at once.
-MOST, ROOM = 2**31 - 1, 2**25
+# Cycles since the timestep began are numbers of 32 bits.
+MOST = 2**31 - 1
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
@@ -49,10 +49,11 @@ def run_steps(
     c: Channels,
     state: State,
     out: Tally,
+    room: int,
 ) -> bool:
     """Run timesteps until all are done (True), or one has too many packets for it, which the packet kernel then goes on with.
 
-    The state is that of the packet kernel between two timesteps.
+    The state is that of the packet kernel between two timesteps. room : arrivals at channels, of one timestep, at most.
     """
     frames, clock, at = out.layer_start.shape[0], state.clock, state.at
     trees, slices, channels = c.roots.shape[0] // 4, s.neurons.shape[0], c.channels.shape[0] // 8
@@ -72,7 +73,7 @@ def run_steps(
             looks = look_at_due(state.look, 0, step, s.depth, s.frames, f.window, f.interval, frames)
             spikes, paths = _count(looks, sent, s, p, f, c, state, frames, packets)
             total, most = _size_blocks(packets, c, begins)
-            if total > ROOM or _latest(then, spikes, paths, most, s, f, c, state) > MOST:
+            if total > room or _latest(then, spikes, paths, most, s, f, c, state) > MOST:
                 break
         if step > clock[FIRST_STEP]:
             now = then
@@ -163,7 +164,7 @@ def _latest(now: int, spikes: int, paths: int, most: int, s: SliceTable, f: Fabr
     for k in range(channels.shape[0] // 8 - 1):
         slowest = max(slowest, int64(channels[cell(k, 8, FLIT_CYCLES)]))
         furthest = max(furthest, int64(channels[cell(k, 8, CYCLES)]))
-    held = max(flits * slowest, max(f.port_cycles, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)))
+    held = max(flits * slowest, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
     ticks = max(held * V, max(f.hold_cycles, flits * f.credit_ticks))
     for k in range(0, links.shape[0], 2):
         last = max(last, links[k] // V + 1)
@@ -171,7 +172,7 @@ def _latest(now: int, spikes: int, paths: int, most: int, s: SliceTable, f: Fabr
         last = max(last, max(at[k + INJECTION_FREE], at[k + EJECTION_FREE] // V + 1))
         last = max(last, at[k + THRESHOLD_FREE])
     # The walk of every slice, each packet of which may hold it up, then one channel after the other.
-    sends = spikes * paths * held
+    sends = spikes * paths * max(held, f.port_cycles)
     walk = sends + (s.neurons * s.update_cycles).sum() + (s.neurons * s.spike_cycles).sum()
     each = f.router_cycles + furthest + f.injection_cycles + held + (most + 1) * (ticks // V + 1)
     return last - now + walk + sends + (c.levels + 1) * each
@@ -198,6 +199,8 @@ def _spread(sums: Ints, trees: int, c: Channels, out: Tally) -> None:
     T, nodes = out.node_packets.shape
     node_packets, root_of_node = out.node_packets.reshape(-1), c.root_of_node
     for t in range(T):
+        if not sums[cell(t, trees, 0) : cell(t + 1, trees, 0)].any():
+            continue
         for node in range(root_of_node.shape[0]):
             node_packets[cell(t, nodes, node)] += sums[cell(t, trees, root_of_node[place(node)])]
 

@@ -19,9 +19,10 @@ def estimate(fidelity: str, **fields: object) -> None:
 
 
 def packet() -> None:
-    """Routes, the loop of events with packets of one spike and of several, and the moves of annealed placement."""
+    """Routes, the loop of events with packets of one spike and of several, that of timesteps, and the moves of placement."""
     estimate("packet")
     estimate("packet", packet__format="bundled")
+    estimate("packet", execution__mode="barrier")
     sfnhw.map_network(chain([20, 300, 300, 3]), sfnhw.load_chip("reference"), placer="annealed-balanced")
 
 
