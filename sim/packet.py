@@ -25,10 +25,11 @@ from sfnhw.sim.kernel_state import (
     Tally,
     global_steps,
 )
+from sfnhw.sim.packed import pack
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
-from sfnhw.sim.table_cache import packed_of
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
@@ -63,7 +64,7 @@ def simulate_packets(
     back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
-    packed = packed_of(tables)
+    packed = derived(pack, tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
