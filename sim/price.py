@@ -181,8 +181,12 @@ def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: lis
     whole = np.repeat(upto[np.cumsum(many) - 1], many)
     parts: list[Ints] = []
     for e in energies:
-        # ⌊e·u / whole⌋, of which each slice has what it adds, without a product of more than 64 bits.
-        quotient, rest = np.divmod(e[core], whole)
-        edge, before = (quotient * u + rest * u // whole for u in (upto, upto - s.neurons[held]))
-        parts.append(edge - before)
+        upto_each, before = (_share(e[core], u, whole) for u in (upto, upto - s.neurons[held]))
+        parts.append(upto_each - before)
     cells.energies(term, cores[core], s.population[held], parts)
+
+
+def _share(energy: Ints, neurons: Ints, of: Ints) -> Ints:
+    """⌊energy · neurons / of⌋ for neurons ≤ of, without a product of more than 64 bits."""
+    quotient, rest = np.divmod(energy, of)
+    return quotient * neurons + rest * neurons // of
