@@ -356,7 +356,7 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     """Whole flits cross the pins: packets and end markers in, results and theirs out, and ready tokens to the host."""
     s, n = tables.slices, tables.nodes
     roots = n.roots[s.is_input[n.owner[n.roots]]]
-    ends = np.concatenate([roots, leaves_at_pins(tables)])
+    ends = np.concatenate([roots, derived(leaves_at_pins, tables)])
     packets, control = sums((counts.nodes.flits, counts.nodes.control), n.owner[ends], len(s.neurons), ends)
     return (packets + control) * mapping.chip.noc.flit_bits
 

@@ -167,12 +167,17 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     )
 
 
+def _mean_link_cycles(tables: Tables) -> float:
+    """Of the links of all route nodes; 0 without links."""
+    n = tables.nodes
+    return float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
+
+
 def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
     """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
-    f, n = tables.fabric, tables.nodes
+    f = tables.fabric
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
-    link = float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
-    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
+    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + derived(_mean_link_cycles, tables))
     return 1 + waited / f.virtual_channels / alone
 
 

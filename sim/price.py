@@ -103,6 +103,8 @@ class _Cells:
         self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints, own: Price | None = None
     ) -> None:
         """Price (rows, T) counts with the chip's row for an action, or a price of their own."""
+        if not counts.any():
+            return
         prices = astuple(own or chip.energy_price(term))
         rows, steps = np.nonzero(counts)
         energies = _energies(f"energy.{term}", counts[rows, steps], prices)
