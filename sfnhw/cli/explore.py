@@ -81,7 +81,7 @@ def command(
     if as_json:
         print_json({"points": rows, "folder": str(folder)})
     else:
-        click.echo(table_text(rows, list(grid)))
+        click.echo(table_text(rows, list(grid), len(given.inputs)))
     say(f"\ntable: {folder / 'table.csv'}\nopen:  {folder / 'pareto.svg'}")
 
 
