@@ -191,7 +191,7 @@ def test_explore_table_leaves_throughput_out_before_it_gives_up_columns():
     text = table_text(rows, fields)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "76,400" not in text
-    assert text.splitlines()[2].split() [:5] == ["*", "8", "40", "1.50", "0.700"]
+    assert text.splitlines()[2].split()[:5] == ["*", "8", "40", "1.50", "0.700"]
     assert "76,400" in table_text([{**r, "accuracy": None} for r in rows], fields)
 
 
