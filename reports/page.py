@@ -202,7 +202,7 @@ def _caption(name: str, view: RunView) -> str:
         return (
             f"{run['cores_used']:,} of {run['cores_available']:,} cores hold a part of the network; the busiest unit of "
             f"any core works {text.percent(float(view.busiest().max(initial=0.0)))} of an inference's time."
-            + (f" Of this, {bank_stall_text(run['bank_stalls'])}." if run.get("bank_stalls") else "")
+            + (f" Part of it are {bank_stall_text(run['bank_stalls'])}." if run.get("bank_stalls") else "")
         )
     if name == "links":
         busy = float(max(view.tables["links"]["busy"], default=0.0))

@@ -16,29 +16,28 @@ def trace_text(rows: Sequence[Row], inference: Row) -> str:
 
     rows, inference : of `sfnhw.reports.trace_rows`. Names are elided in their middle; numbers are never cut.
     """
-    parts = [_times(rows), _latencies(rows), _work(rows), _busiest(rows)]
+    parts = [_times(rows, bool(inference["global_steps"])), _latencies(rows), _work(rows), _busiest(rows)]
     if inference["global_steps"]:
         steps, cycles = inference["global_steps"], inference["barrier_cycles"]
         share = percent(inference["barrier_share"])
-        parts.insert(0, wrapped(f"{steps:,} global steps; {cycles:,} cycles ({share}) in their barriers"))
-    return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
+        parts.insert(0, wrapped(f"{steps:,} global step{'s' * (steps != 1)}; {cycles:,} cycles ({share}) in barriers"))
+    return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
 
 
-def _times(rows: Sequence[Row]) -> list[str]:
-    head = ("first", "last", "barriers", "cores", "packets", "deliveries")
-    keys = (
-        "first_cycle",
-        "last_cycle",
-        "barrier_cycles",
-        "cores",
-        "spike_packets_delivered",
-        "spike_packet_deliveries",
-    )
+def _times(rows: Sequence[Row], barriers: bool) -> list[str]:
+    columns = {
+        "first": "first_cycle",
+        "last": "last_cycle",
+        **({"barriers": "barrier_cycles"} if barriers else {}),
+        "cores": "cores",
+        "packets": "spike_packets_delivered",
+        "deliveries": "spike_packet_deliveries",
+    }
     note = (
-        "first, last: cycles in which anything of it happened; barriers: cycles of those between; packets: of spikes that it "
-        "sent; deliveries: of these, at each core and the pins"
+        f"first, last: cycles in which anything of it happened; {'barriers: cycles of those between; ' if barriers else ''}"
+        "packets: of spikes that it sent; deliveries: of these, at each core and the pins"
     )
-    return _table(head, rows, lambda row: [_number(row[key]) for key in keys], note)
+    return _table(tuple(columns), rows, lambda row: [_number(row[key]) for key in columns.values()], note)
 
 
 def _latencies(rows: Sequence[Row]) -> list[str]:
