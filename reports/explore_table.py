@@ -8,6 +8,7 @@ from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
 from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
 
 Row = Mapping[str, Any]
+PER_SECOND = "per\nsecond"
 
 
 def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None) -> str:
@@ -26,10 +27,12 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
     names = [short[field] for field in fields]
     lines: list[str] = []
     if good:
-        lines += table(*_widest(good, names, fields))
+        head, cells = _widest(good, names, fields)
+        lines += table(head, cells)
         if every:
             lines += wrapped(f"in every point: {every}")
         lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
+        lines += wrapped("per second: inferences that follow each other") if PER_SECOND in head else []
         few = few_samples_text([r["accuracy"] for r in good if r.get("accuracy") is not None], samples or FEW)
         lines += wrapped(f"accuracy {few}") if few else []
         warned = sum(bool(row.get("warnings")) for row in good)
@@ -74,7 +77,7 @@ def _measures(rows: Sequence[Row], throughput: bool) -> tuple[list[str], list[li
     with_accuracy = any(row.get("accuracy") is not None for row in rows)
     per_joule, joule = scaled_unit(max(row["energy_j"] for row in rows), "J")
     per_second, second = scaled_unit(max(row["latency_s"] for row in rows), "s")
-    head = [f"energy\n{joule}", f"band\n{joule}", f"latency\n{second}", *(["inferences\n1/s"] if throughput else [])]
+    head = [f"energy\n{joule}", f"band\n{joule}", f"latency\n{second}", *([PER_SECOND] if throughput else [])]
     head += [*(["accuracy\n%"] if with_accuracy else []), "cores\n", "area\nmm2"]
     cells = []
     for row in rows:
