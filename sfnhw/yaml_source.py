@@ -126,6 +126,8 @@ def parse_scalar(text: str) -> Any:
 class _Written(float):
     """A number too large for its kind, which an error shows as it was written."""
 
+    text: str
+
     def __new__(cls, text: str) -> Self:
         """Read the number; keep the text."""
         self = super().__new__(cls, text)

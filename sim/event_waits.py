@@ -115,7 +115,8 @@ def _at_cores(records: Ints, tables: Tables, packet: Ints, bundled: bool, wait: 
     known = place < len(keys)
     known[known] = keys[order[place[known]]] == core[known]
     delivered = ejects[order[place[known]]]
-    wait[looked[known]] = records[looked[known], BEGIN] - records[delivered, ENDS]
+    # What streams to a product is let go when the stationary operand is complete, be it in the last router still: no wait.
+    wait[looked[known]] = np.maximum(0, records[looked[known], BEGIN] - records[delivered, ENDS])
     # The kernel writes down the lanes' work right after the look-up.
     lanes = np.flatnonzero(kind == SYNAPSE)
     last = looked[np.searchsorted(looked, lanes) - 1]
