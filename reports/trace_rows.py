@@ -120,25 +120,30 @@ def _mean(values: Ints) -> float | None:
 
 
 def _busiest_unit(file: EventFile, c: Mapping[str, Ints], took: Ints, of: Bools, span: int) -> dict[str, Any] | None:
-    units, which = np.unique(np.stack([c["core"][of], c["event"][of]]), axis=1, return_inverse=True)
-    if not units.size:
+    if not of.any():
         return None
-    busy = np.bincount(which.reshape(-1), took[of])
-    core, event = (int(v) for v in units[:, busy.argmax()])
+    unit, cycles = _largest(c["core"][of] * len(EVENTS) + c["event"][of], took[of])
+    core, event = divmod(unit, len(EVENTS))
     place = "the pins" if core == file.cores else f"core {core}"
-    return {"unit": EVENTS[event], "core": core, "place": place, **_busy(int(busy.max()), span)}
+    return {"unit": EVENTS[event], "core": core, "place": place, **_busy(cycles, span)}
 
 
 def _busiest_link(file: EventFile, c: Mapping[str, Ints], took: Ints, of: Bools, span: int) -> dict[str, Any] | None:
-    links, which = np.unique(np.stack([c["from_router"][of], c["direction"][of]]), axis=1, return_inverse=True)
-    if not links.size:
+    if not of.any():
         return None
-    busy = np.bincount(which.reshape(-1), took[of])
-    router, direction = (int(v) for v in links[:, busy.argmax()])
+    link, cycles = _largest(c["from_router"][of] * 4 + c["direction"][of], took[of])
+    router, direction = divmod(link, 4)
     y, x = divmod(router, file.columns)
     dx, dy = ((1, 0), (-1, 0), (0, 1), (0, -1))[direction]
     place = f"({x}, {y}) to ({x + dx}, {y + dy})"
-    return {"from_router": router, "direction": direction, "place": place, **_busy(int(busy.max()), span)}
+    return {"from_router": router, "direction": direction, "place": place, **_busy(cycles, span)}
+
+
+def _largest(keys: Ints, amounts: Ints) -> tuple[int, int]:
+    """Return the key with the largest sum, the first of several, and that sum."""
+    names, which = np.unique(keys, return_inverse=True)
+    sums = np.bincount(which.reshape(-1), amounts)
+    return int(names[sums.argmax()]), int(sums.max())
 
 
 def _busy(cycles: int, span: int) -> dict[str, Any]:
