@@ -191,14 +191,18 @@ def check_sums(log, chip):
 @given(
     st.integers(0, 100_000),
     st.sampled_from([1, 3]),
-    chips(),
+    chips(modes=("dataflow", "barrier", "asynchronous")),
     st.floats(0, 1),
     st.sampled_from(["aer", "bundled", "auto"]),
+    st.sampled_from(["xy", "yx", "o1turn"]),
 )
-def test_parts_add_up_to_the_latency_of_every_packet_and_to_the_reports_mean(seed, T, chip, rate, form):
+def test_parts_add_up_to_the_latency_of_every_packet_and_to_the_reports_mean(seed, T, chip, rate, form, routing):
     by_neuron = chip.noc.destinations == "neuron"
-    chip = chip.replace({"packet.format": "aer" if by_neuron else form})
-    network = random_network(seed, T, recurrent=chip.execution.mode == "barrier")
+    changes = {"packet.format": "aer" if by_neuron else form, "noc.routing": routing}
+    chip = chip.replace(
+        changes | {"noc.virtual_channels": max(2, chip.noc.virtual_channels)} if routing == "o1turn" else changes
+    )
+    network = random_network(seed, T, recurrent=chip.execution.mode != "dataflow")
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, 1, rate)
     log = record_events(mapping, activity)
