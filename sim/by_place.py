@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.words import narrowed
+
 Ints = NDArray[np.int64]
 Tallied = NDArray[np.uint32] | NDArray[np.int64]
 
@@ -73,7 +75,9 @@ class ByPlace:
         for term in self.terms:
             from sfnhw.sim.tally_kernels import add_totals
 
-            add_totals(term.tally, term.column, _times(term), out)
+            whole = np.zeros(term.tally.shape[1], np.int64)
+            add_totals(term.tally, term.column, whole)
+            out[: len(whole)] += whole if term.times is None else whole * term.times
         return out
 
     def summed(self, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None = None) -> Ints:
@@ -106,22 +110,29 @@ def _columns(
     term: Term, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None, known: dict[int, Ints]
 ) -> Ints:
     """(T, size, columns) sums of all columns of a tally; of its own column alone where numbers are multiplied."""
-    from sfnhw.sim.tally_kernels import add_by, add_by_times
+    from sfnhw.sim.tally_kernels import add_all_by, add_by, add_fours_by
 
     T, many, columns = term.tally.shape
-    where = np.arange(many) if places is None else np.asarray(places, np.int64)
-    keys = np.asarray(key, np.int64)[: len(where)]
-    if places is not None and len(where) and int(where.max()) >= many:
-        keys, where = keys[where < many], where[where < many]
+    if id(term.tally) in known and term.times is None:
+        return known[id(term.tally)]
+    tally, keys, where = term.tally, narrowed(key, "places"), np.arange(many)
+    if places is not None:
+        keys, where = keys[places < many], places[places < many].astype(np.int64)
     if term.times is not None:
-        out = np.zeros((T, size, 1), np.int64)
-        add_by_times(term.tally, term.column, term.times, where, keys, out)
-        return out
-    if id(term.tally) not in known:
-        out = np.zeros((T, size, columns), np.int64)
-        add_by(term.tally, where, keys, out)
+        tally, columns = np.ascontiguousarray(tally[:, where, term.column] * term.times[where])[:, :, None], 1
+        where = np.arange(len(where))
+    out = np.zeros((T, size, columns), np.int64)
+    if places is not None:
+        add_by(tally, where, keys, out)
+    elif columns == 1:
+        add_all_by(tally, keys[:many], out)
+    elif columns == 4:
+        add_fours_by(tally, keys[:many], out)
+    else:
+        add_by(tally, where, keys[:many], out)
+    if term.times is None:
         known[id(term.tally)] = out
-    return known[id(term.tally)]
+    return out
 
 
 def _times(term: Term) -> Ints:

@@ -19,10 +19,11 @@ from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
 from sfnhw.sim.flits.wires import build_wires, check_wires
 from sfnhw.sim.link_load import link_utilisation
+from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
 from sfnhw.sim.stream import stream_interval
-from sfnhw.sim.table_cache import packed_of
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
 
@@ -102,7 +103,7 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            interval = stream_interval(tables, packed_of(tables), sent, wires)
+            interval = stream_interval(tables, derived(pack, tables), sent, wires)
             timing = _joined(here[1], there[1], doubtful, interval)  # counts are the same at every fidelity
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)

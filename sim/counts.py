@@ -21,8 +21,10 @@ from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
 from sfnhw.sim.by_place import ByPlace, sum_by, sums
 from sfnhw.sim.fanout import row_costs, row_feeds
+from sfnhw.sim.node_places import node_places, row_places
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.units import bits_for, ceil_div
 
@@ -208,6 +210,7 @@ class ActionCounts:
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
     flits : (route nodes, T) flits through the router of each route node; nodes with a link also used it. `node_flits` is
         the int64 array, made when it is asked for.
+    passed : (places, T) int64, the same added up by `sfnhw.sim.node_places.node_places`; None: it is not yet.
     io_bits : (slices, T) int64 bits over the pins.
     packing_flits : (slices, T) int64 flits of packets of several spikes, packed and unpacked; None where there are none.
     off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
@@ -218,6 +221,7 @@ class ActionCounts:
     io_bits: Ints
     packing_flits: Ints | None = None
     off_chip_bits: Ints | None = None
+    passed: Ints | None = None
 
     @property
     def node_flits(self) -> Ints:
@@ -235,13 +239,18 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
-    # Under a barrier there are no control packets.
-    n = counts.nodes
+    at, n = derived(node_places, tables), counts.nodes
+    packets, control = sums((n.packets, n.control), at.key, len(at.link))
+    flits = n.flits.summed(at.key, len(at.link)) if tables.slices.form.any() else packets * at.flits[:, None]
+    roots = np.flatnonzero(at.owner >= 0)
+    np.add.at(core[ACTION_INDEX["injection"]], at.owner[roots], packets[roots] + control[roots])
     return ActionCounts(
-        core,
-        n.flits if tables.fabric.barrier else n.flits + n.control,
-        _io_bits(mapping, tables, counts),
-        _packing_flits(tables, counts),
+        core=core,
+        # Under a barrier there are no control packets.
+        flits=n.flits if tables.fabric.barrier else n.flits + n.control,
+        io_bits=_io_bits(mapping, tables, counts),
+        packing_flits=_packing_flits(tables, counts),
+        passed=flits + control,
     )
 
 
@@ -257,13 +266,9 @@ def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
 def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
     """Add what packets do at the slices that they reach."""
     how = projection_arithmetic(mapping)
-    r = tables.rows
     # What comes to a slice through one projection is alike: it is added up first.
-    pairs, one, pair = np.unique(
-        r.target.astype(np.int64) * len(how) + r.projection, return_index=True, return_inverse=True
-    )
-    target, projection = np.divmod(pairs, len(how))
-    packets, spikes, ends, synapses, words, state = sums(counts.rows, pair, len(pairs))
+    pair, target, projection, alone = derived(row_places, tables)
+    packets, spikes, ends, synapses, words, state = sums(counts.rows, pair, len(target))
 
     def add(action: str, amount: Ints, times: Iterable[int] | None = None) -> None:
         """Book (pairs, T) counts on the target, times a number of each projection."""
@@ -274,8 +279,7 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
             amount = amount * factor[:, None]
         core[ACTION_INDEX[action]] += sum_by(target, amount, core.shape[1])
 
-    # Whether spikes are looked up alone is a matter of the projection.
-    add("axon_lookup", np.where(r.alone[one][:, None], spikes, packets) + ends)
+    add("axon_lookup", np.where(alone[:, None], spikes, packets) + ends)
     add("decode_read", spikes, (a.decodes for a in how))
     add("weight_write", words, (a.written for a in how))
     add("weight_read", words, (not a.written for a in how))
@@ -291,11 +295,7 @@ def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> 
     """Add what slices send and update, a population at a time."""
     network, chip = mapping.network, mapping.chip
     state_word = chip.core.state_memory.word_bits
-    n = tables.nodes
     core[ACTION_INDEX["packet"]] += counts.sent + counts.ends + counts.readies
-    roots = np.concatenate([n.roots, n.ready_roots])
-    for kind in (counts.nodes.packets, counts.nodes.control):
-        core[ACTION_INDEX["injection"]] += kind.summed(n.owner[roots], core.shape[1], roots)
     frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
     starts = frames * (np.arange(frames.shape[1]) % tables.fabric.window == 0)  # a bias is added once a window
     for population in network.populations:
@@ -356,7 +356,7 @@ def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     """Whole flits cross the pins: packets and end markers in, results and theirs out, and ready tokens to the host."""
     s, n = tables.slices, tables.nodes
     roots = n.roots[s.is_input[n.owner[n.roots]]]
-    ends = np.concatenate([roots, leaves_at_pins(tables)])
+    ends = np.concatenate([roots, derived(leaves_at_pins, tables)])
     packets, control = sums((counts.nodes.flits, counts.nodes.control), n.owner[ends], len(s.neurons), ends)
     return (packets + control) * mapping.chip.noc.flit_bits
 

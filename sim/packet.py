@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.by_place import ByPlace
+from sfnhw.sim.channel_order import order_channels
 from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
 from sfnhw.sim.flits.counting import worked_off
 from sfnhw.sim.flits.cycle import step
@@ -25,11 +26,12 @@ from sfnhw.sim.kernel_state import (
     Tally,
     global_steps,
 )
+from sfnhw.sim.packed import pack
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
-from sfnhw.sim.table_cache import channels_of, packed_of
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
 
@@ -38,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 # What threads count by themselves, in `Tally`.
 _COUNTED = (
-    "by_slice", "by_row", "row_ends", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
+    "by_slice", "by_row", "row_ends", "tree_packets", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
     "steps",
 )  # fmt: skip
 _RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
@@ -65,7 +67,7 @@ def simulate_packets(
     back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
-    packed, channels = packed_of(tables), None if wires else channels_of(tables)
+    packed, channels = derived(pack, tables), None if wires else derived(order_channels, tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
@@ -168,12 +170,17 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     )
 
 
+def _mean_link_cycles(tables: Tables) -> float:
+    """Of the links of all route nodes; 0 without links."""
+    n = tables.nodes
+    return float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
+
+
 def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
     """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
-    f, n = tables.fabric, tables.nodes
+    f = tables.fabric
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
-    link = float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
-    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
+    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + derived(_mean_link_cycles, tables))
     return 1 + waited / f.virtual_channels / alone
 
 

@@ -9,10 +9,12 @@ from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
-from sfnhw.sim.by_place import ByPlace, sum_by
+from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
+from sfnhw.sim.node_places import node_places
 from sfnhw.sim.result import Result
-from sfnhw.sim.route_nodes import NodeTable, ranges
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.table_cache import derived
 from sfnhw.units import attojoules
 
 Ints = NDArray[np.int64]
@@ -36,20 +38,22 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     chip = chip or mapping.chip
     _check_same(chip, mapping.chip)
     cells = _Cells()
-    n = result.tables.nodes
     terminal, population = result.tables.slices.terminal, result.tables.slices.population
     for i, action in enumerate(CORE_ACTIONS):
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
     # Route nodes are many, the places that they are at few: they are added up once, by link and router.
-    at, over, of, passed = _passed(n, population, result.actions.flits, chip.routers)
-    router, layer, flits = _by_place(at, of, passed)
+    at = derived(node_places, result.tables)
+    passed = result.actions.passed
+    if passed is None:
+        passed = result.actions.flits.summed(at.key, len(at.link))
+    router, layer, flits = _by_place(at.router, at.population, passed)
     cells.counts("router_flit", chip, router * each, layer, flits)
     through = np.zeros(chip.routers, np.int64)
     np.add.at(through, router, flits.sum(axis=1))
-    used = over >= 0
-    link, layer, flits = _by_place(over[used], of[used], passed[used])
+    used = at.link >= 0
+    link, layer, flits = _by_place(at.link[used], at.population[used], passed[used])
     crossing = between_chips(chip, link)
     for vertical in (False, True):
         on = ((link % 4 >= 2) == vertical) & ~crossing
@@ -66,25 +70,6 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     names = tuple(p.name for p in mapping.network.populations)
     term, core, layer, timestep, value, low, high = cells.arrays()
     return Cost(term, core, layer, timestep, value, low, high, names, chip.cores, result.samples)
-
-
-def _passed(n: NodeTable, population: Ints, flits: ByPlace, routers: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """(router, link into it or −1, population, (n, T) flits), in this order: those of all route nodes at one place, of one
-    population, added up; a link leads into one router."""
-    width = int(population.max(initial=0)) + 1
-    key = np.where(n.link >= 0, n.link, 4 * routers + n.router.astype(np.int64)) * width + population[n.owner]
-    if 5 * routers * width <= len(key):
-        keys = np.flatnonzero(np.bincount(key))
-        place = np.zeros(5 * routers * width, np.int64)
-        place[keys] = np.arange(len(keys))
-        key = place[key]
-    else:
-        keys, key = np.unique(key, return_inverse=True)
-    link, of = np.divmod(keys, width)
-    router, link = np.zeros(len(keys), np.int64), np.where(link < 4 * routers, link, -1)
-    router[key] = n.router
-    order = np.lexsort((of, link, router))
-    return router[order], link[order], of[order], flits.summed(key, len(keys))[order]
 
 
 def _by_place(place: Ints, population: Ints, flits: Ints) -> tuple[Ints, Ints, Ints]:
@@ -118,6 +103,8 @@ class _Cells:
         self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints, own: Price | None = None
     ) -> None:
         """Price (rows, T) counts with the chip's row for an action, or a price of their own."""
+        if not counts.any():
+            return
         prices = astuple(own or chip.energy_price(term))
         rows, steps = np.nonzero(counts)
         energies = _energies(f"energy.{term}", counts[rows, steps], prices)
@@ -196,8 +183,12 @@ def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: lis
     whole = np.repeat(upto[np.cumsum(many) - 1], many)
     parts: list[Ints] = []
     for e in energies:
-        # ⌊e·u / whole⌋, of which each slice has what it adds, without a product of more than 64 bits.
-        quotient, rest = np.divmod(e[core], whole)
-        edge, before = (quotient * u + rest * u // whole for u in (upto, upto - s.neurons[held]))
-        parts.append(edge - before)
+        upto_each, before = (_share(e[core], u, whole) for u in (upto, upto - s.neurons[held]))
+        parts.append(upto_each - before)
     cells.energies(term, cores[core], s.population[held], parts)
+
+
+def _share(energy: Ints, neurons: Ints, of: Ints) -> Ints:
+    """⌊energy · neurons / of⌋ for neurons ≤ of, without a product of more than 64 bits."""
+    quotient, rest = np.divmod(energy, of)
+    return quotient * neurons + rest * neurons // of

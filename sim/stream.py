@@ -64,11 +64,16 @@ def fits(tables: Tables, sent: NDArray[np.uint8], bits: int = 32) -> bool:
     run times the largest number of runs, and no packet has more flits than a full bundle.
     """
     s, r = tables.slices, tables.rows
-    spikes = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).max(axis=0)
-    packets = np.maximum(spikes, len(sent) * s.neurons * (s.form > 0)) + len(sent) * tables.parts.many
     runs = int(r.taps.max(initial=1)) * int(r.costs[:, (SYNAPSES, WORDS, STATE)].max(initial=1))
     # Numbers of Python, which have no end.
-    return int(packets.max(initial=0)) * max(1, runs, int(s.flits.max(initial=1))) < 1 << bits
+    most = max(1, runs, int(s.flits.max(initial=1)))
+    # As if all neurons sent as much as the one that sends most; or, where that is too many, what they do send.
+    each = len(sent) * (s.neurons * max(1, int(sent.max(initial=0))) + tables.parts.many)
+    if int(each.max(initial=0)) * most < 1 << bits:
+        return True
+    spikes = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=0).max(axis=0)
+    packets = np.maximum(spikes, len(sent) * s.neurons * (s.form > 0)) + len(sent) * tables.parts.many
+    return int(packets.max(initial=0)) * most < 1 << bits
 
 
 def check_finished(unfinished: int) -> None:
@@ -83,7 +88,7 @@ def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
     """Samples that are run back to back; sent is (samples, T, neurons in slice-major order) packets."""
     s, n = tables.slices, tables.nodes
     tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(s.neurons))
-    packets = np.add.reduceat(sent, s.first_neuron[:-1], axis=2, dtype=np.int64).sum(axis=(0, 1))
+    packets = np.add.reduceat(sent.sum(axis=(0, 1), dtype=np.int64), s.first_neuron[:-1])
     affordable = STREAM_HOPS * len(sent) // max(1, int(packets @ tree))
     return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
 

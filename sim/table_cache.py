@@ -6,15 +6,16 @@ mapping, which has none yet. Two are kept, as long as their mappings are: the on
 
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import formats_of
-from sfnhw.sim.channel_order import Channels, order_channels
-from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.tables import Tables, build_tables
 
 MOST = 2
+Derived = TypeVar("Derived")
 
 
 @dataclass
@@ -22,9 +23,7 @@ class _Kept:
     mapping: "weakref.ref[Mapping]"
     formats: dict[str, str]
     tables: Tables
-    packed: Packed | None = None
-    channels: Channels | None = None
-    ordered: bool = False
+    derived: dict[Callable[[Tables], Any], Any]
 
 
 _kept: list[_Kept] = []  # the last one used is at the end; it is replaced, not changed
@@ -41,35 +40,17 @@ def tables_of(mapping: Mapping, formats: dict[str, str] | None = None) -> Tables
                 return one.tables
     tables = build_tables(mapping, formats)
     with _lock:
-        _keep(_Kept(weakref.ref(mapping, _forget), dict(formats), tables))
+        _keep(_Kept(weakref.ref(mapping, _forget), dict(formats), tables, {}))
     return tables
 
 
-def packed_of(tables: Tables) -> Packed:
-    """Return `pack` of tables, once where they are kept here."""
-    mine = _kept_with(tables)
-    if mine is None:
-        return pack(tables)
-    packed = mine.packed
-    if packed is None:
-        packed = mine.packed = pack(tables)
-    return packed
-
-
-def channels_of(tables: Tables) -> Channels | None:
-    """Return `order_channels` of tables, once where they are kept here."""
-    mine = _kept_with(tables)
-    if mine is None:
-        return order_channels(tables)
-    if not mine.ordered:
-        mine.channels = order_channels(tables)
-        mine.ordered = True
-    return mine.channels
-
-
-def _kept_with(tables: Tables) -> _Kept | None:
+def derived(build: Callable[[Tables], Derived], tables: Tables) -> Derived:
+    """Return build(tables), built once where the tables are kept here. It is shared like them."""
     with _lock:
-        return next((one for one in _kept if one.tables is tables), None)
+        known = next((one.derived for one in _kept if one.tables is tables), {})
+    if build not in known:
+        known[build] = build(tables)
+    return cast(Derived, known[build])
 
 
 def _keep(newest: _Kept) -> None:

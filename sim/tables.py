@@ -13,7 +13,7 @@ from sfnhw.mapping.memory_banks import Scattered
 from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
-from sfnhw.network import Product, Stationary
+from sfnhw.network import Block, Population, Product, Stationary
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
 from sfnhw.sim.parts import PartTable, build_parts
 from sfnhw.sim.route_nodes import NodeTable, node_table, tokens_told
@@ -217,8 +217,17 @@ def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
     out = np.empty((activity.samples, activity.timesteps, upto[-1]), np.uint8)
     sent = {p.name: activity.sent(network, p.name) for p in network.populations}
     for s, first, last in zip(mapping.slices, upto[:-1], upto[1:], strict=True):
-        out[:, :, first:last] = sent[s.population][:, :, network[s.population].indices(s.block)]
+        out[:, :, first:last] = sent[s.population][:, :, _neurons(network[s.population], s.block)]
     return out
+
+
+def _neurons(population: Population, block: Block) -> slice | Ints:
+    """Places of a block's neurons in its population, channel-major; as a slice where they are side by side."""
+    width = block.rows * population.columns
+    if block.channels > 1 and width < population.positions:
+        return population.indices(block)
+    start = block.c0 * population.positions + block.r0 * population.columns
+    return slice(start, start + block.channels * width)
 
 
 def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = ()) -> dict[str, NDArray[Any]]:
