@@ -10,18 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.words import narrowed
+from sfnhw.sim.words import Words, narrowed
 
 Ints = NDArray[np.int64]
 Tallied = NDArray[np.uint32] | NDArray[np.int64]
 
 
 class Term(NamedTuple):
-    """A column of a tally (T, k, columns), each place's number times `times` (k,), where given; beyond the k places all is 0."""
+    """A column of a tally (T, k, columns), each place's number times `times` (k,), where given; beyond the k places all is 0.
+
+    of : where given, (places,) which of the k numbers each place has, of one column: several may have the same one.
+    """
 
     tally: Tallied
     column: int = 0
     times: Ints | None = None
+    of: Words | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +51,11 @@ class ByPlace:
         return cls(len(array), array.shape[1], array=array)
 
     @classmethod
-    def tallied(cls, size: int, tally: Tallied, column: int = 0, times: Ints | None = None) -> "ByPlace":
-        """Return those of a column of a tally (T, k, columns) or (T, k), k ≤ size, times whole numbers (k,)."""
-        return cls(size, len(tally), (Term(tally if tally.ndim == 3 else tally[:, :, None], column, times),))
+    def tallied(
+        cls, size: int, tally: Tallied, column: int = 0, times: Ints | None = None, of: Words | None = None
+    ) -> "ByPlace":
+        """Return those of a column of a tally (T, k, columns) or (T, k), times whole numbers (k,); k ≤ size, or see `Term.of`."""
+        return cls(size, len(tally), (Term(tally if tally.ndim == 3 else tally[:, :, None], column, times, of),))
 
     def __add__(self, other: "ByPlace") -> "ByPlace":
         if self.array is None and other.array is None:
@@ -64,7 +70,12 @@ class ByPlace:
         for term in self.terms:
             from sfnhw.sim.tally_kernels import add_turned  # Numba: not needed for the closed form
 
-            add_turned(term.tally, term.column, _times(term), out)
+            if term.of is None:
+                add_turned(term.tally, term.column, _times(term), out)
+                continue
+            each = np.zeros((term.tally.shape[1], self.steps), np.int64)
+            add_turned(term.tally, term.column, _times(term), each)
+            out[: len(term.of)] += each[term.of]
         return out
 
     def total(self) -> Ints:
@@ -77,7 +88,9 @@ class ByPlace:
 
             whole = np.zeros(term.tally.shape[1], np.int64)
             add_totals(term.tally, term.column, whole)
-            out[: len(whole)] += whole if term.times is None else whole * term.times
+            whole = whole if term.times is None else whole * term.times
+            whole = whole if term.of is None else whole[term.of]
+            out[: len(whole)] += whole
         return out
 
     def summed(self, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None = None) -> Ints:
@@ -110,26 +123,27 @@ def _columns(
     term: Term, key: NDArray[np.integer], size: int, places: NDArray[np.integer] | None, known: dict[int, Ints]
 ) -> Ints:
     """(T, size, columns) sums of all columns of a tally; of its own column alone where numbers are multiplied."""
-    from sfnhw.sim.tally_kernels import add_all_by, add_by, add_fours_by
+    from sfnhw.sim.tally_kernels import add_by, add_fours_by, add_one_by
 
     T, many, columns = term.tally.shape
     if id(term.tally) in known and term.times is None:
         return known[id(term.tally)]
-    tally, keys, where = term.tally, narrowed(key, "places"), np.arange(many)
+    tally, keys, where = term.tally, narrowed(key, "places"), np.arange(many if term.of is None else len(term.of))
     if places is not None:
-        keys, where = keys[places < many], places[places < many].astype(np.int64)
-    if term.times is not None:
+        keys, where = keys[places < len(where)], places[places < len(where)].astype(np.int64)
+    if term.times is not None and term.of is not None:
+        tally, columns = np.ascontiguousarray(tally[:, :, term.column] * term.times)[:, :, None], 1
+    elif term.times is not None:
         tally, columns = np.ascontiguousarray(tally[:, where, term.column] * term.times[where])[:, :, None], 1
         where = np.arange(len(where))
     out = np.zeros((T, size, columns), np.int64)
-    if places is not None:
-        add_by(tally, where, keys, out)
-    elif columns == 1:
-        add_all_by(tally, keys[:many], out)
-    elif columns == 4:
+    if columns == 1:
+        sources = where if term.of is None else term.of[where]
+        add_one_by(tally, narrowed(sources, "places"), keys[: len(where)], out)
+    elif columns == 4 and places is None:
         add_fours_by(tally, keys[:many], out)
     else:
-        add_by(tally, where, keys[:many], out)
+        add_by(tally, where, keys[: len(where)], out)
     if term.times is None:
         known[id(term.tally)] = out
     return out

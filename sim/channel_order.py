@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.route_nodes import NodeTable, ranges
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import check_most
@@ -39,7 +40,7 @@ class Channels(NamedTuple):
     channels : ((channels + 1) · 8,) flat, in order; the last one only says where items end.
     items : (items · 4,) flat.
     more : lists: how many, then item and channel of each.
-    root_of_item, root_of_node : (items,), (packet nodes,) tree, as a place in `NodeTable.roots`.
+    root_of_item : (items,) tree, as a place in `NodeTable.roots`.
     roots : (roots · 4,) flat, as items: the ways out of each tree's root; the column of flits is empty.
     tree : (roots · 2,) flat: nodes, and exits.
     root_of : for each entry of `NodeTable.starts` its tree.
@@ -51,7 +52,6 @@ class Channels(NamedTuple):
     items: Words
     more: Words
     root_of_item: Words
-    root_of_node: Words
     roots: Words
     tree: Words
     root_of: Words
@@ -94,7 +94,7 @@ def order_channels(tables: Tables) -> Channels | None:
     rank[used] = np.arange(len(used))
     order = np.argsort(rank[ways.channel], kind="stable")
     node, channel, roots = ways.node[order], ways.channel[order], n.roots
-    root_of_node = _roots(ways, roots)
+    root_of_node = tree_of(n.link[: n.packet_nodes], roots)
     items, behind, more = _items(ways, order, rank[channel], roots)
     items[:, FLITS] = s.flits[n.owner[node]]
     at_exit = channel >= links
@@ -105,7 +105,6 @@ def order_channels(tables: Tables) -> Channels | None:
         items=_words(items),
         more=_words(more),
         root_of_item=_words(root_of_node[node]),
-        root_of_node=_words(root_of_node),
         roots=_words(behind),
         tree=_words(np.stack([np.bincount(root_of_node, minlength=len(roots)), exits], axis=1)),
         root_of=_words(np.concatenate([np.arange(len(roots)), n.copies])),
@@ -188,15 +187,3 @@ def _levels(up: Ints, channel: Ints, size: int) -> Ints | None:
         if (further == level).all():
             return level
         level = further
-
-
-def _roots(ways: _Ways, roots: NDArray[np.integer]) -> Ints:
-    """(nodes,) tree of each node, as a place among the roots."""
-    nodes, is_edge = len(ways.first) - 1, ways.child >= 0
-    above = np.arange(nodes)
-    above[ways.child[is_edge]] = ways.node[is_edge]
-    while (above[above] != above).any():
-        above = above[above]
-    place = np.zeros(nodes, np.int64)
-    place[roots] = np.arange(len(roots))
-    return place[above]

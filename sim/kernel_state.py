@@ -43,13 +43,6 @@ END, READY = -1, -2
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES
 
-# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
-# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
-# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
-END, READY = -1, -2
-
 
 class Tally(NamedTuple):
     """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
@@ -62,7 +55,10 @@ class Tally(NamedTuple):
     # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
     by_row: Tallied
     row_ends: Tallied  # (T, rows) end markers looked up; empty under a barrier
-    node_packets: Tallied  # (T, nodes) spike packets through a route node; nodes are those of `Packed`
+    # (T, trees) spike packets into each tree of `NodeTable.roots`, in timesteps that are run channel by channel; each passes all
+    # nodes of its tree. Else (T, nodes) spike packets through each route node of `Packed`, if `by_event` is not 0.
+    tree_packets: Tallied
+    node_packets: Tallied
     node_control: Tallied  # (T, nodes) end markers or ready tokens; empty under a barrier
     # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
     # that packets brought; (T, nodes) flits of packets through a route node.
@@ -80,6 +76,7 @@ class Tally(NamedTuple):
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
+    by_event: Ints  # (1,) runs of which all, or the last timesteps, went event by event
     steps: Ints  # (1,) global steps (barrier)
     step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
     carried: Ints  # (1,) global steps that ended while a port or a link was still taken

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import drop_stale
+from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import ByPlace
 from sfnhw.sim.channel_order import order_channels
 from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
@@ -34,6 +35,7 @@ from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
+from sfnhw.sim.words import Words, narrowed
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -41,7 +43,7 @@ Progress = Callable[[int, int], None]
 # What threads count by themselves, in `Tally`.
 _COUNTED = (
     "by_slice", "by_row", "row_ends", "tree_packets", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
-    "steps",
+    "by_event", "steps",
 )  # fmt: skip
 _RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
@@ -127,15 +129,18 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     T, rows, nodes = len(tallies[0].by_row), len(tables.rows.source), len(tables.nodes.owner)
 
     whole = tallies[0]
+    unused = () if any(t.by_event[0] for t in tallies) else ("node_packets",)  # memory that is never touched takes none
     for other in tallies[1:]:
         for name in _COUNTED:
+            if name in unused:
+                continue
             mine = getattr(whole, name)
             mine += getattr(other, name)
     by_slice = np.ascontiguousarray(np.moveaxis(whole.by_slice, -1, 0))
     row_packets, synapses, words, state = (
         ByPlace.tallied(rows, whole.by_row, column) for column in (PACKETS, SYNAPSES, WORDS, STATE)
     )
-    node_packets = ByPlace.tallied(nodes, whole.node_packets)
+    node_packets = _node_packets(tables, whole, not unused)
     if tables.slices.form.any():
         spikes, flits = whole.sent_spikes, whole.sent_flits
         row_spikes, node_flits = ByPlace.tallied(rows, whole.row_spikes), ByPlace.tallied(nodes, whole.node_flits)
@@ -143,9 +148,8 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         spikes, row_spikes = by_slice[SENT], row_packets
         flits = spikes * tables.slices.flits[:, None]
         one_each = bool((tables.slices.flits == 1).all())
-        each = tables.slices.flits[tables.nodes.owner[: whole.node_packets.shape[1]]]
-        node_flits = node_packets if one_each else ByPlace.tallied(nodes, whole.node_packets, times=each)
-    none = tables.fabric.barrier  # no control packets: memory that is never touched takes none
+        node_flits = node_packets if one_each else _node_packets(tables, whole, not unused, tables.slices.flits)
+    none = tables.fabric.barrier  # no control packets
     return Counts(
         sent=by_slice[SENT],
         sent_spikes=spikes,
@@ -168,6 +172,25 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         delivered=by_slice[DELIVERED],
         steps=int(whole.steps[0]),
     )
+
+
+def _node_packets(tables: Tables, whole: Tally, by_event: bool, each: Ints | None = None) -> ByPlace:
+    """Spike packets through route nodes, each taken `each` times by its slice: of trees, and of nodes if any are by event."""
+    n = tables.nodes
+    out = ByPlace(len(n.owner), len(whole.by_row))
+    if whole.tree_packets.size:
+        times = None if each is None else each[n.owner[n.roots]]
+        out += ByPlace.tallied(out.size, whole.tree_packets, times=times, of=derived(_tree_of_node, tables))
+    if by_event:
+        times = None if each is None else each[n.owner[: whole.node_packets.shape[1]]]
+        out += ByPlace.tallied(out.size, whole.node_packets, times=times)
+    return out
+
+
+def _tree_of_node(tables: Tables) -> Words:
+    """(packet nodes,) tree, as a place in `NodeTable.roots`."""
+    n = tables.nodes
+    return narrowed(tree_of(n.link[: n.packet_nodes], n.roots), "trees")
 
 
 def _mean_link_cycles(tables: Tables) -> float:

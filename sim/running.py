@@ -72,6 +72,7 @@ def run_frames(
     done, frames_sent = False, sent.reshape(-1)
     if channels is not None:
         done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
+    out.by_event[0] += not done
     while not done:
         done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
         if not done:

@@ -57,7 +57,7 @@ def run_steps(
     """
     frames, clock, at = out.layer_start.shape[0], state.clock, state.at
     trees, slices, channels = c.roots.shape[0] // 4, s.neurons.shape[0], c.channels.shape[0] // 8
-    packets, sums = np.zeros(trees, np.int32), np.zeros(T * trees, np.int64)
+    packets = np.zeros(trees, np.int32)
     begins, ends = np.zeros(channels, np.int32), np.zeros(channels, np.int32)
     heap, frame_of, before = np.empty(2 * slices + 2, np.int64), np.zeros(slices, np.int64), np.zeros(slices, np.int64)
     emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
@@ -97,14 +97,13 @@ def run_steps(
         made, last = emit(begun, sent, T, s, p, f, state, out, heap, frame_of, before, emissions)
         last_event = max(last_event, last)
         if total > 0:
-            _tally(packets, T, c, frame_of, out, sums)
+            _tally(packets, T, c, frame_of, out)
             ends[:] = begins
             last_event = max(last_event, inject(made, now, s, f, c, emissions, arrivals, ends))
             last = _sweep(
                 now, T, s, p, f, c, state, out, emissions, frame_of, arrivals, begins, ends, keys, leaves, buckets
             )
             last_event = max(last_event, last)
-    _spread(sums, trees, c, out)
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     return done
 
@@ -179,30 +178,19 @@ def _latest(now: int, spikes: int, paths: int, most: int, s: SliceTable, f: Fabr
 
 
 @nb.njit(nogil=True, cache=True)
-def _tally(packets: Words, T: int, c: Channels, frame_of: Ints, out: Tally, sums: Ints) -> None:
-    """Add what follows from the packets of each tree alone; sums (T, trees) are spread over nodes at the end."""
+def _tally(packets: Words, T: int, c: Channels, frame_of: Ints, out: Tally) -> None:
+    """Add what follows from the packets of each tree alone."""
+    tree_packets = out.tree_packets.reshape(-1)
     trees, by_slice, tree, owner, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, c.owner, 0
     for r in range(trees):
         many = int64(packets[place(r)])
         if many > 0:
             i = owner[place(r)]
             t = frame_of[place(i)] % T
-            sums[cell(t, trees, r)] += many
+            tree_packets[cell(t, trees, r)] += many
             passed += many * tree[cell(r, 2, 0)]
             by_slice[cell(i * T + t, 6, DELIVERED)] += many * tree[cell(r, 2, 1)]
     out.waits[0, 1] += passed
-
-
-@nb.njit(nogil=True, cache=True)
-def _spread(sums: Ints, trees: int, c: Channels, out: Tally) -> None:
-    """Add the packets of each tree to those of its nodes."""
-    T, nodes = out.node_packets.shape
-    node_packets, root_of_node = out.node_packets.reshape(-1), c.root_of_node
-    for t in range(T):
-        if not sums[cell(t, trees, 0) : cell(t + 1, trees, 0)].any():
-            continue
-        for node in range(root_of_node.shape[0]):
-            node_packets[cell(t, nodes, node)] += sums[cell(t, trees, root_of_node[place(node)])]
 
 
 @nb.njit(nogil=True, cache=True)

@@ -53,8 +53,8 @@ def add_by(tally: Tallied, places: Ints, keys: Words, out: Ints) -> None:
 
 
 @nb.njit(nogil=True, cache=True)
-def add_all_by(tally: Tallied, keys: Words, out: Ints) -> None:
-    """Add the one column of all places to that of their keys: out (T, keys, 1).
+def add_one_by(tally: Tallied, places: Words, keys: Words, out: Ints) -> None:
+    """Add the one column of some places to that of their keys: out (T, keys, 1).
 
     Four timesteps at once: where neighbours have the same key, each addition waits for the one before.
     """
@@ -65,16 +65,16 @@ def add_all_by(tally: Tallied, keys: Words, out: Ints) -> None:
     for t in range(0, last, 4):
         a0, a1, a2, a3 = U(t * many), U((t + 1) * many), U((t + 2) * many), U((t + 3) * many)
         b0, b1, b2, b3 = U(t * size), U((t + 1) * size), U((t + 2) * size), U((t + 3) * size)
-        for j in range(many):
-            i, k = U(j), U(keys[U(j)])
+        for j in range(places.shape[0]):
+            i, k = U(places[U(j)]), U(keys[U(j)])
             other[b0 + k] += np.int64(one[a0 + i])
             other[b1 + k] += np.int64(one[a1 + i])
             other[b2 + k] += np.int64(one[a2 + i])
             other[b3 + k] += np.int64(one[a3 + i])
     for t in range(last, steps):
         at, to = U(t * many), U(t * size)
-        for j in range(many):
-            other[to + U(keys[U(j)])] += np.int64(one[at + U(j)])
+        for j in range(places.shape[0]):
+            other[to + U(keys[U(j)])] += np.int64(one[at + U(places[U(j)])])
 
 
 @nb.njit(nogil=True, cache=True)
