@@ -8,13 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.kernel_cache import drop_stale
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import ByPlace
 from sfnhw.sim.channel_order import order_channels
 from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
-from sfnhw.sim.flits.counting import worked_off
-from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
     DELIVERED,
@@ -28,9 +25,7 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
@@ -45,13 +40,6 @@ _COUNTED = (
     "by_slice", "by_row", "row_ends", "tree_packets", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
     "by_event", "steps",
 )  # fmt: skip
-_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
-_FLITS = ("router", "state", "wires")
-_NOC = ("noc/bits", "noc/router", "noc/state")
-drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
-drop_stale(run_steps, *_RECORDS, "kernel_parts", "channel_order", "step_channels", "step_emission")
-drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
-drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
 
 
 def simulate_packets(

@@ -27,15 +27,31 @@ done.
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.bundles import bundles_of
 from sfnhw.sim.channel_order import Channels
+from sfnhw.sim.flits.counting import worked_off
+from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
+from sfnhw.sim.kernel_parts import last_work
 from sfnhw.sim.kernel_state import AXON_BUSY, NEXT_FRAME, Tally, begin, grown, room_of
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.step_channels import arrange
+from sfnhw.sim.step_emission import emit
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
+
+_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_FLITS = ("router", "state", "wires")
+_NOC = ("noc/bits", "noc/router", "noc/state")
+drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
+drop_stale(last_work, *_RECORDS)
+for _kernel in (run_steps, arrange, emit):
+    drop_stale(_kernel, *_RECORDS, "kernel_parts", "channel_order", "step_channels", "step_emission")
+drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
+drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
 
 # Arrivals at channels of one timestep that are kept at once, at most: half a gibibyte. With more it goes event by event.
 ARRIVALS = 2**25

@@ -115,7 +115,7 @@ def inject(
             if extra >= 0:
                 for q in range(extra + 1, extra + 1 + 2 * more[place(extra)], 2):
                     _put(arrivals, ends, more[place(q + 1)], when, -2 - e, e, more[place(q)])
-        last = max(last, when + base)
+            last = max(last, when + base)
     return last
 
 
