@@ -37,13 +37,15 @@ class ByPlace:
     size : places.
     steps : T.
     terms : of a kernel's tallies.
-    array : (places, T) int64 instead.
+    array : (places, T) int64 instead; or (kinds, T), where places of a kind have the same.
+    kind : (k,) kind of each of the first k ≤ size places, and 0 beyond; None: each is one of its own.
     """
 
     size: int
     steps: int
     terms: tuple[Term, ...] = ()
     array: Ints | None = None
+    kind: NDArray[np.integer] | None = None
 
     @classmethod
     def of(cls, array: Ints) -> "ByPlace":
@@ -57,6 +59,11 @@ class ByPlace:
         """Return those of a column of a tally (T, k, columns) or (T, k), times whole numbers (k,); k ≤ size, or see `Term.of`."""
         return cls(size, len(tally), (Term(tally if tally.ndim == 3 else tally[:, :, None], column, times, of),))
 
+    @classmethod
+    def alike(cls, size: int, array: Ints, kind: NDArray[np.integer]) -> "ByPlace":
+        """Return counts (kinds, T) of places by their kind (k,), k ≤ size; 0 of those beyond."""
+        return cls(size, array.shape[1], array=array, kind=kind)
+
     def __add__(self, other: "ByPlace") -> "ByPlace":
         if self.array is None and other.array is None:
             return ByPlace(self.size, self.steps, self.terms + other.terms)
@@ -64,9 +71,11 @@ class ByPlace:
 
     def dense(self) -> Ints:
         """(places, T) int64; of tallies it is made at each call."""
-        if self.array is not None:
+        if self.array is not None and self.kind is None:
             return self.array
         out = np.zeros((self.size, self.steps), np.int64)
+        if self.array is not None and self.kind is not None:
+            out[: len(self.kind)] = self.array[self.kind]
         for term in self.terms:
             from sfnhw.sim.tally_kernels import add_turned  # Numba: not needed for the closed form
 
@@ -80,9 +89,11 @@ class ByPlace:
 
     def total(self) -> Ints:
         """(places,) over all timesteps."""
-        if self.array is not None:
+        if self.array is not None and self.kind is None:
             return self.array.sum(axis=1)
         out = np.zeros(self.size, np.int64)
+        if self.array is not None and self.kind is not None:
+            out[: len(self.kind)] = self.array.sum(axis=1)[self.kind]
         for term in self.terms:
             from sfnhw.sim.tally_kernels import add_totals
 
@@ -109,7 +120,7 @@ def sums(
     known: dict[int, Ints] = {}
     for one in counts:
         if one.array is not None:
-            out.append(sum_by(key, one.array if places is None else one.array[places], size))
+            out.append(_sum_of_array(one.array, one.kind, key, size, places))
             continue
         whole = np.zeros((size, one.steps), np.int64)
         for term in one.terms:
@@ -117,6 +128,27 @@ def sums(
             whole += each[:, :, term.column if term.times is None else 0].T
         out.append(whole)
     return out
+
+
+def _sum_of_array(
+    array: Ints,
+    kind: NDArray[np.integer] | None,
+    key: NDArray[np.integer],
+    size: int,
+    places: NDArray[np.integer] | None,
+) -> Ints:
+    """(size, T) `sums` of counts that are an array; kind : as of `ByPlace`."""
+    if kind is None:
+        return sum_by(key, array if places is None else array[places], size)
+    from scipy.sparse import csr_array
+
+    if places is None:
+        key, which = key[: len(kind)], kind
+    else:
+        key, which = key[places < len(kind)], kind[places[places < len(kind)]]
+    # How many places of each kind have each key.
+    many = csr_array((np.ones(len(key), np.int64), (key, which)), (size, len(array)))
+    return np.asarray(many @ array)
 
 
 def _columns(

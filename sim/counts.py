@@ -154,17 +154,19 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     trees = n.packet_nodes
-    node_packets, node_flits, node_control = (np.zeros((len(n.owner), T), np.int64) for _ in range(3))
+    # All nodes of a tree pass the same packets: those of its slice, or of the neurons that take its path.
+    tree, passed, passed_flits = n.owner[:trees].astype(np.int64), packets, flits
     if own:  # single spikes, of one length
-        node_packets[:trees] = path_packets(n, per_neuron)[tree_of(n.link[:trees], n.roots)]
-        node_flits[:trees] = node_packets[:trees] * s.flits[n.owner[:trees], None]
-    else:
-        node_packets[:trees], node_flits[:trees] = packets[n.owner[:trees]], flits[n.owner[:trees]]
+        tree, passed = tree_of(n.link[:trees], n.roots), path_packets(n, per_neuron)
+        passed_flits = passed * s.flits[n.owner[n.roots], None]
+    control = ByPlace(len(n.owner), T)
     if not f.barrier:
-        node_control[:trees], node_control[trees:] = ends[n.owner[:trees]], readies[n.owner[trees:]]
-    exits = np.diff(n.exit_first[: trees + 1])
-    at = np.flatnonzero(exits)
-    delivered = sum_by(n.owner[at], node_packets[at] * exits[at, None], slices)
+        token = slices + n.owner[trees:].astype(np.int64)
+        kind = np.concatenate([n.owner[:trees], token])
+        control = ByPlace.alike(len(n.owner), np.concatenate([ends, readies]), kind)
+    exits = np.bincount(tree, np.diff(n.exit_first[: trees + 1]), len(passed)).astype(np.int64)
+    owner = n.owner[n.roots] if own else np.arange(slices)
+    delivered = sum_by(owner, passed * exits[:, None], slices)
     # Each sample runs alone: a step for each timestep, and a window for each further layer.
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
@@ -183,7 +185,9 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
             words=ByPlace.of(words),
             state=ByPlace.of(state),
         ),
-        nodes=NodeCounts(*(ByPlace.of(one) for one in (node_packets, node_flits, node_control))),
+        nodes=NodeCounts(
+            ByPlace.alike(len(n.owner), passed, tree), ByPlace.alike(len(n.owner), passed_flits, tree), control
+        ),
         delivered=delivered,
         steps=steps,
     )

@@ -46,8 +46,19 @@ def tallies(draw):
     return ByPlace.tallied(size, tally, column, times), dense
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(tallies(), tallies(), st.integers(0, 1000), st.booleans())
+@st.composite
+def alike(draw):
+    """Counts by kind, and the dense numbers."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    T, kinds, many, size = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 70)), 75
+    array, kind = rng.integers(0, 2**40, (kinds, T)), rng.integers(0, kinds, many)
+    dense = np.zeros((size, T), np.int64)
+    dense[:many] = array[kind]
+    return ByPlace.alike(size, array, kind), dense
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.one_of(tallies(), alike()), tallies(), st.integers(0, 1000), st.booleans())
 def test_sums_over_tallies_are_those_over_arrays(one, other, seed, with_array):
     """One pass over 32-bit numbers gives what NumPy gives of (places, T) numbers of 64 bits."""
     counts, dense = one
