@@ -9,6 +9,8 @@ TYPED := .mypy_cache/tree
 PYTEST_WORKERS ?= 2
 # Without --no-compile pip would compile 14,000 files, one after the other; Python compiles those it imports, when it does.
 QUICKLY := --quiet --disable-pip-version-check --no-compile
+# So it must be allowed to keep what it compiled: else every process here compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint types bench docs clean install before kernels-packet kernels-flit

@@ -11,6 +11,8 @@ from sfnhw.errors import InputError
 from sfnhw.reports import check_output_folder
 from tests.networks import chain, random_inputs
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 
 @pytest.fixture(scope="module")
 def run():
