@@ -1,5 +1,7 @@
 """Settings for all tests, and what several files share."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -20,3 +22,18 @@ def few_figures(monkeypatch):
     everything = figures.available
     wanted = {"timeline", "break_even", "sensitivity"}
     monkeypatch.setattr(figures, "available", lambda view: [name for name in everything(view) if name in wanted])
+
+
+@pytest.fixture
+def blank_figures(monkeypatch):
+    """Write the figures of explorations as empty files: for tests of rows and folders that explore several times.
+
+    tests/test_cli_commands.py has real ones in a folder, and tests/test_report_figures.py looks at what is drawn.
+    """
+    from sfnhw.reports import image
+
+    def blank(figure: object, path: Path, suffix: str) -> Path:
+        path.touch()
+        return path
+
+    monkeypatch.setattr(image, "write_image", blank)

@@ -18,6 +18,7 @@ from sfnhw.explore import explore
 from sfnhw.explore_rows import append_row, read_rows
 from tests.networks import chain, random_inputs
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
 ROOT = Path(__file__).resolve().parent.parent
 GRID = {"core.synapse_lanes": ["1", "8"], "io.router": ["[0, 0]", "[1, 0]"]}
 
