@@ -19,11 +19,12 @@ def estimate(fidelity: str, **fields: object) -> None:
 
 
 def packet() -> None:
-    """Routes, the loop of events with packets of one spike and of several, that of timesteps, and the moves of placement."""
+    """Routes and their turns, the loop of events with one spike a packet and several, that of timesteps, annealed moves."""
     estimate("packet")
     estimate("packet", packet__format="bundled")
     estimate("packet", execution__mode="barrier")
-    sfnhw.map_network(chain([20, 300, 300, 3]), sfnhw.load_chip("reference"), placer="annealed-balanced")
+    chip = sfnhw.load_chip("reference").replace({"noc.routing": "o1turn", "noc.virtual_channels": 2})
+    sfnhw.map_network(chain([20, 300, 300, 3]), chip, placer="annealed-balanced")
 
 
 def flit() -> None:

@@ -34,7 +34,7 @@ class PacketTwin:
         """Who feeds whom: parts by connection, and back."""
         network, r = self.mapping.network, self.t.rows
         by_row = self.chip.execution.granularity == "row"
-        joined = row_needs(network)
+        joined = row_needs(network) if by_row else defaultdict(set)  # a whole slice waits for whole slices
         self.rows = [s.block.rows if by_row else 1 for s in self.mapping.slices]
         self.needs, self.readers = defaultdict(set), defaultdict(set)  # of a part
         self.fed = defaultdict(list)  # (connection, row of the source) → parts of the target

@@ -325,7 +325,7 @@ def test_damaged_files_are_refused(tmp_path):
         read_events(path)
 
 
-def test_the_command_line(tmp_path, monkeypatch, capsys):
+def test_the_command_line(tmp_path, monkeypatch, capsys, few_figures):
     write_case(tmp_path)
     monkeypatch.chdir(tmp_path)
 
