@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
-from sfnhw.sim.flits.wires import build_wires
+from sfnhw.sim.flits.wires import build_wires, check_wires
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
 from sfnhw.sim.stream import stream_interval
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
 
@@ -51,7 +52,7 @@ def warnings_of(
     told: tuple[str, ...] = ()
     if mapping.chip.noc.buffer_flits is not None:
         try:
-            build_wires(mapping.chip, tables, sent)
+            check_wires(mapping.chip, tables, sent)
         except SimulationError as refused:
             told = (f"fidelity flit refuses this network: {refused}",)
     return told + _of_times(mapping, tables, counts, timing)
@@ -102,7 +103,7 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            interval = stream_interval(tables, pack(tables), sent, wires)
+            interval = stream_interval(tables, derived(pack, tables), sent, wires)
             timing = _joined(here[1], there[1], doubtful, interval)  # counts are the same at every fidelity
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)

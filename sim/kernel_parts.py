@@ -109,6 +109,10 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
 
     first : where the part's frame begins in `sent`; its neurons are side by side, but for `apart` others after each `columns`.
     """
+    if apart == 0:
+        while j < neurons and sent[np.uint64(first + j)] == 0:
+            j += 1
+        return j
     while j < neurons and sent[np.uint64(first + j + j // columns * apart)] == 0:
         j += 1
     return j

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.counts import Counts
-from sfnhw.sim.tables import Fabric, NodeTable, Tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.tables import Fabric, Tables
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -21,7 +22,7 @@ def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals 
     several lengths as long as their mean one.
     """
     over = np.flatnonzero(n.link >= 0)
-    each = np.maximum(n.flit_cycles[over], f.credit_ticks / f.virtual_channels)  # flit
+    each = np.maximum(n.flit_cycles[n.link[over]], f.credit_ticks / f.virtual_channels)  # flit
     least = f.hold_cycles / f.virtual_channels  # packet
     taken = np.maximum(flits[over] * each, packets[over] * least) + control[over] * np.maximum(each, least)
     return np.bincount(n.link[over], taken, 4 * f.routers).astype(float)
@@ -30,7 +31,7 @@ def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals 
 def links_taken(tables: Tables, counts: Counts) -> Reals:
     """(4·routers,) cycles that links are taken by what is counted, all samples."""
     flits, packets, control = (
-        part.sum(axis=1) for part in (counts.node_flits, counts.node_packets, counts.node_control)
+        part.total() for part in (counts.nodes.flits, counts.nodes.packets, counts.nodes.control)
     )
     return taken_by_nodes(tables.nodes, tables.fabric, flits, packets, control)
 

@@ -331,7 +331,7 @@ def advance(
             if kind == HOP:
                 exit_, end, owner = where, where + 1, int64(wires.exit_owner[place(where)])
         elif kind == HOP:
-            owner = int64(nodes[cell(where, 8, OWNER)])
+            owner = int64(nodes[cell(where, 4, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
                 if b is not None:
@@ -342,7 +342,7 @@ def advance(
                 node_control[cell(t, n_nodes, where)] += 1
             leave = now + f.router_cycles
             ticks, least, passed = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks), passed + 1
-            for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
+            for k in range(nodes[cell(where, 4, EDGES)], nodes[cell(where, 4, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
                 begin = max(links[cell(link, 2, 0)], leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
@@ -356,12 +356,12 @@ def advance(
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
                 pending += 1
-            exit_, end = int64(nodes[cell(where, 8, EXITS)]), int64(nodes[cell(where, 8, EXITS_END)])
+            exit_, end = int64(nodes[cell(where, 4, EXITS)]), int64(nodes[cell(where, 4, EXITS_END)])
         while exit_ < end:
             low, high, arrive = where, where + 1, now
             if exit_ >= 0:
-                terminal = exits[cell(exit_, 4, TERMINAL)]
-                low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
+                terminal = exits[cell(exit_, 2, TERMINAL)]
+                low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
                 if network is not None:
                     entry = int64(wires.exit_entry[place(exit_)])
                 else:
