@@ -40,10 +40,10 @@ class Channels(NamedTuple):
     channels : ((channels + 1) · 8,) flat, in order; the last one only says where items end.
     items : (items · 4,) flat.
     more : lists: how many, then item and channel of each.
-    root_of_item : (items,) tree, as a place in `NodeTable.roots`.
+    tree_of_item : (items,) its tree.
     roots : (roots · 4,) flat, as items: the ways out of each tree's root; the column of flits is empty.
     tree : (roots · 2,) flat: nodes, and exits.
-    root_of : for each entry of `NodeTable.starts` its tree.
+    tree_of_node : (packet nodes,) tree, as a place in `NodeTable.roots`.
     owner : (trees,) slice.
     levels : channels that a packet passes at most.
     """
@@ -51,10 +51,10 @@ class Channels(NamedTuple):
     channels: Words
     items: Words
     more: Words
-    root_of_item: Words
+    tree_of_item: Words
     roots: Words
     tree: Words
-    root_of: Words
+    tree_of_node: Words
     owner: Words
     levels: int
 
@@ -94,20 +94,20 @@ def order_channels(tables: Tables) -> Channels | None:
     rank[used] = np.arange(len(used))
     order = np.argsort(rank[ways.channel], kind="stable")
     node, channel, roots = ways.node[order], ways.channel[order], n.roots
-    root_of_node = tree_of(n.link[: n.packet_nodes], roots)
+    tree_of_node = tree_of(n.link[: n.packet_nodes], roots)
     items, behind, more = _items(ways, order, rank[channel], roots)
     items[:, FLITS] = s.flits[n.owner[node]]
     at_exit = channel >= links
     items[at_exit, OUT_OWNER] = n.owner[node[at_exit]]
-    exits = np.bincount(root_of_node[ways.node], ways.channel >= links, minlength=len(roots)).astype(np.int64)
+    exits = np.bincount(tree_of_node[ways.node], ways.channel >= links, minlength=len(roots)).astype(np.int64)
     return Channels(
         channels=_words(_records(channel, links, n)),
         items=_words(items),
         more=_words(more),
-        root_of_item=_words(root_of_node[node]),
+        tree_of_item=_words(tree_of_node[node]),
         roots=_words(behind),
-        tree=_words(np.stack([np.bincount(root_of_node, minlength=len(roots)), exits], axis=1)),
-        root_of=_words(np.concatenate([np.arange(len(roots)), n.copies])),
+        tree=_words(np.stack([np.bincount(tree_of_node, minlength=len(roots)), exits], axis=1)),
+        tree_of_node=_words(tree_of_node),
         owner=_words(n.owner[roots]),
         levels=int(level[used].max()) + 1,
     )

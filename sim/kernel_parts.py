@@ -122,11 +122,12 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
 def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
     """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j + j // columns * apart] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
+    for begin in range(0, neurons, lanes):
+        fires = False
+        for j in range(begin, min(begin + lanes, neurons)):
+            beyond = j // columns * apart if apart else 0  # rows alone divide
+            fires |= sent[place(first + j + beyond)] > 0
+        groups += fires
     return groups
 
 

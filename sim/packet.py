@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import ByPlace
-from sfnhw.sim.channel_order import order_channels
+from sfnhw.sim.channel_order import Channels, order_channels
 from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
@@ -30,7 +29,6 @@ from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
-from sfnhw.sim.words import Words, narrowed
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -100,7 +98,7 @@ def simulate_packets(
     timing = _timing(T, interval, tallies)
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))
-    return _counts(tables, tallies), timing
+    return _counts(tables, tallies, channels), timing
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -112,7 +110,7 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
     return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
-def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
+def _counts(tables: Tables, tallies: list[Tally], channels: Channels | None) -> Counts:
     """Add up what threads have counted, in the first one's tally."""
     T, rows, nodes = len(tallies[0].by_row), len(tables.rows.source), len(tables.nodes.owner)
 
@@ -128,7 +126,7 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     row_packets, synapses, words, state = (
         ByPlace.tallied(rows, whole.by_row, column) for column in (PACKETS, SYNAPSES, WORDS, STATE)
     )
-    node_packets = _node_packets(tables, whole, not unused)
+    node_packets = _node_packets(tables, whole, channels, not unused)
     if tables.slices.form.any():
         spikes, flits = whole.sent_spikes, whole.sent_flits
         row_spikes, node_flits = ByPlace.tallied(rows, whole.row_spikes), ByPlace.tallied(nodes, whole.node_flits)
@@ -136,7 +134,9 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         spikes, row_spikes = by_slice[SENT], row_packets
         flits = spikes * tables.slices.flits[:, None]
         one_each = bool((tables.slices.flits == 1).all())
-        node_flits = node_packets if one_each else _node_packets(tables, whole, not unused, tables.slices.flits)
+        node_flits = (
+            node_packets if one_each else _node_packets(tables, whole, channels, not unused, tables.slices.flits)
+        )
     none = tables.fabric.barrier  # no control packets
     return Counts(
         sent=by_slice[SENT],
@@ -162,23 +162,19 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
     )
 
 
-def _node_packets(tables: Tables, whole: Tally, by_event: bool, each: Ints | None = None) -> ByPlace:
+def _node_packets(
+    tables: Tables, whole: Tally, channels: Channels | None, by_event: bool, each: Ints | None = None
+) -> ByPlace:
     """Spike packets through route nodes, each taken `each` times by its slice: of trees, and of nodes if any are by event."""
     n = tables.nodes
     out = ByPlace(len(n.owner), len(whole.by_row))
-    if whole.tree_packets.size:
+    if channels is not None:
         times = None if each is None else each[n.owner[n.roots]]
-        out += ByPlace.tallied(out.size, whole.tree_packets, times=times, of=derived(_tree_of_node, tables))
+        out += ByPlace.tallied(out.size, whole.tree_packets, times=times, of=channels.tree_of_node)
     if by_event:
         times = None if each is None else each[n.owner[: whole.node_packets.shape[1]]]
         out += ByPlace.tallied(out.size, whole.node_packets, times=times)
     return out
-
-
-def _tree_of_node(tables: Tables) -> Words:
-    """(packet nodes,) tree, as a place in `NodeTable.roots`."""
-    n = tables.nodes
-    return narrowed(tree_of(n.link[: n.packet_nodes], n.roots), "trees")
 
 
 def _mean_link_cycles(tables: Tables) -> float:

@@ -74,7 +74,7 @@ def run_frames(
     steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
     wires : at fidelity `flit`, the network of the chip.
     channels : in order (`sfnhw.sim.channel_order`): the same is found channel by channel, as far as that goes, in a fraction
-        of the time. Not with wires, nor where events are written down.
+        of the time. Of no use with wires, or where events are written down.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
@@ -86,7 +86,7 @@ def run_frames(
     state = begin(frames, room, s, p, f, steps)
     bundles = bundles_of(sent, s, f)
     done, frames_sent = False, sent.reshape(-1)
-    if channels is not None:
+    if channels is not None and wires is None and not len(out.log):
         done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
     out.by_event[0] += not done
     while not done:

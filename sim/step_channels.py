@@ -36,6 +36,7 @@ from sfnhw.sim.packed import (
     TAPS_FIRST,
     TAPS_STRIDE,
     WHOM,
+    Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.step_emission import BEFORE, BORN, HANDED, NEURON, PATHS, PATHS_END, PORT, SENDER, START
@@ -89,10 +90,18 @@ def _put(arrivals: Words, ends: Words, channel: Any, when: Any, parent: Any, emi
 
 @nb.njit(nogil=True, cache=True)
 def inject(
-    made: int, base: int, s: SliceTable, f: Fabric, c: Channels, emissions: Ints, arrivals: Words, ends: Words
+    made: int,
+    base: int,
+    s: SliceTable,
+    p: Packed,
+    f: Fabric,
+    c: Channels,
+    emissions: Ints,
+    arrivals: Words,
+    ends: Words,
 ) -> int:
     """Have every packet arrive at the channels that lead away from its port; returns the last cycle in which one does."""
-    roots, more, root_of, last = c.roots, c.more, c.root_of, base
+    roots, more, starts, tree_of, last = c.roots, c.more, p.roots, c.tree_of_node, base
     s_flits, s_terminal, pins, port_cycles, injection_cycles = (
         s.flits,
         s.terminal,
@@ -109,7 +118,7 @@ def inject(
         when = emissions[cell(e, 8, PORT)] - flits + injection_cycles - base
         for k in range(emissions[cell(e, 8, PATHS)], emissions[cell(e, 8, PATHS_END)]):
             when += cycles
-            root = root_of[place(k)]
+            root = tree_of[place(starts[place(k)])]
             _put(arrivals, ends, roots[cell(root, 4, NEXT_CHANNEL)], when, -2 - e, e, roots[cell(root, 4, NEXT_ITEM)])
             extra = int64(roots[cell(root, 4, MORE)])
             if extra >= 0:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.channel_order import MOST_SLICES, SLICE_BITS
-from sfnhw.sim.kernel_parts import over_pins, stretch, take_turn
+from sfnhw.sim.kernel_parts import next_sender, over_pins, spiking_groups, stretch, take_turn
 from sfnhw.sim.kernel_state import (
     BEYOND,
     INJECTION_BUSY,
@@ -75,26 +75,6 @@ def _sink(heap: Ints, size: int, when: int, what: int) -> None:
     heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = when, what
 
 
-@nb.njit(**INNER)
-def _next(sent: NDArray[np.uint8], first: int, j: int, neurons: int) -> int:
-    """Return the first neuron from j on that sends something, or `neurons`."""
-    while j < neurons and sent[np.uint64(first + j)] == 0:
-        j += 1
-    return j
-
-
-@nb.njit(**INNER)
-def _groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int) -> int:
-    """Groups of `lanes` neurons in which any sends something."""
-    groups = 0
-    for begin in range(0, neurons, lanes):
-        fires = False
-        for j in range(begin, min(begin + lanes, neurons)):
-            fires |= sent[place(first + j)] > 0
-        groups += fires
-    return groups
-
-
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def start_slices(
     looks: int, now: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
@@ -139,7 +119,7 @@ def start_slices(
         low, high = s_first_neuron[i], s_first_neuron[i + 1]
         walk = -(-(high - low) // lanes) * s_update_cycles[i]
         if s_spike_cycles[i] > 0:
-            walk += s_spike_cycles[i] * _groups(sent, first + low, high - low, lanes)
+            walk += s_spike_cycles[i] * spiking_groups(sent, first + low, high - low, lanes, 1, 0)
         if held_up and not s_is_input[i]:
             made = 0
             for j in range(low, high):
@@ -158,7 +138,7 @@ def start_slices(
         end = t0 + walk
         of[cell(o, 32, PHASE_START)], of[cell(o, 32, PHASE_END)] = t0, end
         stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, end)
-        j, when = _next(sent, first + low, 0, high - low), end
+        j, when = next_sender(sent, first + low, 0, high - low, 1, 0), end
         if j < high - low:
             of[cell(o, 32, LEFT)] = sent[place(first + low + j)]
             of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
@@ -235,7 +215,7 @@ def emit(
         if of[cell(o, 32, LEFT)] == 0:
             by_slice[cell(i * T + g % T, 6, SPIKES)] += 1
             first = g * neurons + s_first_neuron[i]
-            j = _next(sent, first, j + 1, s_neurons[i])
+            j = next_sender(sent, first, j + 1, s_neurons[i], 1, 0)
             if j < s_neurons[i]:
                 of[cell(o, 32, LEFT)] = sent[place(first + j)]
                 if j // lanes != index // lanes:

@@ -63,7 +63,7 @@ def run_steps(
     emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
     keys, leaves, buckets = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
-    done = False
+    longest, done = _at_most(s, f, c), False
     while not done:
         then = now
         if step > clock[FIRST_STEP]:
@@ -73,7 +73,7 @@ def run_steps(
             looks = look_at_due(state.look, 0, step, s.depth, s.frames, f.window, f.interval, frames)
             spikes, paths = _count(looks, sent, s, p, f, c, state, frames, packets)
             total, most = _size_blocks(packets, c, begins)
-            if total > room or _latest(then, spikes, paths, most, s, f, c, state) > MOST:
+            if total > room or _latest(then, spikes * paths, most, longest, c.levels, f.virtual_channels, state) > MOST:
                 break
         if step > clock[FIRST_STEP]:
             now = then
@@ -99,7 +99,7 @@ def run_steps(
         if total > 0:
             _tally(packets, T, c, frame_of, out)
             ends[:] = begins
-            last_event = max(last_event, inject(made, now, s, f, c, emissions, arrivals, ends))
+            last_event = max(last_event, inject(made, now, s, p, f, c, emissions, arrivals, ends))
             last = _sweep(
                 now, T, s, p, f, c, state, out, emissions, frame_of, arrivals, begins, ends, keys, leaves, buckets
             )
@@ -116,7 +116,13 @@ def _count(
     """Count the packets of a timestep that enter each tree (trees,); returns spikes, and the most paths of one."""
     packets[:] = 0
     neurons, spikes, paths, per_neuron = s.first_neuron[-1], 0, 0, f.per_neuron
-    copy_first, root_first, root_of, first_neuron = p.copy_first, p.root_first, c.root_of, s.first_neuron
+    copy_first, root_first, starts, tree_of, first_neuron = (
+        p.copy_first,
+        p.root_first,
+        p.roots,
+        c.tree_of_node,
+        s.first_neuron,
+    )
     look, of, part_first = state.look, state.slices, p.parts.first
     for k in range(looks):
         i = look[k]
@@ -130,11 +136,11 @@ def _count(
             if times > 0 and per_neuron:
                 paths = max(paths, copy_first[j + 1] - copy_first[j])
                 for q in range(copy_first[j], copy_first[j + 1]):
-                    packets[place(root_of[place(q)])] += times
+                    packets[place(tree_of[place(starts[place(q)])])] += times
         if not per_neuron:
             paths = max(paths, root_first[i + 1] - root_first[i])
             for q in range(root_first[i], root_first[i + 1]):
-                packets[place(root_of[place(q)])] += here
+                packets[place(tree_of[place(starts[place(q)])])] += here
         spikes += here
     return spikes, paths
 
@@ -142,13 +148,13 @@ def _count(
 @nb.njit(nogil=True, cache=True)
 def _size_blocks(packets: Words, c: Channels, begins: Words) -> tuple[int, int]:
     """Find where the arrivals at each channel begin; returns how many there are, and most at any channel."""
-    root_of_item, channels = c.root_of_item, c.channels
+    tree_of_item, channels = c.tree_of_item, c.channels
     total, most = 0, 0
     for k in range(channels.shape[0] // 8 - 1):
         begins[place(k)] = total
         here = 0
         for item in range(channels[cell(k, 8, FIRST_ITEM)], channels[cell(k + 1, 8, FIRST_ITEM)]):
-            here += int64(packets[place(root_of_item[place(item)])])
+            here += int64(packets[place(tree_of_item[place(item)])])
         total += here
         most = max(most, here)
     begins[-1] = total
@@ -156,25 +162,36 @@ def _size_blocks(packets: Words, c: Channels, begins: Words) -> tuple[int, int]:
 
 
 @nb.njit(nogil=True, cache=True)
-def _latest(now: int, spikes: int, paths: int, most: int, s: SliceTable, f: Fabric, c: Channels, state: State) -> int:
-    """Cycles of a timestep after which no arrival can be, if it begins now with at most so many packets at any channel."""
-    V, flits, last, slowest, furthest = f.virtual_channels, s.flits.max(), now, 1, 0
-    channels, links, at = c.channels, state.links, state.at
+def _at_most(s: SliceTable, f: Fabric, c: Channels) -> tuple[int, int, int, int]:
+    """Cycles at most: that a port is taken by a packet; that a channel is; that a packet passes one in; that all walks take."""
+    channels, flits, slowest, furthest = c.channels, s.flits.max(), 1, 0
     for k in range(channels.shape[0] // 8 - 1):
         slowest = max(slowest, int64(channels[cell(k, 8, FLIT_CYCLES)]))
         furthest = max(furthest, int64(channels[cell(k, 8, CYCLES)]))
     held = max(flits * slowest, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
-    ticks = max(held * V, max(f.hold_cycles, flits * f.credit_ticks))
+    ticks = max(held * f.virtual_channels, max(f.hold_cycles, flits * f.credit_ticks))
+    walks = (s.neurons * s.update_cycles).sum() + (s.neurons * s.spike_cycles).sum()
+    passed = f.router_cycles + furthest + f.injection_cycles + held
+    return max(held, f.port_cycles), ticks // f.virtual_channels + 1, passed, walks
+
+
+@nb.njit(nogil=True, cache=True)
+def _latest(
+    now: int, sends: int, most: int, longest: tuple[int, int, int, int], levels: int, V: int, state: State
+) -> int:
+    """Cycles of a timestep after which no arrival can be, if it begins now with at most so many packets at any channel.
+
+    sends : packets that enter the network; longest : of `_at_most`.
+    """
+    links, at, last = state.links, state.at, now
+    port, taken, passed, walks = longest
     for k in range(0, links.shape[0], 2):
         last = max(last, links[k] // V + 1)
     for k in range(0, at.shape[0], 16):
         last = max(last, max(at[k + INJECTION_FREE], at[k + EJECTION_FREE] // V + 1))
         last = max(last, at[k + THRESHOLD_FREE])
-    # The walk of every slice, each packet of which may hold it up, then one channel after the other.
-    sends = spikes * paths * max(held, f.port_cycles)
-    walk = sends + (s.neurons * s.update_cycles).sum() + (s.neurons * s.spike_cycles).sum()
-    each = f.router_cycles + furthest + f.injection_cycles + held + (most + 1) * (ticks // V + 1)
-    return last - now + walk + sends + (c.levels + 1) * each
+    # The walk of every slice, each packet of which may hold it up, the ports, then one channel after the other.
+    return last - now + walks + 2 * sends * port + (levels + 1) * (passed + (most + 1) * taken)
 
 
 @nb.njit(nogil=True, cache=True)
