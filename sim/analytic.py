@@ -147,6 +147,7 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, bus
     np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
     return Timing(
         latency=np.ceil(times.finish).astype(np.int64),
+        occupied=np.ceil(times.occupied).astype(np.int64),
         interval=interval,
         layer_start=np.ascontiguousarray(layer_start.T),
         layer_end=np.ascontiguousarray(layer_end.T),
