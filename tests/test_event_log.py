@@ -176,7 +176,7 @@ def check_ends_of_rounds(result, log):
     now = 0
     for r in result.rounds:
         loaded, over = now + r.load.cycles, now + r.load.cycles + int(r.result.timing.occupied[0])
-        mine = (begin >= now) & (begin < over)
+        mine = (begin >= now) & (begin < over) & (end > begin)
         assert begin[mine].min() >= loaded
         assert end[mine].max() == over
         now, last = over, mine

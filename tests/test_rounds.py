@@ -247,6 +247,20 @@ def test_both_fidelities_count_rounds_alike_and_files_keep_them(tmp_path_factory
     assert compare([mapping, again]).rows[0] == compare([mapping, again]).rows[1]
 
 
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(0, 100_000), changes())
+def test_times_in_rounds_are_within_15_percent_of_the_packets(seed, given_changes):
+    """The same networks in every run, as in tests/test_analytic.py: no law holds this for every drawn one."""
+    network = random_network(seed)
+    mapping = map_network(network, REFERENCE.replace(given_changes))
+    assume(mapping.rounds)
+    packet, analytic = (
+        simulate(mapping, random_activity(network, seed), fidelity=f, threads=1).timing for f in ("packet", "analytic")
+    )
+    assert analytic.latency == pytest.approx(packet.latency, rel=0.15)
+    assert analytic.interval == pytest.approx(packet.interval, rel=0.15)
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 100_000), changes(("dataflow",)))
 def test_attention_in_rounds(seed, given_changes):
