@@ -136,7 +136,7 @@ def test_rounds_follow_one_another_in_the_log(seed, given_changes):
 
 
 def test_a_round_ends_with_its_last_work_and_not_with_its_last_result():
-    """Slices of `up` that no explicit synapse reads work on when the results have left."""
+    """No synapse joins `pool` and `up`, so results leave while what `pool` waits for is still worked off."""
     fields = {
         "execution.rounds": "auto", "execution.mode": "dataflow", "core.neurons": 64, "core.state_banks": 1,
         "core.axon_sharing": "slice", "core.state_memory.kib": 32, "noc.columns": 1, "noc.rows": 1, "noc.cores_per_router": 1,

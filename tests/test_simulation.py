@@ -158,6 +158,7 @@ def test_threads_change_nothing():
     one, four = (simulate(mapping, activity, threads=n) for n in (1, 4))
     assert one.counts.equals(four.counts)
     assert np.array_equal(one.timing.latency, four.timing.latency)
+    assert np.array_equal(one.timing.occupied, four.timing.occupied)
     assert np.array_equal(one.timing.busy, four.timing.busy)
     assert one.timing.interval == four.timing.interval
 
