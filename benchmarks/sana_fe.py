@@ -257,7 +257,9 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
             f"{name}_times_as_fast": speed["synaptic_operations_per_s"] / theirs for name, speed in row["ours"].items()
         }
         on_all = row["peer_together"][model]["synaptic_operations_per_s"]
-        row["against"][model]["packet_times_as_fast_on_all_cores"] = packet_together["synaptic_operations_per_s"] / on_all
+        row["against"][model]["packet_times_as_fast_on_all_cores"] = (
+            packet_together["synaptic_operations_per_s"] / on_all
+        )
         first += traced
     return row
 
@@ -265,7 +267,10 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
 def show(name: str, row: dict[str, Any]) -> None:
     """Print one network's results."""
     print(f"targets {name}; steps on the clock {row['steps']}")
-    for suffix, clock in (("", "processor seconds, 1 thread"), ("_together", f"wall seconds, {row['threads']} threads")):
+    for suffix, clock in (
+        ("", "processor seconds, 1 thread"),
+        ("_together", f"wall seconds, {row['threads']} threads"),
+    ):
         print(f"  {clock:28} {'ms a step':>10} {'M messages/s':>13} {'M synapses/s':>13}")
         for who, part in (("SANA-FE", row["peer" + suffix]), ("sfnhw", row["ours" + suffix])):
             for mode, speed in part.items():
