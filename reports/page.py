@@ -10,7 +10,7 @@ from typing import Any
 from sfnhw.reports import summary, text
 from sfnhw.reports.bank_stalls import bank_stall_rows, bank_stall_text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
-from sfnhw.reports.comparison import skipped_texts
+from sfnhw.reports.comparison import calibration_text, skipped_texts
 from sfnhw.reports.overhead_rows import overhead_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.rounds_report import rounds_text
@@ -62,6 +62,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         run=view.json,
         figures=figures,
         t=_kept_together(),
+        calibration=calibration_text(view.json),
         skipped=skipped_texts(view.json["baselines_skipped"]),
         arithmetic_share=_arithmetic_share(view),
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},

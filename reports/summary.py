@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from sfnhw.reports.bank_stalls import bank_stall_text
-from sfnhw.reports.comparison import THIS, skipped_texts
+from sfnhw.reports.comparison import THIS, calibration_text, skipped_texts
 from sfnhw.reports.few_samples import few_samples_text
 from sfnhw.reports.mapping_report import bounds_text
 from sfnhw.reports.pace import UNIT_NAMES
@@ -202,6 +202,9 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
         draws = data["uncertainty"]["comparison"]
         cheaper = ", ".join(f"{row['name']} in {percent(row['probability_this_is_cheaper'])}" for row in draws)
         yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
+    calibration = calibration_text(data)
+    if calibration:
+        yield from wrapped(f"the others: {calibration}")
     for text in skipped_texts(data["baselines_skipped"]):
         yield from wrapped(text)
 

@@ -1,5 +1,7 @@
 """Every coding through the whole chain: recode, map, record, simulate, price, report."""
 
+from html import unescape
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ import sfnhw
 from sfnhw.errors import MappingError
 from sfnhw.neurons import SFN
 from sfnhw.recode import recode
-from sfnhw.reports.comparison import ADVICE, skipped_texts
+from sfnhw.reports.comparison import ADVICE, THIS, calibration_text, skipped_texts
+from sfnhw.reports.page import page
+from sfnhw.reports.view import as_view
 from tests.networks import chain
 
 INPUTS = np.random.default_rng(0).integers(0, 40, (3, 6)).astype(float)
@@ -55,6 +59,42 @@ def test_a_network_is_not_set_beside_itself():
     # With another potential at the start it is another network.
     other = recode(network, "if", timesteps=4, initial_potential=0.25)
     assert "if" in sfnhw.estimate(other, "reference", INPUTS, baselines=("if",), fidelity="analytic").baselines
+
+
+def test_a_report_says_how_the_rivals_were_calibrated():
+    """A network that no calibration data was kept of hands its thresholds on, and says so wherever rivals are shown."""
+    network = chain([6, 5, 4, 2], SFN.uniform(4), weight=0.05)
+    run = sfnhw.estimate(network, "reference", INPUTS, baselines=("if", "mtn"), fidelity="analytic")
+    assert [row["scaling"] for row in run.as_json()["comparison"]] == [None, "step", "step"]
+    kept = "spiking ones keep this network's own thresholds"
+    assert kept in " ".join(run.summary().split())
+    assert kept in unescape(page(as_view(run)))
+    alone = sfnhw.estimate(network, "reference", INPUTS, baselines=(), fidelity="analytic")
+    assert calibration_text(alone.as_json()) == ""
+    assert "the others:" not in alone.summary()
+
+
+def test_the_sentence_names_the_rule_of_the_calibration():
+    rows = [
+        {"name": "if", "scaling": "quantile"},
+        {"name": "ttfs", "scaling": "quantile"},
+        {"name": "graded", "scaling": "mse"},
+    ]
+
+    def said(rows, **conversion):
+        return calibration_text(
+            {"comparison": [{"name": THIS, "scaling": None}, *rows], "provenance": {"conversion": conversion}}
+        )
+
+    by_quantile = said(rows, theta="quantile", quantile=0.99)
+    assert by_quantile.count("spiking ones") == 1
+    assert "the 0.99 quantile of the activations" in by_quantile
+    assert "quantised ones are clipped by least squares" in by_quantile
+    by_maximum = said(rows[:2], theta="max", quantile=0.99)
+    assert "the largest activation" in by_maximum
+    assert "quantised" not in by_maximum
+    assert "least-squares clipping point of its own levels" in said([{"name": "if", "scaling": "mse"}], theta="mse")
+    assert said([{"name": "if"}, {"name": "graded"}]) == ""  # a run of before does not know
 
 
 def test_skipped_baselines_with_one_reason_are_one_sentence():
