@@ -103,8 +103,8 @@ def _kept_together() -> SimpleNamespace:
 
     written = (
         text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
-        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
-        rounds_text,
+        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.beyond_one_text, summary.beyond_one_static_text,
+        summary.beyond_one_area_text, rounds_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})
 

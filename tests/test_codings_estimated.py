@@ -69,6 +69,7 @@ def test_a_report_says_how_the_rivals_were_calibrated():
     kept = "spiking ones keep this network's own thresholds"
     assert kept in " ".join(run.summary().split())
     assert kept in unescape(page(as_view(run)))
+    assert "that sfnhw convert MODULE --coding ... makes" in unescape(page(as_view(run)))
     alone = sfnhw.estimate(network, "reference", INPUTS, baselines=(), fidelity="analytic")
     assert calibration_text(alone.as_json()) == ""
     assert "the others:" not in alone.summary()
