@@ -50,7 +50,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
     figures = [
         {
             "name": name,
-            "title": TITLES.get(name, name),
+            "title": _title(name, view),
             "caption": _caption(name, view),
             "svg": Markup(_inline(drawn[name])),
         }
@@ -74,6 +74,12 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         break_even_rows=break_even_rows(break_even) if break_even else [],
     )
     return str(html)
+
+
+def _title(name: str, view: RunView) -> str:
+    if name == "overhead" and not view.json["overhead"]["thresholds_by_layer"]:
+        return "Beside other ways to spike"
+    return TITLES.get(name, name)
 
 
 def _draw(view: RunView) -> dict[str, str]:

@@ -66,7 +66,7 @@ def subtitle(data: Mapping[str, Any]) -> str:
     if data["fidelity"] == "auto":
         fidelity += f" (flit in {data['inferences_at_flit']:,} of them, packet in the others)"
     return (
-        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights; "
+        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights and biases; "
         f"{inferences:,} inference{'s' * (inferences != 1)}, {fidelity}"
     )
 
@@ -216,7 +216,8 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
     if len(rows) > 1:
         yield from wrapped("band: of the ratio, for every combination of prices within their own bands")
         draws = data["uncertainty"]["comparison"]
-        cheaper = ", ".join(f"{row['name']} in {percent(row['probability_this_is_cheaper'])}" for row in draws)
+        codings = {row["name"]: row["coding"] for row in rows}
+        cheaper = "; ".join(f"{codings[d['name']]} in {percent(d['probability_this_is_cheaper'])}" for d in draws)
         yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
     calibration = calibration_text(data)
     if calibration:

@@ -7,8 +7,10 @@ import pytest
 from sfnhw.chip import Chip, core_area, core_leakage, load_chip
 from sfnhw.chip.area import register_area
 from sfnhw.chip.gate_model import unit_gates
+from sfnhw.errors import InputError
 from sfnhw.neurons import IF, SFN
 from sfnhw.reports.built_parts import built_leakage_w, built_parts
+from sfnhw.reports.figures import available, figure
 from sfnhw.reports.overhead import overhead
 from sfnhw.reports.overhead_rows import overhead_rows
 from sfnhw.reports.page import page
@@ -126,3 +128,24 @@ def test_a_network_of_single_thresholds_is_charged_nothing():
     assert found["thresholds_by_layer"] == {}
     assert found["total"]["energy_at_most_j"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     assert found["total"]["share_of_area_as_built"] == 0
+
+
+def test_a_page_of_single_thresholds_has_no_section_on_many():
+    """The figure of rivals has its own title; without any there is none, and why they were skipped is told all the same."""
+    network = chain([4, 12, 3], IF(4, 0.5))
+    run = run_of(network, REFERENCE, random_activity(network, 1, samples=1), "analytic")
+    alone = as_view(replace(run, skipped={"if": "this network is that already"}))
+    assert "overhead" not in available(alone)
+    html = page(alone)
+    assert "thresholds cost" not in html
+    assert "multi-threshold overhead" not in html
+    assert html.count("if was skipped: this network is that already") == 1
+    with pytest.raises(InputError, match="one threshold a neuron at most, and nothing beside it"):
+        figure("overhead", alone)
+    beside = page(as_view(replace(run, baselines={"if": run}, skipped={"mtn": "it does not fit"})))
+    assert "<h2>Beside other ways to spike</h2>" in beside
+    assert "multi-threshold overhead" not in beside
+    assert beside.count("mtn was skipped: it does not fit") == 1
+    many = page(as_view(run_on(REFERENCE)))
+    assert "<h2>What many thresholds cost, beside other ways to spike</h2>" in many
+    assert "<h2>The multi-threshold overhead in numbers</h2>" in many

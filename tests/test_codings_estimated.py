@@ -4,8 +4,10 @@ from html import unescape
 
 import numpy as np
 import pytest
+from torch import nn
 
 import sfnhw
+from sfnhw.actions import ACTIONS
 from sfnhw.errors import MappingError
 from sfnhw.neurons import SFN
 from sfnhw.recode import recode
@@ -73,6 +75,35 @@ def test_a_report_says_how_the_rivals_were_calibrated():
     alone = sfnhw.estimate(network, "reference", INPUTS, baselines=(), fidelity="analytic")
     assert calibration_text(alone.as_json()) == ""
     assert "the others:" not in alone.summary()
+
+
+def test_the_summary_has_one_name_for_each_rival():
+    network = chain([6, 5, 4, 2], SFN.uniform(4), weight=0.05)
+    run = sfnhw.estimate(network, "reference", INPUTS, baselines=("if", "polarity"), fidelity="analytic")
+    said = " ".join(run.summary().split())
+    for row in run.as_json()["comparison"][1:]:
+        assert said.count(f"{row['coding']} in ") == 1  # in the sentence on draws, as in the table
+    assert "graded8" not in said
+    # 5 · 6 + 4 · 5 + 2 · 4 weights, no biases.
+    assert run.network.parameters == 58
+    assert "58 weights and biases" in said
+
+
+def test_additions_are_the_synaptic_operations_that_are_no_comparison():
+    first = nn.Conv2d(1, 2, 3)
+    first.weight.data = first.weight.data.abs() + 0.1  # positive sums, so that there is something to pool
+    convolution = sfnhw.convert(
+        nn.Sequential(first, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)).eval(),
+        np.random.default_rng(0).random((20, 1, 6, 6)),
+        lam=0.2,
+    )
+    run = sfnhw.estimate(convolution, "reference", np.random.default_rng(1).random((4, 1, 6, 6)), baselines=())
+    operations = run.result.counts.row_synapses.sum(axis=1)
+    pooled = [convolution[p.target].function == "max" for p in convolution.projections]
+    largest_of = int(operations[np.array(pooled)[run.result.tables.rows.projection]].sum())
+    assert largest_of > 0
+    assert run.result.totals()["accumulate"] == int(operations.sum()) - largest_of
+    assert "but those of max pooling" in next(a.meaning for a in ACTIONS if a.name == "accumulate")
 
 
 def test_the_sentence_names_the_rule_of_the_calibration():
