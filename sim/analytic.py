@@ -1,8 +1,8 @@
 """Fidelity `analytic`: the same counts in closed form, and times from a recurrence over slices; no packet is simulated.
 
 For slice j in frame t, with S its synapse work, D its threshold walk and E = max(D, injection, fullest link) its
-emission (D + injection where the walk waits for the port; the lanes serve in order of arrival, and from any arrival on they
-have that much to do):
+emission (D + injection where the walk waits for the port; inputs share the pins, by turns; the lanes serve in order of
+arrival, and from any arrival on they have that much to do):
 
     fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival,
                   fed_j of the frame before + S of all)
@@ -38,6 +38,7 @@ from sfnhw.sim.passed import (
     Passed,
     Ways,
     at_port,
+    by_turns,
     first_places,
     lane_totals,
     over_pins,
@@ -89,10 +90,11 @@ def _timings(
     """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
     samples = passed.shape[2]
     together = joined(parts)
-    times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
     if tables.fabric.barrier:
-        every = barrier_interval(tables, together, samples).reshape(len(works), samples).mean(axis=1)
+        times, steps = barrier(tables, together)
+        every = barrier_interval(tables, together, samples, steps).reshape(len(works), samples).mean(axis=1)
     else:
+        times = dataflow(tables, together)
         every = stream(tables, together, samples, STREAM_SAMPLES)
     out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
@@ -129,6 +131,8 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
         jobs.slices.spike_cycles[:, None]
     )
     until = walk + np.where(jobs.slices.is_input[:, None], 0.0, port) if f.waits_for_port else walk
+    # Where inputs share the pins parts take as many times longer as their slices do.
+    port = port * (by_turns(s, whole_port) / np.maximum(whole_port, 1.0))[:, q.owner]
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
     emission = np.maximum(np.maximum(until, port), beyond)
@@ -160,6 +164,7 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, bus
     np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
     return Timing(
         latency=np.ceil(times.finish).astype(np.int64),
+        occupied=np.ceil(times.occupied).astype(np.int64),
         interval=interval,
         layer_start=np.ascontiguousarray(layer_start.T),
         layer_end=np.ascontiguousarray(layer_end.T),
@@ -190,6 +195,10 @@ class _Control(NamedTuple):
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
+    def total(self, nodes: NDArray[np.bool_], owner: NDArray[np.integer]) -> Ints:
+        """(nodes,) the same over all timesteps."""
+        return np.where(nodes, self.markers.sum(axis=0)[owner], self.tokens.sum(axis=0)[owner])
+
 
 def _out_of_pins(tables: Tables, passed: Passed, f: Fabric, control: _Control | None = None) -> Reals:
     """(T, samples) cycles in which packets, and control packets, leave over the pins.
@@ -217,7 +226,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
-    emission = np.maximum(np.maximum(until, port), _beyond_port(tables, passed, f))
+    emission = np.maximum(np.maximum(until, by_turns(s, port)), _beyond_port(tables, passed, f))
     timed = s._replace(update_cycles=w.update, spike_cycles=w.spike)
     tree, way = _ways(tables, passed.ways, w)
 
@@ -287,7 +296,7 @@ def _through_nodes(tables: Tables, passed: Passed) -> tuple[Reals, Reals, Ints]:
     by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
     packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
     flits = np.where((s.form[n.owner] > 0) & is_packet, sums[n.owner], packets * s.flits[n.owner])
-    return flits, packets, samples * control.on(is_packet, n.owner).sum(axis=0)
+    return flits, packets, samples * control.total(is_packet, n.owner)
 
 
 def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, lanes: Reals) -> tuple[Ints, Ints]:

@@ -33,7 +33,7 @@ def sums_of(
     spikes = np.add.reduceat(sent, s.first_neuron[:-1], axis=1, dtype=np.int64).T
     packets, flits = spikes.copy(), spikes * s.flits[:, None]
     within = np.arange(len(sent)) % f.window
-    for i in np.flatnonzero(s.form):
+    for i in np.flatnonzero(s.form).tolist():
         edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]), int(s.row[i]))
         inside = spikes_of_bundles(sent[:, s.first_neuron[i] : s.first_neuron[i + 1]], int(s.width[i]), edges)
         goes = (inside > 0) | (s.always[i] & (within < s.frames[i]))[:, None]

@@ -215,9 +215,7 @@ def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]
     return [known[w.fabric.port_cycles, w.fabric.io_flit_cycles_num, w.fabric.io_flit_cycles_den] for w in works]
 
 
-def own_ports(
-    passed: Passed, s: SliceTable, f: Fabric, frames: NDArray[np.uint8], copies: Reals, roots: Ints
-) -> Reals:
+def own_ports(passed: Passed, s: SliceTable, f: Fabric, frames: NDArray[np.uint8], copies: Reals, roots: Ints) -> Reals:
     """(T, slices, samples) as of `ports`; frames, copies : as of `Passed`, of these slices; roots : (slices,) of each."""
     out = copies * at_port(s, f, s.flits)[:, None]
     bundles = np.flatnonzero(s.form)
@@ -228,6 +226,24 @@ def own_ports(
 
         sums = passed.by_step(sums_of(s, f, frames, cycles).flits)
         out[:, bundles] = (sums * roots[:, None])[:, bundles]
+    return out
+
+
+def by_turns(s: SliceTable, port: Reals) -> Reals:
+    """(T, slices, samples) cycles until a slice's packets have left, as of `ports`, where those of inputs share the pins.
+
+    They send by turns, so when one is through each other has sent as much as it, or all of its own.
+    """
+    inputs = np.flatnonzero(s.is_input)
+    if len(inputs) < 2:
+        return port
+    mine = port[:, inputs]
+    order = np.argsort(mine, axis=1)
+    rising = np.take_along_axis(mine, order, axis=1)
+    left = np.arange(len(inputs))[::-1, None]
+    out, shared = port.copy(), np.empty_like(mine)
+    np.put_along_axis(shared, order, rising.cumsum(axis=1) + left * rising, axis=1)
+    out[:, inputs] = shared
     return out
 
 

@@ -35,7 +35,17 @@ from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_parts import last_work
-from sfnhw.sim.kernel_state import AXON_BUSY, NEXT_FRAME, Tally, begin, grown, room_of
+from sfnhw.sim.kernel_state import (
+    AXON_BUSY,
+    AXON_FREE,
+    LAST_EVENT,
+    NEXT_FRAME,
+    THRESHOLD_FREE,
+    Tally,
+    begin,
+    grown,
+    room_of,
+)
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.step_channels import arrange
@@ -93,7 +103,10 @@ def run_frames(
         done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
         if not done:
             state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
+    at = state.at.reshape(-1, 16)
+    out.busy[:] += at[:, AXON_BUSY : AXON_BUSY + 4]
+    units = at[:, AXON_FREE : THRESHOLD_FREE + 1]
+    out.occupied[0] = max(state.clock[LAST_EVENT], units.max(), out.finish.max(initial=0))
     out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
     if steps:
         return 0

@@ -35,7 +35,7 @@ class PacketTwin:
         self.t, self.mapping, self.chip = tables, mapping, mapping.chip
         self.queue, self.order = [], 0
         self.free = defaultdict(int)  # server → first free cycle (channels: in 1/V cycles)
-        self.latencies, self.finish = [], 0
+        self.latencies, self.finish, self.latest = [], 0, 0
         self.wire()
 
     def wire(self):
@@ -83,9 +83,15 @@ class PacketTwin:
             self.fire(0, i)
         while self.queue:
             now, _, what, args = heapq.heappop(self.queue)
+            self.latest = max(self.latest, now)
             what(now, *args)
         assert all(g >= len(sent) for g, _ in self.next), "a frame that was never worked"
         return self.finish
+
+    def empty_at(self):
+        """After a run: the cycle in which nothing is on its way any more and every unit is done."""
+        units = ("axon", "synapse", "threshold")
+        return max([self.latest, *(when for (unit, _), when in self.free.items() if unit in units)])
 
     def neurons_of(self, i, y):
         """Neurons of a part, by their place in the slice."""
@@ -245,6 +251,7 @@ class PacketTwin:
             if terminal == f.cores:  # the pins
                 bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
             arrive = self.channel(("eject", terminal), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
+            self.latest = max(self.latest, arrive)
             kind, number, g = what
             if kind == "token":
                 b = int(n.owner[node])
