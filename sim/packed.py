@@ -18,7 +18,7 @@ Words = NDArray[np.int32]
 
 
 # Columns of the records.
-OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND = range(6)
+OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND, LANE, SHARE = range(8)
 CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
 TERMINAL, CALLS, CALLS_END = range(3)
 (
@@ -34,7 +34,9 @@ class Packed(NamedTuple):
 
     Attributes
     ----------
-    nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these.
+    nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these; how far behind
+        a link is what keeps time of the virtual channels that its tree may take there (0: the link itself, all may be
+        taken); their share (`Channels.shares`).
     edges : (edges · 4,) node at the other end, link, cycles of the link, cycles that a flit holds it.
     exits : (exits · 4,) terminal; its calls.
     calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
@@ -65,7 +67,7 @@ class Packed(NamedTuple):
 
 def pack(tables: Tables) -> Packed:
     """Lay the tables out for the kernel."""
-    s, r, n, q = tables.slices, tables.rows, tables.nodes, tables.parts
+    s, r, n, q, f = tables.slices, tables.rows, tables.nodes, tables.parts, tables.fabric
     calls = np.zeros((len(n.rows), 16), np.int32)
     upto = int(n.row_first[n.exit_first[n.packet_nodes]])
     at_packets, row = slice(0, upto), n.rows[:upto]
@@ -86,8 +88,13 @@ def pack(tables: Tables) -> Packed:
         calls[at_packets, place] = column[row]
     wakes = np.concatenate([[0], np.cumsum(_most(q, calls[:, FEEDS], sender))]).astype(np.int64)
     behind = np.diff(wakes[n.row_first[n.exit_first]])
+    n_edges, lane, share = (
+        (n.child_first[:-1], n.child_first[1:]),
+        4 * f.routers * n.vc_class,
+        f.channels.shares[n.vc_class],
+    )
     return Packed(
-        nodes=_records(8, n.owner, n.child_first[:-1], n.child_first[1:], n.exit_first[:-1], n.exit_first[1:], behind),
+        nodes=_records(8, n.owner, *n_edges, n.exit_first[:-1], n.exit_first[1:], behind, lane, share),
         edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children], n.flit_cycles[n.children]),
         exits=_records(4, n.exits, n.row_first[:-1], n.row_first[1:]),
         calls=calls.reshape(-1),

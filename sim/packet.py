@@ -35,7 +35,7 @@ from sfnhw.sim.transpose import by_place
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_RECORDS = ("bundles", "channels", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
 _NOC = ("noc/bits", "noc/router", "noc/state")
 drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
@@ -162,7 +162,7 @@ def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.floa
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
     link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
     alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
-    return 1 + waited / f.virtual_channels / alone
+    return 1 + waited / f.channels.ticks / alone
 
 
 def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:

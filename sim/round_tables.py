@@ -9,6 +9,7 @@ from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.mapping.rounds import Load, Round
+from sfnhw.sim.channels import vc_classes
 from sfnhw.sim.tables import NodeTable, SliceTable, Tables, build_tables
 
 Ints = NDArray[np.int64]
@@ -76,17 +77,21 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
         counts = np.concatenate([np.diff(before), *(np.diff(getattr(r, name)) for r in routes)])
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
+    child_first = pointers(whole.child_first, "child_first")
+    children = np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))])
+    links = np.concatenate([whole.link, link])
     return whole._replace(
         owner=np.concatenate([whole.owner, *owners]),
         router=np.concatenate([whole.router, *(r.router for r in routes)]).astype(np.int64),
-        link=np.concatenate([whole.link, link]),
+        link=links,
         link_cycles=np.concatenate([whole.link_cycles, link_cycles(mapping.chip, link)]),
         flit_cycles=np.concatenate([whole.flit_cycles, link_flit_cycles(mapping.chip, link)]),
         crossing=np.concatenate([whole.crossing, between_chips(mapping.chip, link)]),
-        child_first=pointers(whole.child_first, "child_first"),
-        children=np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
+        child_first=child_first,
+        children=children,
         exit_first=pointers(whole.exit_first, "exit_first"),
         exits=exits,
         row_first=np.zeros(len(exits) + 1, np.int64),
         rows=np.zeros(0, np.int64),
+        vc_class=vc_classes(mapping.chip, links, child_first, children),
     )

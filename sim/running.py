@@ -3,9 +3,8 @@
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
 + ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
-takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
-until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
-(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
+takes the next packet when `sfnhw.sim.channels` says (between chips the head waits until the rest can follow without a gap).
+Fractions of a cycle are kept as ticks.
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 from sfnhw.sim.bundles import bundles_of
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
-from sfnhw.sim.kernel_state import AXON_BUSY, NEXT_FRAME, Tally, begin, grown, room_of
+from sfnhw.sim.kernel_state import AXON_BUSY, ENTRY_WAITED, NEXT_FRAME, Tally, begin, grown, room_of
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.tables import Fabric, SliceTable
@@ -64,7 +63,8 @@ def run_frames(
     while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, bundles, wires, network):
         state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
+    out.waits[0, 0] += state.at.reshape(-1, 16)[:, ENTRY_WAITED].sum()
+    out.link_busy[:] += state.links.reshape(-1, 2)[: len(out.link_busy), 1]
     if steps:
         return 0
     unfinished = int((state.slices.reshape(-1, 32)[p.parts.first[:-1], NEXT_FRAME] < frames).sum())

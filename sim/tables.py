@@ -16,15 +16,11 @@ from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Product, Stationary
+from sfnhw.sim.channels import Channels, channels_of, interface_of, vc_classes
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
 from sfnhw.sim.parts import PartTable, build_parts
-from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
-
-# Cycles from the end of the injection queue to the first router, and from the last router to the core. Together they
-# are the "3" of T0 = H·(RC+VA+SA+ST) + (H−1)·L + 3 + (flits − 1) for a network interface of three cycles.
-EJECTION_CYCLES = 1
 
 
 class SliceTable(NamedTuple):
@@ -116,6 +112,7 @@ class NodeTable(NamedTuple):
     # Where packets go to what their neuron feeds: CSR, paths of each neuron, places among `roots`; else both are empty.
     copy_first: Ints  # (neurons + 1,)
     copies: Ints
+    vc_class: Ints  # (nodes,) which virtual channels its tree may take (`sfnhw.sim.channels`)
 
 
 class Fabric(NamedTuple):
@@ -126,11 +123,10 @@ class Fabric(NamedTuple):
     router_cycles: int
     injection_cycles: int
     ejection_cycles: int
-    virtual_channels: int
     port_cycles: (
         int  # a packet takes a core's injection port for as long, and its head waits until the last of its flits
     )
-    hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
+    channels: Channels
     axon_cycles: int
     axon_overlap: bool  # a packet is looked up while the synapses of the one before are worked off
     waits_for_port: bool  # the walk over the neurons goes on when the packets of a spike have left by the port
@@ -146,22 +142,6 @@ class Fabric(NamedTuple):
     interval: int  # global steps between timesteps (barrier)
     window: int  # timesteps that a slice takes in before it works: 1, or T where the time of a spike is its value
     last_due: int  # global step in which the last slice works for the first window (barrier)
-    credit_ticks: int = 0  # 1/V cycles that a link takes a flit, where buffers are finite: a credit's round trip over B
-
-
-def credit_ticks(chip: Chip) -> int:
-    """Ticks of 1/V cycles that V virtual channels of B flits take for a flit over a link: ⌈round trip / B⌉ (0: unlimited).
-
-    A place is used again after a hop, a switch allocation and the credit's way back: a channel passes V·B flits a round
-    trip at most (docs/noc.md). Of the links on a chip the slowest counts; those between chips are `board.flit_cycles`.
-    """
-    noc = chip.noc
-    if noc.buffer_flits is None:
-        return 0
-    link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
-    back = link if noc.credit_cycles is None else noc.credit_cycles
-    hop = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles + link
-    return ceil_div(hop + max(1, noc.switch_alloc_cycles) + back, noc.buffer_flits)
 
 
 class Tables(NamedTuple):
@@ -207,15 +187,15 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
 
     chip = mapping.chip
     noc, core = chip.noc, chip.core
+    injection, ejection = interface_of(chip)
     return Fabric(
         cores=chip.cores,
         routers=chip.routers,
         router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
-        injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
-        ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
-        virtual_channels=noc.virtual_channels,
+        injection_cycles=injection,
+        ejection_cycles=ejection,
         port_cycles=noc.port_cycles,
-        hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
+        channels=channels_of(chip),
         axon_cycles=core.axon_cycles,
         axon_overlap=core.axon_overlap,
         waits_for_port=core.threshold_unit.waits_for_port,
@@ -231,7 +211,6 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
-        credit_ticks=credit_ticks(chip),
     )
 
 
@@ -372,6 +351,8 @@ def _node_table(mapping: Mapping) -> NodeTable:
     none = np.zeros(0, np.int64)
     copies = neuron_copies(mapping) if mapping.chip.noc.destinations == "neuron" else (none, none)
     link = np.concatenate([a.link, b.link]).astype(np.int64)
+    child_first = np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]])
+    children = np.concatenate([a.children, b.children + shift]).astype(np.int64)
     return NodeTable(
         owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
         router=np.concatenate([a.router, b.router]).astype(np.int64),
@@ -379,8 +360,8 @@ def _node_table(mapping: Mapping) -> NodeTable:
         link_cycles=link_cycles(mapping.chip, link),
         flit_cycles=link_flit_cycles(mapping.chip, link),
         crossing=between_chips(mapping.chip, link),
-        child_first=np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]),
-        children=np.concatenate([a.children, b.children + shift]).astype(np.int64),
+        child_first=child_first,
+        children=children,
         exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),
         exits=np.concatenate([a.exits, b.exits]).astype(np.int64),
         row_first=row_first,
@@ -392,6 +373,7 @@ def _node_table(mapping: Mapping) -> NodeTable:
         packet_nodes=shift,
         copy_first=copies[0],
         copies=copies[1],
+        vc_class=vc_classes(mapping.chip, link, child_first, children),
     )
 
 
