@@ -8,7 +8,7 @@ Routers with stages of one cycle and buffers of a credit's round trip do what `s
 - Flits of several packets that come faster than the switch is allocated take turns, where `packet` has packets follow one
   another.
 - Buffers of little more than a round trip in all keep a link idle where the virtual channel that is given has no credit and
-  another one has.
+  another one has; and where a switch allocation of several cycles begins before a credit is there.
 
 What that may take is part of the way, and parts, which are measured (docs/noc.md), of the time for which links and ports are taken.
 """
@@ -58,9 +58,9 @@ class Missed(NamedTuple):
         batches = [max(0, stage - c.moves) for stage in (noc.route_cycles, noc.vc_alloc_cycles)]
         links = OF_BATCHES if any(batches) else 0.0
         trips = c.link.flit / c.parts  # over the places of a virtual channel, where its credits may be waited for
-        if V > 1 and trips > 1 and ROUND_TRIPS * trips > V:
+        if trips > c.moves and ((V > 1 and ROUND_TRIPS * trips > V) or c.moves > 1):
             links = max(links, OF_BUFFERS)
-        if V > 1 and trips > 1 and noc.buffer_flits == 1:
+        if trips > c.moves and V > 1 and noc.buffer_flits == 1:
             links = OF_SINGLE_PLACES
         way = sum(batches) + max(0, noc.switch_cycles - c.moves)
         return cls(way, c.moves - 1, links, OF_TURNS if c.moves > 1 else 0.0)
