@@ -215,7 +215,7 @@ SLOW = (
 
 @pytest.mark.parametrize("fields", SLOW, ids=lambda f: ",".join(map(str, f.values())))
 def test_where_nothing_is_warned_of_latency_is_within_5_percent_of_flit(fields):
-    """On random networks; some are warned of, and where a stage is slow, or a buffer short, some of these are further."""
+    """Or six cycles, on random networks of 119 and more. What is warned of may be further, or not."""
     quiet = []
     for seed in range(6):
         network = random_network(seed)
@@ -224,8 +224,8 @@ def test_where_nothing_is_warned_of_latency_is_within_5_percent_of_flit(fields):
         mapping = map_network(network, chip)
         packet, flit = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit"))
         if not packet.warnings:
-            quiet.append(flit.timing.latency[0] / packet.timing.latency[0] - 1)
-    assert all(-0.05 < error < 0.05 for error in quiet), quiet
+            quiet.append((packet.timing.latency[0], flit.timing.latency[0]))
+    assert all(abs(there - here) <= max(6, 0.05 * here) for here, there in quiet), quiet
 
 
 def test_stages_of_several_cycles_are_in_doubt_by_what_they_may_miss():
