@@ -229,6 +229,17 @@ def _demands_if_fit(
     return asked
 
 
+def _axon_terms(network: Network, population: Population, chip: Chip) -> tuple[str, ...]:
+    """Say what axon entries are for: source slices, or source neurons where synapses are listed or the chip shares none."""
+    into = network.into(population.name)
+    shared = sum(chip.core.axon_sharing == "slice" and not p.has_indices for p in into)
+    return tuple(
+        f"an axon for each source {of} of {many} projection{'s' * (many != 1)}"
+        for of, many in (("slice", shared), ("neuron", len(into) - shared))
+        if many
+    )
+
+
 def does_not_fit(
     network: Network, population: Population, block: Block, ask: Demand, chip: Chip, split: bool = False
 ) -> MappingError:
@@ -257,7 +268,7 @@ def does_not_fit(
             f"{need.thresholds} thresholds{' × 2 signs' if need.signed else ''} of coding {population.coding.kind!r}",
         )
     else:
-        terms = (f"{chip.core.axon_sharing}-shared axons of {len(network.into(population.name))} projections",)
+        terms = _axon_terms(network, population, chip)
     least = getattr(ask, resource)
     if resource in ("weight_bits", "state_bits"):  # the field is in KiB
         least = ceil_div(least, BITS_PER_KIB)
@@ -268,7 +279,8 @@ def does_not_fit(
         levers.append("convert with fewer thresholds")
     if resource == "state_bits" and chip.core.threshold_unit.sharing == "neuron":
         levers.append("set core.threshold_unit.sharing to channel or population")
-    if resource == "axons" and chip.core.axon_sharing == "neuron":
+    shareable = any(not p.has_indices for p in network.into(population.name))
+    if resource == "axons" and chip.core.axon_sharing == "neuron" and shareable:
         levers.append("set core.axon_sharing to slice")
     if split:
         levers.append("more parts in its split")

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import InputError, Where
+from sfnhw.sim.event_log import COLUMNS as ORDER
 from sfnhw.sim.event_log import PACKETS, EventLog
 from sfnhw.sim.event_records import EVENTS
 
 if TYPE_CHECKING:
     from sfnhw.run import Run
 
-FORMAT = "sfnhw events 1"
+FORMAT = "sfnhw events 2"
 # Columns that hold names, and what they may be; None: layers of the network.
 NAMED: dict[str, tuple[str, ...] | None] = {
     "event": EVENTS,
@@ -23,11 +24,6 @@ NAMED: dict[str, tuple[str, ...] | None] = {
     "layer": None,
     "target_layer": None,
 }
-# The other columns, in the file's order among them.
-ORDER = (
-    "event", "begin_cycle", "end_cycle", "core", "from_router", "direction", "layer", "slice", "target_layer",
-    "target_slice", "packet", "neuron", "row", "timestep", "ready_cycle", "synapses",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

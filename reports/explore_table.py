@@ -3,31 +3,38 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sfnhw.reports.few_samples import FEW, few_samples_text
 from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
 from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
 
 Row = Mapping[str, Any]
+PER_SECOND = "per\nsecond"
 
 
-def table_text(rows: Sequence[Row], fields: Sequence[str]) -> str:
+def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None) -> str:
     """Return rows by energy in at most 80 columns, then what could not be estimated, each with its whole reason.
 
-    Nothing is cut: a table that is too wide for a column for each field has the settings as one text that wraps. Fields
-    with the same value everywhere are said once.
+    Nothing is cut: a table that is too wide for a column for each field is without throughput, or has the settings as one text
+    that wraps. Fields with the same value everywhere are said once.
+
+    samples : that accuracies were measured on, where that is to be said if they are few.
     """
     good = sorted((row for row in rows if row.get("error") is None), key=lambda row: row["energy_j"])
+    # One name for each field, whether it varies or not: two that end alike are told apart everywhere.
+    short = dict(zip(fields, shortest_ends(fields), strict=True))
     same = [field for field in fields if field not in varied_fields(rows, fields)]
-    every, fields = setting_text(rows[0], shortest_ends(same), same) if same else "", varied_fields(rows, fields)
-    names = shortest_ends(fields)
+    every, fields = setting_text(rows[0], [short[f] for f in same], same) if same else "", varied_fields(rows, fields)
+    names = [short[field] for field in fields]
     lines: list[str] = []
     if good:
-        head, cells = _columns(good, names, fields)
-        if not fits(head, cells):
-            head, cells = _folded(good, names, fields)
+        head, cells = _widest(good, names, fields)
         lines += table(head, cells)
         if every:
             lines += wrapped(f"in every point: {every}")
         lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
+        lines += wrapped("per second: inferences that follow each other") if PER_SECOND in head else []
+        few = few_samples_text([r["accuracy"] for r in good if r.get("accuracy") is not None], samples or FEW)
+        lines += wrapped(f"accuracy {few}") if few else []
         warned = sum(bool(row.get("warnings")) for row in good)
         if warned:
             lines += wrapped(f"{warned} of {len(good)} have warnings: see the column `warnings` of the table")
@@ -55,21 +62,32 @@ def setting_text(row: Row, names: Sequence[str], fields: Sequence[str]) -> str:
     return ", ".join(f"{name} {field_text(row[field])}" for name, field in zip(names, fields, strict=True))
 
 
-def _measures(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def _widest(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Heads and cells of the table that says most of those that fit."""
+    for lay in (_columns, _folded):
+        for throughput in (True, False):
+            head, cells = lay(rows, names, fields, throughput)
+            if fits(head, cells):
+                return head, cells
+    return head, cells
+
+
+def _measures(rows: Sequence[Row], throughput: bool) -> tuple[list[str], list[list[str]]]:
     """Heads and cells of what was estimated; one unit a column, so that numbers can be compared at a glance."""
     with_accuracy = any(row.get("accuracy") is not None for row in rows)
     per_joule, joule = scaled_unit(max(row["energy_j"] for row in rows), "J")
     per_second, second = scaled_unit(max(row["latency_s"] for row in rows), "s")
-    head = [f"energy\n{joule}", f"band\n{joule}", f"latency\n{second}"]
+    head = [f"energy\n{joule}", f"band\n{joule}", f"latency\n{second}", *([PER_SECOND] if throughput else [])]
     head += [*(["accuracy\n%"] if with_accuracy else []), "cores\n", "area\nmm2"]
     cells = []
     for row in rows:
         low, value, high = (short_number(per_joule * row[key]) for key in ("energy_low_j", "energy_j", "energy_high_j"))
         accuracy = row.get("accuracy")
         right = [f"{100 * accuracy:.2f}" if accuracy is not None else "unknown"] if with_accuracy else []
+        pace = [short_number(row["throughput_inferences_per_s"])] if throughput else []
         latency = short_number(per_second * row["latency_s"])
         area = short_number(row["area_mm2"])
-        cells.append([value, f"{low} to {high}", latency, *right, f"{row['cores_used']:,}", area])
+        cells.append([value, f"{low} to {high}", latency, *pace, *right, f"{row['cores_used']:,}", area])
     return head, cells
 
 
@@ -77,9 +95,11 @@ def _mark(row: Row) -> str:
     return "*" if row["on_pareto"] else " "
 
 
-def _columns(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def _columns(
+    rows: Sequence[Row], names: Sequence[str], fields: Sequence[str], throughput: bool
+) -> tuple[list[str], list[list[str]]]:
     """One column a field; the first holds the mark too."""
-    head, measures = _measures(rows)
+    head, measures = _measures(rows, throughput)
     heads = [_broken(name) for name in names]
     settings = [[field_text(row[field]) for field in fields] for row in rows]
     width = max(len(text) for text in [*heads[0].split("\n"), *(s[0] for s in settings)])
@@ -98,8 +118,10 @@ def _broken(name: str) -> str:
     return f"{name[:at]}\n{name[at:]}"
 
 
-def _folded(rows: Sequence[Row], names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def _folded(
+    rows: Sequence[Row], names: Sequence[str], fields: Sequence[str], throughput: bool
+) -> tuple[list[str], list[list[str]]]:
     """All fields as one text."""
-    head, measures = _measures(rows)
+    head, measures = _measures(rows, throughput)
     texts = [f"{_mark(row)} {setting_text(row, names, fields)}" for row in rows]
     return ["  setting\n", *head], [[text, *m] for text, m in zip(texts, measures, strict=True)]

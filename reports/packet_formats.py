@@ -1,10 +1,14 @@
 """Which packet format each layer uses, and why."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sfnhw.mapping.packet_formats import AER, AUTO, formats_for, packing
+from sfnhw.reports.text import elide
 from sfnhw.run import Run
 from sfnhw.units import joules
+
+NAMED = 4  # layers of a format that are named where there are many
 
 
 def packet_format_rows(run: Run) -> list[dict[str, Any]]:
@@ -50,3 +54,22 @@ def formats_text(run: Run) -> str:
     used = sorted(set(names.values()))
     parts = (f"{form} from {', '.join(p.name for p in run.network.order if names[p.name] == form)}" for form in used)
     return f"Packets, in the format that takes the least energy: {'; '.join(parts)}."
+
+
+def chosen_text(data: Mapping[str, Any]) -> str:
+    """Return the format of each layer's packets from run.json, e.g. ``bundled from conv1, conv2; dense from input``.
+
+    Of many layers of one format the first few are named. Empty where each spike is an address event of its own by the
+    chip's order, and for runs of older versions, which do not say.
+    """
+    if data["chip"].get("packet.format", AER) == AER or "packet_formats" not in data:
+        return ""
+    layers: dict[str, list[str]] = {}
+    for row in data["packet_formats"]:
+        layers.setdefault(row["format"], []).append(row["layer"])
+    parts = []
+    for form in sorted(layers):
+        names = [elide(name, 24, "..") for name in layers[form]]
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED + 1 else ""
+        parts.append(f"{form} from {', '.join(names[: NAMED if more else None])}{more}")
+    return "; ".join(parts)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sfnhw.reports import summary, text
+from sfnhw.reports.bank_stalls import bank_stall_rows, bank_stall_text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.comparison import skipped_texts
 from sfnhw.reports.overhead_rows import overhead_rows
@@ -66,6 +67,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
         overhead_rows=overhead_rows(view.json["overhead"], view.energy["value"]),
         rates_rows=rates_rows(rates) if rates else [],
+        bank_rows=bank_stall_rows(view.json["bank_stalls"]) if view.json.get("bank_stalls") else [],
         break_even_verdicts=verdict_rows(break_even) if break_even else [],
         break_even_sentences=rate_sentences(break_even["spike_rate"]) if break_even else [],
         break_even_rows=break_even_rows(break_even) if break_even else [],
@@ -200,6 +202,7 @@ def _caption(name: str, view: RunView) -> str:
         return (
             f"{run['cores_used']:,} of {run['cores_available']:,} cores hold a part of the network; the busiest unit of "
             f"any core works {text.percent(float(view.busiest().max(initial=0.0)))} of an inference's time."
+            + (f" Part of it are {bank_stall_text(run['bank_stalls'])}." if run.get("bank_stalls") else "")
         )
     if name == "links":
         busy = float(max(view.tables["links"]["busy"], default=0.0))

@@ -1,7 +1,8 @@
 """An event log as a Perfetto trace: open ui.perfetto.dev in a browser and drop the file on it.
 
 The file is in the JSON trace event format, which other viewers read too: a process for each core with a
-thread for each unit, one for the links with a thread for each, and one for each layer's packets from ready to delivered.
+thread for each unit, one for the links with a thread for each, one for each layer's packets from ready to delivered, and
+one for the barriers of the whole chip.
 """
 
 import gzip
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from sfnhw.reports.event_file import EventFile, arrow
 from sfnhw.sim.event_log import PACKETS
-from sfnhw.sim.event_records import AXON, EJECT, EVENTS, INJECT, LINK, SYNAPSE, THRESHOLD
+from sfnhw.sim.event_records import AXON, BARRIER, EJECT, EVENTS, INJECT, LINK, SYNAPSE, THRESHOLD
 from sfnhw.units import PICOSECONDS_PER_MICROSECOND
 
 Ints = NDArray[np.int64]
@@ -57,14 +58,16 @@ def _write(out: TextIO, lines: Any) -> None:
         out.write(",\n" + ",\n".join(lines.to_pylist()))
 
 
-def _processes(file: EventFile) -> tuple[int, int]:
-    """Numbers of the processes of links and of the first layer's packets; core c is c + 1, the pins come after the cores."""
-    return file.cores + 2, file.cores + 3
+def _processes(file: EventFile) -> tuple[int, int, int]:
+    """Numbers of the processes of links, of the first layer's packets and of barriers; core c is c + 1, the pins come after
+    the cores."""
+    packets = file.cores + 3
+    return file.cores + 2, packets, packets + len(file.log.layers)
 
 
 def _names(file: EventFile, chosen: NDArray[np.bool_]) -> Iterator[str]:
     """Names of processes and threads, those that have any events."""
-    links, packets = _processes(file)
+    links, packets, barriers = _processes(file)
     c = {name: column[chosen] for name, column in file.log.columns.items()}
 
     def named(what: str, name: str, pid: int, tid: int = 0) -> str:
@@ -84,6 +87,9 @@ def _names(file: EventFile, chosen: NDArray[np.bool_]) -> Iterator[str]:
         yield named("thread", f"router {link // 4} (x {x}, y {y}) {DIRECTIONS[link % 4]}", links, link + 1)
     for layer in np.unique(c["layer"][c["event"] == EJECT]).tolist():
         yield named("process", f"packets of {file.log.layers[layer]}", packets + layer)
+    if (c["event"] == BARRIER).any():
+        yield named("process", "all cores", barriers)
+        yield named("thread", "barrier", barriers, BARRIER + 1)
 
 
 def _texts(names: tuple[str, ...]) -> Any:
@@ -123,31 +129,34 @@ def _packet_names(file: EventFile, c: dict[str, Ints]) -> Any:
 def _units(file: EventFile, part: Ints) -> Any:
     """Events of the units, as text of JSON."""
     pa = arrow()
-    links, _ = _processes(file)
+    links, _, barriers = _processes(file)
     c = {name: column[part] for name, column in file.log.columns.items()}
-    on_link, at_work = c["event"] == LINK, c["event"] == THRESHOLD
+    on_link, at_work, at_barrier = (c["event"] == event for event in (LINK, THRESHOLD, BARRIER))
     name = pa.compute.if_else(pa.array(at_work), _pick(_texts(file.log.layers), c["layer"]), _packet_names(file, c))
+    name = pa.compute.if_else(pa.array(at_barrier), "barrier", name)
     target = _joined(" → ", _pick(_texts(file.log.layers), c["target_layer"]))
     name = _joined(name, pa.compute.if_else(pa.array(c["target_layer"] >= 0), target, ""))
-    synapses = pa.compute.if_else(pa.array(c["synapses"] >= 0), _joined(',"synapses":', _text(c["synapses"])), "")
-    ready = pa.compute.if_else(pa.array(c["ready_cycle"] >= 0), _joined(',"ready_cycle":', _text(c["ready_cycle"])), "")
+    timestep, synapses, ready, waited = (
+        pa.compute.if_else(pa.array(c[key] >= 0), _joined(f',"{key}":', _text(c[key])), "")
+        for key in ("timestep", "synapses", "ready_cycle", "wait_cycles")
+    )
     return _joined(
         '{"ph":"X","name":"', name,
         '","cat":"', _pick(_texts(EVENTS), c["event"]),
-        '","pid":', _text(np.where(on_link, links, c["core"] + 1)),
+        '","pid":', _text(np.select([on_link, at_barrier], [links, barriers], c["core"] + 1)),
         ',"tid":', _text(np.where(on_link, c["from_router"] * 4 + c["direction"], c["event"]) + 1),
         ',"ts":', _time(c["begin_cycle"], file.clock_mhz),
         ',"dur":', _time(c["end_cycle"] - c["begin_cycle"], file.clock_mhz),
         ',"args":{"begin_cycle":', _text(c["begin_cycle"]),
         ',"end_cycle":', _text(c["end_cycle"]),
-        ',"timestep":', _text(c["timestep"]), synapses, ready, "}}",
+        timestep, synapses, ready, waited, "}}",
     )  # fmt: skip
 
 
 def _packets(file: EventFile, chosen: NDArray[np.bool_]) -> Iterator[Any]:
     """Spans of the packets: from ready to the last of their deliveries, in two events each."""
     journeys = packet_journeys(file, chosen)
-    _, first = _processes(file)
+    _, first, _ = _processes(file)
     for part in np.array_split(
         np.arange(len(journeys["ready_cycle"])), range(CHUNK, len(journeys["ready_cycle"]), CHUNK)
     ):

@@ -151,14 +151,11 @@ def load_run_json(folder: str | Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : no such folder or file, not JSON, not a run, or another schema version.
+    InputError : no such folder or file, a file in its place, not JSON, not a run, or another schema version.
     """
     folder = Path(folder)
     path = folder / RUN_JSON
-    if not folder.is_dir():
-        raise InputError(
-            "no such folder", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it"
-        )
+    _check_folder(folder)
     if not path.is_file():
         raise InputError(
             "no run.json in it", where=Where(folder), expected="a run folder, as `sfnhw estimate -o` writes it"
@@ -189,6 +186,18 @@ def load_run_json(folder: str | Path) -> dict[str, Any]:
         if key not in data:
             raise InputError("missing", where=Where(path), field=key, expected="every key of schema version 1")
     return data
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise InputError where there is no such folder: what there is instead, and whether a run folder is around it."""
+    expected = "a run folder, as `sfnhw estimate -o` writes it"
+    if folder.is_dir():
+        return
+    if not folder.exists():
+        raise InputError("no such folder", where=Where(folder), expected=expected)
+    if (folder.parent / RUN_JSON).is_file():
+        expected = f"the run folder that it is in, {folder.parent}"
+    raise InputError("is a file, not a folder", where=Where(folder), expected=expected)
 
 
 def load_view(folder: str | Path) -> RunView:

@@ -9,6 +9,7 @@ from sfnhw.actions import ACTION_NAMES, ACTIONS, OFF_CHIP, OPTIONAL_ROWS, PACKIN
 from sfnhw.chip import chip_area
 from sfnhw.chip.links import between_chips
 from sfnhw.chip.prices import STATIC_UNITS
+from sfnhw.reports.bank_stalls import bank_stall_report
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
 from sfnhw.reports.layers import layer_rows
@@ -50,6 +51,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "latency_max_s": seconds(int(latency.max()), run.chip.clock_mhz),
         "throughput_inferences_per_s": result.throughput_inferences_per_s,
         **pace(run),
+        "bank_stalls": bank_stall_report(run),
         "accuracy": run.recording.accuracy,
         "ann_accuracy": run.ann_accuracy,
         "ann_accuracy_on_calibration": run.ann_accuracy_on_calibration,

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from sfnhw.reports.bank_stalls import bank_stall_text
 from sfnhw.reports.comparison import THIS, skipped_texts
+from sfnhw.reports.few_samples import few_samples_text
 from sfnhw.reports.mapping_report import bounds_text
 from sfnhw.reports.pace import UNIT_NAMES
+from sfnhw.reports.packet_formats import chosen_text
 from sfnhw.reports.rates_table import rates_lines
 from sfnhw.reports.rounds_report import rounds_text
 from sfnhw.reports.sensitivity_text import sensitivity_sentence
@@ -90,6 +93,8 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"and {band(together['power_w'], 'W')}",
     )
     yield "", bottleneck_text(data["bottleneck"])
+    if data.get("bank_stalls"):
+        yield "", bank_stall_text(data["bank_stalls"])
     yield "accuracy", accuracy_text(data)
     used, available = data["cores_used"], data["cores_available"]
     chips = data.get("chips", 1)  # runs of older versions are of one
@@ -99,6 +104,9 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{count(data['flits_between_chips'])} flits an inference pass from chip to chip"
     if "mapping" in data:  # runs of older versions have none
         yield "", bounds_text(data["mapping"])
+    formats = chosen_text(data)
+    if formats:
+        yield "packets", formats
     if data.get("rounds"):
         yield "rounds", rounds_text(data["rounds"])
     low, high = data["area_low_mm2"], data["area_high_mm2"]
@@ -126,17 +134,24 @@ def bottleneck_text(found: Mapping[str, Any]) -> str:
 
 
 def accuracy_text(data: Mapping[str, Any]) -> str:
-    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``; both on the same inputs."""
+    """Return e.g. ``98.89 % on the chip (trained network 99.17 %, -0.28 points)``; both on the same inputs.
+
+    Of few inferences it also says how far it may be off (`sfnhw.reports.few_samples`).
+    """
     chip, ann, calibration = data["accuracy"], data["ann_accuracy"], data["ann_accuracy_on_calibration"]
     if str(data.get("activity", "")).startswith("sampled"):
         return "unknown (spikes drawn from rates)"
-    text = "unknown (no labels given)" if chip is None else f"{100 * chip:.2f} % on the chip"
-    if chip is not None and ann is not None:
-        return f"{text} (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
-    if calibration is not None:
+    if chip is None:
+        known = f"; trained network {100 * calibration:.2f} % on its calibration set" if calibration is not None else ""
+        return f"unknown (no labels given){known}"
+    text = f"{100 * chip:.2f} % on the chip"
+    if ann is not None:
+        text += f" (trained network {100 * ann:.2f} %, {100 * (chip - ann):+.2f} points)"
+    elif calibration is not None:
         # Other inputs: no difference is taken.
-        return f"{text}; trained network {100 * calibration:.2f} % on its calibration set"
-    return text
+        text += f"; trained network {100 * calibration:.2f} % on its calibration set"
+    few = few_samples_text([chip], data["samples"])
+    return f"{text}; {few}" if few else text
 
 
 def _largest_layers(data: Mapping[str, Any]) -> list[tuple[str, float]]:

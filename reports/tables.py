@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.reports.layers import layer_rows
 from sfnhw.run import Run
 from sfnhw.sim import UNITS
+from sfnhw.sim.bank_stalls import bank_stalls
 from sfnhw.sim.cost import Energy, exact_sum
 from sfnhw.units import JOULES_PER_ATTOJOULE
 
@@ -29,8 +30,8 @@ def all_tables(run: Run) -> dict[str, Table]:
 
 
 def core_table(run: Run) -> Table:
-    """One row a core: core, x, y (of its router), layers (names, one a line), busy_<unit> (share of the inference), what
-    its slices ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; on the first core at a
+    """One row a core: core, x, y (of its router), layers (names, one a line), busy_<unit> (share of the inference), of it
+    bank_stall_synapse and bank_stall_threshold (waits for banks, on a chip that says how many it has), what its slices ask of each limit, energy_j with energy_low_j and energy_high_j (per inference; on the first core at a
     router, this and the links out of it included)."""
     mapping = run.mapping
     columns = run.chip.columns
@@ -46,6 +47,9 @@ def core_table(run: Run) -> Table:
     busy = run.result.utilisation()
     for i, unit in enumerate(UNITS):
         table[f"busy_{unit}"] = busy[:, i]
+    stalls = bank_stalls(run.result, run.recording.activity)
+    for unit in ("synapse", "threshold") if stalls else ():
+        table[f"bank_stall_{unit}"] = getattr(stalls, unit) / max(float(run.result.timing.latency.sum()), 1.0)
     occupancy = mapping.occupancy()
     for limit in LIMITS:
         table[limit] = np.array([getattr(d, limit) for d in occupancy], np.int64)

@@ -67,7 +67,7 @@ def explore(
 
     Raises
     ------
-    InputError : an empty grid or one of more than 100,000 points, an unknown fidelity or objective, a folder that cannot be written
+    InputError : an empty grid or one of more than 100,000 points, a value of a field twice, an unknown fidelity or objective, a folder that cannot be written
         or is not an exploration's, or no point at all that can be estimated (its reasons are in the table).
     ActivityError : inputs or labels that do not fit the network.
     Interruption : on an interrupt: what is finished is kept.
@@ -81,6 +81,7 @@ def explore(
     chips = [base.replace(point) for point in points]
     # Texts were read as YAML; from here on a value is what the chip holds.
     points = [{name: _plain(c.field(name)) for name in point} for point, c in zip(points, chips, strict=True)]
+    _check_distinct(grid, points)
     check_inputs(network, inputs, labels)
     folder = check_explore_folder(Path(folder))
     identity = _identity(network, inputs, labels, fidelity, objective)
@@ -112,6 +113,17 @@ def _check_asked(grid: Mapping[str, Sequence[Any]], fidelity: str) -> None:
         raise InputError(field="grid", found=points_asked, expected=f"at most {MOST_POINTS:,} points")
     if fidelity not in FIDELITIES:
         raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
+
+
+def _check_distinct(grid: Mapping[str, Sequence[Any]], points: Sequence[Row]) -> None:
+    """Raise InputError where two values of a field are the same to the chip; points: in the order of the grid."""
+    apart = len(points)
+    for name, values in grid.items():
+        apart //= len(values)  # points from one value of the field to the next
+        held = [points[k * apart][name] for k in range(len(values))]
+        for k, value in enumerate(held):
+            if value in held[:k]:
+                raise InputError("the same value twice", field=name, found=value, expected="each value once")
 
 
 def _finish(
@@ -324,13 +336,14 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / RESULT, json.dumps({"fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n")
     varied = varied_fields(rows, fields)
+    short = dict(zip(fields, shortest_ends(fields), strict=True))
     labelled = [{**row, "label": ", ".join(field_text(row[field]) for field in varied)} for row in rows]
     images = ("svg", "png")
     if all(row["error"] is not None for row in rows):  # nothing to draw, and an earlier figure would be wrong
         for suffix in images:
             (folder / f"pareto.{suffix}").unlink(missing_ok=True)
         return
-    figure = pareto_figure(labelled, ", ".join(shortest_ends(varied)))
+    figure = pareto_figure(labelled, ", ".join(short[field] for field in varied))
     for suffix in images:
 
         def draw(beside: Path, suffix: str = suffix) -> None:

@@ -6,8 +6,9 @@ one document, files over `MAX_BYTES`, nesting over `MAX_DEPTH`, aliases that blo
 
 import re
 from dataclasses import dataclass, field
+from math import isinf
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -114,11 +115,27 @@ def parse_scalar(text: str) -> Any:
     if _BASED.fullmatch(text) and len(text) < 100:
         return int(text, 0)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        value = float(text)
+        return _Written(text) if isinf(value) or _INTEGER.fullmatch(text) else value
     special = _SPECIAL.fullmatch(text)
     if special:
         return float(special[1] + "inf") if special[2] else float("nan")
     return text
+
+
+class _Written(float):
+    """A number too large for its kind, which an error shows as it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read the number; keep the text."""
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class _Loader(yaml.BaseLoader):
@@ -174,9 +191,9 @@ class _Builder:
             key = key_node.value
             self._check_text(key, where)
             if key in values:
+                lines_of = f"in line {lines[key]} and " if lines[key] != where.line else ""
                 raise self.error(
-                    f"{_dotted((*path, key))}: the key stands twice, in line {lines[key]} and in line {where.line}",
-                    where=where,
+                    f"{_dotted((*path, key))}: the key stands twice, {lines_of}in line {where.line}", where=where
                 )
             lines[key] = where.line or 0
             self.key_places[(*path, key)] = where

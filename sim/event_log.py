@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from sfnhw.mapping.rounds import load_of
 from sfnhw.network import Network
 from sfnhw.sim.event_records import (
     AXON,
+    BARRIER,
     BEGIN,
     EJECT,
     END,
@@ -31,12 +33,20 @@ from sfnhw.sim.event_records import (
 )
 from sfnhw.sim.tables import Tables, build_tables, sent_neurons
 
+if TYPE_CHECKING:
+    from sfnhw.sim.event_waits import Waits
+
 Ints = NDArray[np.int64]
 
 EVENT_LIMIT = 1_000_000
 # What a packet is: a spike, the end of its slice's timestep, or the word that accumulators are free again.
 PACKETS = ("spike", "end", "ready")
 NONE = -1
+COLUMNS = (
+    "event", "begin_cycle", "end_cycle", "core", "from_router", "direction", "layer", "slice", "target_layer",
+    "target_slice", "packet", "neuron", "row", "timestep", "ready_cycle", "synapses", "wait_cycles", "injection_wait_cycles",
+    "injection_cycles", "hop_cycles", "link_wait_cycles",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +54,9 @@ class EventLog:
     """Events of one inference alone on an empty chip, in order of their first cycle.
 
     A `threshold` event is a slice's walk through the threshold unit; `inject` and `eject` are a packet at a port into and
-    out of the network, `link` a packet on a link, `axon` its look-up for one connection, `synapse` the lanes' work on it. In
-    [begin_cycle, end_cycle) the unit is taken; a packet is delivered at the end of its `eject`.
+    out of the network, `link` a packet on a link, `axon` its look-up for one connection, `synapse` the lanes' work on it,
+    `barrier` the synchronisation of all cores at the end of a global step. In [begin_cycle, end_cycle) the unit is taken; a
+    packet is delivered at the end of its `eject`.
 
     Attributes
     ----------
@@ -58,7 +69,9 @@ class EventLog:
         `target_layer` and `target_slice` (at `axon` and `synapse`), `packet` (place in `PACKETS`), `neuron` (within its
         layer; of a packet of several spikes the first of its bundle, but at `synapse`, which is one spike's), `row` (within
         its layer, of a walk, an end marker or a token where rows work by themselves), `timestep`, `ready_cycle` (when the
-        packet was ready at its core), `synapses` (operations of a `synapse`).
+        packet was ready at its core), `synapses` (operations of a `synapse`), `wait_cycles` and, of an `eject`, what its
+        packet's way there took: `injection_wait_cycles`, `injection_cycles`, `hop_cycles`, `link_wait_cycles`
+        (`sfnhw.sim.event_waits`).
     """
 
     sample: int
@@ -152,6 +165,8 @@ def _of_one(
 ) -> tuple[EventLog, int]:
     """Events of one sample, and its latency in cycles. Numba is imported here: the closed form does without."""
     from sfnhw.sim.bundles import bundles_of
+    from sfnhw.sim.event_waits import waits_of
+    from sfnhw.sim.kernel_state import global_steps
     from sfnhw.sim.packed import pack
     from sfnhw.sim.running import run_frames
     from sfnhw.sim.stream import check_finished, empty_tally
@@ -161,18 +176,32 @@ def _of_one(
     T = len(sent)
     watch = np.array([layers is None or s.population in layers for s in mapping.slices])
     log = np.zeros((limit + 1) * WIDTH, np.int64)
-    tally = empty_tally(tables, T, T)._replace(
+    steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
+    tally = empty_tally(tables, T, T, steps)._replace(
         log=log, watch=watch, watch_row=watch[tables.rows.source] | watch[tables.rows.target]
     )
     check_finished(run_frames(sent, T, tables.slices, pack(tables), tables.fabric, tally))
-    in_all = int(tally.noted[0])
-    records = log.reshape(-1, WIDTH)[: min(in_all, limit)]
-    records = records[np.argsort(records[:, BEGIN], kind="stable")]
+    noted = int(tally.noted[0])
+    records = log.reshape(-1, WIDTH)[: min(noted, limit)]
     bundles = bundles_of(sent, tables.slices, tables.fabric)
+    waits = waits_of(records, tables, bundles)
     if bundles is not None:
         _name_bundles(records, tables, bundles.first, bundles.lead)
+    columns = _columns(mapping, tables, records, waits)
+    barriers = _barriers(tally.step_end, tables.fabric.barrier_cycles)
+    columns = {name: np.concatenate([column, barriers[name]])[:limit] for name, column in columns.items()}
+    order = np.argsort(columns["begin_cycle"], kind="stable")
     names = tuple(p.name for p in mapping.network.populations)
-    return EventLog(0, in_all, names, _columns(mapping, tables, records)), int(tally.finish.max())
+    log_ = EventLog(0, noted + steps, names, {name: column[order] for name, column in columns.items()})
+    return log_, int(tally.finish.max())
+
+
+def _barriers(step_end: Ints, cycles: int) -> dict[str, Ints]:
+    """Columns of the barriers at the ends of the global steps; a barrier that takes no cycle is an event all the same."""
+    columns = {name: np.full(len(step_end), NONE, np.int64) for name in COLUMNS}
+    columns["event"][:] = BARRIER
+    columns["begin_cycle"], columns["end_cycle"] = step_end - cycles, step_end
+    return columns
 
 
 def _name_bundles(records: Ints, tables: Tables, first: Ints, lead: NDArray[np.int32]) -> None:
@@ -189,7 +218,7 @@ def _name_bundles(records: Ints, tables: Tables, first: Ints, lead: NDArray[np.i
     records[numbered, INDEX] = lead[first[records[numbered, FRAME] * slices + own] + records[numbered, INDEX]]
 
 
-def _columns(mapping: Mapping, tables: Tables, records: Ints) -> dict[str, Ints]:
+def _columns(mapping: Mapping, tables: Tables, records: Ints, waits: "Waits") -> dict[str, Ints]:
     """Name what the kernel has written."""
     s, r = tables.slices, tables.rows
     kind, who = records[:, KIND], records[:, WHO]
@@ -223,6 +252,11 @@ def _columns(mapping: Mapping, tables: Tables, records: Ints) -> dict[str, Ints]
         "timestep": records[:, FRAME],
         "ready_cycle": only(np.isin(kind, (INJECT, LINK, EJECT, AXON)), records[:, MORE]),
         "synapses": only(kind == SYNAPSE, records[:, MORE]),
+        "wait_cycles": waits.wait,
+        "injection_wait_cycles": waits.injection_wait,
+        "injection_cycles": waits.injection,
+        "hop_cycles": waits.hops,
+        "link_wait_cycles": waits.link_wait,
     }
 
 

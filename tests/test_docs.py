@@ -4,9 +4,11 @@ import ast
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sfnhw
+from tests.networks import chain, random_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -33,3 +35,22 @@ def test_readme_calls_what_exists():
     }
     assert {"convert", "estimate"} <= names
     assert all(callable(getattr(sfnhw, name)) for name in names)
+
+
+def test_the_example_of_a_sweep_runs_and_more_lanes_are_no_slower(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "exploration.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    network = chain([12, 40, 5])
+    network.save(tmp_path / "net.sfn")
+    np.savez(tmp_path / "test.npz", inputs=random_inputs(network, 1))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "exploration.md", "exec"), {})
+    found = re.findall(
+        r"^ *(\d+) lanes, links of (\d): ([\d.]+) µs, ([\d.]+) nJ$", capsys.readouterr().out, re.MULTILINE
+    )
+    assert [(int(n), int(k)) for n, k, _, _ in found] == [(n, k) for n in (1, 4, 16) for k in (1, 2)]
+    latency = np.array([float(us) for _, _, us, _ in found]).reshape(3, 2)
+    assert (np.diff(latency, axis=0) <= 0).all()
+    assert (np.diff(latency, axis=1) >= 0).all()
+    assert latency[0, 0] > latency[2, 0]

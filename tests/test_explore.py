@@ -87,6 +87,26 @@ def test_inputs_and_labels_are_checked_before_the_grid_starts(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (
+            {"noc.rows": ["2", "8"], "noc.columns": ["4", "8", "4"]},
+            "noc.columns: the same value twice, found 4, expected",
+        ),
+        (
+            {"io.router": ["[0, 0]", "[0,0]"]},
+            r"io.router: the same value twice, found \[0, 0\], expected each value once",
+        ),
+        ({"clock_mhz": ["100", "1e2"], "noc.rows": ["2", "8"]}, r"clock_mhz: the same value twice, found 100.0"),
+    ],
+)
+def test_a_value_given_twice_is_refused(tmp_path, grid, said):
+    with pytest.raises(InputError, match=said):
+        run(tmp_path / "a", grid=grid)
+    assert not (tmp_path / "a").exists()
+
+
 def test_where_no_point_fits_there_is_an_error_and_no_figure(tmp_path):
     big = chain([4, 3000, 2])
     run(tmp_path, grid={"noc.columns": ["2"]})

@@ -9,7 +9,7 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import ChipError, InputError, MappingError
 from sfnhw.mapping import map_network
 from sfnhw.mapping.placement import hilbert, sequential
-from sfnhw.network import Block, Dense, Network, Population
+from sfnhw.network import Block, Dense, Network, Population, Sparse
 from sfnhw.neurons import SFN, Graded, Readout
 from tests.naive import core_of_neuron, synapses_of
 from tests.networks import chain, random_network
@@ -157,6 +157,23 @@ def test_dataflow_refuses_delays_by_name():
 def test_unknown_placer_gets_the_nearest_name():
     with pytest.raises(InputError, match=r"placer: found 'hilbrt'.*did you mean 'hilbert'"):
         map_network(chain([3, 2]), REFERENCE, placer="hilbrt")
+
+
+@pytest.mark.parametrize("sharing", ["slice", "neuron"])
+def test_axons_of_listed_synapses_are_one_for_each_source_neuron_whatever_is_shared(sharing):
+    one = Sparse("x", "h", np.ones(300), np.arange(301), np.zeros(300, int))
+    network = Network(
+        (
+            Population("x", (300,), Graded(8), role="input"),
+            Population("h", (1,), SFN.uniform(4)),
+            Population("y", (1,), Readout(1), role="output"),
+        ),
+        (one, Dense("h", "y", np.ones((1, 1)))),
+    )
+    with pytest.raises(MappingError) as refused:
+        map_network(network, REFERENCE.replace({"core.axons": 200, "core.axon_sharing": sharing}))
+    assert refused.value.terms == ("an axon for each source neuron of 1 projection",)
+    assert "axon_sharing" not in str(refused.value)  # nothing to be shared
 
 
 def test_axons_by_neuron_are_counted_and_limited():

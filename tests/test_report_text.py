@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from sfnhw.activity import Recording
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.neurons import SFN
 from sfnhw.reports.explore_table import table_text, varied_fields
+from sfnhw.reports.few_samples import few_samples_text, standard_error
 from sfnhw.reports.page import page
 from sfnhw.reports.summary import summary
 from sfnhw.reports.terminal import WIDTH, table
@@ -104,7 +106,7 @@ def exploration(errors: int) -> list[dict[str, object]]:
     }
     good = {
         **fields, "energy_j": 1.5e-6, "energy_low_j": 0.7e-6, "energy_high_j": 3.9e-6, "latency_s": 2.5e-5,
-        "accuracy": 0.9875, "cores_used": 1234, "area_mm2": 7.86, "on_pareto": True, "error": None,
+        "throughput_inferences_per_s": 76_400.0, "accuracy": 0.9875, "cores_used": 1234, "area_mm2": 7.86, "on_pareto": True, "error": None,
     }  # fmt: skip
     reason = "the network does not fit: needs 22 cores, noc.columns × noc.rows gives 16 (6 short); raise core.neurons"
     other = {"core.function_unit.lanes": 3, "core.threshold_unit.kind": "serial", "error": reason}
@@ -179,7 +181,74 @@ def test_prices_need_no_exponent(value, unit, shown):
 def test_explore_table_with_one_field_has_columns():
     rows = [{**exploration(0)[0], "noc.columns": k} for k in (4, 8)]
     lines = table_text(rows, ["noc.columns"]).splitlines()
-    assert lines[2].split() == ["*", "4", "1.50", "0.700", "to", "3.90", "25.0", "98.75", "1,234", "7.86"]
+    assert lines[2].split() == ["*", "4", "1.50", "0.700", "to", "3.90", "25.0", "76,400", "98.75", "1,234", "7.86"]
+
+
+def test_explore_table_leaves_throughput_out_before_it_gives_up_columns():
+    row = {**exploration(0)[0], "io.bits_per_cycle": 8, "off_chip.latency_cycles": 40}
+    fields = ["io.bits_per_cycle", "off_chip.latency_cycles"]
+    rows = [row, {**row, "io.bits_per_cycle": 16, "off_chip.latency_cycles": 80}]
+    text = table_text(rows, fields)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "76,400" not in text
+    assert text.splitlines()[2].split()[:5] == ["*", "8", "40", "1.50", "0.700"]
+    assert "76,400" in table_text([{**r, "accuracy": None} for r in rows], fields)
+
+
+def test_explore_table_has_one_name_for_a_field_that_varies_and_one_that_ends_alike_and_does_not():
+    row = {**exploration(0)[0], "core.weight_memory.banks": 4}
+    rows = [{**row, "core.state_memory.banks": k} for k in (1, 2)]
+    text = table_text(rows, ["core.weight_memory.banks", "core.state_memory.banks"])
+    assert "in every point: weight_memory.banks 4" in text
+    assert [line.split()[0] for line in text.splitlines()[:2]] == ["state_", "memory.banks"]
+
+
+def test_explore_table_says_how_far_accuracies_of_few_samples_may_be_off():
+    rows = [{**exploration(0)[0], "noc.columns": k, "accuracy": p} for k, p in ((4, 0.5), (8, 0.75))]
+    # sqrt(0.5 · 0.5 / 16) = 0.125 and sqrt(0.75 · 0.25 / 16) = 0.108
+    assert "accuracy of 16 inferences: standard error up to 12.5 points" in table_text(rows, ["noc.columns"], 16)
+    assert "standard error" not in table_text(rows, ["noc.columns"], 100)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "samples", "said"),
+    [
+        ([0.9], 25, "of 25 inferences: standard error 6.0 points"),
+        ([0.9], 99, "of 99 inferences: standard error 3.0 points"),
+        ([0.9], 100, ""),
+        ([], 5, ""),
+        # 0.05^(1/5) = 0.549: a share below it has five of five in less than 5 % of draws.
+        ([1.0], 5, "of 5 inferences: at least 54.9 %, with 95 % confidence"),
+        ([0.0], 5, "of 5 inferences: at most 45.1 %, with 95 % confidence"),
+        ([0.0], 1, "of 1 inference: at most 95.0 %, with 95 % confidence"),
+        ([0.0, 1.0], 5, "of 5 inferences: too few to tell accuracies apart"),
+    ],
+)
+def test_few_samples_say_how_far_they_may_be_off(accuracies, samples, said):
+    assert few_samples_text(accuracies, samples) == said
+
+
+@given(st.integers(1, 99), st.data())
+def test_the_standard_error_is_that_of_drawn_shares(samples, data):
+    """Against the exact distribution: sqrt(Σ_k P(k)·(k/n − p)²) over the binomial P."""
+    p = data.draw(st.floats(0.01, 0.99))
+    k = np.arange(samples + 1)
+    chance = binom.pmf(k, samples, p)
+    assert standard_error(p, samples) == pytest.approx(float((chance * (k / samples - p) ** 2).sum() ** 0.5))
+
+
+def test_the_summary_says_which_format_each_layer_took(view):
+    def told(form, formats):
+        rows = [{"layer": name, "format": one} for name, one in formats.items()]
+        data = {**view.json, "chip": {**view.json["chip"], "packet.format": form}, "packet_formats": rows}
+        return " ".join(summary(RunView(data, view.tables)).split())
+
+    assert "packets " not in told("aer", {"a": "aer"})
+    text = told("auto", {"a": "aer", "b": "dense", "c": "aer"})
+    assert "packets aer from a, c; dense from b" in text
+    many = told("auto", {f"layer{k}": "dense" for k in range(30)})
+    assert "packets dense from layer0, layer1, layer2, layer3 and 26 more" in many
+    assert "bundled from a, b" in told("bundled", {"a": "bundled", "b": "bundled"})
 
 
 @settings(max_examples=50)

@@ -1,6 +1,7 @@
 """The run folder where it is named in unusual ways, and after a crash."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import sfnhw
 from sfnhw.errors import InputError
 from sfnhw.reports import check_output_folder
+from sfnhw.reports.run_folder import load_run_json
 from tests.networks import chain, random_inputs
 
 
@@ -68,3 +70,20 @@ def test_folders_around_a_file_are_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         chain([3, 2]).save(tmp_path / "file" / "net.sfn")
+
+
+def test_a_file_in_place_of_a_folder_is_told_from_nothing(tmp_path):
+    (tmp_path / "lonely.txt").write_text("")
+    (tmp_path / "run").mkdir()
+    for name in ("run.json", "events.parquet"):
+        (tmp_path / "run" / name).write_text("{}")
+    for path, said in (
+        (tmp_path / "lonely.txt", "lonely.txt: is a file, not a folder, expected a run folder, as `sfnhw"),
+        (
+            tmp_path / "run" / "events.parquet",
+            f"is a file, not a folder, expected the run folder that it is in, {tmp_path / 'run'}",
+        ),
+        (tmp_path / "nowhere", "nowhere: no such folder, expected a run folder"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            load_run_json(path)

@@ -108,7 +108,7 @@ class _Mapping(dict[str, Any]):
     """A mapping that is shown by its keys only."""
 
     def __repr__(self) -> str:
-        return "a mapping with " + shorten(", ".join(map(str, self)) or "nothing", 60)
+        return "a mapping with " + shorten(", ".join(map(str, self)), 60) if self else "an empty mapping"
 
 
 def _target(model: Any, path: Location) -> tuple[Any, FieldInfo | None]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.options import as_json, command_line, folder_option
 from sfnhw.cli.output import Progress, print_json, say
 
@@ -41,6 +42,7 @@ def command(folder: Path, as_json: bool) -> None:
     from sfnhw.estimate import estimate
 
     progress = Progress()
+    tell_of_compiling()
     run = estimate(
         network,
         "reference",

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import at_technology, set_option, technology_options, with_settings
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.event_options import EventRequest, event_options
 from sfnhw.cli.options import (
     as_json,
@@ -110,6 +111,7 @@ def command(
     _check_placer(mapping_path, names, break_even)
     events.check_against(network, len(given.inputs) if given else samples or SAMPLES)
     progress = Progress()
+    tell_of_compiling()
     options = ("fidelity", "placer", "objective", "baselines", "break_even", "sensitivity")
     with as_typed({name: "--" + name.replace("_", "-") for name in options}):
         run = estimate(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sfnhw.cli.chip_options import at_technology, technology_options
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.options import (
     as_json,
     as_typed,
@@ -64,6 +65,7 @@ def command(
     target = at_technology(chip, node_nm, voltage_v, clock)
     given = load_inputs(inputs_path)
     progress = Progress()
+    tell_of_compiling()
     with as_typed({"objective": "--objective"}):
         rows = explore(
             network_path,
@@ -81,7 +83,7 @@ def command(
     if as_json:
         print_json({"points": rows, "folder": str(folder)})
     else:
-        click.echo(table_text(rows, list(grid)))
+        click.echo(table_text(rows, list(grid), len(given.inputs)))
     say(f"\ntable: {folder / 'table.csv'}\nopen:  {folder / 'pareto.svg'}")
 
 

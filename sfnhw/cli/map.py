@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import WIDTH, columns
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.options import as_json, as_typed, chip_option, network_argument, objective_option, optional_inputs_option
 from sfnhw.cli.output import Progress, check_file, print_json, say
 from sfnhw.errors import InputError, MappingError, SfnhwError
@@ -144,6 +145,7 @@ def _told(
 ) -> Iterator[Callable[[int, int], None]]:
     """Show progress; name the options as they were typed; what does not fit is a result, also as JSON."""
     progress = Progress()
+    tell_of_compiling()
     typed = {name: f"--{name}" for name in ("placer", "objective", "seed", "moves", "placement")} | {"pins": "--pin"}
     typed |= {f"pins.{layer}": f"--pin {layer}" for layer in pins}
     typed |= {f"splits.{layer}": f"--split {layer}" for layer in splits}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.noc_options import NETWORK_OPTIONS, parse_hotspots, parse_size
 from sfnhw.cli.noc_text import burst_text, run_text, sweep_text
 from sfnhw.cli.options import as_json, as_typed
@@ -78,6 +79,7 @@ def command(
 
     given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     _check_mode(burst is not None, sweep_, output, given)
+    tell_of_compiling()
     flags = {name: "--" + name.replace("_", "-") for name in context.params}
     with as_typed(flags | {"columns": "--size", "rows": "--size"}):
         traffic = _traffic(network)

@@ -119,6 +119,8 @@ def parse_bits(option: str, text: str) -> list[int]:
 
 def table(sweep: "NumericsSweep") -> str:
     """The rows in at most 80 columns."""
+    from sfnhw.reports.few_samples import few_samples_text
+
     head = ["bits", "accuracy", "as real", "output error", "overflows", "what is varied"]
     rows = []
     for row in sweep.rows:
@@ -135,6 +137,8 @@ def table(sweep: "NumericsSweep") -> str:
     if sweep.ann_accuracy is not None:
         lines.append(f"trained network, as its conversion recorded it: {100 * sweep.ann_accuracy:.2f} %")
     lines.append("as real: share of inferences with the answer of real-valued arithmetic")
+    few = few_samples_text([row.accuracy for row in sweep.rows if row.accuracy is not None], sweep.samples)
+    lines += [f"accuracy {few}"] if few else []
     return "\n".join(lines)
 
 

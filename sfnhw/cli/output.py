@@ -31,15 +31,28 @@ class Progress:
 
     def __init__(self) -> None:
         self.shown = sys.stderr.isatty()
-        self.drawn = 0
+        self.drawn, self.line = 0, ""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Redraw the line."""
         if not self.shown:
             return
         filled = BAR_WIDTH * done // max(total, 1)
-        line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total} {stage}"[:79]
-        click.echo("\r" + line.ljust(self.drawn), nl=False, err=True)
+        self.line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total} {stage}"[:79]
+        self._draw(self.line)
+
+    @staticmethod
+    def say_meanwhile(text: str) -> None:
+        """Show a text in place of the line on the screen, if any; ``""``: no more, and what stood there stands there again."""
+        on = Progress.on_screen or Progress()
+        if text or on.line:
+            on._draw((text or on.line)[:79])
+        else:
+            on.clear()
+
+    def _draw(self, line: str) -> None:
+        before = Progress.on_screen.drawn if Progress.on_screen else 0
+        click.echo("\r" + line.ljust(max(self.drawn, before)), nl=False, err=True)
         self.drawn = len(line)
         Progress.on_screen = self
 

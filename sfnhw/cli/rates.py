@@ -8,6 +8,7 @@ from click.core import ParameterSource
 
 from sfnhw.cli.chip_options import set_option, with_settings
 from sfnhw.cli.columns import columns
+from sfnhw.cli.compiling import tell_of_compiling
 from sfnhw.cli.options import as_json, chip_option, fidelity_option, inputs_option, network_argument
 from sfnhw.cli.output import check_file, print_json, say
 from sfnhw.errors import InputError
@@ -70,6 +71,7 @@ def command(
     for option in ("samples", "seed", "fidelity"):
         if not compare and context.get_parameter_source(option) is not ParameterSource.DEFAULT:
             raise InputError("is of the comparison", field=f"--{option}", expected="--compare with it")
+    tell_of_compiling()
     target = with_settings(chip, settings)
     given = load_inputs(inputs_path)
     network = Network.load(network_path)

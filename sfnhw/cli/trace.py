@@ -1,13 +1,12 @@
 """`sfnhw trace`: what happened when, of a run that logged its events."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.cli.columns import columns
 from sfnhw.cli.options import as_json
 from sfnhw.cli.output import check_file, print_json, say
 from sfnhw.errors import InputError, nearest
@@ -43,6 +42,8 @@ def command(
     from sfnhw.reports.event_file import read_events
     from sfnhw.reports.perfetto import write_perfetto
     from sfnhw.reports.run_folder import EVENT_FILE, load_run_json
+    from sfnhw.reports.trace_rows import inference_row, layer_rows
+    from sfnhw.reports.trace_text import trace_text
 
     load_run_json(folder)
     if not (folder / EVENT_FILE).is_file():
@@ -52,14 +53,24 @@ def command(
     file = read_events(folder / EVENT_FILE)
     chosen = _chosen(file, layers, cores, cycles)
     replace_file(output, lambda beside: write_perfetto(file, chosen, beside))
-    rows = layer_rows(file, chosen)
+    rows, inference = layer_rows(file, chosen), inference_row(file, chosen)
     log = file.log
     if as_json:
-        about = {"sample": log.sample, "clock_mhz": file.clock_mhz, "logged": len(log), "in_all": log.events_in_all}
-        print_json(about | {"in_trace": int(chosen.sum()), "layers": rows, "trace": str(output)})
+        print_json(
+            {
+                "sample": log.sample,
+                "clock_mhz": file.clock_mhz,
+                "logged": len(log),
+                "in_all": log.events_in_all,
+                "in_trace": int(chosen.sum()),
+                "inference": inference,
+                "layers": rows,
+                "trace": str(output),
+            }
+        )
         return
     click.echo(f"{file.network} on {file.chip}, inference {log.sample}; cycles of {file.clock_mhz:g} MHz\n")
-    click.echo(_table(rows))
+    click.echo(trace_text(rows, inference))
     if log.events_in_all > len(log):
         say(f"\nthe log is cut short: the first {len(log):,} of {log.events_in_all:,} events (--event-limit)")
     say(f"\nwrote {int(chosen.sum()):,} events: {output}\nopen ui.perfetto.dev in a browser and drop the file on it")
@@ -69,8 +80,10 @@ def _chosen(
     file: "EventFile", layers: tuple[str, ...], cores: tuple[int, ...], cycles: str | None
 ) -> NDArray[np.bool_]:
     """Which events are asked for; raises InputError where that is none."""
+    from sfnhw.sim.event_records import BARRIER
+
     c = file.log.columns
-    chosen = np.ones(len(file.log), np.bool_)
+    chosen, within = np.ones(len(file.log), np.bool_), np.ones(len(file.log), np.bool_)
     if layers:
         for name in layers:
             if name not in file.log.layers:
@@ -86,64 +99,10 @@ def _chosen(
         first, colon, last = cycles.partition(":")
         if not (colon and first.strip().isdecimal() and last.strip().isdecimal() and int(first) < int(last)):
             raise InputError(field="--cycles", found=cycles, expected="two whole numbers A:B with A < B")
-        chosen &= (c["begin_cycle"] >= int(first)) & (c["begin_cycle"] < int(last))
+        within = (c["begin_cycle"] >= int(first)) & (c["begin_cycle"] < int(last))
+        chosen &= within
     if not chosen.any():
         text = f"none of the {len(file.log):,} logged events is of that"
         raise InputError(text, field="--layer, --core, --cycles", expected="a choice that leaves one")
-    return chosen
-
-
-def layer_rows(file: "EventFile", chosen: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """For each layer with a chosen event: what it sends, how long that is on its way, and what its cores do for it."""
-    from sfnhw.reports.perfetto import packet_journeys
-    from sfnhw.sim.event_log import PACKETS
-    from sfnhw.sim.event_records import EVENTS
-
-    c = {name: column[chosen] for name, column in file.log.columns.items()}
-    journeys = packet_journeys(file, chosen)
-    spikes = journeys["packet"] == PACKETS.index("spike")
-    took = c["end_cycle"] - c["begin_cycle"]
-    at_work = np.where(c["target_layer"] >= 0, c["target_layer"], c["layer"])
-    rows = []
-    for number, name in enumerate(file.log.layers):
-        mine = (c["layer"] == number) | (c["target_layer"] == number)
-        if not mine.any():
-            continue
-        own = spikes & (journeys["layer"] == number)
-        latency = (journeys["end_cycle"] - journeys["ready_cycle"])[own]
-        row: dict[str, Any] = {
-            "layer": name,
-            "events": int(mine.sum()),
-            "first_cycle": int(c["begin_cycle"][mine].min()),
-            "last_cycle": int(c["end_cycle"][mine].max()),
-            "spike_packets_delivered": int(own.sum()),
-            "mean_packet_latency_cycles": float(latency.mean()) if len(latency) else None,
-            "longest_packet_latency_cycles": int(latency.max()) if len(latency) else None,
-        }
-        for event in ("axon", "synapse", "threshold"):
-            here = (at_work == number) & (c["event"] == EVENTS.index(event))
-            row[f"{event}_cycles"] = int(took[here].sum())
-        rows.append(row)
-    return rows
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    head = ("first", "last", "packets", "mean", "longest", "axon", "synapse", "threshold", "layer")
-    keys = (
-        "first_cycle", "last_cycle", "spike_packets_delivered", "mean_packet_latency_cycles",
-        "longest_packet_latency_cycles", "axon_cycles", "synapse_cycles", "threshold_cycles",
-    )  # fmt: skip
-
-    def text(value: float | int | None) -> str:
-        if value is None:
-            return "-"
-        if value >= 10**6:  # so that the table stays as narrow as a terminal; --json has them whole
-            return f"{value / 10**6:.4g}M"
-        return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
-
-    body = [[*(text(row[key]) for key in keys), " ".join(str(row["layer"]).split())] for row in rows]
-    note = (
-        "Cycles. packets: spike packets that the layer sent and that were delivered;\n"
-        "mean, longest: from ready to the last delivery; axon, synapse, threshold: work."
-    )
-    return columns(head, body, [True] * 8 + [False]) + "\n\n" + note
+    # Barriers are of no layer and of no core: all wait for them.
+    return chosen | within & (c["event"] == BARRIER)
