@@ -352,7 +352,7 @@ def advance(
                 links[cell(link, 2, 1)] += held
                 depart = cycle_of(begin, V, shift)
                 if logging and watch[owner]:
-                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link + lane, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)

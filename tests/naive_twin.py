@@ -198,9 +198,13 @@ class PacketTwin:
         self.at(enter + f.injection_cycles, self.hop, int(root), what, flits, born)
         return head
 
-    def channel(self, name, at, hold):
-        """Cycle in which a channel lets a packet go that is ready at `at`; hold : cycles, a fraction."""
-        begin = max(self.free[name], at)
+    def channel(self, name, at, hold, also=None, also_hold=0):
+        """Cycle in which a channel lets a packet go that is ready at `at`; hold : cycles, a fraction.
+
+        also : what is taken with it, for so many cycles.
+        """
+        begin = max(self.free[name], self.free[also], at)
+        self.free[also] = begin + also_hold if also else 0
         self.free[name] = begin + hold
         return ceil(begin)
 
@@ -266,12 +270,12 @@ class PacketTwin:
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
             slow = self.cycles_a_flit(int(n.link[child]))
             share, link = self.share(node), int(n.link[child])
-            # With o1turn the virtual channels of a class are taken, and the link for the flits alone.
-            own = ("link", link) if share is None else ("class", link, share, self.turning[int(node)])
-            begin = max(leave, self.free["link", link], self.free[own])
-            self.free["link", link] = begin + flits * max(slow, one)
-            self.free[own] = begin + max(flits * slow, self.held("link", flits, share))
-            depart = ceil(begin)
+            # With o1turn the virtual channels of a class are taken as long as that, and the link for the flits alone.
+            hold, own = max(flits * slow, self.held("link", flits, share)), None
+            if share is not None:
+                own = ("class", link, share, self.turning[int(node)])
+            on_wire = hold if own is None else flits * max(slow, one)
+            depart = self.channel(("link", link), leave, on_wire, own, hold)
             along_column = n.link[child] % 4 in (2, 3)
             noc = self.chip.noc
             link = noc.vertical_link_cycles if along_column and noc.vertical_link_cycles else noc.link_cycles
