@@ -7,11 +7,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TYPED := .mypy_cache/tree
 PYTEST_WORKERS ?= 2
+# Each begins with a part of its own, so that a file's tests share what they set up, and takes from the other's end when done.
+WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 # Without --no-compile pip would compile 14,000 files, one after the other; Python compiles those it imports, when it does.
 QUICKLY := --quiet --disable-pip-version-check --no-compile
+# So it must be allowed to keep what it compiled: else every process here compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types bench docs clean install before kernels-packet kernels-flit
+.PHONY: help demo test test-all lint types bench docs clean install before collected kernels-packet kernels-flit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,14 +51,18 @@ types: $(STAMP) ## mypy
 kernels-packet kernels-flit: kernels-%: $(STAMP)
 	@$(BIN)/python -m tests.kernels $*
 
+# pytest rewrites the assertions of every test file and keeps them, for all workers; what is wrong here, the tests will say.
+collected: $(STAMP)
+	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true
+
 before: lint
-	@$(MAKE) --no-print-directory -j2 kernels-flit types kernels-packet
+	@$(MAKE) --no-print-directory -j2 kernels-flit types kernels-packet collected
 
 test: before ## lint, types and the fast tests
-	@$(BIN)/python -m pytest -q -m "not slow" -n $(PYTEST_WORKERS)
+	@$(BIN)/python -m pytest -q -m "not slow" $(WORKERS)
 
 test-all: before ## the same with the slow tests
-	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+	@$(BIN)/python -m pytest -q $(WORKERS)
 
 bench: $(STAMP) ## speed and memory, also beside SANA-FE; a quick look at every coding's accuracy; threshold units as gates; networks-on-chip
 	@$(BIN)/python -m benchmarks

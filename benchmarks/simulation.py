@@ -29,6 +29,8 @@ from sfnhw.memory import peak_rss_bytes
 from sfnhw.network import AveragePool, Conv2d, Dense, Elementwise, Network, Population, Sparse
 from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import price, simulate
+from sfnhw.sim.channel_order import order_channels
+from sfnhw.sim.node_places import node_places, row_places
 from sfnhw.sim.packed import pack
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.naive_twin import PacketTwin
@@ -140,9 +142,10 @@ def arrays_of(value: Any) -> list[np.ndarray]:
 
 
 def table_bytes(mapping: Mapping) -> int:
-    """Bytes of all arrays that the packet kernel and the closed form read, but the activity."""
+    """Bytes of all arrays that the packet kernel, the closed form and the sums behind them read, but the activity."""
     tables = build_tables(mapping)
-    arrays = {a.__array_interface__["data"][0]: a.nbytes for a in arrays_of((tables, pack(tables)))}
+    read = (tables, pack(tables), node_places(tables), row_places(tables), order_channels(tables))
+    arrays = {a.__array_interface__["data"][0]: a.nbytes for a in arrays_of(read)}
     return sum(arrays.values())
 
 

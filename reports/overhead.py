@@ -181,7 +181,7 @@ def _synapse(run: Run) -> dict[str, Any]:
 
 def _ways(run: Run) -> NDArray[np.int64]:
     """(4, slices) flits of the spike packets of each slice, in routers and over links of rows, of columns, between chips."""
-    nodes, flits = run.result.tables.nodes, run.result.counts.node_flits.sum(axis=1)
+    nodes, flits = run.result.tables.nodes, run.result.counts.nodes.flits.total()
     crossing, on_link = between_chips(run.chip, nodes.link), nodes.link >= 0
     along_columns = on_link & (nodes.link % 4 >= 2) & ~crossing
     out = np.zeros((4, len(run.mapping.slices)), np.int64)

@@ -168,7 +168,7 @@ def _vertical_links(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     # Links are numbered 4·router + direction: east, west, south, north.
     along = (nodes.link >= 0) & (nodes.link % 4 >= 2) & ~between_chips(run.chip, nodes.link)
     return {
-        "count": int(run.result.actions.node_flits[along].sum()) / run.samples,
+        "count": int(run.result.actions.flits.total()[along].sum()) / run.samples,
         "price": row["energy_pj"],
         "price_low": row["low_pj"],
         "price_high": row["high_pj"],

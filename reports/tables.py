@@ -72,7 +72,7 @@ def link_table(run: Run) -> Table:
     nodes = run.result.tables.nodes
     flits = np.zeros(len(link), np.int64)
     on_link = nodes.link >= 0
-    np.add.at(flits, nodes.link[on_link], run.result.actions.node_flits.sum(axis=1)[on_link])
+    np.add.at(flits, nodes.link[on_link], run.result.actions.flits.total()[on_link])
     total = max(1.0, float(run.result.timing.latency.sum()))
     table = {
         "link": link,

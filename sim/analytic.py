@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
+from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
-from sfnhw.sim.counts import leaves_at_pins, sum_by
+from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.part_recurrence import by_parts, part_interval
@@ -186,7 +187,7 @@ class _Control(NamedTuple):
         last = works & (in_window == s.frames - 1) & ~s.is_input
         return cls(works * tables.parts.many, last * tables.parts.many)
 
-    def on(self, nodes: NDArray[np.bool_], owner: Ints) -> Ints:
+    def on(self, nodes: NDArray[np.bool_], owner: NDArray[np.integer]) -> Ints:
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
 
@@ -329,7 +330,7 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, 
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
     flits, _, ends = _through_nodes(tables, passed)
     over = np.flatnonzero(n.link >= 0)
-    link = np.bincount(n.link[over], (flits + ends)[over] * n.flit_cycles[over], 4 * f.routers)
+    link = np.bincount(n.link[over], (flits + ends)[over] * n.flit_cycles[n.link[over]], 4 * f.routers)
     return busy.astype(np.int64), link.astype(np.int64)
 
 

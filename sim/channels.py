@@ -24,6 +24,7 @@ from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+Whole = NDArray[np.integer]
 
 # Virtual channels that a packet may take on a link: all; with o1turn the lower ones for trees that go along rows first, else
 # the upper.
@@ -33,14 +34,14 @@ FINEST = 64
 
 
 class Taken(NamedTuple):
-    """Parts of a cycle (`Channels.parts`) that a packet takes a virtual channel: see `parts_taken`."""
+    """Parts of a cycle (`ChannelTimes.parts`) that a packet takes a virtual channel: see `parts_taken`."""
 
     flit: int  # a credit's round trip over the places of a buffer; at a port V times what a flit takes it, if that is more
     packet: int  # stages that a packet goes through once
     serial: int  # switch allocation of a flit
 
 
-class Channels(NamedTuple):
+class ChannelTimes(NamedTuple):
     """Numbers of a chip's channels."""
 
     ticks: int  # of a cycle
@@ -60,8 +61,13 @@ class Channels(NamedTuple):
         """(classes,) ticks for each part of a cycle of a virtual channel."""
         return np.array([self.share, self.share_rows_first, self.share_columns_first])
 
+    @property
+    def classes(self) -> int:
+        """Of virtual channels on a link, ANY included: 1, with o1turn 3."""
+        return 1 if self.share_columns_first == self.share else 3
 
-def channels_of(chip: Chip) -> Channels:
+
+def channels_of(chip: Chip) -> ChannelTimes:
     """Return the numbers of a chip's channels. Of the links on a chip the slowest one's credits count."""
     noc, V = chip.noc, chip.noc.virtual_channels
     link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
@@ -88,7 +94,7 @@ def channels_of(chip: Chip) -> Channels:
     once = (stages, noc.vc_alloc_cycles, stages)
     taken = [Taken(each, parts * hold, parts * moves) for each, hold in zip(flit, once, strict=True)]
     shares = [ticks // parts // many for many in classes]
-    return Channels(
+    return ChannelTimes(
         ticks,
         parts,
         moves,
@@ -132,22 +138,27 @@ def tail_cycles(flits: int, moves: int, crossing: int) -> int:
 
 
 def cycles_taken(
-    c: Channels, taken: Taken, flits: Reals | Ints, packets: Reals | Ints, slow: Reals | Ints | float, share: Ints | int
+    c: ChannelTimes,
+    taken: Taken,
+    flits: Reals | Ints,
+    packets: Reals | Ints,
+    slow: Reals | Ints | float,
+    share: Ints | int,
 ) -> Reals:
     """Cycles that so many packets take a channel with so many flits in all, each as many as the mean.
 
-    slow : cycles that a flit holds the channel. share : one of `Channels.shares`. All broadcast.
+    slow : cycles that a flit holds the channel. share : one of `ChannelTimes.shares`. All broadcast.
     """
     held = np.maximum(flits * taken.flit, packets * taken.packet + flits * taken.serial)
     return np.maximum(flits * np.maximum(slow, c.moves), held * share / c.ticks)
 
 
-def vc_classes(chip: Chip, link: Ints, child_first: Ints, children: Ints) -> Ints:
+def vc_classes(chip: Chip, link: Whole, child_first: Whole, children: Whole) -> NDArray[np.int8]:
     """(nodes,) class of virtual channels of each route node's tree: with o1turn those of its order, so that turns make no cycle.
 
     link : (nodes,) into each, −1 at a root; child_first, children : CSR of the nodes behind each.
     """
-    out = np.full(len(link), ANY, np.int64)
+    out = np.full(len(link), ANY, np.int8)
     if chip.noc.routing != "o1turn":
         return out
     parent = parents_of(child_first, children)
@@ -160,10 +171,10 @@ def vc_classes(chip: Chip, link: Ints, child_first: Ints, children: Ints) -> Int
     inner = inner[link[parent[inner]] >= 0]
     turning = inner[(link[parent[inner]] % 4 >= 2) & (link[inner] % 4 < 2)]
     turns[root[turning]] = True
-    return np.where(turns[root], COLUMNS_FIRST, ROWS_FIRST)
+    return np.where(turns[root], np.int8(COLUMNS_FIRST), np.int8(ROWS_FIRST))
 
 
-def parents_of(child_first: Ints, children: Ints) -> Ints:
+def parents_of(child_first: Whole, children: Whole) -> Ints:
     """(nodes,) the route node before each, −1 at a root."""
     parent = np.full(len(child_first) - 1, -1, np.int64)
     parent[children] = np.repeat(np.arange(len(parent)), np.diff(child_first))

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
-from sfnhw.chip.links import link_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.memory_banks import bank_cycles
 from sfnhw.mapping.packet_choice import packet_prices
 from sfnhw.mapping.packet_formats import AUTO
 from sfnhw.mapping.unit_cycles import update_cycles
 from sfnhw.network import Sparse
+from sfnhw.sim.route_nodes import links_of
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, Tables, fabric_of
 
 Ints = NDArray[np.int64]
@@ -82,12 +82,12 @@ def retimed(tables: Tables, mapping: Mapping) -> Tables:
     Where synapses are listed, how many lanes take a group of them and how long changes what meets in a bank: there the
     chips must have the same (`same_lanes`).
     """
-    chip, s, n = mapping.chip, tables.slices, tables.nodes
+    chip, s = mapping.chip, tables.slices
     update = np.array([update_cycles(chip, p) for p in mapping.network.populations], np.int64)
     spike = np.where(s.is_input, 0, chip.core.threshold_unit.spike_cycles).astype(np.int64)
     return tables._replace(
         slices=s._replace(update_cycles=update[s.population], spike_cycles=spike),
-        nodes=n._replace(link_cycles=link_cycles(chip, n.link)),
+        nodes=tables.nodes._replace(**links_of(chip)),
         rows=tables.rows if lists(mapping) else tables.rows._replace(costs=_retimed_runs(tables.rows.costs, chip)),
         fabric=fabric_of(mapping, tables.slices),
     )

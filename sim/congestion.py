@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
-from sfnhw.sim.flits.wires import build_wires, longest_packets
+from sfnhw.sim.flits.wires import build_wires, check_wires, longest_packets
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
 from sfnhw.sim.stream import stream_interval
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
 from sfnhw.sim.unmodelled import MOST_MISSED, missed_share, most_at_a_core
@@ -97,10 +98,15 @@ def congested(tables: Tables, counts: Counts, timing: Timing) -> NDArray[np.bool
     # Loads of links are sums over all route nodes: only where they are asked for.
     if not waits.any() or tables.parts.many.max(initial=1) > 1:
         return waits
-    c = tables.fabric.channels
-    single = bool((c.shares[np.unique(tables.nodes.vc_class)] * c.parts == c.ticks).any())
+    single = derived(_has_single, tables)
     most = min(MOST_UTILISATION, MOST_UTILISATION_OF_ONE) if single else MOST_UTILISATION
     return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > most)
+
+
+def _has_single(tables: Tables) -> bool:
+    """Whether any tree has one virtual channel on a link."""
+    c = tables.fabric.channels
+    return bool((c.shares[np.unique(tables.nodes.vc_class)] * c.parts == c.ticks).any())
 
 
 def warnings_of(
@@ -110,7 +116,7 @@ def warnings_of(
     told: tuple[str, ...] = ()
     if mapping.chip.noc.buffer_flits is not None:
         try:
-            build_wires(mapping.chip, tables, sent)
+            check_wires(mapping.chip, tables, sent)
         except SimulationError as refused:
             told = (f"fidelity flit refuses this network: {refused}",)
     doubts = doubts_of(mapping, tables, sent, counts, timing)
@@ -175,7 +181,7 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            interval = stream_interval(tables, pack(tables), sent, wires)
+            interval = stream_interval(tables, derived(pack, tables), sent, wires)
             timing = _joined(here[1], there[1], doubtful, interval)  # counts are the same at every fidelity
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)

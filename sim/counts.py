@@ -6,7 +6,7 @@ activity and the fan-out tables. They must be equal (a test holds it for random 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,36 @@ from sfnhw.mapping.copies import tree_of
 from sfnhw.mapping.slices import bias_words
 from sfnhw.mapping.unit_cycles import unit_weights
 from sfnhw.network import FUNCTIONS, MaxPool, Stationary
+from sfnhw.sim.by_place import ByPlace, sum_by, sums
 from sfnhw.sim.fanout import row_costs, row_feeds
+from sfnhw.sim.node_places import node_places, row_places
 from sfnhw.sim.packet_sums import sums_of
-from sfnhw.sim.tables import NodeTable, Tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.table_cache import derived
+from sfnhw.sim.tables import Tables
 from sfnhw.units import bits_for, ceil_div
 
 Ints = NDArray[np.int64]
+
+
+class RowCounts(NamedTuple):
+    """(connections, T) arrivals of spike packets, of the spikes in them and of end markers, synaptic operations, weight-memory
+    words read, state-memory words read (as many are written)."""
+
+    packets: ByPlace
+    spikes: ByPlace
+    ends: ByPlace
+    synapses: ByPlace
+    words: ByPlace
+    state: ByPlace
+
+
+class NodeCounts(NamedTuple):
+    """(route nodes, T) spike packets and their flits, and control packets of one flit, through a node."""
+
+    packets: ByPlace
+    flits: ByPlace
+    control: ByPlace
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +60,8 @@ class Counts:
     sent, ends, readies, updates : (slices, T) spike packets, end markers, ready tokens, neuron updates.
     sent_spikes, sent_flits : (slices, T) spikes in the packets, a burst counted as long as it is, and flits of the packets.
     spikes : (slices, T) neurons that sent something: a burst counts once.
-    row_packets, row_spikes, row_ends, row_synapses, row_words, row_state : (connections, T) arrivals of spike packets, of
-        the spikes in them and of end markers, synaptic operations, weight-memory words read, state-memory words read (as
-        many are written).
-    node_packets, node_flits, node_control : (route nodes, T) spike packets and their flits, and control packets of one
-        flit, through a node.
+    rows, nodes : by connection and by route node, as they were tallied; each of them as an int64 array, made when it is
+        asked for, is `row_packets` (connections, T), `node_packets` (route nodes, T) and so on.
     delivered : (slices, T) spike packets of a slice handed over at their destinations.
     steps : global steps (barrier execution; 0 in dataflow).
     """
@@ -52,21 +73,63 @@ class Counts:
     readies: Ints
     updates: Ints
     spikes: Ints
-    row_packets: Ints
-    row_spikes: Ints
-    row_ends: Ints
-    row_synapses: Ints
-    row_words: Ints
-    row_state: Ints
-    node_packets: Ints
-    node_flits: Ints
-    node_control: Ints
+    rows: RowCounts
+    nodes: NodeCounts
     delivered: Ints
     steps: int
 
+    @property
+    def row_packets(self) -> Ints:
+        """(connections, T) spike packets that arrive."""
+        return self.rows.packets.dense()
+
+    @property
+    def row_spikes(self) -> Ints:
+        """(connections, T) spikes that arrive."""
+        return self.rows.spikes.dense()
+
+    @property
+    def row_ends(self) -> Ints:
+        """(connections, T) end markers that arrive."""
+        return self.rows.ends.dense()
+
+    @property
+    def row_synapses(self) -> Ints:
+        """(connections, T) synaptic operations."""
+        return self.rows.synapses.dense()
+
+    @property
+    def row_words(self) -> Ints:
+        """(connections, T) weight-memory words read."""
+        return self.rows.words.dense()
+
+    @property
+    def row_state(self) -> Ints:
+        """(connections, T) state-memory words read; as many are written."""
+        return self.rows.state.dense()
+
+    @property
+    def node_packets(self) -> Ints:
+        """(route nodes, T) spike packets through a node."""
+        return self.nodes.packets.dense()
+
+    @property
+    def node_flits(self) -> Ints:
+        """(route nodes, T) flits of spike packets through a node."""
+        return self.nodes.flits.dense()
+
+    @property
+    def node_control(self) -> Ints:
+        """(route nodes, T) control packets, of one flit, through a node."""
+        return self.nodes.control.dense()
+
     def equals(self, other: "Counts") -> bool:
         """Whether every count is the same."""
-        return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        names = (f.name for f in fields(self) if f.name not in ("rows", "nodes"))
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names) and all(
+            np.array_equal(one.dense(), same.dense())
+            for one, same in zip((*self.rows, *self.nodes), (*other.rows, *other.nodes), strict=True)
+        )
 
 
 def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
@@ -91,17 +154,19 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
     # A bank is free again after the last timestep of the window.
     readies = np.where((in_window == s.frames[:, None] - 1) & ~s.is_input[:, None], ends, 0)
     trees = n.packet_nodes
-    node_packets, node_flits, node_control = (np.zeros((len(n.owner), T), np.int64) for _ in range(3))
+    # All nodes of a tree pass the same packets: those of its slice, or of the neurons that take its path.
+    tree, passed, passed_flits = n.owner[:trees].astype(np.int64), packets, flits
     if own:  # single spikes, of one length
-        node_packets[:trees] = path_packets(n, per_neuron)[tree_of(n.link[:trees], n.roots)]
-        node_flits[:trees] = node_packets[:trees] * s.flits[n.owner[:trees], None]
-    else:
-        node_packets[:trees], node_flits[:trees] = packets[n.owner[:trees]], flits[n.owner[:trees]]
+        tree, passed = tree_of(n.link[:trees], n.roots), path_packets(n, per_neuron)
+        passed_flits = passed * s.flits[n.owner[n.roots], None]
+    control = ByPlace(len(n.owner), T)
     if not f.barrier:
-        node_control[:trees], node_control[trees:] = ends[n.owner[:trees]], readies[n.owner[trees:]]
-    exits = np.diff(n.exit_first[: trees + 1])
-    at = np.flatnonzero(exits)
-    delivered = sum_by(n.owner[at], node_packets[at] * exits[at, None], slices)
+        token = slices + n.owner[trees:].astype(np.int64)
+        kind = np.concatenate([n.owner[:trees], token])
+        control = ByPlace.alike(len(n.owner), np.concatenate([ends, readies]), kind)
+    exits = np.bincount(tree, np.diff(n.exit_first[: trees + 1]), len(passed)).astype(np.int64)
+    owner = n.owner[n.roots] if own else np.arange(slices)
+    delivered = sum_by(owner, passed * exits[:, None], slices)
     # Each sample runs alone: a step for each timestep, and a window for each further layer.
     steps = samples * ((T // f.window - 1) * f.interval + f.last_due + 1) if f.barrier else 0
     return Counts(
@@ -112,15 +177,17 @@ def closed_form(tables: Tables, sent: NDArray[np.uint8]) -> Counts:
         readies=readies,
         updates=np.where(s.is_input[:, None], 0, frames * s.neurons[:, None]),
         spikes=spikes,
-        row_packets=row_packets,
-        row_spikes=row_packets if own else all_spikes[r.source],
-        row_ends=ends[r.source],
-        row_synapses=synapses,
-        row_words=words,
-        row_state=state,
-        node_packets=node_packets,
-        node_flits=node_flits,
-        node_control=node_control,
+        rows=RowCounts(
+            packets=ByPlace.of(row_packets),
+            spikes=ByPlace.of(row_packets if own else all_spikes[r.source]),
+            ends=ByPlace.of(ends[r.source]),
+            synapses=ByPlace.of(synapses),
+            words=ByPlace.of(words),
+            state=ByPlace.of(state),
+        ),
+        nodes=NodeCounts(
+            ByPlace.alike(len(n.owner), passed, tree), ByPlace.alike(len(n.owner), passed_flits, tree), control
+        ),
         delivered=delivered,
         steps=steps,
     )
@@ -133,7 +200,8 @@ def path_packets(n: NodeTable, sent: NDArray[np.integer]) -> Ints:
     """
     from scipy.sparse import csr_array
 
-    takes = csr_array((np.ones(len(n.copies), np.int64), n.copies, n.copy_first), (sent.shape[1], len(n.roots)))
+    copies, first = n.copies, n.copy_first - n.root_first[-1]
+    takes = csr_array((np.ones(len(copies), np.int64), copies, first), (sent.shape[1], len(n.roots)))
     return np.asarray(takes.T @ sent.T.astype(np.int64), np.int64)
 
 
@@ -144,17 +212,25 @@ class ActionCounts:
     Attributes
     ----------
     core : (len(CORE_ACTIONS), slices, T) int64; a slice is one population on one core (or at the pins).
-    node_flits : (route nodes, T) int64 flits through the router of each route node; nodes with a link also used it.
+    flits : (route nodes, T) flits through the router of each route node; nodes with a link also used it. `node_flits` is
+        the int64 array, made when it is asked for.
+    passed : (places, T) int64, the same added up by `sfnhw.sim.node_places.node_places`; None: it is not yet.
     io_bits : (slices, T) int64 bits over the pins.
     packing_flits : (slices, T) int64 flits of packets of several spikes, packed and unpacked; None where there are none.
     off_chip_bits : (slices, T) int64 bits read from and written to the memory off the chip, where there are rounds.
     """
 
     core: Ints
-    node_flits: Ints
+    flits: ByPlace
     io_bits: Ints
     packing_flits: Ints | None = None
     off_chip_bits: Ints | None = None
+    passed: Ints | None = None
+
+    @property
+    def node_flits(self) -> Ints:
+        """(route nodes, T) flits through the router of each route node."""
+        return self.flits.dense()
 
 
 def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -> ActionCounts:
@@ -167,9 +243,19 @@ def to_actions(mapping: Mapping, tables: Tables, counts: Counts, samples: int) -
         _, first = np.unique(mapping.terminals[mapping.terminals != mapping.io], return_index=True)
         on_cores = np.flatnonzero(mapping.terminals != mapping.io)[first]
         core[ACTION_INDEX["barrier"]][on_cores] += _spread(counts.steps, counts.sent.shape[1])
-    # Under a barrier there are no control packets.
-    node_flits = counts.node_flits if tables.fabric.barrier else counts.node_flits + counts.node_control
-    return ActionCounts(core, node_flits, _io_bits(mapping, tables, counts), _packing_flits(tables, counts))
+    at, n = derived(node_places, tables), counts.nodes
+    packets, control = sums((n.packets, n.control), at.key, len(at.link))
+    flits = n.flits.summed(at.key, len(at.link)) if tables.slices.form.any() else packets * at.flits[:, None]
+    roots = np.flatnonzero(at.owner >= 0)
+    np.add.at(core[ACTION_INDEX["injection"]], at.owner[roots], packets[roots] + control[roots])
+    return ActionCounts(
+        core=core,
+        # Under a barrier there are no control packets.
+        flits=n.flits if tables.fabric.barrier else n.flits + n.control,
+        io_bits=_io_bits(mapping, tables, counts),
+        packing_flits=_packing_flits(tables, counts),
+        passed=flits + control,
+    )
 
 
 def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
@@ -184,13 +270,9 @@ def _packing_flits(tables: Tables, counts: Counts) -> Ints | None:
 def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
     """Add what packets do at the slices that they reach."""
     how = projection_arithmetic(mapping)
-    r = tables.rows
     # What comes to a slice through one projection is alike: it is added up first.
-    pairs, pair = np.unique(r.target * len(how) + r.projection, return_inverse=True)
-    target, projection = np.divmod(pairs, len(how))
-
-    def summed(amount: Ints) -> Ints:
-        return sum_by(pair, amount, len(pairs))
+    pair, target, projection, alone = derived(row_places, tables)
+    packets, spikes, ends, synapses, words, state = sums(counts.rows, pair, len(target))
 
     def add(action: str, amount: Ints, times: Iterable[int] | None = None) -> None:
         """Book (pairs, T) counts on the target, times a number of each projection."""
@@ -201,10 +283,8 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
             amount = amount * factor[:, None]
         core[ACTION_INDEX[action]] += sum_by(target, amount, core.shape[1])
 
-    looked_up = np.where(r.alone[:, None], counts.row_spikes, counts.row_packets) + counts.row_ends
-    words, synapses, state = summed(counts.row_words), summed(counts.row_synapses), summed(counts.row_state)
-    add("axon_lookup", summed(looked_up))
-    add("decode_read", summed(counts.row_spikes), (a.decodes for a in how))
+    add("axon_lookup", np.where(alone[:, None], spikes, packets) + ends)
+    add("decode_read", spikes, (a.decodes for a in how))
     add("weight_write", words, (a.written for a in how))
     add("weight_read", words, (not a.written for a in how))
     add("compare", synapses, (a.largest_of for a in how))
@@ -215,32 +295,11 @@ def _of_connections(core: Ints, mapping: Mapping, tables: Tables, counts: Counts
     add("state_write", state)
 
 
-def sum_by(key: Ints, values: NDArray[Any], size: int) -> NDArray[Any]:
-    """(size, ...) sums of the values (n, ...) with each key."""
-    if values.ndim == 2 and values.size > 2**16:
-        from scipy.sparse import csc_array
-
-        # One pass over the values, where sorting them would copy them.
-        where = csc_array((np.ones(len(key), np.int64), key, np.arange(len(key) + 1)), (size, len(key)))
-        return np.asarray(where @ values)
-    out = np.zeros((size, *values.shape[1:]), values.dtype)
-    if len(key):
-        order = np.argsort(key, kind="stable")
-        keys = key[order]
-        first = np.flatnonzero(np.diff(keys, prepend=-1))
-        out[keys[first]] = np.add.reduceat(values[order], first, axis=0)
-    return out
-
-
 def _of_slices(core: Ints, mapping: Mapping, tables: Tables, counts: Counts) -> None:
     """Add what slices send and update, a population at a time."""
     network, chip = mapping.network, mapping.chip
     state_word = chip.core.state_memory.word_bits
-    n = tables.nodes
     core[ACTION_INDEX["packet"]] += counts.sent + counts.ends + counts.readies
-    roots = np.concatenate([n.roots, n.ready_roots])
-    at_port = counts.node_packets[roots] + counts.node_control[roots]
-    core[ACTION_INDEX["injection"]] += sum_by(n.owner[roots], at_port, core.shape[1])
     frames = counts.updates // np.maximum(1, tables.slices.neurons)[:, None]
     starts = frames * (np.arange(frames.shape[1]) % tables.fabric.window == 0)  # a bias is added once a window
     for population in network.populations:
@@ -300,13 +359,10 @@ def _spread(total: int, parts: int) -> Ints:
 def _io_bits(mapping: Mapping, tables: Tables, counts: Counts) -> Ints:
     """Whole flits cross the pins: packets and end markers in, results and theirs out, and ready tokens to the host."""
     s, n = tables.slices, tables.nodes
-    flits = np.zeros(counts.sent.shape, np.int64)
     roots = n.roots[s.is_input[n.owner[n.roots]]]
-    flits += sum_by(n.owner[roots], counts.node_flits[roots] + counts.node_control[roots], len(flits))
-    leaves = leaves_at_pins(tables)
-    owner = n.owner[leaves]
-    flits += sum_by(owner, counts.node_flits[leaves] + counts.node_control[leaves], len(flits))
-    return flits * mapping.chip.noc.flit_bits
+    ends = np.concatenate([roots, derived(leaves_at_pins, tables)])
+    packets, control = sums((counts.nodes.flits, counts.nodes.control), n.owner[ends], len(s.neurons), ends)
+    return (packets + control) * mapping.chip.noc.flit_bits
 
 
 def leaves_at_pins(tables: Tables) -> Ints:

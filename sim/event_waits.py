@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import AXON, BEGIN, EJECT, FRAME, INDEX, INJECT, KIND, LINK, MORE, SYNAPSE, WHERE, WHO
 from sfnhw.sim.event_records import END as ENDS
-from sfnhw.sim.tables import Tables, ranges
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
 NONE = -1
@@ -76,12 +77,14 @@ def waits_of(records: Ints, tables: Tables, bundles: Bundles | None) -> Waits:
     inner = np.flatnonzero(n.link[node] >= 0)
     at = inner[
         _nth(
-            packet[copies[copy[inner]]] * places + n.link[node[inner]] + 4 * f.routers * n.vc_class[node[inner]],
+            packet[copies[copy[inner]]] * places
+            + n.link[node[inner]]
+            + 4 * f.routers * n.vc_class[node[inner]].astype(np.int64),
             packet[links] * places + records[links, WHERE],
         )
     ]
     held = records[links, ENDS] - records[links, BEGIN]
-    head[at] = records[links, BEGIN] + n.link_cycles[node[at]] + held - flits[copy[at]]
+    head[at] = records[links, BEGIN] + n.link_cycles[n.link[node[at]]] + held - flits[copy[at]]
     before = start[copy[at]] + ways.parent[node[at]] - root[copy[at]]
     out.wait[links] = records[links, BEGIN] - head[before] - f.router_cycles
 
@@ -151,9 +154,9 @@ def _roots(injected: Ints, rank: Ints, tables: Tables) -> Ints:
         spike = index >= 0
         neuron = s.first_neuron[own[spike]] + index[spike]
         first, count = n.copy_first[neuron], n.copy_first[neuron + 1] - n.copy_first[neuron]
-        place[spike] = n.copies[first + rank[spike] % count]
+        place[spike] = first + rank[spike] % count
     out = np.zeros(len(own), np.int64)
-    out[~token] = n.roots[place[~token]]
+    out[~token] = n.starts[place[~token]]
     out[token] = n.ready_roots[n.ready_root_first[own[token]] + rank[token]]
     return out
 
@@ -174,7 +177,7 @@ def _flits(injected: Ints, tables: Tables, bundles: Bundles | None) -> Ints:
 def _trees(tables: Tables) -> tuple[Ints, Ints]:
     """First node of each tree, ascending, and its nodes: those of a tree follow one another."""
     n = tables.nodes
-    first = np.concatenate([n.roots, n.ready_roots])
+    first = np.concatenate([n.roots, n.ready_roots]).astype(np.int64)
     return first, np.diff(np.append(first, len(n.owner)))
 
 
@@ -183,7 +186,7 @@ def _ways(tables: Tables) -> _Ways:
     parent = np.full(len(n.owner), NONE, np.int64)
     parent[n.children] = np.repeat(np.arange(len(n.owner)), np.diff(n.child_first))
     inner = parent >= 0
-    sums = np.stack([inner.astype(np.int64), n.link_cycles * inner, (n.flit_cycles - 1) * inner])
+    sums = np.stack([inner.astype(np.int64), n.link_cycles[n.link] * inner, (n.flit_cycles[n.link] - 1) * inner])
     above = parent.copy()
     while (above >= 0).any():  # twice as far with each turn
         some = above >= 0

@@ -135,13 +135,13 @@ def _fans(s: SliceTable, r: RowTable) -> Iterator[_Fan]:
         first, last = (int(v) for v in s.first_neuron[source : source + 2])
         channel, position = np.arange((last - first) // positions)[:, None], np.arange(positions)[:, None]
         # Connections with the same taps, all 1 for most, share a product.
-        at = r.taps_first[rows] * 2 + r.taps_stride[rows]
+        at = r.taps_first[rows].astype(np.int64) * 2 + r.taps_stride[rows]
         kind = np.zeros(len(rows), np.int64)
         if (at == at[0]).all():
             at = at[:1]
         else:
             at, kind = np.unique(at, return_inverse=True)
-        cost = r.cost_first[rows] + r.runs[r.run_first[rows] + channel * r.run_stride[rows]]
+        cost = r.cost_first[rows].astype(np.int64) + r.runs[r.run_first[rows] + channel * r.run_stride[rows]]
         yield _Fan(rows, first, last, positions, r.taps[at // 2 + position * (at % 2)].astype(float), kind, cost)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.bundles import Bundles
-from sfnhw.sim.channels import Channels, parts_taken, tail_cycles
+from sfnhw.sim.channels import ANY, ROWS_FIRST, ChannelTimes, parts_taken, tail_cycles
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
 from sfnhw.sim.kernel_state import (
     AXON_FREE,
@@ -115,9 +115,17 @@ def cycle_of(tick: int, ticks: int, shift: int) -> int:
 parts_of = nb.njit(**INNER)(parts_taken)
 
 
+@nb.njit(**INNER)
+def share_of(ch: ChannelTimes, vc_class: int) -> int:
+    """Return one of `ChannelTimes.shares`."""
+    if vc_class == ANY:
+        return ch.share
+    return ch.share_rows_first if vc_class == ROWS_FIRST else ch.share_columns_first
+
+
 # Without a branch that an array meets, as the kernel.
 @nb.njit(**INNER)
-def entered(at: Ints, terminal: int, now: int, flits: int, ch: Channels, shift: int) -> int:
+def entered(at: Ints, terminal: int, now: int, flits: int, ch: ChannelTimes, shift: int) -> int:
     """Cycle in which the router begins to take a packet that is at the end of a port from cycle `now` on."""
     begin = max(now * ch.ticks, at[cell(terminal, 16, ENTRY_FREE)])
     at[cell(terminal, 16, ENTRY_FREE)] = begin + ch.share * parts_of(ch.entry, flits)
@@ -134,6 +142,10 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
 
     first : where the part's frame begins in `sent`; its neurons are side by side, but for `apart` others after each `columns`.
     """
+    if apart == 0:
+        while j < neurons and sent[np.uint64(first + j)] == 0:
+            j += 1
+        return j
     while j < neurons and sent[np.uint64(first + j + j // columns * apart)] == 0:
         j += 1
     return j
@@ -143,11 +155,12 @@ def next_sender(sent: NDArray[np.uint8], first: int, j: int, neurons: int, colum
 def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int, columns: int, apart: int) -> int:
     """Groups of `lanes` neurons of a part in which any sends something; arguments as of `next_sender`."""
     groups = 0
-    last = -1
-    for j in range(neurons):
-        if sent[first + j + j // columns * apart] > 0 and j // lanes != last:
-            last = j // lanes
-            groups += 1
+    for begin in range(0, neurons, lanes):
+        fires = False
+        for j in range(begin, min(begin + lanes, neurons)):
+            beyond = j // columns * apart if apart else 0  # rows alone divide
+            fires |= sent[place(first + j + beyond)] > 0
+        groups += fires
     return groups
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.sim.packed import BEHIND, LANE, Packed
+from sfnhw.sim.by_place import Tallied
+from sfnhw.sim.packed import Packed
 from sfnhw.sim.parts import WINDOWS
 from sfnhw.sim.tables import CYCLES, Fabric, SliceTable
 from sfnhw.sim.wheel import BUCKETS, NEXT, TURN_SLOTS, free_events
@@ -44,13 +45,6 @@ END, READY = -1, -2
 SENT, ENDS, READIES, UPDATES, SPIKES, DELIVERED = 0, 1, 2, 3, 4, 5
 PACKETS = CYCLES
 
-# Kinds of event. HOP: a packet's head enters a router. EMIT: a slice's next packet is ready. FED: an end marker has
-# been worked off by a slice; OPERAND: one that ends the stationary operand of a product. TOKEN: a ready token has reached
-# a source. STREAM: a packet that waited at a core for the stationary operand goes on.
-HOP, EMIT, FED, TOKEN, OPERAND, STREAM = 0, 1, 2, 3, 4, 5
-# Control packets of row y have END − 2·y, or READY − 2·y, in place of a neuron.
-END, READY = -1, -2
-
 
 class Tally(NamedTuple):
     """What a run counts and measures; arrays are filled in place. T is the timestep within a sample."""
@@ -58,18 +52,22 @@ class Tally(NamedTuple):
     # (slices, T, 6): spike packets sent; end markers; ready tokens; neurons taken through the threshold unit; neurons that
     # sent something (a burst counts once); spike packets handed to cores and pins.
     by_slice: Ints
-    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches.
+    # Of connections and nodes there are many: what happens in one timestep stands together, in the processor's caches, in
+    # numbers of 32 bits wherever `sfnhw.sim.stream.fits` says that they hold it.
     # (T, rows, 4): synaptic operations; spike packets looked up; weight words; state words read (and as many written).
-    by_row: Ints
-    row_ends: Ints  # (T, rows) end markers looked up
-    node_packets: Ints  # (T, nodes) spike packets through a route node
-    node_control: Ints  # (T, nodes) end markers or ready tokens
+    by_row: Tallied
+    row_ends: Tallied  # (T, rows) end markers looked up; empty under a barrier
+    # (T, trees) spike packets into each tree of `NodeTable.roots`, in timesteps that are run channel by channel; each passes all
+    # nodes of its tree. Else (T, nodes) spike packets through each route node of `Packed`, if `by_event` is not 0.
+    tree_packets: Tallied
+    node_packets: Tallied
+    node_control: Tallied  # (T, nodes) end markers or ready tokens; empty under a barrier
     # Of packets of several spikes alone (`sfnhw.sim.bundles`), else empty: (slices, T) spikes and flits sent; (T, rows) spikes
     # that packets brought; (T, nodes) flits of packets through a route node.
     sent_spikes: Ints
     sent_flits: Ints
-    row_spikes: Ints
-    node_flits: Ints
+    row_spikes: Tallied
+    node_flits: Tallied
     busy: Ints  # (cores + 1, 4) cycles of axon look-up, synapse lanes, threshold unit, injection; last row: pins
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
@@ -80,6 +78,7 @@ class Tally(NamedTuple):
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
+    by_event: Ints  # (1,) runs of which all, or the last timesteps, went event by event
     steps: Ints  # (1,) global steps (barrier)
     step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
     carried: Ints  # (1,) global steps that ended while a port or a link was still taken
@@ -109,8 +108,9 @@ class State(NamedTuple):
 
 def room_of(slices: int, p: Packed) -> int:
     """Events that one event, or one global step, pushes at most."""
-    behind = int(p.nodes.reshape(-1, 8)[:, BEHIND].max(initial=0))
-    return slices + 8 + behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    return (
+        slices + 8 + p.behind + int(np.diff(p.root_first).max(initial=0) + np.diff(p.ready_root_first).max(initial=0))
+    )
 
 
 def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tuple[int, int] | None) -> State:
@@ -120,7 +120,7 @@ def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tu
         clock=np.zeros(9, np.int64),
         slices=np.zeros(parts * 32, np.int64),
         look=np.zeros(slices + 1, np.int64),
-        links=np.zeros((4 * f.routers + int(p.nodes.reshape(-1, 8)[:, LANE].max(initial=0))) * 2, np.int64),
+        links=np.zeros(4 * f.routers * f.channels.classes * 2, np.int64),
         at=np.zeros((f.cores + 1) * 16, np.int64),
         outputs_done=np.zeros(frames, np.int64),
         tail=np.arange(BUCKETS),

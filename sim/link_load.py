@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.channels import cycles_taken
 from sfnhw.sim.counts import Counts
-from sfnhw.sim.tables import Fabric, NodeTable, Tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.tables import Fabric, Tables
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -22,7 +23,8 @@ def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals 
     long as the virtual channels of the class that has the more to do.
     """
     over, c = np.flatnonzero(n.link >= 0), f.channels
-    link, vc_class, slow = n.link[over], n.vc_class[over], n.flit_cycles[over]
+    link, vc_class = n.link[over], n.vc_class[over]
+    slow = n.flit_cycles[link]
 
     def taken(share: Ints | int) -> Reals:
         spikes = cycles_taken(c, c.link, flits[over], packets[over], slow, share)
@@ -39,7 +41,7 @@ def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals 
 def links_taken(tables: Tables, counts: Counts) -> Reals:
     """(4·routers,) cycles that links are taken by what is counted, all samples."""
     flits, packets, control = (
-        part.sum(axis=1) for part in (counts.node_flits, counts.node_packets, counts.node_control)
+        part.total() for part in (counts.nodes.flits, counts.nodes.packets, counts.nodes.control)
     )
     return taken_by_nodes(tables.nodes, tables.fabric, flits, packets, control)
 

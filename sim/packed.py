@@ -17,10 +17,13 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
 
-# Columns of the records.
-OWNER, EDGES, EDGES_END, EXITS, EXITS_END, BEHIND, LANE, SHARE = range(8)
+# Columns of the records. A list ends where that of the next record begins: column NODE + EDGES is its EDGES.
+NODE, EDGE, EXIT, CALL = 4, 4, 2, 16  # words of a record
+OWNER, EDGES, EXITS, VC_CLASS = range(4)
+EDGES_END, EXITS_END = NODE + EDGES, NODE + EXITS
 CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
-TERMINAL, CALLS, CALLS_END = range(3)
+TERMINAL, CALLS = range(2)
+CALLS_END = EXIT + CALLS
 (
     WHOM, TARGET, CORE, POPULATION, KIND, POSITIONS, RUN_FIRST, RUN_STRIDE, TAPS_FIRST, TAPS_STRIDE, COST_FIRST, FEEDS,
     LATER, COLUMNS, SOURCE, ALONE,
@@ -34,19 +37,18 @@ class Packed(NamedTuple):
 
     Attributes
     ----------
-    nodes : (nodes · 8,) slice that owns the node; its edges; its exits; the number of calls behind all of these; how far behind
-        a link is what keeps time of the virtual channels that its tree may take there (0: the link itself, all may be
-        taken); their share (`Channels.shares`).
+    nodes : ((nodes + 1) · 4,) slice that owns the node; its first edge; its first exit; which virtual channels its tree may
+        take (`sfnhw.sim.channels`). Under a barrier there are no ready tokens, and nodes, edges, exits and calls are those
+        of packet trees alone.
     edges : (edges · 4,) node at the other end, link, cycles of the link, cycles that a flit holds it.
-    exits : (exits · 4,) terminal; its calls.
+    exits : ((exits + 1) · 2,) terminal; its first call.
     calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
         connection, TARGET the first part of its slice; at one of ready tokens WHOM is the first part of the source slice
         that they are for. FEEDS: where `feed_first` has the parts that the sender's row 0 feeds, or tells; LATER: in which
         window, so many later. The rest is 0.
     runs, taps, costs : pools, as in `sfnhw.sim.tables.RowTable`.
-    roots, ready_roots : (slices + 1,) and the nodes, as in `sfnhw.sim.tables.NodeTable`.
-    copy_first : (neurons + 1,) into `roots`, behind those of the slices: the paths that each neuron's own packets take; or
-        empty.
+    root_first, roots, ready_root_first, ready_roots, copy_first : as in `sfnhw.sim.tables.NodeTable`; roots are its `starts`.
+    behind : calls behind all exits of a node, and parts that they wake, at most.
     parts : who waits for whom, and how much (`sfnhw.sim.parts`).
     """
 
@@ -58,24 +60,63 @@ class Packed(NamedTuple):
     taps: Words
     costs: Ints
     root_first: Ints
-    roots: Ints
+    roots: Words
     ready_root_first: Ints
-    ready_roots: Ints
+    ready_roots: Words
     copy_first: Ints
+    behind: int
     parts: PartTable
+
+
+def walked_nodes(tables: Tables) -> int:
+    """Route nodes that packets pass: under a barrier, where there are no ready tokens, those of packet trees."""
+    return tables.nodes.packet_nodes if tables.fabric.barrier else len(tables.nodes.owner)
 
 
 def pack(tables: Tables) -> Packed:
     """Lay the tables out for the kernel."""
-    s, r, n, q, f = tables.slices, tables.rows, tables.nodes, tables.parts, tables.fabric
-    calls = np.zeros((len(n.rows), 16), np.int32)
+    n, trees = tables.nodes, walked_nodes(tables)
+    edges, exits = int(n.child_first[trees]), int(n.exit_first[trees])
+    calls, wakes = _calls(tables, int(n.row_first[exits]))
+    upto = np.concatenate([[0], np.cumsum(wakes)]).astype(np.int64)
+    behind = np.diff(upto[n.row_first[n.exit_first[: trees + 1]]])
+    children = n.children[:edges]
+    link = n.link[children]
+    return Packed(
+        nodes=_records(
+            NODE,
+            np.append(n.owner[:trees], 0),
+            n.child_first[: trees + 1],
+            n.exit_first[: trees + 1],
+            np.append(n.vc_class[:trees], 0),
+        ),
+        edges=_records(EDGE, children, link, n.link_cycles[link], n.flit_cycles[link]),
+        exits=_records(EXIT, np.append(n.exits[:exits], 0), n.row_first[: exits + 1]),
+        calls=calls.reshape(-1),
+        runs=tables.rows.runs,
+        taps=tables.rows.taps,
+        costs=tables.rows.costs.reshape(-1),
+        root_first=n.root_first,
+        roots=n.starts,
+        ready_root_first=n.ready_root_first,
+        ready_roots=n.ready_roots,
+        copy_first=n.copy_first,
+        behind=int(behind.max(initial=0)),
+        parts=tables.parts,
+    )
+
+
+def _calls(tables: Tables, many: int) -> tuple[Words, Ints]:
+    """(calls, 16) records of the first so many calls; (calls,) parts that any row of the sender feeds there, at most."""
+    s, r, n, q = tables.slices, tables.rows, tables.nodes, tables.parts
+    calls = np.zeros((many, CALL), np.int32)
     upto = int(n.row_first[n.exit_first[n.packet_nodes]])
-    at_packets, row = slice(0, upto), n.rows[:upto]
-    calls[:upto, WHOM], calls[upto:, WHOM] = row, q.first[n.rows[upto:]]
-    calls[upto:, FEEDS], calls[upto:, LATER] = q.token_feeds, q.token_delay
+    row, told = n.rows[:upto], n.rows[upto:many]
+    calls[:upto, WHOM], calls[upto:, WHOM] = row, q.first[told]
+    calls[upto:, FEEDS], calls[upto:, LATER] = q.token_feeds[: len(told)], q.token_delay[: len(told)]
     # End markers and tokens wake as many parts as any row of their slice feeds.
     sender = np.concatenate(
-        [r.source[row], np.repeat(np.repeat(n.owner, np.diff(n.exit_first)), np.diff(n.row_first))[upto:]]
+        [r.source[row], np.repeat(np.repeat(n.owner, np.diff(n.exit_first)), np.diff(n.row_first))[upto:many]]
     )
     kind = np.where(r.stationary, STAYS, np.where(r.streams, STREAMS, ADDS))
     # A packet of a slice that works whole is of row 0.
@@ -85,42 +126,21 @@ def pack(tables: Tables) -> Packed:
         r.taps_first, r.taps_stride, r.cost_first, q.marker_feeds, q.marker_delay, apart, r.source, r.alone,
     )  # fmt: skip
     for place, column in enumerate(columns, TARGET):
-        calls[at_packets, place] = column[row]
-    wakes = np.concatenate([[0], np.cumsum(_most(q, calls[:, FEEDS], sender))]).astype(np.int64)
-    behind = np.diff(wakes[n.row_first[n.exit_first]])
-    n_edges, lane, share = (
-        (n.child_first[:-1], n.child_first[1:]),
-        4 * f.routers * n.vc_class,
-        f.channels.shares[n.vc_class],
-    )
-    return Packed(
-        nodes=_records(8, n.owner, *n_edges, n.exit_first[:-1], n.exit_first[1:], behind, lane, share),
-        edges=_records(4, n.children, n.link[n.children], n.link_cycles[n.children], n.flit_cycles[n.children]),
-        exits=_records(4, n.exits, n.row_first[:-1], n.row_first[1:]),
-        calls=calls.reshape(-1),
-        runs=r.runs,
-        taps=r.taps,
-        costs=r.costs.reshape(-1),
-        root_first=n.root_first,
-        roots=np.concatenate([n.roots, n.roots[n.copies]]),
-        ready_root_first=n.ready_root_first,
-        ready_roots=n.ready_roots,
-        copy_first=len(n.roots) + n.copy_first,
-        parts=q,
-    )
+        calls[:upto, place] = column[row]
+    return calls, _most(q, calls[:, FEEDS], sender)
 
 
-def _most(q: PartTable, feeds: Words, sender: Ints) -> Ints:
+def _most(q: PartTable, feeds: Words, sender: NDArray[np.integer]) -> Ints:
     """(calls,) parts that any row of the sender feeds there, at most; 1 at least."""
     many = np.diff(q.feed_first)
     if q.first[-1] == len(q.columns):
         return np.maximum(many[feeds], 1)
-    one, which = alike(feeds.astype(np.int64), sender)
+    one, which = alike(feeds.astype(np.int64), sender.astype(np.int64))
     most = [many[at : at + rows].max(initial=1) for at, rows in zip(feeds[one], q.many[sender[one]], strict=True)]
     return np.array(most, np.int64)[which]
 
 
-def _records(width: int, *columns: Ints) -> Words:
+def _records(width: int, *columns: NDArray[np.integer]) -> Words:
     out = np.zeros((len(columns[0]), width), np.int32)
     for place, column in enumerate(columns):
         out[:, place] = column

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.kernel_cache import drop_stale
-from sfnhw.sim.counts import Counts
-from sfnhw.sim.flits.counting import worked_off
-from sfnhw.sim.flits.cycle import step
+from sfnhw.sim.by_place import ByPlace
+from sfnhw.sim.channel_order import Channels, order_channels
+from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import (
     DELIVERED,
@@ -25,22 +24,20 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, stream_interval, stream_length
+from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
-from sfnhw.sim.transpose import by_place
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-_RECORDS = ("bundles", "channels", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
-_FLITS = ("router", "state", "wires")
-_NOC = ("noc/bits", "noc/router", "noc/state")
-drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
-drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
-drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
+# What threads count by themselves, in `Tally`.
+_COUNTED = (
+    "by_slice", "by_row", "row_ends", "tree_packets", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
+    "by_event", "steps",
+)  # fmt: skip
 
 
 def simulate_packets(
@@ -58,19 +55,20 @@ def simulate_packets(
     back_to_back : find the interval; else it is NaN.
     """
     samples, T, _ = sent.shape
-    packed = pack(tables)
+    packed, channels = derived(pack, tables), None if wires else derived(order_channels, tables)
     threads = threads or os.cpu_count() or 1
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
     ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
     bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
     done = np.zeros(len(bounds) - 1, np.int64)
+    wide = not fits(tables, sent)
 
     def work(k: int) -> tuple[Tally, float]:
         interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else 0.0
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
-        tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps)
+        tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps, wide)
         for i in range(low, high):
             k_th = i - low
             part = slice(k_th * T, (k_th + 1) * T)
@@ -81,7 +79,7 @@ def simulate_packets(
                 waits=tally.waits[k_th : k_th + 1],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
-            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, wires=wires))
+            check_finished(run_frames(sent[i], T, tables.slices, packed, tables.fabric, one, None, wires, channels))
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
@@ -96,11 +94,11 @@ def simulate_packets(
     if not back_to_back:
         interval = np.nan
     else:
-        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies)
+        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies, channels)
     timing = _timing(T, interval, tallies)
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))
-    return _counts(tables, tallies), timing
+    return _counts(tables, tallies, channels), timing
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:
@@ -112,28 +110,34 @@ def _shares(samples: int, threads: int, stream: int) -> list[int]:
     return [0] + [first + (samples - first) * k // (workers - 1) for k in range(workers)]
 
 
-def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
-    def total(name: str) -> Ints:
-        first, *others = (getattr(t, name) for t in tallies)
-        return np.add.reduce([first, *others], axis=0) if others else first
+def _counts(tables: Tables, tallies: list[Tally], channels: Channels | None) -> Counts:
+    """Add up what threads have counted, in the first one's tally."""
+    T, rows, nodes = len(tallies[0].by_row), len(tables.rows.source), len(tables.nodes.owner)
 
-    def control(name: str) -> Ints:
-        if tables.fabric.barrier:  # no control packets: memory that is never touched takes none
-            return np.zeros(getattr(tallies[0], name).shape[::-1], np.int64)
-        return by_place(total(name))
-
-    by_slice = np.ascontiguousarray(np.moveaxis(total("by_slice"), -1, 0))
-    row = total("by_row")
-    by_row = by_place(row.reshape(len(row), -1)).reshape(*row.shape[1:], -1)  # (rows, 4, T)
-    node_packets = by_place(total("node_packets"))
+    whole = tallies[0]
+    unused = () if any(t.by_event[0] for t in tallies) else ("node_packets",)  # memory that is never touched takes none
+    for other in tallies[1:]:
+        for name in _COUNTED:
+            if name in unused:
+                continue
+            mine = getattr(whole, name)
+            mine += getattr(other, name)
+    by_slice = np.ascontiguousarray(np.moveaxis(whole.by_slice, -1, 0))
+    row_packets, synapses, words, state = (
+        ByPlace.tallied(rows, whole.by_row, column) for column in (PACKETS, SYNAPSES, WORDS, STATE)
+    )
+    node_packets = _node_packets(tables, whole, channels, not unused)
     if tables.slices.form.any():
-        spikes, flits = total("sent_spikes"), total("sent_flits")
-        row_spikes, node_flits = by_place(total("row_spikes")), by_place(total("node_flits"))
+        spikes, flits = whole.sent_spikes, whole.sent_flits
+        row_spikes, node_flits = ByPlace.tallied(rows, whole.row_spikes), ByPlace.tallied(nodes, whole.node_flits)
     else:  # packets of one spike, of one length
-        spikes, row_spikes = by_slice[SENT], by_row[:, PACKETS]
+        spikes, row_spikes = by_slice[SENT], row_packets
         flits = spikes * tables.slices.flits[:, None]
         one_each = bool((tables.slices.flits == 1).all())
-        node_flits = node_packets if one_each else node_packets * tables.slices.flits[tables.nodes.owner][:, None]
+        node_flits = (
+            node_packets if one_each else _node_packets(tables, whole, channels, not unused, tables.slices.flits)
+        )
+    none = tables.fabric.barrier  # no control packets
     return Counts(
         sent=by_slice[SENT],
         sent_spikes=spikes,
@@ -142,26 +146,48 @@ def _counts(tables: Tables, tallies: list[Tally]) -> Counts:
         readies=by_slice[READIES],
         updates=by_slice[UPDATES],
         spikes=by_slice[SPIKES],
-        row_packets=by_row[:, PACKETS],
-        row_spikes=row_spikes,
-        row_ends=control("row_ends"),
-        row_synapses=by_row[:, SYNAPSES],
-        row_words=by_row[:, WORDS],
-        row_state=by_row[:, STATE],
-        node_packets=node_packets,
-        node_flits=node_flits,
-        node_control=control("node_control"),
+        rows=RowCounts(
+            packets=row_packets,
+            spikes=row_spikes,
+            ends=ByPlace(rows, T) if none else ByPlace.tallied(rows, whole.row_ends),
+            synapses=synapses,
+            words=words,
+            state=state,
+        ),
+        nodes=NodeCounts(
+            node_packets, node_flits, ByPlace(nodes, T) if none else ByPlace.tallied(nodes, whole.node_control)
+        ),
         delivered=by_slice[DELIVERED],
-        steps=int(total("steps")[0]),
+        steps=int(whole.steps[0]),
     )
+
+
+def _node_packets(
+    tables: Tables, whole: Tally, channels: Channels | None, by_event: bool, each: Ints | None = None
+) -> ByPlace:
+    """Spike packets through route nodes, each taken `each` times by its slice: of trees, and of nodes if any are by event."""
+    n = tables.nodes
+    out = ByPlace(len(n.owner), len(whole.by_row))
+    if channels is not None:
+        times = None if each is None else each[n.owner[n.roots]]
+        out += ByPlace.tallied(out.size, whole.tree_packets, times=times, of=channels.tree_of_node)
+    if by_event:
+        times = None if each is None else each[n.owner[: whole.node_packets.shape[1]]]
+        out += ByPlace.tallied(out.size, whole.node_packets, times=times)
+    return out
+
+
+def _mean_link_cycles(tables: Tables) -> float:
+    """Of the links of all route nodes; 0 without links."""
+    n = tables.nodes
+    return float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
 
 
 def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
     """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
-    f, n = tables.fabric, tables.nodes
+    f = tables.fabric
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
-    link = float(n.link_cycles[n.link >= 0].mean()) if (n.link >= 0).any() else 0.0
-    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + link)
+    alone = np.maximum(1, routers) * max(1.0, f.router_cycles + derived(_mean_link_cycles, tables))
     return 1 + waited / f.channels.ticks / alone
 
 

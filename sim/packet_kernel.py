@@ -22,7 +22,7 @@ from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
 from sfnhw.sim.kernel_parts import (
     add_waits, any_taken, cycle_of, end_step, entered, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park,
-    parts_of, release, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
+    parts_of, release, share_of, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
 )
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
@@ -33,8 +33,8 @@ from sfnhw.sim.kernel_state import (
 )
 from sfnhw.sim.packed import (
     ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
-    LANE, LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SHARE, SOURCE, STREAMS,
-    TAPS_FIRST, TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
+    LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STREAMS, TAPS_FIRST,
+    TAPS_STRIDE, TARGET, TERMINAL, VC_CLASS, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -82,8 +82,7 @@ def advance(
     log, watch, watch_row, noted, histogram = out.log, out.watch, out.watch_row, out.noted[0], out.latency_histogram
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-    step_of = np.arange(frames) % T
-    slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
+    step_of, slot_of = np.arange(frames) % T, np.arange(frames) // W % WINDOWS_IN_FLIGHT
     first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
@@ -330,7 +329,7 @@ def advance(
             if kind == HOP:
                 exit_, end, owner = where, where + 1, int64(wires.exit_owner[place(where)])
         elif kind == HOP:
-            owner = int64(nodes[cell(where, 8, OWNER)])
+            owner = int64(nodes[cell(where, 4, OWNER)])
             if index >= 0:
                 flits = s_flits[place(owner)]
                 if b is not None:
@@ -341,8 +340,9 @@ def advance(
                 node_control[cell(t, n_nodes, where)] += 1
             leave = now + f.router_cycles
             ticks, moved, passed = ch.share * parts_of(ch.exit, flits), flits * ch.moves * V, passed + 1
-            least, lane = nodes[cell(where, 8, SHARE)] * parts_of(ch.link, flits), int64(nodes[cell(where, 8, LANE)])
-            for k in range(nodes[cell(where, 8, EDGES)], nodes[cell(where, 8, EDGES_END)]):
+            vc_class = int64(nodes[cell(where, 4, VC_CLASS)])
+            least, lane = share_of(ch, vc_class) * parts_of(ch.link, flits), 4 * f.routers * vc_class
+            for k in range(nodes[cell(where, 4, EDGES)], nodes[cell(where, 4, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
                 begin = max(max(links[cell(link, 2, 0)], links[cell(link + lane, 2, 0)]), leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
@@ -357,12 +357,12 @@ def advance(
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
                 pending += 1
-            exit_, end = int64(nodes[cell(where, 8, EXITS)]), int64(nodes[cell(where, 8, EXITS_END)])
+            exit_, end = int64(nodes[cell(where, 4, EXITS)]), int64(nodes[cell(where, 4, EXITS_END)])
         while exit_ < end:
             low, high, arrive = where, where + 1, now
             if exit_ >= 0:
-                terminal = exits[cell(exit_, 4, TERMINAL)]
-                low, high = int64(exits[cell(exit_, 4, CALLS)]), int64(exits[cell(exit_, 4, CALLS_END)])
+                terminal = exits[cell(exit_, 2, TERMINAL)]
+                low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
                 if network is not None:
                     entry = int64(wires.exit_entry[place(exit_)])
                 else:

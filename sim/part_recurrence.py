@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.part_work import Jobs, PartWork
 from sfnhw.sim.recurrence import Times, empty_times
-from sfnhw.sim.tables import Tables, ranges
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.tables import Tables
+from sfnhw.sim.words import Words
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -69,10 +71,10 @@ class _Layer(NamedTuple):
     depth: int
     slices: Ints
     jobs: Ints
-    delay: Ints  # of each of these
+    delay: Words  # of each of these
     edges: Edges
     place: Ints  # of each edge's job among them
-    readers: list[tuple[int, Ints, Ints]]  # windows that a source may be ahead, sources, parts that read from them
+    readers: list[tuple[int, Words, Ints]]  # windows that a source may be ahead, sources, parts that read from them
 
     @classmethod
     def of(cls, tables: Tables, jobs: Jobs, edges: Edges, depth: int) -> "_Layer":
@@ -145,7 +147,7 @@ def _work_off(
     times.first[t0, some] = begun[some]
 
 
-def _in_order(heads: Reals, work: Reals, target: Ints) -> Reals:
+def _in_order(heads: Reals, work: Reals, target: Words) -> Reals:
     """(jobs, samples) when each is worked off by the lanes of its target, which take one after the other."""
     order = np.lexsort((heads.mean(axis=1), target))
     begins = np.flatnonzero(np.diff(target[order], prepend=-1))

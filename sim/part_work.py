@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.parts import PartTable
-from sfnhw.sim.tables import RowTable, SliceTable, Tables, ranges
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.tables import RowTable, SliceTable, Tables
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -71,7 +72,7 @@ def _rows(r: RowTable, q: PartTable, connection: Ints, y: Ints, local: Ints, fir
     explicit = np.flatnonzero(apart & (one["positions"] == 1) & (one["run_stride"] > 0))
     runs: list[NDArray[Any]] = [r.runs]
     size = len(r.runs)
-    one["run_first"], one["run_stride"] = one["run_first"].copy(), one["run_stride"].copy()
+    one["run_first"], one["run_stride"] = (one[name].astype(np.int64) for name in ("run_first", "run_stride"))
     for job in explicit.tolist():
         mine = local[first[source[job]] : first[source[job] + 1]]
         runs.append(r.runs[one["run_first"][job] + mine * one["run_stride"][job]])

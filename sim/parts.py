@@ -18,6 +18,7 @@ from sfnhw.mapping import Mapping
 from sfnhw.mapping.slices import parts_of, state_banks
 from sfnhw.mapping.unit_cycles import frames_of
 from sfnhw.network import Block, Network, Projection, Stationary
+from sfnhw.sim.words import Words, check_most, narrowed
 
 Ints = NDArray[np.int64]
 Needs = NDArray[np.bool_]
@@ -57,11 +58,11 @@ class PartTable(NamedTuple):
     allowed: Ints
     feed_first: Ints
     feeds: Ints
-    marker_feeds: Ints
-    marker_delay: Ints
-    marker_lag: Ints
-    token_feeds: Ints
-    token_delay: Ints
+    marker_feeds: Words
+    marker_delay: Words
+    marker_lag: Words
+    token_feeds: Words
+    token_delay: Words
 
     @property
     def many(self) -> Ints:
@@ -109,6 +110,7 @@ def build_parts(mapping: Mapping, token_owner: Ints, token_source: Ints) -> Part
     network, slices, c = mapping.network, mapping.slices, mapping.connections
     many = np.array([parts_of(s.block, mapping.chip) for s in slices], np.int64)
     first = np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+    check_most(int(first[-1]), "parts of slices")
     source, target = c.source.astype(np.int64), c.target.astype(np.int64)
     delay = np.array([getattr(p, "delay", 0) for p in network.projections], np.int64)[c.projection]
     sets = np.array([state_banks(network, network[s.population], mapping.chip) for s in slices], np.int64)
@@ -140,11 +142,11 @@ def build_parts(mapping: Mapping, token_owner: Ints, token_source: Ints) -> Part
         allowed=allowed,
         feed_first=np.concatenate(pool.first),
         feeds=np.concatenate(pool.feeds),
-        marker_feeds=marker_feeds,
-        marker_delay=delay,
-        marker_lag=lag[of_pair],
-        token_feeds=pair_feeds[item],
-        token_delay=lag[item],
+        marker_feeds=narrowed(marker_feeds, "rows that rows feed"),
+        marker_delay=narrowed(delay, "timesteps of a delay"),
+        marker_lag=lag[of_pair].astype(np.int32),
+        token_feeds=narrowed(pair_feeds[item], "rows that rows feed"),
+        token_delay=lag[item].astype(np.int32),
     )
 
 

@@ -10,7 +10,8 @@ from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
 from sfnhw.sim.packet_sums import in_walk_order, sums_of
-from sfnhw.sim.tables import Fabric, SliceTable, Tables, ranges, timed_rows
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -157,16 +158,17 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     leaves, exits = leaves[exits < f.cores], exits[exits < f.cores]  # over the pins: `sfnhw.sim.analytic`
     # Links, behind them the ports to cores, and what virtual channels of a class links have; those of a slice follow one another.
     some = inner[n.vc_class[inner] > 0]
-    classes, ports_end = n.vc_class[some] - 1, 4 * f.routers + f.cores
+    classes, ports_end = n.vc_class[some].astype(np.int64) - 1, 4 * f.routers + f.cores
     place = np.concatenate([n.link[inner], 4 * f.routers + exits, ports_end + classes * 4 * f.routers + n.link[some]])
-    slow = np.concatenate([n.flit_cycles[inner], np.ones_like(exits), n.flit_cycles[some]])
-    channel = np.concatenate([np.full_like(inner, LINK), np.full_like(exits, PORT), CLASSES + classes])
+    each = n.flit_cycles[n.link[np.concatenate([inner, some])]]
+    slow = np.concatenate([each[: len(inner)], np.ones(len(exits), np.int64), each[len(inner) :]])
+    channel = np.concatenate([np.full_like(inner, LINK), np.full_like(leaves, PORT), CLASSES + classes])
     inner = np.concatenate([inner, leaves, some])
     order = np.argsort(n.owner[inner], kind="stable")
     inner, place, slow, channel = inner[order], place[order], slow[order], channel[order]
     if not len(inner):
         return None
-    owner, path = n.owner[inner], tree_of(n.link, n.roots)[inner]
+    owner, path = n.owner[inner].astype(np.int64), tree_of(n.link, n.roots)[inner]
     length = np.where(s.form[owner] > 0, 0, s.flits[owner])  # 0: any
     kinds, kind = np.unique(np.stack([length, slow, channel]), axis=1, return_inverse=True)
     kind = kind.reshape(-1)
@@ -190,18 +192,18 @@ def _ways(tables: Tables) -> Ways:
     s, n = tables.slices, tables.nodes
     along = np.stack([n.link >= 0, (n.link >= 0) & (n.link % 4 >= 2)]).astype(np.int64)
     # Links between chips take cycles of their own; those on a chip are told by their direction.
-    crossing = n.crossing
-    fixed = np.where(crossing, n.link_cycles, 0) + s.flits[n.owner] * (n.flit_cycles - 1)
-    steps = np.stack([np.ones_like(n.link), along[0] - along[1], along[1], fixed])
+    crossing, flit_cycles = n.crossing[n.link], n.flit_cycles[n.link]
+    fixed = np.where(crossing, n.link_cycles[n.link], 0) + s.flits[n.owner] * (flit_cycles - 1)
+    steps = np.stack([np.ones(len(n.link), np.int64), along[0] - along[1], along[1], fixed])
     steps[1:3, crossing] = 0
-    parents = np.flatnonzero(n.link < 0)
+    parents: NDArray[np.integer] = np.flatnonzero(n.link < 0)
     while len(parents):  # all routers as far from their roots at once
         many = n.child_first[parents + 1] - n.child_first[parents]
         children = n.children[ranges(n.child_first[parents], many)]
         steps[:, children] += np.repeat(steps[:, parents], many, axis=1)
         parents = children
     node = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
-    return Ways(n.owner[node], *steps[:, node])
+    return Ways(n.owner[node].astype(np.int64), *steps[:, node])
 
 
 def over_pins(f: Fabric, flits: Ints) -> Reals:

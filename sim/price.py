@@ -1,7 +1,6 @@
 """price: counts × an energy table."""
 
 from dataclasses import astuple
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,12 @@ from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
 from sfnhw.chip import Chip, Price, logic_gates
 from sfnhw.chip.links import between_chips
 from sfnhw.errors import SimulationError
+from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.cost import CHIP, NO_TIMESTEP, TERMS, Cost
-from sfnhw.sim.counts import sum_by
+from sfnhw.sim.node_places import node_places
 from sfnhw.sim.result import Result
+from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.table_cache import derived
 from sfnhw.units import attojoules
 
 Ints = NDArray[np.int64]
@@ -36,22 +38,22 @@ def price(result: Result, chip: Chip | None = None) -> Cost:
     chip = chip or mapping.chip
     _check_same(chip, mapping.chip)
     cells = _Cells()
-    n = result.tables.nodes
     terminal, population = result.tables.slices.terminal, result.tables.slices.population
     for i, action in enumerate(CORE_ACTIONS):
         cells.counts(action, chip, terminal, population, result.actions.core[i])
     # Energy of routers and links is booked on the first core of their tile.
     each = chip.noc.cores_per_router
     # Route nodes are many, the places that they are at few: they are added up once, by link and router.
-    links = 4 * chip.routers + 1
-    place, of, passed = _by_place(n.router * links + n.link + 1, population[n.owner], result.actions.node_flits)
-    at, over = np.divmod(place, links)
-    router, layer, flits = _by_place(at, of, passed)
+    at = derived(node_places, result.tables)
+    passed = result.actions.passed
+    if passed is None:
+        passed = result.actions.flits.summed(at.key, len(at.link))
+    router, layer, flits = _by_place(at.router, at.population, passed)
     cells.counts("router_flit", chip, router * each, layer, flits)
     through = np.zeros(chip.routers, np.int64)
     np.add.at(through, router, flits.sum(axis=1))
-    used = over > 0
-    link, layer, flits = _by_place(over[used] - 1, of[used], passed[used])
+    used = at.link >= 0
+    link, layer, flits = _by_place(at.link[used], at.population[used], passed[used])
     crossing = between_chips(chip, link)
     for vertical in (False, True):
         on = ((link % 4 >= 2) == vertical) & ~crossing
@@ -101,6 +103,8 @@ class _Cells:
         self, term: str, chip: Chip, core: Ints, population: Ints, counts: Ints, own: Price | None = None
     ) -> None:
         """Price (rows, T) counts with the chip's row for an action, or a price of their own."""
+        if not counts.any():
+            return
         prices = astuple(own or chip.energy_price(term))
         rows, steps = np.nonzero(counts)
         energies = _energies(f"energy.{term}", counts[rows, steps], prices)
@@ -171,11 +175,20 @@ def _shared(cells: _Cells, term: str, result: Result, cores: Ints, energies: lis
     first, end = (np.searchsorted(s.terminal[order], cores, side) for side in ("left", "right"))
     idle = first == end
     cells.energies(term, cores[idle], np.full(idle.sum(), CHIP), [e[idle] for e in energies])
-    for k in np.flatnonzero(~idle):
-        held = order[first[k] : end[k]]
-        upto = np.cumsum(s.neurons[held])
-        parts: list[Ints] = []
-        for e in energies:
-            edges = [int(e[k]) * int(u) // int(upto[-1]) for u in (0, *upto)]
-            parts.append(np.array([b - a for a, b in pairwise(edges)], np.int64))
-        cells.energies(term, np.full(len(held), cores[k]), s.population[held], parts)
+    many = (end - first)[~idle]
+    core, held = np.repeat(np.flatnonzero(~idle), many), order[ranges(first[~idle], many)]
+    upto = np.cumsum(s.neurons[held])
+    begin = np.repeat(np.cumsum(many) - many, many)
+    upto = upto - (upto - s.neurons[held])[begin]  # neurons of the core up to each slice, that included
+    whole = np.repeat(upto[np.cumsum(many) - 1], many)
+    parts: list[Ints] = []
+    for e in energies:
+        upto_each, before = (_share(e[core], u, whole) for u in (upto, upto - s.neurons[held]))
+        parts.append(upto_each - before)
+    cells.energies(term, cores[core], s.population[held], parts)
+
+
+def _share(energy: Ints, neurons: Ints, of: Ints) -> Ints:
+    """⌊energy · neurons / of⌋ for neurons ≤ of, without a product of more than 64 bits."""
+    quotient, rest = np.divmod(energy, of)
+    return quotient * neurons + rest * neurons // of

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.tables import Tables
+from sfnhw.sim.words import Words
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -183,7 +184,7 @@ class _Cores(NamedTuple):
     """Connections in the order of the cores that they lead into."""
 
     rows: Ints
-    source: Ints
+    source: Words
     at: Ints  # where those of each core begin
 
     @classmethod

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.actions import CORE_ACTIONS, OFF_CHIP, PACKING
-from sfnhw.chip.links import between_chips
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.sim.counts import ActionCounts, Counts
@@ -74,23 +73,23 @@ class Result:
     @property
     def _crossing(self) -> NDArray[np.bool_]:
         """(route nodes,) nodes that are entered over a link between two chips."""
-        return between_chips(self.mapping.chip, self.tables.nodes.link)
+        return self.tables.nodes.crossing[self.tables.nodes.link]
 
     @property
     def link_hops(self) -> int:
         """Flits over links, whole run: those on a chip (action `link_flit`) and those between chips (pins: `io_bit`)."""
-        return int(self.actions.node_flits.sum(axis=1)[self.tables.nodes.link >= 0].sum())
+        return int(self.actions.flits.total()[self.tables.nodes.link >= 0].sum())
 
     @property
     def chip_hops(self) -> int:
         """Flits over links between chips, whole run."""
-        return int(self.actions.node_flits.sum(axis=1)[self._crossing].sum())
+        return int(self.actions.flits.total()[self._crossing].sum())
 
     def totals(self) -> dict[str, int]:
         """Action → count, whole run."""
         core = self.actions.core.sum(axis=(1, 2))
         out = {name: int(core[i]) for i, name in enumerate(CORE_ACTIONS)}
-        flits = self.actions.node_flits.sum(axis=1)
+        flits = self.actions.flits.total()
         out["router_flit"] = int(flits.sum())
         crossing = int(flits[self._crossing].sum())
         out["link_flit"] = int(flits[self.tables.nodes.link >= 0].sum()) - crossing
@@ -120,7 +119,7 @@ class Result:
         names = np.array([p.name for p in self.mapping.network.populations])
         pop = self.tables.slices.population
         owner, link = self.tables.nodes.owner, self.tables.nodes.link
-        parts: list[tuple[str, str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        parts: list[tuple[str, str, NDArray[np.integer], NDArray[np.int64], NDArray[np.int64]]] = []
         io = self.mapping.io
         terminal = self.tables.slices.terminal
         for i, action in enumerate(CORE_ACTIONS):
@@ -147,7 +146,7 @@ class Result:
             rows, T = np.nonzero(counts)
             columns["action"].append(np.full(len(rows), action, dtype="U16"))
             columns["place"].append(np.full(len(rows), place, dtype="U8"))
-            columns["id"].append(ids[rows])
+            columns["id"].append(ids[rows].astype(np.int64))
             columns["population"].append(names[populations[rows]])
             columns["timestep"].append(T)
             columns["count"].append(counts[rows, T])

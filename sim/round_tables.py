@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.mapping.rounds import Load, Round
 from sfnhw.sim.channels import vc_classes
-from sfnhw.sim.tables import NodeTable, SliceTable, Tables, build_tables
+from sfnhw.sim.route_nodes import NodeTable
+from sfnhw.sim.tables import SliceTable, Tables, build_tables
+from sfnhw.sim.words import Words, check_most, narrowed
 
 Ints = NDArray[np.int64]
 
@@ -70,28 +71,28 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
     routes = [load.routes for load in loads]
     shift = np.concatenate([[len(whole.owner)], len(whole.owner) + np.cumsum([len(r) for r in routes])])
     owners = [r.home[load.slices[load.routes.owner]] for r, load in zip(mapping.rounds, loads, strict=True)]
-    link = np.concatenate([r.link for r in routes]).astype(np.int64)
-    exits = np.concatenate([whole.exits, *(r.exits for r in routes)]).astype(np.int64)
+    exits = np.concatenate([whole.exits, *(r.exits for r in routes)])
+    check_most(int(shift[-1]), "route nodes")
 
-    def pointers(before: Ints, name: str) -> Ints:
+    def pointers(before: Words, name: str) -> Words:
         counts = np.concatenate([np.diff(before), *(np.diff(getattr(r, name)) for r in routes)])
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return narrowed(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), "route nodes")
 
     child_first = pointers(whole.child_first, "child_first")
-    children = np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))])
-    links = np.concatenate([whole.link, link])
+    children = narrowed(
+        np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
+        "route nodes",
+    )
+    link = np.concatenate([whole.link, *(r.link for r in routes)])
     return whole._replace(
-        owner=np.concatenate([whole.owner, *owners]),
-        router=np.concatenate([whole.router, *(r.router for r in routes)]).astype(np.int64),
-        link=links,
-        link_cycles=np.concatenate([whole.link_cycles, link_cycles(mapping.chip, link)]),
-        flit_cycles=np.concatenate([whole.flit_cycles, link_flit_cycles(mapping.chip, link)]),
-        crossing=np.concatenate([whole.crossing, between_chips(mapping.chip, link)]),
+        owner=narrowed(np.concatenate([whole.owner, *owners]), "slices"),
+        router=np.concatenate([whole.router, *(r.router for r in routes)]),
+        link=link,
         child_first=child_first,
         children=children,
         exit_first=pointers(whole.exit_first, "exit_first"),
         exits=exits,
-        row_first=np.zeros(len(exits) + 1, np.int64),
-        rows=np.zeros(0, np.int64),
-        vc_class=vc_classes(mapping.chip, links, child_first, children),
+        row_first=np.zeros(len(exits) + 1, np.int32),
+        rows=np.zeros(0, np.int32),
+        vc_class=vc_classes(mapping.chip, link, child_first, children),
     )

@@ -15,7 +15,8 @@ from sfnhw.activity import Activity
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import FormatChoice, chosen_formats
 from sfnhw.mapping.rounds import Load, Round, load_of
-from sfnhw.sim.counts import ActionCounts, Counts, leaves_at_pins
+from sfnhw.sim.by_place import ByPlace, sums
+from sfnhw.sim.counts import ActionCounts, Counts, NodeCounts, RowCounts, leaves_at_pins
 from sfnhw.sim.result import Result
 from sfnhw.sim.round_tables import joined_tables, rows_of
 from sfnhw.sim.simulate import in_closed_form, of_one_round
@@ -119,26 +120,26 @@ def _counts(mapping: Mapping, tables: Tables, results: Sequence[Result]) -> Coun
     What is replayed is in the counts of nodes, and delivered.
     """
     T = results[0].counts.sent.shape[1]
-    shape = {"slices": (len(tables.slices.neurons), T), "rows": (len(tables.rows.source), T)}
-    out = {
-        f.name: np.zeros(shape["rows" if f.name.startswith("row_") else "slices"], np.int64)
-        for f in fields(Counts)
-        if f.name != "steps" and not f.name.startswith("node_")
-    }
+    names = [f.name for f in fields(Counts) if f.name not in ("rows", "nodes", "steps")]
+    out = {name: np.zeros((len(tables.slices.neurons), T), np.int64) for name in names}
+    rows = {name: np.zeros((len(tables.rows.source), T), np.int64) for name in RowCounts._fields}
     for r, result in zip(mapping.rounds, results, strict=True):
-        rows = rows_of(mapping, r)
+        at = rows_of(mapping, r)
+        for name, whole in rows.items():
+            whole[at] += getattr(result.counts.rows, name).dense()
         for name, whole in out.items():
-            own = getattr(result.counts, name)
-            if name.startswith("row_"):
-                whole[rows] += own
-            else:
-                once = np.ones(len(r.home), bool) if name == "delivered" else ~r.replayed
-                np.add.at(whole, r.home[once], own[once])
-    nodes = {
-        name: _by_node([getattr(result.counts, name) for result in results], results, tables)
-        for name in ("node_packets", "node_flits", "node_control")
-    }
-    return Counts(**out, **nodes, steps=sum(result.counts.steps for result in results))
+            once = np.ones(len(r.home), bool) if name == "delivered" else ~r.replayed
+            np.add.at(whole, r.home[once], getattr(result.counts, name)[once])
+    nodes = (
+        _by_node([getattr(result.counts.nodes, name).dense() for result in results], results, tables)
+        for name in NodeCounts._fields
+    )
+    return Counts(
+        **out,
+        rows=RowCounts(**{name: ByPlace.of(whole) for name, whole in rows.items()}),
+        nodes=NodeCounts(*(ByPlace.of(part) for part in nodes)),
+        steps=sum(result.counts.steps for result in results),
+    )
 
 
 def _by_node(values: Sequence[Ints], results: Sequence[Result], tables: Tables) -> Ints:
@@ -184,17 +185,17 @@ def _actions(
         flits[end - len(load.routes) : end, 0] = samples * load.flits[load.routes.owner]
         end -= len(load.routes)
     packed = packing if bundles else None
-    return ActionCounts(core, flits, io_bits, packed, off_chip), parts
+    return ActionCounts(core, ByPlace.of(flits), io_bits, packed, off_chip), parts
 
 
 def _leaving_bits(r: Round, result: Result) -> Ints:
     """(slices, T) bits that are written off the chip: packets and end markers that leave, or come in from outside."""
     tables, counts = result.tables, result.counts
-    flits = np.zeros_like(counts.sent)
-    for node in leaves_at_pins(tables):
-        owner = tables.nodes.owner[node]
-        if node < tables.nodes.packet_nodes and r.saved[owner]:
-            flits[owner] += counts.node_flits[node] + counts.node_control[node]
+    leaves = leaves_at_pins(tables)
+    leaves = leaves[(leaves < tables.nodes.packet_nodes) & r.saved[tables.nodes.owner[leaves]]]
+    both = (counts.nodes.flits, counts.nodes.control)
+    packets, control = sums(both, tables.nodes.owner[leaves], len(counts.sent), leaves)
+    flits = packets + control
     bits = flits * r.mapping.chip.noc.flit_bits
     outside = tables.slices.is_input & r.saved
     # What enters is written once, however many copies of it go on from the pins.

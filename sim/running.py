@@ -26,13 +26,34 @@ done.
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import drop_stale
 from sfnhw.sim.bundles import bundles_of
+from sfnhw.sim.channel_order import Channels
+from sfnhw.sim.flits.counting import worked_off
+from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
+from sfnhw.sim.kernel_parts import last_work
 from sfnhw.sim.kernel_state import AXON_BUSY, ENTRY_WAITED, NEXT_FRAME, Tally, begin, grown, room_of
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
+from sfnhw.sim.step_channels import arrange
+from sfnhw.sim.step_emission import emit
+from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
+
+_RECORDS = ("bundles", "channels", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_FLITS = ("router", "state", "wires")
+_NOC = ("noc/bits", "noc/router", "noc/state")
+drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
+drop_stale(last_work, *_RECORDS)
+for _kernel in (run_steps, arrange, emit):
+    drop_stale(_kernel, *_RECORDS, "kernel_parts", "channel_order", "step_channels", "step_emission")
+drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
+drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
+
+# Arrivals at channels of one timestep that are kept at once, at most: half a gibibyte. With more it goes event by event.
+ARRIVALS = 2**25
 
 
 def run_frames(
@@ -44,12 +65,15 @@ def run_frames(
     out: Tally,
     steps: tuple[int, int] | None = None,
     wires: Wires | None = None,
+    channels: Channels | None = None,
 ) -> int:
     """Run frames (sample-major, `steps_per_sample` timesteps a sample) back to back through an empty chip.
 
     sent : (frames, neurons in slice-major order) how many spikes a neuron sends, one after the other.
     steps : under barrier execution the first and the last global step to run, instead of all (windows of one timestep).
     wires : at fidelity `flit`, the network of the chip.
+    channels : in order (`sfnhw.sim.channel_order`): the same is found channel by channel, as far as that goes, in a fraction
+        of the time. Of no use with wires, or where events are written down.
     Returns the number of slices that never finished (0; anything else is a deadlock, a defect).
     """
     frames, slices = len(sent), len(s.neurons)
@@ -60,8 +84,14 @@ def run_frames(
         room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
     state = begin(frames, room, s, p, f, steps)
     bundles = bundles_of(sent, s, f)
-    while not advance(sent.reshape(-1), steps_per_sample, room, s, p, f, state, out, bundles, wires, network):
-        state = grown(state)
+    done, frames_sent = False, sent.reshape(-1)
+    if channels is not None and wires is None and not len(out.log):
+        done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
+    out.by_event[0] += not done
+    while not done:
+        done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
+        if not done:
+            state = grown(state)
     out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
     out.waits[0, 0] += state.at.reshape(-1, 16)[:, ENTRY_WAITED].sum()
     out.link_busy[:] += state.links.reshape(-1, 2)[: len(out.link_busy), 1]

@@ -15,7 +15,8 @@ from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.link_load import warnings_of_closed_form
 from sfnhw.sim.result import Result
-from sfnhw.sim.tables import Tables, build_tables, sent_neurons
+from sfnhw.sim.table_cache import tables_of
+from sfnhw.sim.tables import Tables, sent_neurons
 
 FIDELITIES = ("packet", "flit", "auto", "analytic")
 
@@ -68,7 +69,7 @@ def of_one_round(
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate a mapping that has no rounds, or is one of them, with packet formats that are chosen already."""
-    tables = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
+    tables = tables_of(mapping, {name: choice.format for name, choice in formats.items()})
     sent = sent_neurons(mapping, activity)
     if fidelity == "analytic":
         return in_closed_form(mapping, tables, sent, formats)

@@ -13,7 +13,8 @@ from sfnhw.sim.clockwork import Clockwork, differences, lists, retimed, same_lan
 from sfnhw.sim.counts import closed_form, to_actions
 from sfnhw.sim.link_load import warnings_of_closed_form
 from sfnhw.sim.result import Result
-from sfnhw.sim.tables import build_tables, sent_neurons
+from sfnhw.sim.table_cache import tables_of
+from sfnhw.sim.tables import sent_neurons
 
 
 def analytic_sweep(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) -> list[Result]:
@@ -65,7 +66,7 @@ def analytic_sweep(mapping: Mapping, activity: Activity, chips: Sequence[Chip]) 
 def _together(activity: Activity, mappings: Sequence[Mapping], formats: dict[str, FormatChoice]) -> list[Result]:
     """Return the results on chips on which runs of synapses differ in nothing but their cycles, if in that."""
     mapping = mappings[0]
-    tables = build_tables(mapping, {name: choice.format for name, choice in formats.items()})
+    tables = tables_of(mapping, {name: choice.format for name, choice in formats.items()})
     sent = sent_neurons(mapping, activity)
     timed = [retimed(tables, m) for m in mappings]
     works = [Clockwork.of(t, m.chip) for t, m in zip(timed, mappings, strict=True)]

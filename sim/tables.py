@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from sfnhw.activity import Activity
 from sfnhw.chip import Chip
-from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
-from sfnhw.mapping.copies import neuron_copies
 from sfnhw.mapping.memory_banks import Scattered
 from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
-from sfnhw.network import Product, Stationary
-from sfnhw.sim.channels import Channels, channels_of, interface_of, vc_classes
+from sfnhw.network import Block, Population, Product, Stationary
+from sfnhw.sim.channels import ChannelTimes, channels_of, interface_of
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
 from sfnhw.sim.parts import PartTable, build_parts
+from sfnhw.sim.route_nodes import NodeTable, node_table, tokens_told
+from sfnhw.sim.words import Words, narrowed
 
 Ints = NDArray[np.int64]
 
@@ -64,17 +64,17 @@ class RowTable(NamedTuple):
     ``costs[cost_first + runs[run_first + (i // positions)·run_stride]]``.
     """
 
-    source: Ints
-    target: Ints
-    projection: Ints
-    positions: Ints
-    run_first: Ints
-    run_stride: Ints
-    taps_first: Ints
-    taps_stride: Ints
-    cost_first: Ints
+    source: Words
+    target: Words
+    projection: Words
+    positions: Words
+    run_first: Words
+    run_stride: Words
+    taps_first: Words
+    taps_stride: Words
+    cost_first: Words
     runs: NDArray[np.uint16] | NDArray[np.int32]  # kinds of runs: runs of equal width are of one kind
-    taps: NDArray[np.int32]  # pool of `sfnhw.mapping.Connections`
+    taps: Words  # pool of `sfnhw.mapping.Connections`
     costs: Ints  # (kinds, 4) of one run: synaptic operations, cycles of the lanes, weight words, state words
     alone: NDArray[np.bool_]  # each spike of a packet is looked up by itself
     stationary: NDArray[np.bool_]  # packets are written into weight memory
@@ -88,33 +88,6 @@ def timed_rows(rows: RowTable, cycles: Ints) -> RowTable:
     return rows._replace(costs=costs)
 
 
-class NodeTable(NamedTuple):
-    """Route nodes: the trees of the slices' packets, then those of the ready tokens."""
-
-    owner: Ints
-    router: Ints
-    link: Ints
-    link_cycles: Ints  # of the link into the node; 0 at a root
-    flit_cycles: Ints  # that a flit holds that link: more than 1 only between chips
-    crossing: NDArray[np.bool_]  # that link leads from one chip to another
-    child_first: Ints
-    children: Ints
-    exit_first: Ints
-    exits: Ints  # terminals: cores, and at last the pins
-    # What a packet that leaves at an exit is for: connections (packet trees), source slices (token trees).
-    row_first: Ints  # (exits + 1,)
-    rows: Ints
-    root_first: Ints
-    roots: Ints
-    ready_root_first: Ints
-    ready_roots: Ints
-    packet_nodes: int  # nodes below this index belong to packet trees
-    # Where packets go to what their neuron feeds: CSR, paths of each neuron, places among `roots`; else both are empty.
-    copy_first: Ints  # (neurons + 1,)
-    copies: Ints
-    vc_class: Ints  # (nodes,) which virtual channels its tree may take (`sfnhw.sim.channels`)
-
-
 class Fabric(NamedTuple):
     """Numbers of the chip."""
 
@@ -126,7 +99,7 @@ class Fabric(NamedTuple):
     port_cycles: (
         int  # a packet takes a core's injection port for as long, and its head waits until the last of its flits
     )
-    channels: Channels
+    channels: ChannelTimes
     axon_cycles: int
     axon_overlap: bool  # a packet is looked up while the synapses of the one before are worked off
     waits_for_port: bool  # the walk over the neurons goes on when the packets of a spike have left by the port
@@ -170,12 +143,12 @@ def build_tables(mapping: Mapping, formats: dict[str, str] | None = None) -> Tab
 
     formats : population → packet format; None: the chip's, or what `auto` chooses where nothing is known of the activity.
     """
-    slices, nodes = _slice_table(mapping, formats or formats_of(mapping, None)), _node_table(mapping)
+    slices, nodes = _slice_table(mapping, formats or formats_of(mapping, None)), node_table(mapping)
     return Tables(
         slices,
         _row_table(mapping),
         nodes,
-        build_parts(mapping, *_told(nodes)),
+        build_parts(mapping, *tokens_told(nodes)),
         fabric_of(mapping, slices),
         len(mapping.network.populations),
     )
@@ -222,8 +195,17 @@ def sent_neurons(mapping: Mapping, activity: Activity) -> NDArray[np.uint8]:
     out = np.empty((activity.samples, activity.timesteps, upto[-1]), np.uint8)
     sent = {p.name: activity.sent(network, p.name) for p in network.populations}
     for s, first, last in zip(mapping.slices, upto[:-1], upto[1:], strict=True):
-        out[:, :, first:last] = sent[s.population][:, :, network[s.population].indices(s.block)]
+        out[:, :, first:last] = sent[s.population][:, :, _neurons(network[s.population], s.block)]
     return out
+
+
+def _neurons(population: Population, block: Block) -> slice | Ints:
+    """Places of a block's neurons in its population, channel-major; as a slice where they are side by side."""
+    width = block.rows * population.columns
+    if block.channels > 1 and width < population.positions:
+        return population.indices(block)
+    start = block.c0 * population.positions + block.r0 * population.columns
+    return slice(start, start + block.channels * width)
 
 
 def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = ()) -> dict[str, NDArray[Any]]:
@@ -286,15 +268,15 @@ def _row_table(mapping: Mapping) -> RowTable:
     scattered = Scattered(*(np.concatenate([np.full(len(widths), -1), each]) for each in listed.cost))
     costs = [_run_costs(mapping.chip, of_runs, int(bits), bool(written), scattered) for bits, written in kinds.T]
     return RowTable(
-        source=c.source.astype(np.int64),
-        target=c.target.astype(np.int64),
-        projection=c.projection.astype(np.int64),
-        positions=c.positions.astype(np.int64),
-        run_first=first,
-        run_stride=stride,
-        taps_first=c.taps_first.astype(np.int64),
-        taps_stride=c.taps_stride.astype(np.int64),
-        cost_first=kind.reshape(-1)[c.projection] * len(of_runs),
+        source=narrowed(c.source, "slices"),
+        target=narrowed(c.target, "slices"),
+        projection=narrowed(c.projection, "projections"),
+        positions=narrowed(c.positions, "positions of a slice"),
+        run_first=narrowed(first, "runs of synapses"),
+        run_stride=narrowed(stride, "connections of a slice"),
+        taps_first=narrowed(c.taps_first, "numbers of runs"),
+        taps_stride=narrowed(c.taps_stride, "numbers of runs"),
+        cost_first=narrowed(kind.reshape(-1)[c.projection] * len(of_runs), "kinds of runs of synapses"),
         runs=runs,
         taps=c.taps,
         costs=np.concatenate(costs) if costs else np.zeros((0, 4), np.int64),
@@ -342,73 +324,3 @@ def _run_costs(chip: Chip, width: Ints, bits: int, written: bool, scattered: Sca
     for column, values in ((SYNAPSES, cost.synapses), (CYCLES, cost.cycles), (WORDS, cost.words), (STATE, cost.state)):
         out[:, column] = values
     return out
-
-
-def _node_table(mapping: Mapping) -> NodeTable:
-    a, b = mapping.routes, mapping.ready_routes
-    shift = len(a)
-    row_first, rows = _exits(mapping)
-    none = np.zeros(0, np.int64)
-    copies = neuron_copies(mapping) if mapping.chip.noc.destinations == "neuron" else (none, none)
-    link = np.concatenate([a.link, b.link]).astype(np.int64)
-    child_first = np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]])
-    children = np.concatenate([a.children, b.children + shift]).astype(np.int64)
-    return NodeTable(
-        owner=np.concatenate([a.owner, b.owner]).astype(np.int64),
-        router=np.concatenate([a.router, b.router]).astype(np.int64),
-        link=link,
-        link_cycles=link_cycles(mapping.chip, link),
-        flit_cycles=link_flit_cycles(mapping.chip, link),
-        crossing=between_chips(mapping.chip, link),
-        child_first=child_first,
-        children=children,
-        exit_first=np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]),
-        exits=np.concatenate([a.exits, b.exits]).astype(np.int64),
-        row_first=row_first,
-        rows=rows,
-        root_first=a.root_first,
-        roots=a.roots.astype(np.int64),
-        ready_root_first=b.root_first,
-        ready_roots=(b.roots + shift).astype(np.int64),
-        packet_nodes=shift,
-        copy_first=copies[0],
-        copies=copies[1],
-        vc_class=vc_classes(mapping.chip, link, child_first, children),
-    )
-
-
-def _told(nodes: NodeTable) -> tuple[Ints, Ints]:
-    """(items of the token trees,) slice that sends the token, and slice that it is for."""
-    exits = np.repeat(np.repeat(nodes.owner, np.diff(nodes.exit_first)), np.diff(nodes.row_first))
-    first = nodes.row_first[nodes.exit_first[nodes.packet_nodes]]
-    return exits[first:], nodes.rows[first:]
-
-
-def _exits(mapping: Mapping) -> tuple[Ints, Ints]:
-    """For each exit of each node what its packets are for, as CSR (first, items): connections, or source slices.
-
-    Nothing is at the pins for results. Items are in ascending order.
-    """
-    c, terminals, size = mapping.connections, mapping.terminals, mapping.chip.cores + 1
-    source, target = c.source.astype(np.int64), c.target.astype(np.int64)
-    packets = source * size + terminals[target]
-    order = np.argsort(packets, kind="stable")
-    # A source is told once by each core, through however many projections it feeds the slice there.
-    many = len(terminals)
-    tokens, slices = np.divmod(np.unique((target * size + terminals[source]) * many + source), many)
-    counts, items = [], []
-    for routes, keys, what in (
-        (mapping.routes, packets[order], order),
-        (mapping.ready_routes, tokens, slices),
-    ):
-        asked = np.repeat(routes.owner, np.diff(routes.exit_first)).astype(np.int64) * size + routes.exits
-        first, last = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
-        counts.append(last - first)
-        items.append(what[ranges(first, last - first)])
-    return np.concatenate([[0], np.cumsum(np.concatenate(counts))]), np.concatenate(items)
-
-
-def ranges(first: Ints, counts: Ints) -> Ints:
-    """Return first[0], first[0] + 1, … (counts[0] of them), then first[1], … as one array."""
-    starts = np.cumsum(counts) - counts
-    return np.arange(int(counts.sum())) + np.repeat(first - starts, counts)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.mapping.copies import tree_of
-from sfnhw.sim.channels import Channels, cycles_taken
+from sfnhw.sim.channels import ChannelTimes, cycles_taken
 from sfnhw.sim.counts import Counts, path_packets
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packet_sums import sums_of
@@ -52,7 +52,7 @@ class Missed(NamedTuple):
     turn_links: float
 
     @classmethod
-    def of(cls, chip: Chip, c: Channels) -> "Missed":
+    def of(cls, chip: Chip, c: ChannelTimes) -> "Missed":
         """Return that of a chip with these channels."""
         noc, V = chip.noc, chip.noc.virtual_channels
         batches = [max(0, stage - c.moves) for stage in (noc.route_cycles, noc.vc_alloc_cycles)]
@@ -93,21 +93,21 @@ def _fullest(tables: Tables, counts: Counts, slices: NDArray[np.bool_]) -> Reals
     """
     n, f, c, s = tables.nodes, tables.fabric, tables.fabric.channels, tables.slices
     own = np.flatnonzero(slices[n.owner[: n.packet_nodes]])
-    flits, packets = (part[: n.packet_nodes].sum(axis=1) for part in (counts.node_flits, counts.node_packets))
+    flits, packets = counts.nodes.flits.total(), counts.nodes.packets.total()
     over, roots = own[n.link[own] >= 0], own[n.link[own] < 0]
     leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
     exits = np.flatnonzero(slices[n.owner[leaves]])
     leaves = leaves[exits]
     ends = 4 * f.routers + f.cores + 1
     node, place, taken = [], [], []
-    for at, which, channel, share in (
-        (over, n.link[over], c.link, c.shares[n.vc_class[over]]),
-        (leaves, 4 * f.routers + n.exits[exits], c.exit, c.share),
-        (roots, ends + s.terminal[n.owner[roots]], c.entry, c.share),
+    for at, which, channel, slow, share in (
+        (over, n.link[over], c.link, n.flit_cycles[n.link[over]], c.shares[n.vc_class[over]]),
+        (leaves, 4 * f.routers + n.exits[exits], c.exit, 1, c.share),
+        (roots, ends + s.terminal[n.owner[roots]], c.entry, 1, c.share),
     ):
         node.append(at)
         place.append(which)
-        taken.append(cycles_taken(c, channel, flits[at], packets[at], n.flit_cycles[at], share))
+        taken.append(cycles_taken(c, channel, flits[at], packets[at], slow, share))
     depth, out = s.depth[n.owner[np.concatenate(node)]], np.zeros(int(s.depth.max()) + 1)
     size = ends + f.cores + 1
     used, which = np.unique(depth * size + np.concatenate(place), return_inverse=True)
@@ -129,9 +129,7 @@ def most_at_a_core(tables: Tables, counts: Counts, sent: NDArray[np.uint8]) -> N
     at_core = np.flatnonzero(n.exits < f.cores)
     node, core = node[at_core], n.exits[at_core]
     # Each inference has the same control packets.
-    control = (
-        counts.node_control.sum(axis=1)[node] // samples if counts.node_control.size else np.zeros(len(node), np.int64)
-    )
+    control = counts.nodes.control.total()[node] // samples
     out = np.zeros((f.cores, samples), np.int64)
     np.add.at(out, core, control[:, None])
     spikes = node < n.packet_nodes

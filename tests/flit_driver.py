@@ -9,8 +9,9 @@ from sfnhw.sim.flits.wires import build_wires
 from sfnhw.sim.kernel_state import FREE, NEXT_NEURON, NEXT_READY, PENDING, begin
 from sfnhw.sim.packed import pack
 from sfnhw.sim.parts import WINDOWS, PartTable
+from sfnhw.sim.route_nodes import NodeTable, links_of
 from sfnhw.sim.stream import empty_tally
-from sfnhw.sim.tables import Fabric, NodeTable, RowTable, SliceTable, Tables
+from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables
 from sfnhw.sim.wheel import BORN, FRAME, INDEX, NEXT, WHAT, WHEEL
 
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -18,6 +19,10 @@ SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 def ints(values=()):
     return np.array(values, np.int64)
+
+
+def words(values=()):
+    return np.array(values, np.int32)
 
 
 def tree(chip, start, goals):
@@ -66,23 +71,23 @@ def tables_of(chip, packets):
 
     for k, (start, goals, _, _) in enumerate(packets):
         roots.append(add(k, tree(chip, start, goals), -1))
-    from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
-
-    n, noc, link = len(packets), chip.noc, ints(nodes["link"])
+    n, noc = len(packets), chip.noc
     zeros = np.zeros(n, np.int64)
     slices = SliceTable(
         zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), *[zeros] * 7, zeros > 0,
         ints([p[2] for p in packets]), *[zeros] * 4, zeros > 0, zeros > 0,
     )  # fmt: skip
     rows = RowTable(
-        *[ints()] * 9, np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros((0, 4), np.int64), *[ints() > 0] * 3
+        *[words()] * 9, np.zeros(0, np.uint16), np.zeros(0, np.int32), np.zeros((0, 4), np.int64), *[ints() > 0] * 3
     )
     table = NodeTable(
-        ints(nodes["owner"]), ints(nodes["router"]), link, link_cycles(chip, link), link_flit_cycles(chip, link),
-        between_chips(chip, link),
-        ints(child_first), ints(nodes["children"]), ints(exit_first), ints(nodes["exits"]),
-        np.zeros(len(nodes["exits"]) + 1, np.int64), ints(), np.arange(n + 1), ints(roots), np.zeros(n + 1, np.int64), ints(),
-        len(nodes["owner"]), ints(), ints(), vc_classes(chip, link, ints(child_first), ints(nodes["children"])),
+        words(nodes["owner"]), words(nodes["router"]), words(nodes["link"]), **links_of(chip),
+        child_first=words(child_first), children=words(nodes["children"]),
+        exit_first=words(exit_first), exits=words(nodes["exits"]),
+        row_first=np.zeros(len(nodes["exits"]) + 1, np.int32), rows=words(),
+        root_first=np.arange(n + 1), starts=words(roots), ready_root_first=np.zeros(n + 1, np.int64), ready_roots=words(),
+        packet_nodes=len(nodes["owner"]), copy_first=ints(),
+        vc_class=vc_classes(chip, words(nodes["link"]), words(child_first), words(nodes["children"])),
     )  # fmt: skip
     fabric = Fabric(
         chip.cores, chip.routers, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
@@ -90,10 +95,9 @@ def tables_of(chip, packets):
         channels_of(chip), 1, True, False, False, 1, 1, 0,
         noc.flit_bits, 1, 1, False, 0, 1, 1, 0,
     )  # fmt: skip
-    none = ints()
     parts = PartTable(
         np.arange(n + 1), np.arange(n), zeros + 1, *[zeros] * 3, *[np.zeros((n, WINDOWS), np.int64)] * 2,
-        np.zeros(1, np.int64), *[none] * 6,
+        np.zeros(1, np.int64), ints(), *[words()] * 5,
     )  # fmt: skip
     return Tables(slices, rows, table, parts, fabric, 1)
 

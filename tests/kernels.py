@@ -19,10 +19,12 @@ def estimate(fidelity: str, **fields: object) -> None:
 
 
 def packet() -> None:
-    """Routes, the loop of events with packets of one spike and of several, and the moves of annealed placement."""
+    """Routes and their turns, the loop of events with one spike a packet and several, that of timesteps, annealed moves."""
     estimate("packet")
     estimate("packet", packet__format="bundled")
-    sfnhw.map_network(chain([20, 300, 300, 3]), sfnhw.load_chip("reference"), placer="annealed-balanced")
+    estimate("packet", execution__mode="barrier")
+    chip = sfnhw.load_chip("reference").replace({"noc.routing": "o1turn", "noc.virtual_channels": 2})
+    sfnhw.map_network(chain([20, 300, 300, 3]), chip, placer="annealed-balanced")
 
 
 def flit() -> None:

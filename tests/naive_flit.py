@@ -176,17 +176,17 @@ class Twin:
                     yield p * self.V + v, self.buffers[router, p, v][0]
 
     def allocate_vcs(self, now, router):
-        won, asks = [], {}
-        for port in range(self.P):
-            asking = asks[port] = {}
-            for i, copy in self.fronts(router):
-                if copy.routed is None or copy.routed > now:
-                    continue
-                if not copy.sent:
-                    copy.sent = dict.fromkeys(self.outputs(copy), 0)
-                    copy.ready = dict.fromkeys(copy.sent, copy.routed)
-                if port in copy.sent and port not in copy.holds and copy.ready[port] <= now:
-                    asking[i] = copy
+        won = []
+        asks = {port: {} for port in range(self.P)}  # output → {input VC: copy}
+        for i, copy in self.fronts(router):
+            if copy.routed is None or copy.routed > now:
+                continue
+            if not copy.sent:
+                copy.sent = dict.fromkeys(self.outputs(copy), 0)
+                copy.ready = dict.fromkeys(copy.sent, copy.routed)
+            for port in copy.sent:
+                if port not in copy.holds and copy.ready[port] <= now:
+                    asks[port][i] = copy
         if not any(asks.values()) or not self.starts(router, "vc", self.noc.vc_alloc_cycles, now):
             return []
         for port, asking in asks.items():

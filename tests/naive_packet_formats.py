@@ -1,6 +1,7 @@
 """Packets of any format, one by one: who shares one, and how many bits it has; nothing shared with sfnhw."""
 
 from collections import defaultdict
+from functools import cache
 
 
 def log2_up(things):
@@ -11,6 +12,17 @@ def log2_up(things):
     return bits
 
 
+@cache
+def neurons_in(positions, channels, span, part):
+    """Key → neurons of each bundle of a slice, counted one by one."""
+    sizes = {}
+    for place in range(positions):
+        for channel in range(channels):
+            key = (place // span, channel // part)
+            sizes[key] = sizes.get(key, 0) + 1
+    return sizes
+
+
 def bundle_of(s, p, i, chip):
     """(key of the bundle, neurons in it, neurons of a full one, bundles of the slice) of neuron i of slice s of p."""
     c, y, x = i // p.positions - s.block.c0, i // p.columns % p.rows - s.block.r0, i % p.columns
@@ -18,11 +30,7 @@ def bundle_of(s, p, i, chip):
     most = chip.packet.bundle_neurons
     part = min(most, channels)
     span = max(1, most // channels) if chip.packet.bundle == "run" else 1
-    sizes = {}
-    for place in range(positions):
-        for channel in range(channels):
-            key = (place // span, channel // part)
-            sizes[key] = sizes.get(key, 0) + 1
+    sizes = neurons_in(positions, channels, span, part)
     key = ((y * p.columns + x) // span, c // part)
     return key, sizes[key], part * min(span, positions), len(sizes)
 
@@ -53,6 +61,8 @@ def packets_in(mapping, activity, p, formats, slice_of):
     """Every packet of a population as (slice, bits, its spikes as neurons), one by one."""
     network, chip = mapping.network, mapping.chip
     form, levels = formats[p.name], activity.levels[p.name]
+    slice_at = [mapping.slices[slice_of[p.name][i]] for i in range(p.size)]
+    bundle_at = [None if form == "aer" else bundle_of(slice_at[i], p, i, chip)[0] for i in range(p.size)]
     in_windows = any(q.coding.kind == "ttfs" for q in network.populations)
     for sample in range(levels.shape[0]):
         for t in range(levels.shape[1]):
@@ -62,13 +72,13 @@ def packets_in(mapping, activity, p, formats, slice_of):
                 times = level if p.coding.kind == "polarity" else int(level > 0)
                 if p.role == "output":  # once: with the last step, or when its window begins (ttfs)
                     times = int(t == (0 if in_windows else levels.shape[1] - 1))
-                s = mapping.slices[slice_of[p.name][i]]
+                s = slice_at[i]
                 if form == "aer":
                     bits, _ = packet_of(form, s, p, chip, i, 1, p.coding.max_level)
                     yield from ((s.index, bits, [i]) for _ in range(times))
                 else:
-                    held[s.index, bundle_of(s, p, i, chip)[0]] += [i] * times
-                    held[s.index, bundle_of(s, p, i, chip)[0], "one"] = i
+                    held[s.index, bundle_at[i]] += [i] * times
+                    held[s.index, bundle_at[i], "one"] = i
             for key in [key for key in held if len(key) == 2]:
                 s, spikes = mapping.slices[key[0]], held[key]
                 bits, goes = packet_of(form, s, p, chip, held[*key, "one"], len(spikes), p.coding.max_level)

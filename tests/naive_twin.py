@@ -36,7 +36,7 @@ class PacketTwin:
         """Who feeds whom: parts by connection, and back."""
         network, r = self.mapping.network, self.t.rows
         by_row = self.chip.execution.granularity == "row"
-        joined = row_needs(network)
+        joined = row_needs(network) if by_row else defaultdict(set)  # a whole slice waits for whole slices
         self.rows = [s.block.rows if by_row else 1 for s in self.mapping.slices]
         self.needs, self.readers = defaultdict(set), defaultdict(set)  # of a part
         self.fed = defaultdict(list)  # (connection, row of the source) → parts of the target
@@ -153,7 +153,7 @@ class PacketTwin:
         if not f.per_neuron:
             return list(n.roots[n.root_first[i] : n.root_first[i + 1]])
         j = self.t.slices.first_neuron[i] + spikes[0]
-        return [n.roots[k] for k in n.copies[n.copy_first[j] : n.copy_first[j + 1]]]
+        return list(n.starts[n.copy_first[j] : n.copy_first[j + 1]])
 
     def emit_next(self, i, packets, not_before):
         ready = packets[0][0]

@@ -167,7 +167,7 @@ def test_prices_and_clock_are_free():
     assert price(fast).by_action()["compare"].value_aj == 10**6 * slow.totals()["compare"]
 
 
-def test_explore_gives_the_same_rows_together_as_alone(tmp_path):
+def test_explore_gives_the_same_rows_together_as_alone(tmp_path, blank_figures):
     network = chain([6, 20, 10, 3])
     inputs = np.random.default_rng(0).random((3, 6))
     # Some points with a link that is always taken, of which their warnings tell, and theirs alone.

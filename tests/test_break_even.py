@@ -179,7 +179,7 @@ def test_bad_options(options, message):
     assert message in str(caught.value)
 
 
-def test_report_and_command_line(tmp_path):
+def test_report_and_command_line(tmp_path, few_figures):
     NETWORK.save(tmp_path / "net.sfn")
     np.savez(tmp_path / "in.npz", inputs=INPUTS)
     given_ = ("estimate", tmp_path / "net.sfn", "--inputs", tmp_path / "in.npz", "--baselines", "none")
@@ -212,7 +212,7 @@ def test_needs_inputs():
         sfnhw.estimate(NETWORK, rates=sfnhw.Rates.given(NETWORK, {"*": 0.5}), break_even=True)
 
 
-def test_a_chart_in_which_nothing_fits_is_drawn_all_the_same():
+def test_a_chart_in_which_nothing_fits_is_drawn_all_the_same(few_figures):
     """A chip of one core with three neurons holds no hidden layer of nine: every point has its reason."""
     run = sfnhw.estimate(chain([2, 2, 1]), REFERENCE, np.ones((1, 2)), baselines=(), break_even=True)
     small = REFERENCE.replace({"noc.columns": 1, "noc.rows": 1, "core.neurons": 3})

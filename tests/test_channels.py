@@ -48,9 +48,9 @@ def test_numbers_of_unit_stages_by_hand():
 
 
 @st.composite
-def slow_routers(draw):
+def slow_routers(draw, modes=("dataflow", "asynchronous")):
     """Chips with stages of any cycles, buffers of any length, and both orders of a mesh."""
-    chip = draw(chips(modes=("dataflow", "asynchronous")))
+    chip = draw(chips(modes=modes))
     fields = {name: draw(st.integers(0, 3)) for name in STAGES}
     fields["noc.credit_cycles"] = draw(st.sampled_from([None, 1, 3]))
     fields["noc.interface_cycles"] = draw(st.integers(0, 3))

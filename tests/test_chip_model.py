@@ -92,8 +92,9 @@ def test_the_reference():
 def test_replace_validates_and_comes_back(new):
     chip = REFERENCE.replace(new)
     assert {name: chip.field(name) for name in new} == new
+    after = chip.fields()
     untouched = {name: value for name, value in REFERENCE.fields().items() if name not in new}
-    assert {name: chip.fields()[name] for name in untouched} == untouched
+    assert {name: after[name] for name in untouched} == untouched
     back = chip.replace({name: REFERENCE.field(name) for name in new})
     assert back == REFERENCE
     assert back.fingerprint() == REFERENCE.fingerprint()

@@ -8,6 +8,7 @@ import pytest
 
 from sfnhw.chip import preset_names
 from sfnhw.network import Network
+from sfnhw.reports.figures import FIGURES
 from tests.command_line import sfnhw, sfnhw_process, write_case
 from tests.networks import chain
 
@@ -36,6 +37,10 @@ def test_estimate_report_and_plot(given):
     for axis in ("energy_by_action_j", "energy_by_layer_j", "energy_by_core_j"):
         assert sum(run[axis].values()) == pytest.approx(total, rel=1e-12)
     assert (given / "run" / "report.html").read_text().startswith("<!doctype html>")
+    drawn = {path.name for path in (given / "run" / "figures").iterdir()}
+    assert drawn == {
+        f"{name}.{kind}" for name in set(FIGURES) - {"break_even", "sensitivity"} for kind in ("svg", "png")
+    }
     done = sfnhw("plot", given / "run", "utilisation", "-o", given / "u.svg")
     assert done.returncode == 0, done.stderr
     assert "<svg" in (given / "u.svg").read_text()
@@ -137,7 +142,7 @@ def test_changes_of_a_chip_that_cannot_be(arguments, message):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_estimate_and_explore_at_another_node(given, tmp_path):
+def test_estimate_and_explore_at_another_node(given, tmp_path, few_figures):
     network = (given / "net.sfn", "--inputs", given / "in.npz", "--fidelity", "analytic", "--json")
     base = json.loads(sfnhw("estimate", *network, "-o", tmp_path / "a", "--baselines", "none").stdout)
     run = json.loads(
@@ -228,7 +233,7 @@ def test_bad_inputs_are_one_sentence_and_exit_2(given, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
-def test_names_from_files_are_inert_in_the_page(given, tmp_path):
+def test_names_from_files_are_inert_in_the_page(given, tmp_path, few_figures):
     from dataclasses import replace
 
     from sfnhw.network import Network

@@ -53,7 +53,7 @@ def test_convert_record_and_export(folder, capsys):
     assert not [p for p in folder.iterdir() if p.name.startswith(".")], "nothing half written is left"
 
 
-def test_estimate_runs_what_was_converted(folder, capsys):
+def test_estimate_runs_what_was_converted(folder, capsys, few_figures):
     run(capsys, "convert", folder / "net.nir", "--dt", "1e-4", "--reset", "zero", "-o", folder / "net.sfn")
     code, out, err = run(
         capsys, "estimate", folder / "net.sfn", "--inputs", folder / "x.npz", "-o", folder / "run", "--json"

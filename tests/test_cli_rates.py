@@ -12,7 +12,7 @@ def given(tmp_path_factory):
     return write_case(tmp_path_factory.mktemp("cli"))
 
 
-def test_rates_are_recorded_and_estimated_from(given):
+def test_rates_are_recorded_and_estimated_from(given, few_figures):
     """The chain of commands: rates of the inputs, a run without them, a run with both."""
     net, inputs, rates = given / "net.sfn", given / "in.npz", given / "rates.npz"
     done = sfnhw("rates", net, "--inputs", inputs, "--by", "row", "-o", rates, "--compare", "--samples", 5, "--json")

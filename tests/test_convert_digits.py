@@ -6,16 +6,26 @@ import numpy as np
 import pytest
 import torch
 
+import sfnhw
+from examples import digits_cnn as example
 from sfnhw.convert import convert
 from sfnhw.digits import digits_cnn, load_digits_split, train_digits_cnn
 from sfnhw.errors import InputError
+from sfnhw.network import Network
 from sfnhw.numerics import Numerics
 from sfnhw.record import record
 
 
 @lru_cache(maxsize=1)
-def trained():
+def trained() -> torch.nn.Module:
     return train_digits_cnn(0)
+
+
+@lru_cache(maxsize=1)
+def converted() -> Network:
+    """The trained network as it is converted unless told otherwise: `sfn`, 8 thresholds."""
+    split = load_digits_split(0)
+    return convert(trained(), split.train_images, labels=split.train_labels)
 
 
 def ann_accuracy(module, images, labels) -> float:
@@ -50,13 +60,34 @@ def test_trained_network_converts_within_half_a_point():
     module, split = trained(), load_digits_split(0)
     ann = ann_accuracy(module, split.test_images, split.test_labels)
     assert ann >= 0.98
-    network = convert(module, split.train_images, labels=split.train_labels)
+    network = converted()
     assert network.timesteps == 1
     recording = record(network, split.test_images, labels=split.test_labels, numerics=Numerics())
     assert recording.accuracy >= ann - 0.005
     assert sum(recording.overflows.values()) == 0
     # input 64 + 3 × 24·64 + 48·16 + 48·4 + 10
     assert sum(p.size for p in network.populations) == 5642
+
+
+def test_the_example_shows_the_chain_on_this_network(monkeypatch, capsys):
+    """examples/digits_cnn.py trains and converts what is trained and converted here: its main is given that."""
+    split = load_digits_split(0)
+
+    def given(module, images, *, labels, thresholds):
+        assert module is trained()
+        assert np.array_equal(images, split.train_images)
+        assert np.array_equal(labels, split.train_labels)
+        assert {len(p.coding.boundaries) for p in converted().populations if p.role == "hidden"} == {thresholds}
+        return converted()
+
+    monkeypatch.setattr(example, "train_digits_cnn", trained)
+    monkeypatch.setattr(sfnhw, "convert", given)
+    example.main()
+    lines = capsys.readouterr().out.splitlines()
+    accuracy = record(converted(), split.test_images, labels=split.test_labels, numerics=Numerics()).accuracy
+    assert lines[0] == f"accuracy   {accuracy:.2%}"
+    assert [line.split()[0] for line in lines] == ["accuracy", "energy", "latency", "throughput"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_training_is_deterministic_and_leaves_the_global_generator_alone():

@@ -28,7 +28,9 @@ def narrow(text: str) -> bool:
     return max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_digits_cnn():
+    """The script as it is run; tests/test_convert_digits.py gives its `main` a network that it shares."""
     assert "accuracy   9" in run("digits_cnn.py")
 
 

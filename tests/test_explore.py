@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sfnhw.explore import explore
 from sfnhw.explore_rows import append_row, read_rows
 from tests.networks import chain, random_inputs
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
 ROOT = Path(__file__).resolve().parent.parent
 GRID = {"core.synapse_lanes": ["1", "8"], "io.router": ["[0, 0]", "[1, 0]"]}
 
@@ -38,6 +40,13 @@ def test_values_are_what_the_chip_holds(tmp_path):
     assert json.loads((tmp_path / "explore.json").read_text())["points"] == rows
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a whole exploration, to be copied, and its rows."""
+    folder = tmp_path_factory.mktemp("explored")
+    return folder, run(folder)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -51,8 +60,9 @@ def test_values_are_what_the_chip_holds(tmp_path):
         '{"key": "K", "error": null, "energy_j": 1e999}',
     ],
 )
-def test_a_line_that_is_no_row_is_estimated_again_and_dropped(tmp_path, line):
-    rows = run(tmp_path)
+def test_a_line_that_is_no_row_is_estimated_again_and_dropped(finished, tmp_path, line):
+    folder, rows = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "rows.jsonl"
     first, *rest = path.read_text().splitlines()
     path.write_text("\n".join([line.replace("K", json.loads(first)["key"]), *rest]))

@@ -67,7 +67,8 @@ def test_counts_and_energy_of_actions_are_the_same_at_every_fidelity(seed, T, ch
     assert flit.fidelity == "flit"
     assert_counts_alike(packet, flit)
     # Leakage, and a core's clock, are for times, which differ.
-    dynamic = [{name: price(r).by_action()[name] for name in ACTION_NAMES} for r in (packet, flit)]
+    energies = [price(r).by_action() for r in (packet, flit)]
+    dynamic = [{name: energy[name] for name in ACTION_NAMES} for energy in energies]
     assert dynamic[0] == dynamic[1]
 
 

@@ -58,7 +58,8 @@ def test_counts_and_energy_of_actions_are_the_same_as_at_packet(seed, T, chip, r
         assert_counts_alike(packet, other)
         assert packet.formats == other.formats
         assert np.array_equal(packet.actions.packing_flits, other.actions.packing_flits)
-        dynamic = [{name: price(r).by_action()[name] for name in (*ACTION_NAMES, PACKING)} for r in (packet, other)]
+        energies = [price(r).by_action() for r in (packet, other)]
+        dynamic = [{name: energy[name] for name in (*ACTION_NAMES, PACKING)} for energy in energies]
         assert dynamic[0] == dynamic[1]
     for sample, fidelity in enumerate(auto.sample_fidelity):
         expected = flit if fidelity == "flit" else packet

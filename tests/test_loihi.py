@@ -190,7 +190,7 @@ def test_a_spike_is_a_message_to_each_core_that_its_own_neuron_feeds_by_hand():
         assert result.totals()["accumulate"] == 3
 
 
-def test_the_price_of_links_along_columns_stands_in_the_report(tmp_path):
+def test_the_price_of_links_along_columns_stands_in_the_report(tmp_path, few_figures):
     """Count × price of both directions is the energy of link_flit; chips with one price for all links have no such part."""
     network = chain([3, 5, 5, 5, 2], IF(2))
     chip = LOIHI.replace({"core.neurons": 5, "noc.cores_per_router": 1, "noc.columns": 2})

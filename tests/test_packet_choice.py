@@ -234,7 +234,7 @@ def test_a_sweep_over_formats(tmp_path):
 
 
 @pytest.mark.parametrize("form", [*(pytest.param(f, marks=pytest.mark.slow) for f in FORMATS), "auto"])
-def test_reports_say_how_spikes_are_packed(form, tmp_path):
+def test_reports_say_how_spikes_are_packed(form, tmp_path, few_figures):
     network, activity = dense_network(32)
     run = run_of(network, REFERENCE.replace({"packet.format": form}), activity)
     layers = {row["name"]: row for row in layer_rows(run)}

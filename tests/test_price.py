@@ -12,6 +12,7 @@ from sfnhw.chip import load_chip
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.sim import price, simulate
+from sfnhw.sim.by_place import ByPlace
 from sfnhw.sim.cost import exact_sums
 from sfnhw.sim.counts import ActionCounts
 from sfnhw.units import attojoules
@@ -76,7 +77,7 @@ def test_energy_is_linear_in_counts(seed, a, b):
     def combined(field):
         return a * getattr(one.actions, field) + b * getattr(other.actions, field)
 
-    actions = ActionCounts(combined("core"), combined("node_flits"), combined("io_bits"))
+    actions = ActionCounts(combined("core"), ByPlace.of(combined("node_flits")), combined("io_bits"))
     found = price(replace(one, actions=actions)).by_action()
     parts = price(one).by_action(), price(other).by_action()
     # Leakage and a core's clock go by time; a router's clock by its flits.

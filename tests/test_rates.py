@@ -421,7 +421,7 @@ def test_estimate_without_inputs_says_what_it_ran_on():
     assert again.cost.total == run.cost.total
 
 
-def test_estimate_with_both_runs_on_the_inputs_and_compares(tmp_path):
+def test_estimate_with_both_runs_on_the_inputs_and_compares(tmp_path, few_figures):
     network = random_network(4)
     inputs = random_inputs(network, 4, 3)
     recording = record(network, inputs, numerics=load_chip("reference").numerics)

@@ -1,5 +1,6 @@
 """Figures of small, deep and wide runs: texts do not overlap, arrows point where flits go, the page is safe."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
 from sfnhw.activity import Activity, Recording
 from sfnhw.break_even import break_even
@@ -27,6 +29,9 @@ from sfnhw.run import Run
 from sfnhw.sensitivity import sensitivity
 from sfnhw.sim import price, simulate
 from tests.networks import chain, random_activity
+
+# For tests of what else is on a page: its figures take seconds.
+NO_FIGURES = {"energy": "<svg/>"}
 
 
 def renamed(network: Network, names: list[str]) -> Network:
@@ -79,6 +84,15 @@ def tile() -> RunView:
     return view_of(chain([5, 40, 3], SFN.uniform(8)), tiles)
 
 
+def on_8() -> RunView:
+    return deep(8)
+
+
+def on_64() -> RunView:
+    return deep(64)
+
+
+@lru_cache(maxsize=1)
 def full_mesh() -> RunView:
     """Every core and nearly every link of 64 × 64 in use: a table is enough, nothing needs to be simulated."""
     view = deep(64)
@@ -107,6 +121,13 @@ def drawn_texts(fig) -> list[tuple[str, np.ndarray]]:
     return [(t.get_text(), box.get_points()) for t, box in boxes.values()]
 
 
+@lru_cache(maxsize=64)
+def drawn(make: Callable[[], RunView], name: str) -> tuple[Figure, list[tuple[str, np.ndarray]]]:
+    """A figure of one of the runs above and its texts, drawn once for all tests that look at it and change nothing."""
+    fig = figure(name, make())
+    return fig, drawn_texts(fig)
+
+
 def overlapping(texts: list[tuple[str, np.ndarray]], slack: float = 1.5) -> list[tuple[str, str]]:
     found = []
     for i, (one, a) in enumerate(texts):
@@ -117,21 +138,24 @@ def overlapping(texts: list[tuple[str, np.ndarray]], slack: float = 1.5) -> list
     return found
 
 
-@pytest.mark.parametrize("name", list(FIGURES))
+RUNS = {"small": small, "tile": tile, "8": on_8, "64": on_64, "full": full_mesh}
+# Charts of a network of their own: the same in every run.
+OF_NO_RUN = {"break_even", "sensitivity"}
+
+
 @pytest.mark.parametrize(
-    "make", [small, tile, lambda: deep(8), lambda: deep(64), full_mesh], ids=["small", "tile", "8", "64", "full"]
+    ("run", "name"), [(run, name) for run in RUNS for name in FIGURES if run == "small" or name not in OF_NO_RUN]
 )
-def test_no_two_texts_overlap(make, name):
-    view = make()
-    assert name in available(view)
-    texts = drawn_texts(figure(name, view))
+def test_no_two_texts_overlap(run, name):
+    assert name in available(RUNS[run]())
+    _, texts = drawn(RUNS[run], name)
     assert len(texts) > 3
     assert overlapping(texts) == []
 
 
 def test_links_that_move_nothing_have_no_scale():
-    assert len(figure("links", tile()).axes) == 1
-    with_scale = figure("links", small())
+    assert len(drawn(tile, "links")[0].axes) == 1
+    with_scale, _ = drawn(small, "links")
     assert any("flits per inference" in axes.get_ylabel() for child in with_scale.axes for axes in child.child_axes)
 
 
@@ -140,25 +164,24 @@ def test_the_page_says_what_no_layer_takes_where_it_is_most():
     layers = dict(loud.json["energy_by_layer_j"])
     layers["(chip)"] = 0.75 * loud.energy["value"]
     loud = RunView({**loud.json, "energy_by_layer_j": layers}, loud.tables)
-    assert "Cores and routers without a layer take 75.0" in page(loud, {"energy": "<svg/>"})
-    assert "without a layer" not in page(quiet, {"energy": "<svg/>"})
+    assert "Cores and routers without a layer take 75.0" in page(loud, NO_FIGURES)
+    assert "without a layer" not in page(quiet, NO_FIGURES)
 
 
 @pytest.mark.parametrize("name", ["area", "energy", "overhead", "timeline", "tornado"])
 def test_labels_end_inside_the_axes(name):
-    fig = figure(name, small())
-    texts = dict(drawn_texts(fig))
+    fig, shown = drawn(small, name)
+    texts = dict(shown)
     for axes in fig.axes:
         right = axes.get_window_extent().x1
         for label in axes.texts:
             assert texts[label.get_text()][1][0] <= right + 1, label.get_text()
 
 
-@pytest.mark.parametrize("make", [small, lambda: deep(64), full_mesh], ids=["small", "64", "full"])
-def test_arrows_point_where_flits_go(make):
-    view = make()
-    fig = figure("links", view)
-    fig.draw_without_rendering()
+@pytest.mark.parametrize("run", ["small", "64", "full"])
+def test_arrows_point_where_flits_go(run):
+    view = RUNS[run]()
+    fig, _ = drawn(RUNS[run], "links")
     arrows = [
         path.vertices
         for collection in fig.axes[0].collections
@@ -177,14 +200,14 @@ def test_arrows_point_where_flits_go(make):
 
 def test_a_small_part_of_a_large_mesh_is_cropped():
     for name, panels in (("links", 1), ("utilisation", 2)):
-        for axes in figure(name, deep(64)).axes[:panels]:
+        for axes in drawn(on_64, name)[0].axes[:panels]:
             assert abs(np.subtract(*axes.get_xlim())) < 20
             assert "64 × 64" in axes.get_xlabel()
-    assert figure("links", full_mesh()).axes[0].get_xlim() == (-0.7, 63.7)
+    assert drawn(full_mesh, "links")[0].axes[0].get_xlim() == (-0.7, 63.7)
 
 
 def test_the_other_layers_do_not_set_the_axis():
-    axes = figure("energy", deep(8)).axes[0]
+    axes = drawn(on_8, "energy")[0].axes[0]
     longest = max(bar.get_x() + bar.get_width() for bar in axes.patches)
     assert longest > 0.75 * axes.get_xlim()[1]
     assert any("together" in label.get_text() for label in axes.texts)
@@ -253,7 +276,7 @@ def test_page_of_hostile_names():
 
 
 def test_page_keeps_numbers_and_units_together():
-    html = page(small())
+    html = page(small(), NO_FIGURES)
     cards = html[html.index('<div class="answer">') : html.index("<h2>")]
     assert "energy-delay product" in cards
     assert "Busiest then" in cards
@@ -267,7 +290,7 @@ def test_tornado_bars_are_the_rows():
     view = small()
     rows = view.json["uncertainty"]["tornado"]
     assert [row["swing_j"] for row in rows] == sorted((row["swing_j"] for row in rows), reverse=True)
-    axes = figure("tornado", view).axes[0]
+    axes = drawn(small, "tornado")[0].axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [row["term"] for row in rows[:10]]
     unit = 10.0 ** {"n": 9, "µ": 6, "p": 12}[axes.get_xlabel().split("(")[1][0]]
     bars = [b for b in axes.patches if b.get_height() < 0.7]
@@ -294,7 +317,7 @@ def test_figures_of_a_table_without_bands():
 def test_every_energy_of_the_page_has_a_band():
     """In layers, actions, comparison and components: a lower and an upper end beside each energy."""
     view = small()
-    html = page(view)
+    html = page(view, NO_FIGURES)
     for heading, rows in (
         ("Layers", [(r["energy_low_j"], r["energy_high_j"]) for r in view.layers]),
         ("Actions, prices", [(r["low_j"], r["high_j"]) for r in view.json["actions"]]),

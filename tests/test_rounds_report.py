@@ -49,7 +49,7 @@ def test_loads_are_priced_by_hand(run):
     assert found["load_share_of_energy"] + found["spikes_share_of_energy"] < 1
 
 
-def test_every_surface_shows_them(run, tmp_path):
+def test_every_surface_shows_them(run, tmp_path, few_figures):
     folder = run.save(tmp_path / "run")
     data = json.loads((folder / "run.json").read_text())
     actions = {row["action"]: row for row in data["actions"]}

@@ -13,6 +13,8 @@ from sfnhw.reports import check_output_folder
 from sfnhw.reports.run_folder import load_run_json
 from tests.networks import chain, random_inputs
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 
 @pytest.fixture(scope="module")
 def run():

@@ -132,7 +132,7 @@ def test_bad_samples():
         sensitivity(converted(), INPUTS, CHIP, samples=0)
 
 
-def test_report_and_command_line(tmp_path):
+def test_report_and_command_line(tmp_path, few_figures):
     converted().save(tmp_path / "net.sfn")
     np.savez(tmp_path / "in.npz", inputs=INPUTS, labels=np.arange(40) % 4)
     done = command(

@@ -15,9 +15,10 @@ from sfnhw.sim import wheel as wheel_module
 from sfnhw.sim.fanout import row_costs, row_cycles
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import _shares
+from sfnhw.sim.route_nodes import ranges
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import STREAM_SAMPLES, check_finished, empty_tally, stream_interval
-from sfnhw.sim.tables import build_tables, ranges, sent_neurons
+from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.networks import random_activity, random_network
 from tests.test_simulation import REFERENCE, chips
 

@@ -361,7 +361,7 @@ def inject(w: Wires, n: Network, p: Packed, s: SliceTable, state: State, out: Ta
         enter(n, w, c, node, e, flits)
         state.when_born[U(e * 4 + WHEN)] = 1
         if state.events[U(e * 8 + WHAT)] & 1:
-            tell(state, s, p, out, p.nodes[U(node * 8 + NODE_OWNER)], e, now)
+            tell(state, s, p, out, p.nodes[U(node * 4 + NODE_OWNER)], e, now)
     n.vc[U(c * VC + CREDITS)] -= 1
     left = True
     if sent + 1 == flits:

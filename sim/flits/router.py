@@ -67,14 +67,14 @@ def route(w: Wires, n: Network, p: Packed, i: int) -> None:
     place = (i * w.depth + n.vc[U(i * VC + FRONT)]) * PLACE
     node = n.buffer[U(place + NODE)]
     parts = 0
-    for k in range(p.nodes[U(node * 8 + EDGES)], p.nodes[U(node * 8 + EDGES_END)]):
+    for k in range(p.nodes[U(node * 4 + EDGES)], p.nodes[U(node * 4 + EDGES_END)]):
         port = p.edges[U(k * 4 + LINK)] & 3
         b = i * w.ports + port
         n.branch[U(b * BRANCH + SENT)] = 0
         n.branch[U(b * BRANCH + LEADS_TO)] = p.edges[U(k * 4 + CHILD)]
         parts |= 1 << port
         ask_vc(w, n, i, port, w.node_class[U(node)])
-    for k in range(p.nodes[U(node * 8 + EXITS)], p.nodes[U(node * 8 + EXITS_END)]):
+    for k in range(p.nodes[U(node * 4 + EXITS)], p.nodes[U(node * 4 + EXITS_END)]):
         port = w.exit_out[U(k)] - n.vc[U(i * VC + ROUTER)] * w.ports
         b = i * w.ports + port
         n.branch[U(b * BRANCH + SENT)] = 0

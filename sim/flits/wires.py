@@ -83,15 +83,9 @@ def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
     """
     noc, f, n = chip.noc, tables.fabric, tables.nodes
     P, V = LOCAL + noc.cores_per_router + 1, noc.virtual_channels
-    lengths = longest_packets(tables, sent)
-    longest = int(lengths.max(initial=1))
-    # Left out, it takes a full bundle in which each neuron spikes, whatever spikes: a chip does not depend on that.
-    B = noc.buffer_flits or max(BUFFER_FLITS, int(tables.slices.flits.max(initial=1)))
-    used, router = np.unique(n.router, return_inverse=True)
-    router = router.reshape(-1).astype(np.int64)
-    R = len(used)
-    _check(chip, tables, P * V, 2 * R * P * V * B, B)
-    _check_forks(noc.buffer_flits is not None, tables, lengths, B)
+    used, longest, B = check_wires(chip, tables, sent)
+    R = int(used.sum())
+    router = (np.cumsum(used) - 1)[n.router]
     O = R * P  # noqa: E741
     channel = np.arange(O, 2 * O)
     delay = np.full(O, noc.switch_cycles + f.ejection_cycles)
@@ -135,6 +129,21 @@ def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
         source=source.astype(np.int32), **_counts(tables),
         frames=WINDOWS_IN_FLIGHT * f.window,
     )  # fmt: skip
+
+
+def check_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], int, int]:
+    """(routers,) which are passed, flits of the longest packet, flits of a buffer; arguments and errors as of `build_wires`."""
+    noc = chip.noc
+    lengths = longest_packets(tables, sent)
+    # Left out, it takes a full bundle in which each neuron spikes, whatever spikes: a chip does not depend on that.
+    depth = noc.buffer_flits or max(BUFFER_FLITS, int(tables.slices.flits.max(initial=1)))
+    used = np.zeros(chip.routers, np.bool_)
+    used[tables.nodes.router] = True
+    ports = LOCAL + noc.cores_per_router + 1
+    bits = ports * noc.virtual_channels
+    _check(chip, tables, bits, 2 * int(used.sum()) * bits * depth, depth)
+    _check_forks(noc.buffer_flits is not None, tables, lengths, depth)
+    return used, int(lengths.max(initial=1)), depth
 
 
 def _counts(tables: Tables) -> dict[str, Any]:
