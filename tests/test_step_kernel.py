@@ -9,6 +9,7 @@ from sfnhw.mapping import map_network
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim import running
 from sfnhw.sim.channel_order import FIRST_ITEM, IS_LINK, NEXT_CHANNEL, NEXT_ITEM, WHERE, _levels, order_channels
+from sfnhw.sim.channels import COLUMNS_FIRST, ROWS_FIRST
 from sfnhw.sim.kernel_state import SENT, STEP, begin, global_steps, room_of
 from sfnhw.sim.packed import pack
 from sfnhw.sim.running import run_frames
@@ -102,6 +103,27 @@ def test_packets_that_meet_at_a_link_in_one_cycle_worked_by_hand():
     assert np.flatnonzero(other.latency_histogram).tolist() == [alone, alone + hold]
 
 
+@pytest.mark.parametrize(("second", "later"), [(ROWS_FIRST, 5), (COLUMNS_FIRST, 2)])
+def test_trees_of_one_order_wait_for_its_virtual_channel_and_others_for_the_link_alone(second, later):
+    """As above with o1turn and two virtual channels: each order has one, for RC + VA + SA = 5 cycles a packet.
+
+    Of two orders the second packet is a cycle later at the exit, whose two virtual channels, free for both, take one each
+    (VA + SA) / 2 = 2 cycles.
+    """
+    fields = {"noc.columns": 2, "noc.rows": 1, "noc.cores_per_router": 2, "core.neurons": 2, "noc.vc_alloc_cycles": 3}
+    chip = BARRIER.replace({**fields, "noc.virtual_channels": 2, "noc.routing": "o1turn"})
+    tables = build_tables(map_network(chain([1, 4, 2]), chip, placer="sequential"))
+    n = tables.nodes
+    vc_class = np.where(n.owner == 2, second, ROWS_FIRST).astype(np.int8)
+    tables = tables._replace(nodes=n._replace(vc_class=vc_class))
+    sent = np.zeros((1, 7), np.uint8)
+    sent[0, [1, 3]] = 1  # the first neuron of each of the two slices
+    one, other = both_ways(tables, sent, 1)
+    assert_same(one, other, tables)
+    first, last = np.flatnonzero(other.latency_histogram)
+    assert last - first == later
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 100_000), one_way_chips())
 def test_every_channel_is_behind_those_that_feed_it(seed, chip):
@@ -132,14 +154,19 @@ def test_channels_that_go_round_have_no_order_and_others_the_longest_way_to_each
     assert _levels(np.append(up, 4), np.append(down, 4), 5) is None
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 100_000), one_way_chips())
 def test_packets_that_turn_either_way_are_the_same_too_where_there_is_an_order(seed, chip):
     network = random_network(seed, 2)
     mapping = map_network(network, chip.replace({"noc.routing": "o1turn", "noc.virtual_channels": 2 + seed % 3}))
     tables, sent = build_tables(mapping), sent_neurons(mapping, random_activity(network, seed, 1))[0]
-    if order_channels(tables) is not None:
-        assert_same(*both_ways(tables, sent, 2), tables)
+    # Orders as they come, and shuffled over the trees: then they meet on links.
+    rng, trees = np.random.default_rng(seed), tree_of(tables.nodes.link, np.flatnonzero(tables.nodes.link < 0))
+    shuffled = rng.integers(ROWS_FIRST, COLUMNS_FIRST + 1, int(trees.max()) + 1).astype(np.int8)[trees]
+    for vc_class in (tables.nodes.vc_class, shuffled):
+        tables = tables._replace(nodes=tables.nodes._replace(vc_class=vc_class))
+        if order_channels(tables) is not None:
+            assert_same(*both_ways(tables, sent, 2), tables)
 
 
 def test_a_timestep_too_long_for_32_bits_goes_on_event_by_event():
