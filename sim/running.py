@@ -2,9 +2,9 @@
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
-+ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
-takes the next packet when `sfnhw.sim.channels` says (between chips the head waits until the rest can follow without a gap).
-Fractions of a cycle are kept as ticks.
++ ejection cycles and those of its tail (`sfnhw.sim.channels.tail_cycles`), and where it crosses narrow pins as many more as
+these take beyond one a flit. A channel takes the next packet when `sfnhw.sim.channels` says (between chips the head waits
+until the rest can follow without a gap). Fractions of a cycle are kept as ticks.
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
