@@ -28,8 +28,8 @@ def rounds_report(run: Run) -> dict[str, Any] | None:
         cores' memories, and leakage meanwhile. load_share_of_energy : of the run's.
     spikes_energy_j : ``{value, low, high}`` writing spikes off the chip for later rounds and reading them again, without
         the pins. spikes_share_of_energy : of the run's.
-    rounds : rows of layers (names), slices, cores, load_bits, load_s, run_s (mean over samples, without the load),
-        saved_bits and replayed_bits (of spikes, to and from the memory off the chip).
+    rounds : rows of layers (names), slices, cores, load_bits, load_s, run_s (mean over samples, from the end of the load
+        until the chip is empty), saved_bits and replayed_bits (of spikes, to and from the memory off the chip).
     """
     if not run.result.rounds:
         return None
@@ -69,7 +69,7 @@ def _row(r: RoundResult, samples: int, clock_mhz: float) -> dict[str, Any]:
         "cores": mapping.cores_used,
         "load_bits": int(r.load.bits.sum()),
         "load_s": seconds(r.load.cycles, clock_mhz),
-        "run_s": seconds(r.result.latency_cycles, clock_mhz),
+        "run_s": seconds(r.run_cycles, clock_mhz),
         "saved_bits": r.saved_bits / samples,
         "replayed_bits": r.replayed_bits / samples,
     }

@@ -1,8 +1,8 @@
 """Fidelity `analytic`: the same counts in closed form, and times from a recurrence over slices; no packet is simulated.
 
 For slice j in frame t, with S its synapse work, D its threshold walk and E = max(D, injection, fullest link) its
-emission (D + injection where the walk waits for the port; the lanes serve in order of arrival, and from any arrival on they
-have that much to do):
+emission (D + injection where the walk waits for the port; inputs share the pins, by turns; the lanes serve in order of
+arrival, and from any arrival on they have that much to do):
 
     fed_j   = max(over sources i: first arrival of i + S of i and all that arrive later, last arrival,
                   fed_j of the frame before + S of all)
@@ -42,6 +42,7 @@ from sfnhw.sim.passed import (
     Passed,
     Ways,
     at_port,
+    by_turns,
     lane_totals,
     over_pins,
     pass_over,
@@ -133,6 +134,8 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
         jobs.slices.spike_cycles[:, None]
     )
     until = walk + np.where(jobs.slices.is_input[:, None], 0.0, port) if f.waits_for_port else walk
+    # Where inputs share the pins parts take as many times longer as their slices do.
+    port = port * (by_turns(s, whole_port) / np.maximum(whole_port, 1.0))[:, q.owner]
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
     own = PartWork(
@@ -161,6 +164,7 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, bus
     np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
     return Timing(
         latency=np.ceil(times.finish).astype(np.int64),
+        occupied=np.ceil(times.occupied).astype(np.int64),
         interval=interval,
         layer_start=np.ascontiguousarray(layer_start.T),
         layer_end=np.ascontiguousarray(layer_end.T),
@@ -218,7 +222,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
-    emission = np.maximum(np.maximum(until, port), _beyond_port(tables, passed, f))
+    emission = np.maximum(np.maximum(until, by_turns(s, port)), _beyond_port(tables, passed, f))
     # Groups of a bundle, of which some neurons spike.
     several = -(-np.minimum(s.part * s.span, s.neurons) // f.threshold_lanes)
     first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + (several * w.spike)[:, None]
@@ -242,7 +246,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
     """(T, slices, samples) cycles that the fullest link or port of a slice's tree, and the pins, are taken by its layer."""
-    links, out = passed.links, _into_routers(tables, passed, f)
+    links, out = passed.links, by_turns(tables.slices, _into_routers(tables, passed, f))
     at_pins = out[:, tables.slices.is_output]
     out[:, tables.slices.is_output] = np.maximum(at_pins, _out_of_pins(tables, passed, f)[:, None])
     if links is None:

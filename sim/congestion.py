@@ -201,6 +201,7 @@ def _joined(here: Timing, there: Timing, doubtful: NDArray[np.bool_], interval: 
     return replace(
         here,
         latency=by_sample("latency"),
+        occupied=by_sample("occupied"),
         interval=interval,
         layer_start=by_sample("layer_start"),
         layer_end=by_sample("layer_end"),

@@ -163,7 +163,7 @@ def check_request(
 def _of_one(
     mapping: Mapping, one: Activity, limit: int, layers: Sequence[str] | None, formats: dict[str, str]
 ) -> tuple[EventLog, int]:
-    """Events of one sample, and its latency in cycles. Numba is imported here: the closed form does without."""
+    """Events of one sample, and cycles until the chip is empty. Numba is imported here: the closed form does without."""
     from sfnhw.sim.bundles import bundles_of
     from sfnhw.sim.event_waits import waits_of
     from sfnhw.sim.kernel_state import global_steps
@@ -193,7 +193,7 @@ def _of_one(
     order = np.argsort(columns["begin_cycle"], kind="stable")
     names = tuple(p.name for p in mapping.network.populations)
     log_ = EventLog(0, noted + steps, names, {name: column[order] for name, column in columns.items()})
-    return log_, int(tally.finish.max())
+    return log_, int(tally.occupied[0])
 
 
 def _barriers(step_end: Ints, cycles: int) -> dict[str, Ints]:

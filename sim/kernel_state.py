@@ -78,6 +78,7 @@ class Tally(NamedTuple):
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
     layer_end: Ints  # (frames, populations) last cycle of work
     finish: Ints  # (frames,) cycle in which the frame's last output had left the chip, or its last step had ended
+    occupied: Ints  # (samples,) cycle in which the chip was empty again; a run fills in the first
     by_event: Ints  # (1,) runs of which all, or the last timesteps, went event by event
     steps: Ints  # (1,) global steps (barrier)
     step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for

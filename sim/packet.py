@@ -76,6 +76,7 @@ def simulate_packets(
                 layer_start=tally.layer_start[part],
                 layer_end=tally.layer_end[part],
                 finish=tally.finish[part],
+                occupied=tally.occupied[k_th : k_th + 1],
                 waits=tally.waits[k_th : k_th + 1],
                 step_end=tally.step_end[k_th * steps : (k_th + 1) * steps],
             )
@@ -198,6 +199,7 @@ def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:
     histogram = np.sum([t.latency_histogram for t in tallies], axis=0)
     return Timing(
         latency=finish.max(axis=1),
+        occupied=np.concatenate([t.occupied[: len(t.finish) // T] for t in tallies]),
         interval=interval,
         layer_start=np.where(start < 0, np.iinfo(np.int64).max, start).min(axis=1),
         layer_end=end.max(axis=1),

@@ -377,6 +377,7 @@ def advance(
                     arrive = depart + f.ejection_cycles + beyond - 1
                     if logging and watch[owner]:
                         noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
+                last_event = max(last_event, arrive)  # not all packets are looked up, nor do all words wake a part
                 if index >= 0:
                     by_slice[cell(owner * T + t, 6, DELIVERED)] += 1
                     latency = arrive - born
@@ -391,7 +392,6 @@ def advance(
                     high = low
                 if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
                     # At the pins the last end marker of the last timestep completes the inference.
-                    last_event = max(last_event, arrive)
                     layer = s_population[owner]
                     layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
                     if index < 0:

@@ -53,16 +53,31 @@ def by_parts(tables: Tables, jobs: Jobs, work: PartWork) -> Times:
                 job, part = layer.edges.job[came[layer.place]], layer.edges.part[came[layer.place]]
                 np.maximum.at(fed, part, done[t0 - q.marker_delay[jobs.connection[job]], job])
             for lag, source, reader in layer.readers:
-                last = t0 - lag * f.window + jobs.slices.frames[reader] - 1
                 if t0 >= lag * f.window:
-                    read = times.start[last, reader] + work.walk[last, reader] + tree[source]
-                    np.maximum.at(fed, source, read)
+                    np.maximum.at(fed, source, _read_out(jobs, work, times, source, reader, t0 - lag * f.window))
             _in_turn(tables, jobs, work, times, layer.slices, fed, t0)
             ends = np.flatnonzero(jobs.slices.is_output & (s.depth[q.owner] == layer.depth))
             last = t0 + jobs.slices.frames[ends] - 1
             sent = (times.end[last, ends] + tree[ends]).max(axis=0, initial=0.0)
             np.maximum(times.finish, sent, out=times.finish)
+    _empty(jobs, work, times, done, layers, T - f.window)
     return times
+
+
+def _read_out(jobs: Jobs, work: PartWork, times: Times, source: Words, reader: Ints, t0: int) -> Reals:
+    """(readers, samples) when each has told its source that it has read out the window from frame t0 on."""
+    last = t0 + jobs.slices.frames[reader] - 1
+    return np.asarray(times.start[last, reader] + work.walk[last, reader] + work.tree_delay[source][:, None])
+
+
+def _empty(jobs: Jobs, work: PartWork, times: Times, done: Reals, layers: list["_Layer"], t0: int) -> None:
+    """Fill in when all work is done and all ready words have come, t0 being the last window's first frame."""
+    times.occupied[:] = np.maximum(times.finish, times.end[:, ~jobs.slices.is_input].max(axis=(0, 1), initial=0.0))
+    np.maximum(times.occupied, done.max(axis=(0, 1), initial=0.0), out=times.occupied)
+    for layer in layers:
+        for _, source, reader in layer.readers:
+            told = _read_out(jobs, work, times, source, reader, t0).max(axis=0, initial=0.0)
+            np.maximum(times.occupied, told, out=times.occupied)
 
 
 class _Layer(NamedTuple):

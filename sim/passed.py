@@ -238,6 +238,24 @@ def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]
     return [known[w.fabric.port_cycles, w.fabric.io_flit_cycles_num, w.fabric.io_flit_cycles_den] for w in works]
 
 
+def by_turns(s: SliceTable, port: Reals) -> Reals:
+    """(T, slices, samples) cycles until a slice's packets have left, as of `ports`, where those of inputs share the pins.
+
+    They send by turns, so when one is through each other has sent as much as it, or all of its own.
+    """
+    inputs = np.flatnonzero(s.is_input)
+    if len(inputs) < 2:
+        return port
+    mine = port[:, inputs]
+    order = np.argsort(mine, axis=1)
+    rising = np.take_along_axis(mine, order, axis=1)
+    left = np.arange(len(inputs))[::-1, None]
+    out, shared = port.copy(), np.empty_like(mine)
+    np.put_along_axis(shared, order, rising.cumsum(axis=1) + left * rising, axis=1)
+    out[:, inputs] = shared
+    return out
+
+
 def lane_totals(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
     """(rows,) cycles of the synapse lanes alone, over all timesteps and samples, for each clockwork."""
     r, known = tables.rows, {w.runs.tobytes(): w for w in works}

@@ -41,14 +41,15 @@ class Times(NamedTuple):
     end: Reals  # (T, slices, columns)
     first: Reals  # (T, slices, columns) first packet, in the first frame of a window
     finish: Reals  # (columns,)
+    occupied: Reals  # (columns,) when all work is done and all ready words have come, not before `finish`
     results: Reals  # (windows, columns) when each window's results have left (dataflow)
 
 
 def empty_times(packets: Reals, windows: int = 0) -> Times:
     """Return times of nothing: no part has started; packets: (T, parts, columns)."""
     shape = packets.shape
-    finish, results = np.zeros(shape[2]), np.zeros((windows, shape[2]))
-    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, results)
+    finish, occupied, results = np.zeros(shape[2]), np.zeros(shape[2]), np.zeros((windows, shape[2]))
+    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, occupied, results)
 
 
 def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
@@ -102,7 +103,7 @@ def dataflow(tables: Tables, work: Work) -> Times:
     """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`."""
     s, f = tables.slices, tables.fabric
     times = empty_times(work.packets, len(work.packets) // f.window)
-    start, end, _, finish, results = times
+    start, end, _, finish, occupied, results = times
     layers = _layers(tables)
     tree = work.tree_delay
     worked = np.zeros(start.shape[1:])  # when a slice's lanes have done all that came so far
@@ -116,10 +117,8 @@ def dataflow(tables: Tables, work: Work) -> Times:
                 before = end[t0 - f.window + s.frames[layer.slices] - 1, layer.slices]
                 begin[layer.slices] = np.maximum(begin[layer.slices], before)
             if t0 >= f.banks * f.window and len(layer.senders):
-                c = layer.consumers
-                last = t0 - f.banks * f.window + s.frames[c] - 1
-                read = np.maximum.reduceat(start[last, c] + work.until[last, c], layer.consumers_at, axis=0)
-                begin[layer.senders] = np.maximum(begin[layer.senders], read + tree[layer.senders])
+                read = _read_out(tables, work, times, layer, t0 - f.banks * f.window)
+                begin[layer.senders] = np.maximum(begin[layer.senders], read)
             for t in range(t0, t0 + f.window):
                 mine = layer.slices[s.frames[layer.slices] > t - t0]
                 start[t, mine], end[t, mine] = begin[mine], begin[mine] + work.emission[t, mine]
@@ -128,7 +127,21 @@ def dataflow(tables: Tables, work: Work) -> Times:
             left = (begin[ends] + tree[ends]).max(axis=0, initial=0.0)
             results[t0 // f.window] = np.maximum(results[t0 // f.window], left)
     finish[:] = results.max(axis=0, initial=0.0)
+    # Whoever sends to others has done so before these begin: beside results what ends last is a slice that nobody hears.
+    occupied[:] = np.maximum(finish, end[:, ~s.is_input].max(axis=(0, 1), initial=0.0))
+    for layer in layers:
+        if len(layer.senders):
+            told = _read_out(tables, work, times, layer, len(start) - f.window).max(axis=0)
+            np.maximum(occupied, told, out=occupied)
     return times
+
+
+def _read_out(tables: Tables, work: Work, times: Times, layer: _Layer, t0: int) -> Reals:
+    """(senders, columns) when the last consumer has told a slice that it has read out the window from frame t0 on."""
+    c = layer.consumers
+    last = t0 + tables.slices.frames[c] - 1
+    read = np.maximum.reduceat(times.start[last, c] + work.until[last, c], layer.consumers_at, axis=0)
+    return np.asarray(read + work.tree_delay[layer.senders])
 
 
 def _inputs_in(
@@ -139,7 +152,7 @@ def _inputs_in(
     Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
     """
     s, r = tables.slices, tables.rows
-    start, end, first, _, _ = times
+    start, end, first, _, _, _ = times
     rows, at = layer.rows, layer.rows_at
     a = r.source[rows]
     way = work.way[rows]
@@ -217,7 +230,7 @@ def barrier(tables: Tables, work: Work) -> Times:
     """Samples alone, step by step."""
     s, f = tables.slices, tables.fabric
     times = empty_times(work.packets, 0)
-    start, end, _, finish, _ = times
+    start, end, _, finish, occupied, _ = times
     T, slices, columns = start.shape
     cores, column = _Cores.of(tables), np.broadcast_to(np.arange(columns), (slices, columns))
     for step in range((T // f.window - 1) * f.interval + f.last_due + 1):
@@ -227,6 +240,7 @@ def barrier(tables: Tables, work: Work) -> Times:
         j = np.flatnonzero(active)
         start[frame[j], j], end[frame[j], j] = finish, finish + work.emission[frame[j], j]
         finish[:] = finish + _step(work, cores, active, frame, column)
+    occupied[:] = finish
     return times
 
 

@@ -1,7 +1,11 @@
 """A mapping in rounds: each round simulated by itself, its load before it, and all of them as one result.
 
-One inference at a time: it loads the weights of every round, so counts of loads are for each sample, its latency is the sum
-of all loads and rounds, and the next begins when it is done. Loads do not overlap with work: the cores' memories are in use.
+One inference at a time: it loads the weights of every round, so counts of loads are for each sample. Loads do not overlap
+with work: the cores' memories are in use. A round lasts until the chip is empty (`sfnhw.sim.timing.Timing.occupied`), which may
+be after the last of its spikes has left over the pins, and the next load begins then: a round, as it is simulated, meets
+nothing of the one before, and no ready word of a layer that has left comes to the one in its place. So an inference has its
+results after all loads, all rounds but the last and the latency of that one, and the next inference begins when that one,
+too, has left the chip empty.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,9 +48,14 @@ class RoundResult:
     replayed_bits: int
 
     @property
+    def run_cycles(self) -> float:
+        """Mean over samples, from the end of the load until the chip is empty."""
+        return float(self.result.timing.occupied.mean())
+
+    @property
     def latency_cycles(self) -> float:
-        """Mean over samples, the load included."""
-        return self.load.cycles + self.result.latency_cycles
+        """Mean over samples, from the request for the load until the chip is empty."""
+        return self.load.cycles + self.run_cycles
 
 
 def simulate_rounds(
@@ -205,7 +214,7 @@ def _leaving_bits(r: Round, result: Result) -> Ints:
 
 def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: Sequence[Load]) -> Timing:
     samples = results[0].samples
-    now = np.zeros(samples, np.int64)
+    now = latency = np.zeros(samples, np.int64)
     names = {p.name: i for i, p in enumerate(mapping.network.populations)}
     start = np.full((samples, len(names)), NEVER, np.int64)
     end = np.zeros((samples, len(names)), np.int64)
@@ -220,7 +229,8 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
                 i, worked = names[p.name], own.layer_start[:, k] < NEVER
                 start[:, i] = np.minimum(start[:, i], np.where(worked, own.layer_start[:, k] + now, NEVER))
                 end[:, i] = np.maximum(end[:, i], np.where(worked, own.layer_end[:, k] + now, 0))
-        now = now + own.latency
+        latency = now + own.latency  # in the end that of the last round
+        now = now + own.occupied
         busy += own.busy
         link_busy += own.link_busy
         busy[mapping.io, 3] += samples * load.pin_cycles
@@ -233,7 +243,8 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
     measured = [h for h in histograms if h is not None]
     return replace(
         last,
-        latency=now,
+        latency=latency,
+        occupied=now,
         interval=float(now.mean()),
         layer_start=start,
         layer_end=end,

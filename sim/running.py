@@ -34,7 +34,18 @@ from sfnhw.sim.flits.cycle import step
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_parts import last_work
-from sfnhw.sim.kernel_state import AXON_BUSY, ENTRY_WAITED, NEXT_FRAME, Tally, begin, grown, room_of
+from sfnhw.sim.kernel_state import (
+    AXON_BUSY,
+    AXON_FREE,
+    ENTRY_WAITED,
+    LAST_EVENT,
+    NEXT_FRAME,
+    THRESHOLD_FREE,
+    Tally,
+    begin,
+    grown,
+    room_of,
+)
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.packet_kernel import advance
 from sfnhw.sim.step_channels import arrange
@@ -92,8 +103,11 @@ def run_frames(
         done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
         if not done:
             state = grown(state)
-    out.busy[:] += state.at.reshape(-1, 16)[:, AXON_BUSY : AXON_BUSY + 4]
-    out.waits[0, 0] += state.at.reshape(-1, 16)[:, ENTRY_WAITED].sum()
+    at = state.at.reshape(-1, 16)
+    out.busy[:] += at[:, AXON_BUSY : AXON_BUSY + 4]
+    out.waits[0, 0] += at[:, ENTRY_WAITED].sum()
+    units = at[:, AXON_FREE : THRESHOLD_FREE + 1]
+    out.occupied[0] = max(state.clock[LAST_EVENT], units.max(), out.finish.max(initial=0))
     out.link_busy[:] += state.links.reshape(-1, 2)[: len(out.link_busy), 1]
     if steps:
         return 0

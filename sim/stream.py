@@ -47,6 +47,7 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool 
         layer_start=np.full((frames, tables.populations), -1, np.int64),
         layer_end=zeros(frames, tables.populations),
         finish=zeros(frames),
+        occupied=zeros(max(1, frames // T)),
         by_event=zeros(1),
         steps=zeros(1),
         step_end=zeros(steps),

@@ -16,6 +16,9 @@ class Timing:
     ----------
     latency : (samples,) from the first input at the pins (in rounds: from the request for the first weights) to the last
         result at the pins, on an empty chip.
+    occupied : (samples,) from the same cycle until the chip is empty again, never before `latency`: every unit of every core
+        has done its work, that for slices whose spikes nobody needs included, and no packet is on its way, nor a ready word;
+        under barrier execution the last global step has ended. What a chip is loaded with next waits for it.
     interval : cycles between results when samples follow each other.
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
@@ -27,6 +30,7 @@ class Timing:
     """
 
     latency: Ints
+    occupied: Ints
     interval: float
     layer_start: Ints
     layer_end: Ints

@@ -89,6 +89,7 @@ class ClosedTwin(PacketTwin):
     def events_of(self, now):
         while self.queue and self.queue[0][0] == now:
             when, _, what, args = heapq.heappop(self.queue)
+            self.latest = max(self.latest, when)
             what(when, *args)
 
     def router_of(self, terminal):
@@ -127,7 +128,7 @@ class ClosedTwin(PacketTwin):
         """A packet's last flit is out at an exit."""
         n, f = self.t.nodes, self.t.fabric
         owner, (kind, number, g), born = packet
-        begun = now
+        begun, self.latest = now, max(self.latest, now)
         if kind == "token":
             for a in n.rows[n.row_first[place] : n.row_first[place + 1]]:
                 for y in range(self.rows[a]):

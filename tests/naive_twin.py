@@ -29,7 +29,7 @@ class PacketTwin:
         self.t, self.mapping, self.chip = tables, mapping, mapping.chip
         self.queue, self.order = [], 0
         self.free = defaultdict(int)  # server → first free cycle (channels: a fraction)
-        self.latencies, self.finish = [], 0
+        self.latencies, self.finish, self.latest = [], 0, 0
         self.wire()
 
     def wire(self):
@@ -77,9 +77,15 @@ class PacketTwin:
             self.fire(0, i)
         while self.queue:
             now, _, what, args = heapq.heappop(self.queue)
+            self.latest = max(self.latest, now)
             what(now, *args)
         assert all(g >= len(sent) for g, _ in self.next), "a frame that was never worked"
         return self.finish
+
+    def empty_at(self):
+        """After a run: the cycle in which nothing is on its way any more and every unit is done."""
+        units = ("axon", "synapse", "threshold")
+        return max([self.latest, *(when for (unit, _), when in self.free.items() if unit in units)])
 
     def neurons_of(self, i, y):
         """Neurons of a part, by their place in the slice."""
@@ -203,8 +209,10 @@ class PacketTwin:
 
         also : what is taken with it, for so many cycles.
         """
-        begin = max(self.free[name], self.free[also], at)
-        self.free[also] = begin + also_hold if also else 0
+        begin = max(self.free[name], at)
+        if also:
+            begin = max(begin, self.free[also])
+            self.free[also] = begin + also_hold
         self.free[name] = begin + hold
         return ceil(begin)
 
@@ -273,7 +281,7 @@ class PacketTwin:
             # With o1turn the virtual channels of a class are taken as long as that, and the link for the flits alone.
             hold, own = max(flits * slow, self.held("link", flits, share)), None
             if share is not None:
-                own = ("class", link, share, self.turning[int(node)])
+                own = "class", (link, share, self.turning[int(node)])
             on_wire = hold if own is None else flits * max(slow, one)
             depart = self.channel(("link", link), leave, on_wire, own, hold)
             along_column = n.link[child] % 4 in (2, 3)
@@ -290,6 +298,7 @@ class PacketTwin:
                 bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
             depart = self.channel(("eject", terminal), leave, max(self.held("exit", flits), bits))
             arrive = depart + f.ejection_cycles + max(bits - 1, self.tail(flits))
+            self.latest = max(self.latest, arrive)
             kind, number, g = what
             if kind == "token":
                 b = int(n.owner[node])

@@ -5,15 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.errors import SimulationError
 from sfnhw.explore import explore
 from sfnhw.mapping import map_network
 from sfnhw.network import Dense, Network, Population
-from sfnhw.neurons import IF, SFN, Events, Readout
+from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import TIMING_FIELDS, analytic_sweep, price, simulate
+from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packed import pack
+from sfnhw.sim.passed import by_turns, pass_over, ports
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import barrier_interval, empty_tally, stream_interval
 from sfnhw.sim.tables import build_tables, sent_neurons
@@ -197,6 +200,27 @@ def test_lanes_take_windows_one_after_the_other_by_hand():
     for fidelity in ("packet", "analytic"):
         latency = int(simulate(mapping, activity, fidelity=fidelity).timing.latency[0])
         assert 480 < latency < 480 + 60
+
+
+@pytest.mark.parametrize("more", [{}, {"execution.granularity": "row"}, {"execution.mode": "barrier"}])
+def test_inputs_share_the_pins_by_hand(more):
+    """20, 40 and 60 packets, four cycles each, by turns.
+
+    The first input is through when each has sent 20, after 60 packets; the second 20 · 2 later; the third after all 120.
+    """
+    sizes = (20, 40, 60)
+    inputs = [Population(f"x{n}", (n,), Graded(8), role="input") for n in sizes]
+    outputs = [Population(f"y{n}", (1,), Readout(), role="output") for n in sizes]
+    network = Network((*inputs, *outputs), tuple(Dense(f"x{n}", f"y{n}", np.ones((1, n))) for n in sizes))
+    mapping = map_network(network, REFERENCE.replace({"io.bits_per_cycle": 8, **more}))
+    activity = Activity({p.name: np.ones((1, 1, p.size), int) for p in network.populations})
+    tables, sent = build_tables(mapping), sent_neurons(mapping, activity)
+    passed, work = pass_over(tables, sent), Clockwork.of(tables, mapping.chip)
+    (port,) = ports(tables, passed, [work])
+    assert by_turns(tables.slices, port)[0, : len(sizes), 0].tolist() == [4 * 60, 4 * 100, 4 * 120]
+    packet, analytic = (simulate(mapping, activity, fidelity=f).timing for f in ("packet", "analytic"))
+    assert packet.latency[0] > 480
+    assert analytic.latency == pytest.approx(packet.latency, rel=0.05)
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
+from sfnhw.network import Dense, Network, Population
+from sfnhw.neurons import Graded, Readout
 from sfnhw.sim import simulate
 from sfnhw.sim.channels import Taken, channels_of, tail_cycles
 from sfnhw.sim.link_load import links_taken
@@ -142,6 +144,21 @@ def test_copies_of_one_core_share_its_port_however_they_go_on():
     packet, flit = times(mapping, activity, "packet", "flit")
     assert 0 <= packet.latency[0] - 3 * 404 < 60  # and the end markers
     assert abs(packet.latency[0] - flit.latency[0]) <= 3
+
+
+@pytest.mark.parametrize("mode", ["dataflow", "barrier"])
+def test_inputs_share_the_one_virtual_channel_of_the_pins(mode):
+    """20, 40 and 60 packets from three inputs: the router takes one each RC + VA + SA = 4 cycles, in all 480."""
+    sizes = (20, 40, 60)
+    inputs = [Population(f"x{n}", (n,), Graded(8), role="input") for n in sizes]
+    outputs = [Population(f"y{n}", (1,), Readout(), role="output") for n in sizes]
+    network = Network((*inputs, *outputs), tuple(Dense(f"x{n}", f"y{n}", np.ones((1, n))) for n in sizes))
+    fields = {"noc.virtual_channels": 1, "noc.route_cycles": 2, "execution.mode": mode}
+    mapping = map_network(network, REFERENCE.replace(fields))
+    activity = Activity({p.name: np.ones((1, 1, p.size), int) for p in network.populations})
+    packet, closed = times(mapping, activity, "packet", "analytic")
+    assert packet.latency[0] > 480
+    assert closed.latency == pytest.approx(packet.latency, rel=0.05)
 
 
 @pytest.mark.parametrize("stages", [(1, 1, 1, 1), (1, 1, 2, 1), (1, 1, 1, 3), (1, 1, 2, 3), (1, 1, 3, 2)])

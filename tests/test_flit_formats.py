@@ -222,6 +222,7 @@ def test_every_cycle_equals_the_naive_twin(data, seed, T, chip, rate, form, bund
     mapping, result = at_flit(mapping, activity)
     twin = ClosedTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    assert twin.empty_at() == result.timing.occupied[0]
     timing = result.timing
     assert sum(twin.latencies) == timing.packet_latency_sum
     by_latency = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)

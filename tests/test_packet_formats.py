@@ -171,6 +171,7 @@ def test_every_cycle_equals_the_naive_twin(seed, T, chip, rate, form, bundles, a
     assert result.counts.equals(simulate(mapping, activity, fidelity="analytic").counts)
     twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    assert twin.empty_at() == result.timing.occupied[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
     assert result.timing.packet_latency.sum() == len(twin.latencies)
 

@@ -71,6 +71,7 @@ def assert_twin(mapping, activity):
     result = simulate(mapping, activity, threads=1)
     twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    assert twin.empty_at() == result.timing.occupied[0]
     histogram = np.bincount(np.minimum(twin.latencies, LATENCY_BINS - 1).astype(int), minlength=LATENCY_BINS)
     assert np.array_equal(histogram, result.timing.packet_latency)
     assert result.timing.packet_latency_sum == sum(twin.latencies)
@@ -137,6 +138,7 @@ def test_attention_is_counted_as_a_brute_force_walk_says_and_timed_as_the_naive_
     assert np.array_equal(result.actions.core, analytic.actions.core)
     twin = PacketTwin(result.tables, mapping)
     assert twin.run(sent_neurons(mapping, activity)[0]) == result.timing.latency[0]
+    assert twin.empty_at() == result.timing.occupied[0]
     assert result.timing.packet_latency_sum == sum(twin.latencies)
 
 
@@ -156,6 +158,7 @@ def test_threads_change_nothing():
     one, four = (simulate(mapping, activity, threads=n) for n in (1, 4))
     assert one.counts.equals(four.counts)
     assert np.array_equal(one.timing.latency, four.timing.latency)
+    assert np.array_equal(one.timing.occupied, four.timing.occupied)
     assert np.array_equal(one.timing.busy, four.timing.busy)
     assert one.timing.interval == four.timing.interval
 
