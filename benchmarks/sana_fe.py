@@ -5,7 +5,8 @@
 A random network (10,000 neurons of 100 synapses, about one neuron in ten spiking each step) on Loihi's 128 cores, with SANA-FE's
 own prices and times (the preset `loihi-calibrated`, with those of a sparse synapse). Its targets are anywhere ("anywhere"), or
 on 4 cores for each neuron ("4 cores"). SANA-FE runs in a process of its own and says which neurons spiked in each step; these
-spikes are simulated here. Both run on one thread and are timed in processor seconds. 127 cores hold neurons; the last one holds our readout, which SANA-FE has not.
+spikes are simulated here. Both run on one thread, timed in processor seconds, and on all cores of the machine, timed in wall
+seconds. 127 cores hold neurons; the last one holds our readout, which SANA-FE has not.
 
 Ratios are what to compare between machines. SANA-FE (`pip install sanafe`) is needed for this page only: without it the
 benchmark says so and ends.
@@ -14,6 +15,7 @@ benchmark says so and ends.
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -46,6 +48,7 @@ NEURONS, SYNAPSES, CORES = 10_000, 100, 127
 # Steps on the clock and steps whose spikes are kept, by timing model; the last one takes more than a second a step.
 STEPS = {"simple": (20, 10), "detailed": (6, 6), "cycle": (2, 2)}
 QUICK = {"simple": (5, 4), "detailed": (2, 2)}
+THREADS = os.cpu_count() or 1
 # Messages that a core takes in before it pushes back, for our fidelity `flit`: as many as the set's `link_buffer_size`, which
 # its `detailed` model allows behind the last link too.
 INPUT_PACKETS = 16
@@ -124,7 +127,7 @@ def peer(mapping: Mapping, targets: NDArray[np.int64], steps: dict[str, tuple[in
         paths = [str(Path(folder) / name) for name in ("given.npz", "found.npz")]
         np.savez(paths[0], **given)
         asked = [f"{model}={timed}+{traced}" for model, (timed, traced) in steps.items()]
-        command = [sys.executable, "-m", "benchmarks.sana_fe_peer", *paths, *asked]
+        command = [sys.executable, "-m", "benchmarks.sana_fe_peer", *paths, str(THREADS), *asked]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return dict(np.load(paths[1]))
 
@@ -173,15 +176,31 @@ def compare(
 
 
 def on_the_clock(mapping: Mapping, activity: Activity, fidelity: str) -> tuple[Result, Cost, dict[str, float]]:
-    """Run with energy on, one thread; processor seconds of the second run, as the first one compiles."""
+    """Run with energy on; processor seconds of one thread in the second run, as the first one compiles."""
     for _ in range(2):
         begin = time.process_time()
         result = simulate(mapping, activity, fidelity=fidelity, threads=1)
         cost = price(result)
         seconds = time.process_time() - begin
+    return result, cost, rates_of(result, seconds, activity.timesteps)
+
+
+def together(mapping: Mapping, activity: Activity) -> dict[str, float]:
+    """Run at fidelity `packet` with energy on, all cores, in wall seconds; kernels are compiled."""
+    begin = time.perf_counter()
+    result = simulate(mapping, activity, threads=THREADS)
+    price(result)
+    return rates_of(result, time.perf_counter() - begin, activity.timesteps)
+
+
+def rates_of(result: Result, seconds: float, steps: int) -> dict[str, float]:
+    """Return `rates` of a result.
+
+    Messages are packets that enter the network.
+    """
     messages = int(result.counts.node_packets[result.tables.nodes.roots].sum())
     synapses = int(result.counts.row_synapses.sum())
-    return result, cost, rates(seconds, activity.timesteps, messages, synapses)
+    return rates(seconds, steps, messages, synapses)
 
 
 def rates(seconds: float, steps: float, messages: float, synapses: float) -> dict[str, float]:
@@ -203,6 +222,7 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
     kept = np.concatenate([found[f"{model}_spikes"] for model in steps])
     activity = activity_of(np.resize(kept, (timesteps, NEURONS)))
     packet, cost, packet_speed = on_the_clock(mapping, activity, "packet")
+    packet_together = together(mapping, activity)
     analytic, _, analytic_speed = on_the_clock(mapping, activity, "analytic")
     # Cycle by cycle only the kept steps, which begin the same in both.
     few = activity_of(kept)
@@ -215,6 +235,9 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
         | {"packet": timesteps, "analytic": timesteps, "flit": len(kept)},
         "ours": {"packet": packet_speed, "analytic": analytic_speed, "flit": flit_speed},
         "peer": {model: rates(*found[f"{model}_speed"].tolist()) for model in steps},
+        "threads": THREADS,
+        "ours_together": {"packet": packet_together},
+        "peer_together": {model: rates(*found[f"{model}_speed_together"].tolist()) for model in steps},
         "against": {},
         "analytic_over_packet_latency": analytic.latency_cycles / packet.latency_cycles,
         "memory": {
@@ -233,21 +256,29 @@ def measure(kind: str, steps: dict[str, tuple[int, int]], timesteps: int) -> dic
         row["against"][model] = compare(found, model, first, own, cost) | {
             f"{name}_times_as_fast": speed["synaptic_operations_per_s"] / theirs for name, speed in row["ours"].items()
         }
+        on_all = row["peer_together"][model]["synaptic_operations_per_s"]
+        row["against"][model]["packet_times_as_fast_on_all_cores"] = (
+            packet_together["synaptic_operations_per_s"] / on_all
+        )
         first += traced
     return row
 
 
 def show(name: str, row: dict[str, Any]) -> None:
     """Print one network's results."""
-    print(f"targets {name}; steps on the clock {row['steps']}; processor seconds of one thread")
-    print(f"  {'':18} {'ms a step':>10} {'M messages/s':>13} {'M synapses/s':>13}")
-    for who, part in (("SANA-FE", row["peer"]), ("sfnhw", row["ours"])):
-        for mode, speed in part.items():
-            numbers = (speed["seconds_a_step"] * 1e3, speed["messages_per_s"] / 1e6)
-            print(
-                f"  {who + ' ' + mode:18} {numbers[0]:10.2f} {numbers[1]:13.3f} "
-                f"{speed['synaptic_operations_per_s'] / 1e6:13.2f}"
-            )
+    print(f"targets {name}; steps on the clock {row['steps']}")
+    for suffix, clock in (
+        ("", "processor seconds, 1 thread"),
+        ("_together", f"wall seconds, {row['threads']} threads"),
+    ):
+        print(f"  {clock:28} {'ms a step':>10} {'M messages/s':>13} {'M synapses/s':>13}")
+        for who, part in (("SANA-FE", row["peer" + suffix]), ("sfnhw", row["ours" + suffix])):
+            for mode, speed in part.items():
+                numbers = (speed["seconds_a_step"] * 1e3, speed["messages_per_s"] / 1e6)
+                print(
+                    f"    {who + ' ' + mode:26} {numbers[0]:10.2f} {numbers[1]:13.3f} "
+                    f"{speed['synaptic_operations_per_s'] / 1e6:13.2f}"
+                )
     for model, ratios in row["against"].items():
         print(f"  over SANA-FE {model}: " + ", ".join(f"{key} {value:.4g}" for key, value in ratios.items()))
     print("  " + ", ".join(f"{key} {value:,.4g}" for key, value in row["memory"].items()))

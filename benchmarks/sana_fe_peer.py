@@ -1,6 +1,6 @@
 """The peer's side of `benchmarks.sana_fe`, in a process of its own so that its memory is its own.
 
-    python -m benchmarks.sana_fe_peer GIVEN.npz FOUND.npz MODEL=TIMED+TRACED ...
+    python -m benchmarks.sana_fe_peer GIVEN.npz FOUND.npz THREADS MODEL=TIMED+TRACED ...
 
 GIVEN holds ``offsets`` and ``targets`` (CSR of the synapses), ``tile`` and ``core`` of each neuron, its ``bias`` and its first
 ``potential``. For each timing model the network runs TIMED steps without any trace, on the clock, then TRACED steps whose
@@ -73,11 +73,14 @@ def build(given: Any, found: dict[str, Any]) -> Any:
     return chip
 
 
-def run(chip: Any, model: str, timed: int, traced: int, neurons: int) -> dict[str, NDArray[Any]]:
+def run(chip: Any, model: str, timed: int, traced: int, threads: int, neurons: int) -> dict[str, NDArray[Any]]:
     """Run one timing model; see the module."""
     begin = time.process_time()
     result = chip.sim(timed, timing_model=model, processing_threads=1)
     seconds = time.process_time() - begin
+    start = time.perf_counter()
+    together = chip.sim(timed, timing_model=model, processing_threads=threads, scheduler_threads=threads)
+    wall = time.perf_counter() - start
     detail = chip.sim(traced, timing_model=model, processing_threads=1, spike_trace=True, perf_trace=True)
     spikes = np.zeros((traced, neurons), np.bool_)
     for step, fired in enumerate(detail["spike_trace"]):
@@ -85,6 +88,7 @@ def run(chip: Any, model: str, timed: int, traced: int, neurons: int) -> dict[st
     perf = detail["perf_trace"]
     return {
         "speed": np.array([seconds, timed, result["packets_sent"], result["spikes"]]),
+        "speed_together": np.array([wall, timed, together["packets_sent"], together["spikes"]]),
         "spikes": spikes,
         "step_seconds": np.array(perf["sim_time"]),
         "joules": np.array([perf[f"{part}_energy"] for part in ENERGIES]).T,
@@ -96,10 +100,11 @@ def main() -> int:
     given = dict(np.load(sys.argv[1]))
     found: dict[str, Any] = {}
     chip = build(given, found)
-    for text in sys.argv[3:]:
+    threads = int(sys.argv[3])
+    for text in sys.argv[4:]:
         model, steps = text.split("=")
         timed, traced = map(int, steps.split("+"))
-        for name, values in run(chip, model, timed, traced, len(given["bias"])).items():
+        for name, values in run(chip, model, timed, traced, threads, len(given["bias"])).items():
             found[f"{model}_{name}"] = values
     found["peak_rss_bytes"] = rss_bytes("VmHWM")
     np.savez(sys.argv[2], **found)

@@ -91,10 +91,11 @@ def _timings(
     """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
     samples = passed.shape[2]
     together = joined(parts)
-    times = (barrier if tables.fabric.barrier else dataflow)(tables, together)
     if tables.fabric.barrier:
-        every = barrier_interval(tables, together, samples).reshape(len(works), samples).mean(axis=1)
+        times, steps = barrier(tables, together)
+        every = barrier_interval(tables, together, samples, steps).reshape(len(works), samples).mean(axis=1)
     else:
+        times = dataflow(tables, together)
         every = stream(tables, together, samples, STREAM_SAMPLES)
     out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
@@ -194,6 +195,10 @@ class _Control(NamedTuple):
     def on(self, nodes: NDArray[np.bool_], owner: NDArray[np.integer]) -> Ints:
         """(T, nodes) through route nodes of these owners; nodes: which belong to trees of packets, not of tokens."""
         return np.where(nodes, self.markers[:, owner], self.tokens[:, owner])
+
+    def total(self, nodes: NDArray[np.bool_], owner: NDArray[np.integer]) -> Ints:
+        """(nodes,) the same over all timesteps."""
+        return np.where(nodes, self.markers.sum(axis=0)[owner], self.tokens.sum(axis=0)[owner])
 
 
 def _out_of_pins(tables: Tables, passed: Passed, f: Fabric, control: _Control | None = None) -> Reals:
@@ -306,7 +311,7 @@ def _through_nodes(tables: Tables, passed: Passed) -> tuple[Reals, Reals, Ints]:
     by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
     packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
     flits = np.where((s.form[n.owner] > 0) & is_packet, sums[n.owner], packets * s.flits[n.owner])
-    return flits, packets, samples * control.on(is_packet, n.owner).sum(axis=0)
+    return flits, packets, samples * control.total(is_packet, n.owner)
 
 
 def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, lanes: Reals) -> tuple[Ints, Ints]:

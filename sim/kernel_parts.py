@@ -337,6 +337,7 @@ def end_step(out: Tally, done: int, due: int, window: int, interval: int, now: i
     if done <= out.step_end.shape[0]:
         out.step_end[done - 1] = now
     out.carried[0] += taken
+    out.carried[1] = taken
     for g in range(0, out.layer_start.shape[0], window):
         # A window is finished with the step in which the last population was updated.
         if g * interval == due:

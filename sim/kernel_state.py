@@ -82,7 +82,7 @@ class Tally(NamedTuple):
     by_event: Ints  # (1,) runs of which all, or the last timesteps, went event by event
     steps: Ints  # (1,) global steps (barrier)
     step_end: Ints  # (any number,) cycle in which each global step had ended, as many as there is room for
-    carried: Ints  # (1,) global steps that ended while a port or a link was still taken
+    carried: Ints  # (2,) global steps that ended while a port or a link was still taken; whether the last one did
     # Records of `sfnhw.sim.event_records`, end to end; empty: nothing is written down.
     log: Ints
     noted: Ints  # (1,) records so far, those that found no room included

@@ -23,8 +23,9 @@ from sfnhw.sim.kernel_state import (
     Tally,
     global_steps,
 )
-from sfnhw.sim.packed import pack
+from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.running import run_frames
+from sfnhw.sim.step_ranges import Sample, ranges_each
 from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
@@ -60,12 +61,37 @@ def simulate_packets(
     # Samples back to back go on one thread, which takes so many fewer of the others. Under barrier execution they
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
     ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
-    bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
-    done = np.zeros(len(bounds) - 1, np.int64)
-    wide = not fits(tables, sent)
+    ranges = 1 if wires else ranges_each(tables.fabric, samples, T, threads)
+    interval = np.nan
+    if ranges > 1:
+        tallies = _by_ranges(tables, packed, channels, sent, ranges, progress)
+    else:
+        bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
+        tallies, interval = _by_samples(tables, packed, channels, sent, bounds, ahead, wires, progress)
+    if back_to_back and not ahead:
+        interval = barrier_interval(tables, packed, sent, tallies, channels)
+    timing = _timing(T, interval, tallies)
+    if wires is None:
+        timing = replace(timing, congestion=_congestion(tables, T, tallies))
+    return _counts(tables, tallies, channels), timing
+
+
+def _by_samples(
+    tables: Tables,
+    packed: Packed,
+    channels: Channels | None,
+    sent: NDArray[np.uint8],
+    bounds: list[int],
+    ahead: bool,
+    wires: Wires | None,
+    progress: Progress | None,
+) -> tuple[list[Tally], float]:
+    """Run samples on as many threads as `bounds` has shares; returns the tally of each, and the interval (`ahead`, else NaN)."""
+    samples, T, _ = sent.shape
+    done, wide = np.zeros(len(bounds) - 1, np.int64), not fits(tables, sent)
 
     def work(k: int) -> tuple[Tally, float]:
-        interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else 0.0
+        interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else np.nan
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
         tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps, wide)
@@ -91,15 +117,27 @@ def simulate_packets(
     else:
         with ThreadPoolExecutor(len(done)) as pool:
             results = list(pool.map(work, range(len(done))))
-    tallies = [tally for tally, _ in results]
-    if not back_to_back:
-        interval = np.nan
-    else:
-        interval = results[0][1] if ahead else barrier_interval(tables, packed, sent, tallies, channels)
-    timing = _timing(T, interval, tallies)
-    if wires is None:
-        timing = replace(timing, congestion=_congestion(tables, T, tallies))
-    return _counts(tables, tallies, channels), timing
+    return [tally for tally, _ in results], results[0][1]
+
+
+def _by_ranges(
+    tables: Tables,
+    packed: Packed,
+    channels: Channels | None,
+    sent: NDArray[np.uint8],
+    ranges: int,
+    progress: Progress | None,
+) -> list[Tally]:
+    """Run each sample in so many ranges of timesteps at once; returns the tally of each."""
+    wide, out = not fits(tables, sent), []
+    samples = [Sample.of(tables, packed, channels, one, ranges, wide) for one in sent]
+    with ThreadPoolExecutor(len(samples) * ranges) as pool:
+        runs = [[pool.submit(sample.run, k) for k in range(ranges)] for sample in samples]
+        for sample, parts in zip(samples, runs, strict=True):
+            out.append(sample.joined([part.result() for part in parts]))
+            if progress:
+                progress(len(out), len(samples))
+    return out
 
 
 def _shares(samples: int, threads: int, stream: int) -> list[int]:

@@ -226,29 +226,33 @@ def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, col
     return until + work.synchronise
 
 
-def barrier(tables: Tables, work: Work) -> Times:
-    """Samples alone, step by step."""
+def barrier(tables: Tables, work: Work) -> tuple[Times, list[Reals]]:
+    """Samples alone, step by step; returns the cycles of each step (columns,) too."""
     s, f = tables.slices, tables.fabric
     times = empty_times(work.packets, 0)
     start, end, _, finish, occupied, _ = times
     T, slices, columns = start.shape
     cores, column = _Cores.of(tables), np.broadcast_to(np.arange(columns), (slices, columns))
+    steps: list[Reals] = []
     for step in range((T // f.window - 1) * f.interval + f.last_due + 1):
         window, within = np.divmod(step - s.depth * f.window, f.interval * f.window)
         active = (window >= 0) & (within < s.frames) & (window * f.window < T)
         frame = np.where(active, window * f.window + within, 0)
         j = np.flatnonzero(active)
         start[frame[j], j], end[frame[j], j] = finish, finish + work.emission[frame[j], j]
-        finish[:] = finish + _step(work, cores, active, frame, column)
+        steps.append(_step(work, cores, active, frame, column))
+        finish[:] = finish + steps[-1]
     occupied[:] = finish
-    return times
+    return times, steps
 
 
-def barrier_interval(tables: Tables, work: Work, samples: int) -> Reals:
+def barrier_interval(tables: Tables, work: Work, samples: int, alone: list[Reals]) -> Reals:
     """(columns,) cycles from one result to the next, samples back to back: of the steps that begin with each sample.
 
     In every step all layers work, each on the frame, and the sample, that its depth makes it; after the last sample comes
-    the first again.
+    the first again. From the step on in which the last layer has come to the sample these are the steps of the sample alone.
+
+    alone : of `barrier`.
     """
     s, f = tables.slices, tables.fabric
     T, _, columns = work.packets.shape
@@ -256,6 +260,9 @@ def barrier_interval(tables: Tables, work: Work, samples: int) -> Reals:
     every = np.arange(columns)
     total = np.zeros(columns)
     for step in range(windows * f.interval * f.window):
+        if s.depth.max() * f.window <= step < len(alone):
+            total += alone[step]
+            continue
         window, within = np.divmod(step - s.depth * f.window, f.interval * f.window)
         active = within < s.frames
         before, window = np.divmod(window, windows)

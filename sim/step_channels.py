@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
-from sfnhw.sim.channel_order import FIRST_ITEM, FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
+from sfnhw.sim.channel_order import FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
 from sfnhw.sim.channels import ChannelTimes
 from sfnhw.sim.kernel_parts import cycle_of, entered, over_pins, parts_of, share_of, stretch, tail_of
 from sfnhw.sim.kernel_state import (
@@ -275,17 +275,9 @@ def reach_pins(
 
 
 @nb.njit(nogil=True, cache=True)
-def fetch_items(channel: int, channels: Words, items: Words) -> None:
-    """Fetch the items of a channel, while the one before is worked off."""
-    if channel + 1 < channels.shape[0] // 8:
-        for item in range(channels[cell(channel, 8, FIRST_ITEM)], channels[cell(channel + 1, 8, FIRST_ITEM)], 4):
-            prefetch(items, cell(item, 4, 0))
-
-
-@nb.njit(nogil=True, cache=True)
 def fetch_rows(
     n: int, keys: Ints, items: Words, exits: Words, calls: Words, runs: Any, by_row: Any, rows: int, arrivals: Words,
-    emissions: Ints, frame_of: Ints, T: int,
+    emissions: Ints, timestep_of: Ints,
 ) -> None:  # fmt: skip
     """Fetch what the look-ups at a core read, which is far apart in memory: one kind after the other."""
     for k in range(n):
@@ -294,7 +286,7 @@ def fetch_rows(
     for k in range(n):
         e = keys[place(k)] & LOW
         item = arrivals[cell(e, 4, ITEM)]
-        call, t = exits[cell(items[cell(item, 4, OUT)], 2, CALLS)], frame_of[place(items[cell(item, 4, OUT_OWNER)])] % T
+        call, t = exits[cell(items[cell(item, 4, OUT)], 2, CALLS)], timestep_of[place(items[cell(item, 4, OUT_OWNER)])]
         prefetch(by_row, cell(t * rows + calls[cell(call, 16, WHOM)], 4, 0))
         index = emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, NEURON)]
         if calls[cell(call, 16, POSITIONS)] > 1:
@@ -304,9 +296,9 @@ def fetch_rows(
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def work(
-    n: int, keys: Ints, leaves: Ints, T: int, terminal: int, axon_cycles: int, overlap: bool, per_neuron: bool, at: Ints,
+    n: int, keys: Ints, leaves: Ints, terminal: int, axon_cycles: int, overlap: bool, per_neuron: bool, at: Ints,
     items: Words, exits: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Any, rows: int, layer_start: Ints,
-    layer_end: Ints, layers: int, arrivals: Words, emissions: Ints, frame_of: Ints,
+    layer_end: Ints, layers: int, arrivals: Words, emissions: Ints, frame_of: Ints, timestep_of: Ints,
 ) -> None:  # fmt: skip
     """Look up what has left the network at a core, and work off its synapses."""
     axon_free, lanes_free = at[cell(terminal, 16, AXON_FREE)], at[cell(terminal, 16, SYNAPSE_FREE)]
@@ -314,8 +306,9 @@ def work(
     for k in range(n):
         e = keys[place(k)] & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
-        exit_, g = items[cell(item, 4, OUT)], frame_of[place(items[cell(item, 4, OUT_OWNER)])]
-        index, arrive, t = emissions[cell(emission, 8, NEURON)], leaves[place(k)], g % T
+        exit_, owner = items[cell(item, 4, OUT)], items[cell(item, 4, OUT_OWNER)]
+        g, t = frame_of[place(owner)], timestep_of[place(owner)]
+        index, arrive = emissions[cell(emission, 8, NEURON)], leaves[place(k)]
         low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
         for call in range(low, high):
             major, minor = index, 0

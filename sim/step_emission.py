@@ -78,11 +78,12 @@ def _sink(heap: Ints, size: int, when: int, what: int) -> None:
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def start_slices(
     looks: int, now: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    heap: Ints, frame_of: Ints, before: Ints,
+    heap: Ints, frame_of: Ints, timestep_of: Ints, before: Ints,
 ) -> int:  # fmt: skip
     """Let the slices that `state.look` names begin; returns how many there are, with their first emissions in the heap.
 
-    frame_of : (slices,) the frame that each of them works; before : (slices,) its last emission, START; both filled in.
+    frame_of, timestep_of : (slices,) the frame that each of them works, and its timestep; before : (slices,) its last
+    emission, START; all filled in.
     """
     of, at, neurons = state.slices, state.at, s.first_neuron[-1]
     frames, layers = out.layer_start.shape
@@ -115,7 +116,7 @@ def start_slices(
         g = of[cell(o, 32, NEXT_FRAME)]
         if g >= frames:
             continue
-        frame_of[i], before[i], t0, first = g, START, now, g * neurons
+        frame_of[i], timestep_of[i], before[i], t0, first = g, g % T, START, now, g * neurons
         low, high = s_first_neuron[i], s_first_neuron[i + 1]
         walk = -(-(high - low) // lanes) * s_update_cycles[i]
         if s_spike_cycles[i] > 0:

@@ -6,10 +6,13 @@ worked off before, is sorted by time and served (`sfnhw.sim.step_channels`). No 
 needs stays in the processor's caches.
 """
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.channel_order import CYCLES, FIRST_ITEM, FLIT_CYCLES, IS_LINK, WHERE, Channels
 from sfnhw.sim.kernel_parts import any_taken, end_step, last_work, look_at_due, over_pins, parts_of, shift_of, tail_of
 from sfnhw.sim.kernel_state import (
@@ -28,7 +31,7 @@ from sfnhw.sim.kernel_state import (
     Tally,
 )
 from sfnhw.sim.packed import Packed
-from sfnhw.sim.step_channels import arrange, fetch_items, fetch_rows, inject, leave, reach_pins, serve_link, work
+from sfnhw.sim.step_channels import arrange, fetch_rows, inject, leave, reach_pins, serve_link, work
 from sfnhw.sim.step_emission import emit, start_slices
 from sfnhw.sim.tables import Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64, place
@@ -58,9 +61,10 @@ def run_steps(
     """
     frames, clock, at = out.layer_start.shape[0], state.clock, state.at
     trees, slices, channels = c.roots.shape[0] // 4, s.neurons.shape[0], c.channels.shape[0] // 8
-    packets = np.zeros(trees, np.int32)
+    packets, entered, many = np.zeros(trees, np.int32), np.zeros(trees + 1, np.int32), 0
     begins, ends = np.zeros(channels, np.int32), np.zeros(channels, np.int32)
-    heap, frame_of, before = np.empty(2 * slices + 2, np.int64), np.zeros(slices, np.int64), np.zeros(slices, np.int64)
+    heap, before = np.empty(2 * slices + 2, np.int64), np.zeros(slices, np.int64)
+    frame_of, timestep_of = np.zeros(slices, np.int64), np.zeros(slices, np.int64)
     emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
     keys, leaves, buckets = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
@@ -73,7 +77,7 @@ def run_steps(
         done, looks, spikes, total, most = step > clock[LAST_STEP], 0, 0, 0, 0
         if not done:
             looks = look_at_due(state.look, 0, step, s.depth, s.frames, f.window, f.interval, frames)
-            spikes, paths = _count(looks, sent, s, p, f, c, state, frames, packets)
+            spikes, paths, many = _count(looks, sent, s, p, f, c, state, frames, packets, entered, many)
             total, most = _size_blocks(packets, c, begins)
             if total > room or _latest(then, spikes * paths, most, longest, c.levels, ticks, state) > MOST:
                 break
@@ -95,15 +99,16 @@ def run_steps(
                 np.empty(2 * most, np.int64),
                 np.empty(12 * most, np.int32),
             )
-        begun = start_slices(looks, now, sent, T, s, p, f, state, out, heap, frame_of, before)
+        begun = start_slices(looks, now, sent, T, s, p, f, state, out, heap, frame_of, timestep_of, before)
         made, last = emit(begun, sent, T, s, p, f, state, out, heap, frame_of, before, emissions)
         last_event = max(last_event, last)
         if total > 0:
-            _tally(packets, T, c, frame_of, out)
+            _tally(packets, entered, many, T, c, timestep_of, out)
             ends[:] = begins
             last_event = max(last_event, inject(made, now, s, p, f, c, shift, at, emissions, arrivals, ends))
             last = _sweep(
-                now, T, s, p, f, c, shift, state, out, emissions, frame_of, arrivals, begins, ends, keys, leaves, buckets,
+                now, s, p, f, c, shift, state, out, emissions, frame_of, timestep_of, arrivals, begins, ends, keys, leaves,
+                buckets,
             )  # fmt: skip
             last_event = max(last_event, last)
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
@@ -113,11 +118,15 @@ def run_steps(
 @nb.njit(nogil=True, cache=True)
 def _count(
     looks: int, sent: NDArray[np.uint8], s: SliceTable, p: Packed, f: Fabric, c: Channels, state: State, frames: int,
-    packets: Words,
-) -> tuple[int, int]:  # fmt: skip
-    """Count the packets of a timestep that enter each tree (trees,); returns spikes, and the most paths of one."""
-    packets[:] = 0
-    neurons, spikes, paths, per_neuron = s.first_neuron[-1], 0, 0, f.per_neuron
+    packets: Words, entered: Words, before: int,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Count the packets of a timestep that enter each tree (trees,); returns spikes, the most paths of one, and trees entered.
+
+    entered : (trees + 1,) which these are; at first the `before` ones of the timestep before.
+    """
+    for k in range(before):
+        packets[place(entered[place(k)])] = 0
+    neurons, spikes, paths, many, per_neuron = s.first_neuron[-1], 0, 0, 0, f.per_neuron
     copy_first, root_first, starts, tree_of, first_neuron = (
         p.copy_first,
         p.root_first,
@@ -138,13 +147,23 @@ def _count(
             if times > 0 and per_neuron:
                 paths = max(paths, copy_first[j + 1] - copy_first[j])
                 for q in range(copy_first[j], copy_first[j + 1]):
-                    packets[place(tree_of[place(starts[place(q)])])] += times
-        if not per_neuron:
+                    many = _enter(packets, entered, many, tree_of[place(starts[place(q)])], times)
+        if not per_neuron and here > 0:
             paths = max(paths, root_first[i + 1] - root_first[i])
             for q in range(root_first[i], root_first[i + 1]):
-                packets[place(tree_of[place(starts[place(q)])])] += here
+                many = _enter(packets, entered, many, tree_of[place(starts[place(q)])], here)
         spikes += here
-    return spikes, paths
+    return spikes, paths, many
+
+
+# Without a branch: which tree is new cannot be foretold.
+@nb.njit(**INNER)
+def _enter(packets: Words, entered: Words, many: int, tree: Any, more: int) -> int:
+    """Have more packets, at least one, enter a tree; returns how many trees packets have entered."""
+    here = packets[place(tree)]
+    packets[place(tree)] = here + more
+    entered[place(many)] = tree
+    return many + int64(here == 0)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -201,25 +220,24 @@ def _latest(
 
 
 @nb.njit(nogil=True, cache=True)
-def _tally(packets: Words, T: int, c: Channels, frame_of: Ints, out: Tally) -> None:
+def _tally(packets: Words, entered: Words, many: int, T: int, c: Channels, timestep_of: Ints, out: Tally) -> None:
     """Add what follows from the packets of each tree alone."""
     tree_packets = out.tree_packets.reshape(-1)
     trees, by_slice, tree, owner, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, c.owner, 0
-    for r in range(trees):
-        many = int64(packets[place(r)])
-        if many > 0:
-            i = owner[place(r)]
-            t = frame_of[place(i)] % T
-            tree_packets[cell(t, trees, r)] += many
-            passed += many * tree[cell(r, 2, 0)]
-            by_slice[cell(i * T + t, 6, DELIVERED)] += many * tree[cell(r, 2, 1)]
+    for k in range(many):
+        r = entered[place(k)]
+        here, i = int64(packets[place(r)]), owner[place(r)]
+        t = timestep_of[place(i)]
+        tree_packets[cell(t, trees, r)] += here
+        passed += here * tree[cell(r, 2, 0)]
+        by_slice[cell(i * T + t, 6, DELIVERED)] += here * tree[cell(r, 2, 1)]
     out.waits[0, 1] += passed
 
 
 @nb.njit(nogil=True, cache=True)
 def _sweep(
-    base: int, T: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, shift: int, state: State, out: Tally, emissions: Ints,
-    frame_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
+    base: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, shift: int, state: State, out: Tally, emissions: Ints,
+    frame_of: Ints, timestep_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
 ) -> int:  # fmt: skip
     """Work off every channel; returns the last cycle in which a packet enters a router or leaves the chip."""
     # Arrays of tuples under names of their own: a tuple that is handed on costs a reference count for each of its arrays.
@@ -245,7 +263,6 @@ def _sweep(
         )
         if n == 0:
             continue
-        fetch_items(k + 1, channels, items)
         arrange(first, n, arrivals, emissions, base, keys, buckets)
         if channels[cell(k, 8, IS_LINK)]:
             far, slow = int64(channels[cell(k, 8, CYCLES)]), int64(channels[cell(k, 8, FLIT_CYCLES)])
@@ -269,10 +286,10 @@ def _sweep(
         if where == pins:
             last = reach_pins(n, keys, leaves, arrivals, items, frame_of, population, layer_end, layers, last)
             continue
-        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, frame_of, T)
+        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, timestep_of)
         work(
-            n, keys, leaves, T, int64(where), f.axon_cycles, overlap, per_neuron, at, items, exits, calls, runs, taps, costs,
-            by_row, rows, layer_start, layer_end, layers, arrivals, emissions, frame_of,
+            n, keys, leaves, int64(where), f.axon_cycles, overlap, per_neuron, at, items, exits, calls, runs, taps, costs,
+            by_row, rows, layer_start, layer_end, layers, arrivals, emissions, frame_of, timestep_of,
         )  # fmt: skip
     out.waits[0, 0] += waited
     out.latency_total[0] += total
