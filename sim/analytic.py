@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import sum_by
+from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.link_load import taken_by_nodes
@@ -35,6 +36,9 @@ from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import (
+    CLASSES,
+    PORT,
+    LinkLoads,
     Passed,
     Ways,
     at_port,
@@ -256,16 +260,33 @@ def _heads(s: SliceTable, first: Ints, emission: Reals, lanes: int) -> Reals:
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
     """(T, slices, samples) cycles that the fullest link or port of a slice's tree, and the pins, are taken by its layer."""
-    links, out = passed.links, np.zeros(passed.shape)
-    out[:, tables.slices.is_output] = _out_of_pins(tables, passed, f)[:, None]
+    links, out = passed.links, by_turns(tables.slices, _into_routers(tables, passed, f))
+    at_pins = out[:, tables.slices.is_output]
+    out[:, tables.slices.is_output] = np.maximum(at_pins, _out_of_pins(tables, passed, f)[:, None])
     if links is None:
         return out
     load = np.zeros(links.packets.shape[1:])
-    credit, held = f.credit_ticks / f.virtual_channels, f.hold_cycles / f.virtual_channels
-    for slow, port, packets, flits in zip(links.slow.tolist(), links.port, links.packets, links.flits, strict=True):
-        load += np.maximum(flits * max(float(slow), 0.0 if port else credit), packets * held)
+    for taken in _taken(links, f):
+        load += taken
     fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
     out[:, links.owner] = np.maximum(out[:, links.owner], fullest)
+    return out
+
+
+def _into_routers(tables: Tables, passed: Passed, f: Fabric) -> Reals:
+    """(T, slices, samples) cycles that the routers take for what slices send, all copies: less than ports, or more."""
+    s, c = tables.slices, f.channels
+    one_length = passed.copies * s.flits[:, None]
+    several = passed.flits * np.diff(tables.nodes.root_first)[:, None]
+    return cycles_taken(c, c.entry, np.where(s.form[:, None] > 0, several, one_length), passed.copies, 1, c.share)
+
+
+def _taken(links: LinkLoads, f: Fabric) -> list[Reals]:
+    """(T, used links, samples) cycles that packets of each kind take their channels."""
+    c, out = f.channels, []
+    for slow, channel, packets, flits in zip(links.slow, links.channel, links.packets, links.flits, strict=True):
+        share = c.shares[channel - CLASSES + 1] if channel >= CLASSES else c.share
+        out.append(cycles_taken(c, c.exit if channel == PORT else c.link, flits, packets, slow, share))
     return out
 
 
@@ -279,7 +300,10 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     entry = at_port(s, f, s.flits) - s.flits
     leave = 0.0 if f.barrier else float(over_pins(f, np.ones(1, np.int64))[0] - 1)
     through = ways.routers * f.router_cycles + ways.rows * w.link + ways.columns * w.vertical + ways.fixed
-    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[ways.owner] - 1
+    tails = np.array(
+        [tail_cycles(flits, f.channels.moves, f.channels.crossing) for flits in s.flits.tolist()], np.int64
+    )
+    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + tails[ways.owner]
     exits = int(n.exit_first[n.packet_nodes])
     tree = np.zeros(len(s.neurons))
     np.maximum.at(tree, ways.owner, alone + leave * (n.exits[:exits] == f.cores))
@@ -334,9 +358,9 @@ def _ports_taken(passed: Passed, f: Fabric) -> float:
     if links is None:
         return most
     load = np.zeros(links.packets.shape[2])
-    for port, packets, flits in zip(links.port, links.packets, links.flits, strict=True):
-        if port:
-            load += np.maximum(flits, packets * (f.hold_cycles / f.virtual_channels)).sum(axis=(0, 2))
+    for channel, taken in zip(links.channel, _taken(links, f), strict=True):
+        if channel == PORT:
+            load += taken.sum(axis=(0, 2))
     return float(load.max(initial=most))
 
 
@@ -346,4 +370,6 @@ def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints) -> float:
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
     core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
     links = taken_by_nodes(tables.nodes, f, *_through_nodes(tables, passed))
-    return max(float(core.max()), float(links.max(initial=0.0)), _ports_taken(passed, f), out) / samples
+    into = np.bincount(tables.slices.terminal, _into_routers(tables, passed, f).sum(axis=(0, 2)))
+    channels = max(float(links.max(initial=0.0)), float(into.max()), _ports_taken(passed, f))
+    return max(float(core.max()), channels, out) / samples

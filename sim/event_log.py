@@ -240,7 +240,7 @@ def _columns(mapping: Mapping, tables: Tables, records: Ints, waits: "Waits") ->
         "begin_cycle": records[:, BEGIN],
         "end_cycle": records[:, END],
         "core": only(~on_link, records[:, WHERE]),
-        "from_router": only(on_link, records[:, WHERE] // 4),
+        "from_router": only(on_link, records[:, WHERE] // 4 % tables.fabric.routers),
         "direction": only(on_link, records[:, WHERE] % 4),
         "layer": s.population[own],
         "slice": own,

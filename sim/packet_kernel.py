@@ -21,8 +21,8 @@ from sfnhw.sim.flits.counting import announce, ended, worked_off
 from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
 from sfnhw.sim.kernel_parts import (
-    add_waits, any_taken, end_step, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park, release, shift_of,
-    stretch, take_turn, wake, walk_cycles,
+    add_waits, any_taken, cycle_of, end_step, entered, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park,
+    parts_of, release, share_of, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
 )
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
@@ -34,7 +34,7 @@ from sfnhw.sim.kernel_state import (
 from sfnhw.sim.packed import (
     ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
     LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STREAMS, TAPS_FIRST,
-    TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
+    TAPS_STRIDE, TARGET, TERMINAL, VC_CLASS, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -53,7 +53,7 @@ def advance(
     """
     neurons, slices, all_parts = s.first_neuron[-1], s.neurons.shape[0], p.parts.owner.shape[0]
     frames, layers = out.layer_start.shape
-    V, W, barrier, lanes, pins = f.virtual_channels, f.window, f.barrier, f.threshold_lanes, f.cores
+    ch, V, W, barrier, lanes, pins = f.channels, f.channels.ticks, f.window, f.barrier, f.threshold_lanes, f.cores
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
@@ -67,8 +67,7 @@ def advance(
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
-    n_rows, n_nodes = out.by_row.shape[1], out.node_packets.shape[1]
-    histogram, finish = out.latency_histogram, out.finish
+    n_rows, n_nodes, finish = out.by_row.shape[1], out.node_packets.shape[1], out.finish
     if b is not None:
         b_first, b_part_first, b_flits, b_ready, b_lead = b.first, b.part_first, b.flits, b.ready, b.lead
         b_neurons, b_spikes_first, b_spikes = b.neurons, b.spikes_first, b.spikes
@@ -80,11 +79,10 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max, waited, passed, shift = 0, 0, 0, 0, shift_of(V)
-    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    log, watch, watch_row, noted, histogram = out.log, out.watch, out.watch_row, out.noted[0], out.latency_histogram
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-    step_of = np.arange(frames) % T
-    slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
+    step_of, slot_of = np.arange(frames) % T, np.arange(frames) // W % WINDOWS_IN_FLIGHT
     first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
@@ -261,7 +259,7 @@ def advance(
                             if logging and watch[i]:
                                 begin = when - f.port_cycles
                                 noted = note(log, noted, INJECT, begin, when, terminal, i, mark, g, now)
-                            when += f.injection_cycles - 1
+                            when = entered(at, terminal, when - 1, 1, ch, shift) + f.injection_cycles
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, mark, g)
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
@@ -283,7 +281,7 @@ def advance(
                 if logging and watch[i]:
                     noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
-                when = start + f.injection_cycles
+                when = entered(at, terminal, start, flits, ch, shift) + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
@@ -340,17 +338,20 @@ def advance(
             else:
                 node_control[cell(t, n_nodes, where)] += 1
             leave = now + f.router_cycles
-            ticks, least, passed = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks), passed + 1
+            ticks, moved, passed = ch.share * parts_of(ch.exit, flits), flits * ch.moves * V, passed + 1
+            vc_class = int64(nodes[cell(where, 4, VC_CLASS)])
+            least, lane = share_of(ch, vc_class) * parts_of(ch.link, flits), 4 * f.routers * vc_class
             for k in range(nodes[cell(where, 4, EDGES)], nodes[cell(where, 4, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
-                begin = max(links[cell(link, 2, 0)], leave * V)
+                begin = max(max(links[cell(link, 2, 0)], links[cell(link + lane, 2, 0)]), leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
-                links[cell(link, 2, 0)] = begin + max(held * V, least)
+                links[cell(link, 2, 0)] = begin + max(held * V, moved)
+                links[cell(link + lane, 2, 0)] = begin + max(max(held * V, moved), least)
                 waited += begin - leave * V
                 links[cell(link, 2, 1)] += held
-                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                depart = cycle_of(begin, V, shift)
                 if logging and watch[owner]:
-                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link + lane, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -364,14 +365,14 @@ def advance(
                 if network is not None:
                     entry = int64(wires.exit_entry[place(exit_)])
                 else:
-                    hold, beyond = ticks, flits
+                    hold, beyond = ticks, 1 + tail_of(flits, ch.moves, ch.crossing)
                     if terminal == pins:
-                        beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                        hold = max(ticks, V * beyond)
+                        beyond = max(beyond, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
+                        hold = max(ticks, V * over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
                     begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                     at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                     waited += begin - leave * V
-                    depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                    depart = cycle_of(begin, V, shift)
                     arrive = depart + f.ejection_cycles + beyond - 1
                     if logging and watch[owner]:
                         noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)

@@ -17,6 +17,9 @@ Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
+LINK, PORT, CLASSES = 0, 1, 2
+
+
 class LinkLoads(NamedTuple):
     """Packets over links, and out of the routers' ports to cores, of all slices of one depth together.
 
@@ -24,14 +27,15 @@ class LinkLoads(NamedTuple):
     ----------
     packets, flits : (kinds, T, used links, samples) of packets of one length, or of packets of several spikes, of any length,
         on links where a flit takes as long.
-    slow : (kinds,) cycles that a flit holds a link; port : (kinds,) whether these are ports to cores.
+    slow : (kinds,) cycles that a flit holds a link; channel : (kinds,) LINK, PORT to a core, or CLASSES and more: the virtual
+        channels of a class on a link, with o1turn.
     owner : (owners,) slices that use any link; link, at : the used links of each, and where those of each begin.
     """
 
     packets: Reals
     flits: Reals
     slow: Ints
-    port: NDArray[np.bool_]
+    channel: Ints
     owner: Ints
     link: Ints
     at: Ints
@@ -117,6 +121,13 @@ def pass_over(tables: Tables, sent: NDArray[np.uint8]) -> Passed:
     )
 
 
+def tree_routers(tables: Tables) -> Ints:
+    """(slices,) routers on the longest way of each slice's packets."""
+    ways, out = _ways(tables), np.zeros(len(tables.slices.neurons), np.int64)
+    np.maximum.at(out, ways.owner, ways.routers)
+    return out
+
+
 def first_places(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
     """(frames, slices) place in the walk over its slice of the neuron that the first packet waits for; −1: none is sent."""
     frames = in_walk_order(s, frames)
@@ -145,20 +156,23 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
     exits = n.exits[: len(leaves)]
     leaves, exits = leaves[exits < f.cores], exits[exits < f.cores]  # over the pins: `sfnhw.sim.analytic`
-    # Links, and behind them the ports to cores; those of a slice follow one another.
-    place = np.concatenate([n.link[inner], 4 * f.routers + exits])
-    slow = np.concatenate([n.flit_cycles[n.link[inner]], np.ones(len(exits), np.int64)])
-    inner = np.concatenate([inner, leaves])
+    # Links, behind them the ports to cores, and what virtual channels of a class links have; those of a slice follow one another.
+    some = inner[n.vc_class[inner] > 0]
+    classes, ports_end = n.vc_class[some].astype(np.int64) - 1, 4 * f.routers + f.cores
+    place = np.concatenate([n.link[inner], 4 * f.routers + exits, ports_end + classes * 4 * f.routers + n.link[some]])
+    each = n.flit_cycles[n.link[np.concatenate([inner, some])]]
+    slow = np.concatenate([each[: len(inner)], np.ones(len(exits), np.int64), each[len(inner) :]])
+    channel = np.concatenate([np.full_like(inner, LINK), np.full_like(leaves, PORT), CLASSES + classes])
+    inner = np.concatenate([inner, leaves, some])
     order = np.argsort(n.owner[inner], kind="stable")
-    inner, place, slow = inner[order], place[order], slow[order]
+    inner, place, slow, channel = inner[order], place[order], slow[order], channel[order]
     if not len(inner):
         return None
     owner, path = n.owner[inner].astype(np.int64), tree_of(n.link, n.roots)[inner]
     length = np.where(s.form[owner] > 0, 0, s.flits[owner])  # 0: any
-    is_port = place >= 4 * f.routers
-    kinds, kind = np.unique(np.stack([length, slow, is_port]), axis=1, return_inverse=True)
+    kinds, kind = np.unique(np.stack([length, slow, channel]), axis=1, return_inverse=True)
     kind = kind.reshape(-1)
-    used, link = np.unique(s.depth[owner] * (4 * f.routers + f.cores) + place, return_inverse=True)
+    used, link = np.unique(s.depth[owner] * (ports_end + 8 * f.routers) + place, return_inverse=True)
     shape = (kinds.shape[1], len(used), samples)
     packets = np.zeros((shape[0], T, *shape[1:]))
     cell = ((kind * len(used) + link)[:, None] * samples + np.arange(samples)).reshape(-1)
@@ -171,7 +185,7 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
             moved[kinds[0] == 0, t] = sums[kinds[0] == 0]
     owners, links = np.divmod(np.unique(owner * len(used) + link), len(used))
     at = np.flatnonzero(np.diff(owners, prepend=-1))
-    return LinkLoads(packets, moved, kinds[1], kinds[2] > 0, owners[at], links, at)
+    return LinkLoads(packets, moved, kinds[1], kinds[2], owners[at], links, at)
 
 
 def _ways(tables: Tables) -> Ways:
