@@ -31,8 +31,8 @@ from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import leaves_at_pins
-from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.link_load import taken_by_nodes
+from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import (
@@ -43,15 +43,18 @@ from sfnhw.sim.passed import (
     Ways,
     at_port,
     by_turns,
+    first_places,
     lane_totals,
     over_pins,
+    own_ports,
+    own_services,
     pass_over,
     ports,
     services,
     spiking_groups,
 )
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
-from sfnhw.sim.tables import Fabric, Tables, timed_rows
+from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -120,16 +123,13 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     (whole_port,) = ports(tables, passed, [w])
     whole = _work(tables, passed, w, services(tables, passed, [w])[0], whole_port)
     jobs = jobs_of(tables)
-    frames, first = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
-    if s.form.any():  # bundles are of whole slices: parts and jobs are slices and connections
-        packets, port, service = passed.packets, whole_port, whole.service
-    else:
-        packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
-        copies = packets * np.diff(n.root_first)[q.owner, None]
-        if f.per_neuron:
-            copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], first, axis=1).T)
-        port = copies * at_port(s, f, s.flits)[q.owner, None]
-        service = passed.by_step(row_cycles(jobs.slices, jobs.rows, frames, f))
+    frames, begins = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
+    packets, roots = passed.by_step(sums_of(jobs.slices, f, frames).packets), np.diff(n.root_first)[q.owner]
+    copies = packets * roots[:, None]
+    if f.per_neuron:
+        copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], begins, axis=1).T)
+    port = own_ports(passed, jobs.slices, f, frames, copies, roots)
+    service = own_services(passed, jobs.slices, jobs.rows, frames, packets, f)
     groups = passed.by_step(spiking_groups(jobs.slices, frames, f.threshold_lanes))
     walk = (-(-jobs.slices.neurons // f.threshold_lanes) * jobs.slices.update_cycles)[:, None] + groups * (
         jobs.slices.spike_cycles[:, None]
@@ -139,10 +139,13 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     port = port * (by_turns(s, whole_port) / np.maximum(whole_port, 1.0))[:, q.owner]
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
+    emission = np.maximum(np.maximum(until, port), beyond)
+    first = passed.by_step(first_places(jobs.slices, frames).T).astype(np.int64)
     own = PartWork(
         packets=packets,
         service=service,
-        emission=np.maximum(np.maximum(until, port), beyond),
+        emission=emission,
+        head=_heads(jobs.slices, first, emission, f.threshold_lanes),
         walk=until,
         tree_delay=whole.tree_delay[q.owner, 0],
         way=whole.way[jobs.connection, 0],
@@ -228,9 +231,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     emission = np.maximum(np.maximum(until, by_turns(s, port)), _beyond_port(tables, passed, f))
-    # Groups of a bundle, of which some neurons spike.
-    several = -(-np.minimum(s.part * s.span, s.neurons) // f.threshold_lanes)
-    first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + (several * w.spike)[:, None]
+    timed = s._replace(update_cycles=w.update, spike_cycles=w.spike)
     tree, way = _ways(tables, passed.ways, w)
 
     def columns(values: Reals) -> Reals:
@@ -241,12 +242,20 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         service=service,
         emission=emission,
         until=until,
-        head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
+        head=_heads(timed, passed.first, emission, f.threshold_lanes),
         tree_delay=columns(tree),
         way=columns(way),
         axon=np.full(samples, float(f.axon_cycles)),
         synchronise=np.full(samples, float(f.barrier_cycles)),
     )
+
+
+def _heads(s: SliceTable, first: Ints, emission: Reals, lanes: int) -> Reals:
+    """(T, slices, samples) cycles until the first packet is ready, or all is sent where there is none; first : as of `Passed`."""
+    # Groups of a bundle, of which some neurons spike.
+    several = -(-np.minimum(s.part * s.span, s.neurons) // lanes)
+    ready = (first // lanes + 1) * s.update_cycles[:, None] + (several * s.spike_cycles)[:, None]
+    return np.where(first < 0, emission, np.maximum(ready, 1))
 
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:

@@ -183,7 +183,7 @@ def _of_one(
     check_finished(run_frames(sent, T, tables.slices, pack(tables), tables.fabric, tally))
     noted = int(tally.noted[0])
     records = log.reshape(-1, WIDTH)[: min(noted, limit)]
-    bundles = bundles_of(sent, tables.slices, tables.fabric)
+    bundles = bundles_of(sent, tables.slices, tables.parts, tables.fabric)
     waits = waits_of(records, tables, bundles)
     if bundles is not None:
         _name_bundles(records, tables, bundles.first, bundles.lead)

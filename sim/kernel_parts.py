@@ -187,6 +187,7 @@ def walk_cycles(
     sent: NDArray[np.uint8],
     g: int,
     i: int,
+    y: int,
     base: int,
     neurons: int,
     columns: int,
@@ -196,12 +197,13 @@ def walk_cycles(
     f: Fabric,
     b: Bundles | None,
 ) -> int:
-    """Cycles that the threshold unit walks over a part of slice i in frame g; the part's neurons begin at `base`.
+    """Cycles that the threshold unit walks over part y of slice i in frame g; the part's neurons begin at `base`.
 
     Columns and apart as of `next_sender`; b as of the kernel.
     """
+    part = g * p.parts.owner.shape[0] + p.parts.first[i] + y
     if b is not None:
-        walk = b.walk[g * len(s.neurons) + i]
+        walk = b.walk[part]
     else:
         walk = -(-neurons // f.threshold_lanes) * s.update_cycles[i]
         if s.spike_cycles[i] > 0:
@@ -212,7 +214,7 @@ def walk_cycles(
     # It is held up while packets leave: each as often as its slice has paths, or its own neuron (`Packed.copy_first`).
     trees = p.root_first[i + 1] - p.root_first[i]
     if b is not None:
-        for k in range(b.first[g * len(s.neurons) + i], b.first[g * len(s.neurons) + i + 1]):
+        for k in range(b.part_first[part], b.part_first[part + 1]):
             walk += max(int64(b.flits[k]), f.port_cycles) * trees
         return walk
     made = 0

@@ -51,7 +51,7 @@ def advance(
 
     Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
     """
-    neurons, slices = s.first_neuron[-1], s.neurons.shape[0]
+    neurons, slices, all_parts = s.first_neuron[-1], s.neurons.shape[0], p.parts.owner.shape[0]
     frames, layers = out.layer_start.shape
     ch, V, W, barrier, lanes, pins = f.channels, f.channels.ticks, f.window, f.barrier, f.threshold_lanes, f.cores
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
@@ -69,8 +69,8 @@ def advance(
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
     n_rows, n_nodes, finish = out.by_row.shape[1], out.node_packets.shape[1], out.finish
     if b is not None:
-        b_first, b_flits, b_ready, b_neurons = b.first, b.flits, b.ready, b.neurons
-        b_spikes_first, b_spikes = b.spikes_first, b.spikes
+        b_first, b_part_first, b_flits, b_ready, b_lead = b.first, b.part_first, b.flits, b.ready, b.lead
+        b_neurons, b_spikes_first, b_spikes = b.neurons, b.spikes_first, b.spikes
         sent_spikes, sent_flits = out.sent_spikes.reshape(-1), out.sent_flits.reshape(-1)
         row_spikes, node_flits = out.row_spikes.reshape(-1), out.node_flits.reshape(-1)
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
@@ -122,7 +122,7 @@ def advance(
             of[cell(o, 32, EMITTING)] = 1
             t0 = now
             base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
-            walk = walk_cycles(sent, g, i, base, s_neurons[i], s_columns[i], apart, s, p, f, b)
+            walk = walk_cycles(sent, g, i, y, base, s_neurons[i], s_columns[i], apart, s, p, f, b)
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -135,14 +135,14 @@ def advance(
             of[cell(o, 32, PHASE_END)] = t0 + walk
             if network is not None:
                 first = g * neurons + base
-                announce(wires, network, o + y, g, sent, first, s_neurons[i], s_columns[i], apart, b, g * slices + i)
+                announce(wires, network, o + y, g, sent, first, s_neurons[i], s_columns[i], apart, b)
             stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, of[cell(o, 32, PHASE_END)])
             # Find the first packet.
             j, when = 0, of[cell(o, 32, PHASE_END)]
             if b is not None:
-                of[cell(o, 32, BEYOND)] = 0
-                k_th = b_first[g * slices + i]
-                if k_th < b_first[g * slices + i + 1]:
+                of[cell(o, 32, BEYOND)], k_th = 0, b_part_first[g * all_parts + o + y]
+                j = k_th - b_first[g * slices + i]
+                if k_th < b_part_first[g * all_parts + o + y + 1]:
                     when = t0 + b_ready[k_th]
             else:
                 j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
@@ -228,7 +228,7 @@ def advance(
                 is_packet = index < s_neurons[i]
             else:
                 mark, k_th = index, b_first[g * slices + i] + index
-                is_packet = k_th < b_first[g * slices + i + 1]
+                is_packet = k_th < b_part_first[g * all_parts + o + y + 1]
                 if is_packet:
                     flits = int64(b_flits[k_th])
                     sent_flits[i * T + t] += flits
@@ -288,9 +288,8 @@ def advance(
                 j, ready = index, of[cell(o, 32, PHASE_END)]
                 of[cell(o, 32, BEYOND)] += cycles * (last - first) * (held_up and terminal != pins)
                 if b is not None:
-                    j += 1
-                    k_th = b_first[g * slices + i] + j
-                    if k_th < b_first[g * slices + i + 1]:
+                    j, k_th = j + 1, k_th + 1
+                    if k_th < b_part_first[g * all_parts + o + y + 1]:
                         ready = of[cell(o, 32, PHASE_START)] + b_ready[k_th] + of[cell(o, 32, BEYOND)]
                 else:
                     of[cell(o, 32, LEFT)] -= 1
@@ -403,13 +402,15 @@ def advance(
                 if b is None:  # noqa: SIM102
                     if per_neuron and index >= 0 and high - low > 1 and not has_synapses(p, k, index):
                         continue
-                target = int64(calls[cell(k, 16, TARGET)])
-                waits = False
+                target, waits, named = int64(calls[cell(k, 16, TARGET)]), False, index
+                if b is not None and index >= 0:
+                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
+                    named = int64(b_lead[k_th])
                 if calls[cell(k, 16, KIND)] == STREAMS:
                     # A packet waits at the first part that its row feeds: none of these starts before it is worked off.
                     y = END - index >> 1
                     if index >= 0:
-                        y = index % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
+                        y = named % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
                     row = int64(calls[cell(k, 16, FEEDS)]) + y
                     if feed_first[place(row)] < feed_first[place(row + 1)]:
                         target += feeds[place(feed_first[place(row)])]
@@ -423,13 +424,12 @@ def advance(
                 core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
                 q, q_end = 0, 1
                 if b is not None and index >= 0:
-                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
                     q, q_end = b_spikes_first[k_th], b_spikes_first[k_th + 1]
                     row_spikes[t * n_rows + row] += q_end - q
                     if q == q_end and calls[cell(k, 16, ALONE)]:
                         by_row[cell(t * n_rows + row, 4, PACKETS)] += 1
                         if network is not None:
-                            free, woken = worked_off(wires, network, state, row, index, g, free, now, arrive, p, k)
+                            free, woken = worked_off(wires, network, state, row, named, g, free, now, arrive, p, k)
                             pending += woken
                         continue
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
@@ -484,7 +484,7 @@ def advance(
                     by_row[cell(t * n_rows + row, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 stretch(layer_start, layer_end, cell(g, layers, calls[cell(k, 16, POPULATION)]), looked_up, done_at)
                 if network is not None:
-                    free, woken = worked_off(wires, network, state, row, index, g, free, now, done_at, p, k)
+                    free, woken = worked_off(wires, network, state, row, named, g, free, now, done_at, p, k)
                     pending += woken
             if network is not None:  # noqa: SIM102
                 if entry >= 0:

@@ -94,7 +94,7 @@ def run_frames(
         network = empty_network(wires)
         room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
     state = begin(frames, room, s, p, f, steps)
-    bundles = bundles_of(sent, s, f)
+    bundles = bundles_of(sent, s, p.parts, f)
     done, frames_sent = False, sent.reshape(-1)
     if channels is not None and wires is None and not len(out.log):
         done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)

@@ -31,12 +31,13 @@ class SliceTable(NamedTuple):
     neurons: Ints
     first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
     # How spikes are packed (`sfnhw.mapping.packet_formats.Packing`): place in FORMATS; neurons side by side at a position;
-    # of them, and positions, in a bundle at most; bits of a packet, and more for each neuron and each spike; whether a
+    # of them, and positions, in a bundle at most; positions of a row, with which bundles end; bits of a packet, and more for each neuron and each spike; whether a
     # bundle without spikes is sent, too.
     form: Ints
     width: Ints
     part: Ints
     span: Ints
+    row: Ints
     fixed_bits: Ints
     neuron_bits: Ints
     spike_bits: Ints
@@ -51,7 +52,7 @@ class SliceTable(NamedTuple):
 
 
 # Columns of `SliceTable` that say how spikes are packed.
-PACKING = ("form", "width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits", "always", "flits")
+PACKING = ("form", "width", "part", "span", "row", "fixed_bits", "neuron_bits", "spike_bits", "always", "flits")
 
 # Columns of `RowTable.costs`.
 SYNAPSES, CYCLES, WORDS, STATE = 0, 1, 2, 3
@@ -219,7 +220,7 @@ def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = (
     ]
     columns: dict[str, NDArray[Any]] = {
         name: np.array([getattr(one, name) for one in laid], np.int64)
-        for name in ("width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits")
+        for name in ("width", "part", "span", "row", "fixed_bits", "neuron_bits", "spike_bits")
     }
     columns["form"] = np.array([FORMATS.index(one.format) for one in laid], np.int64)
     columns["always"] = np.array([one.always for one in laid], np.bool_)

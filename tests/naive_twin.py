@@ -18,6 +18,14 @@ def row_needs(network):
     return out
 
 
+class Spikes(list):
+    """Spikes of one packet, and the row, within its slice, that it is of."""
+
+    def __init__(self, spikes, row):
+        super().__init__(spikes)
+        self.row = row
+
+
 class PacketTwin:
     """The packet-level model of `sfnhw.sim.packet_kernel` without a barrier, with a heap and Python objects.
 
@@ -89,12 +97,13 @@ class PacketTwin:
 
     def neurons_of(self, i, y):
         """Neurons of a part, by their place in the slice."""
-        if self.rows[i] == 1:
-            # Position by position where bundles are sent, else in the order of indices.
-            many, width = int(self.t.slices.neurons[i]), int(self.t.slices.width[i])
-            return [c * (many // width) + p for p in range(many // width) for c in range(width)]
         b, columns = self.mapping.slices[i].block, self.mapping.network[self.mapping.slices[i].population].columns
-        return [(c * self.rows[i] + y) * columns + x for c in range(b.c1 - b.c0) for x in range(columns)]
+        many = b.r1 - b.r0
+        rows, channels = range(many) if self.rows[i] == 1 else [y], range(b.c1 - b.c0)
+        # Position by position where bundles are sent, else in the order of indices.
+        if self.t.slices.form[i] > 0:
+            return [(c * many + row) * columns + x for row in rows for x in range(columns) for c in channels]
+        return [(c * many + row) * columns + x for c in channels for row in rows for x in range(columns)]
 
     def markers(self, k, y, window):
         """What a connection brings from one row of its source for a window of its target; nothing before the first."""
@@ -127,7 +136,7 @@ class PacketTwin:
             group = places[first : first + f.threshold_lanes]
             end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if any(times[j] for j in group) else 0)
             done |= dict.fromkeys(group, end)
-        packets = self.packets(i, places, times, done)
+        packets = [(at, Spikes(spikes, y), flits) for at, spikes, flits in self.packets(i, places, times, done)]
         if not s.is_input[i]:
             if f.waits_for_port:  # the walk goes on when a packet has left
                 held = [max(flits, f.port_cycles) * len(self.trees(i, spikes[:1])) for _, spikes, flits in packets]
@@ -329,9 +338,7 @@ class PacketTwin:
         kind, number, _ = what
         if kind == "end":
             return number
-        a = int(self.t.rows.source[k])
-        columns = self.mapping.network[self.mapping.slices[a].population].columns
-        return number[0] // columns % self.rows[a] if self.rows[a] > 1 else 0
+        return number.row
 
     def waits_at(self, k, what):
         """The first part that a streaming packet is for, if its stationary operand is not complete; else None."""

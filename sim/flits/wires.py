@@ -192,7 +192,7 @@ def longest_packets(tables: Tables, sent: NDArray[np.uint8]) -> Longs:
     s, f = tables.slices, tables.fabric
     out, frames = s.flits.copy(), sent.reshape(-1, sent.shape[2])
     for i in np.flatnonzero(s.form):
-        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]))
+        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]), int(s.row[i]))
         mine = frames[:, s.first_neuron[i] : s.first_neuron[i + 1]]
         most = spikes_of_bundles(mine, int(s.width[i]), edges).max(axis=0)
         goes = (most > 0) | s.always[i]
