@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.mapping.copies import tree_of
-from sfnhw.sim.channels import ChannelTimes, cycles_taken
+from sfnhw.sim.channels import ChannelTimes, cycles_taken, parts_taken
 from sfnhw.sim.counts import Counts, path_packets
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packet_sums import sums_of
@@ -34,8 +34,8 @@ Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 # Shares of the time for which the fullest links or ports of each layer are taken: batches; turns; buffers; buffers of one flit;
-# bursts between barriers.
-OF_BATCHES, OF_TURNS, OF_BUFFERS, OF_SINGLE_PLACES, OF_BURSTS = 0.2, 0.5, 0.2, 0.5, 0.15
+# bursts between barriers, and with so many virtual channels that a link is taken for its flits alone.
+OF_BATCHES, OF_TURNS, OF_BUFFERS, OF_SINGLE_PLACES, OF_BURSTS, OF_BURSTS_OF_FLITS = 0.2, 0.5, 0.2, 0.5, 0.15, 0.2
 # Buffers, in credits' round trips, that keep no link idle.
 ROUND_TRIPS = 2.5
 # Beyond so much of its latency an inference is in doubt.
@@ -68,7 +68,8 @@ class Missed(NamedTuple):
         if trips > c.moves and V > 1 and noc.buffer_flits == 1:
             links = OF_SINGLE_PLACES
         if chip.execution.mode == "barrier" and noc.buffer_flits is not None:
-            links = max(links, OF_BURSTS)
+            one = c.share * parts_taken(c.link, 1)  # ticks that a packet of one flit takes a link
+            links = max(links, OF_BURSTS if one > c.moves * c.ticks else OF_BURSTS_OF_FLITS)
         way = sum(batches) + max(0, noc.switch_cycles - c.moves)
         return cls(way, c.moves - 1, links, OF_TURNS if c.moves > 1 else 0.0)
 

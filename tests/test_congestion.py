@@ -13,7 +13,15 @@ from sfnhw.sim import simulate
 from sfnhw.sim.channels import channels_of
 from sfnhw.sim.congestion import MOST_CONGESTION
 from sfnhw.sim.link_load import link_utilisation
-from sfnhw.sim.unmodelled import OF_BATCHES, OF_BUFFERS, OF_BURSTS, OF_SINGLE_PLACES, OF_TURNS, Missed
+from sfnhw.sim.unmodelled import (
+    OF_BATCHES,
+    OF_BUFFERS,
+    OF_BURSTS,
+    OF_BURSTS_OF_FLITS,
+    OF_SINGLE_PLACES,
+    OF_TURNS,
+    Missed,
+)
 from tests.networks import chain, random_activity, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
@@ -206,7 +214,8 @@ def test_between_barriers_bursts_may_be_missed_where_buffers_are_finite():
     """Of links that are taken; a larger share, of short buffers, counts instead."""
     barrier = REFERENCE.replace({"execution.mode": "barrier"})
     for fields, share in (
-        ({"noc.buffer_flits": 16}, OF_BURSTS),
+        ({"noc.buffer_flits": 16}, OF_BURSTS_OF_FLITS),
+        ({"noc.buffer_flits": 16, "noc.virtual_channels": 2}, OF_BURSTS),  # a packet takes a link for 3 / 2 cycles
         ({"noc.buffer_flits": None}, 0),
         ({"noc.buffer_flits": 4}, OF_BUFFERS),
     ):
