@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.chip import Chip, load_chip
-from sfnhw.errors import InputError, Interruption, SfnhwError, SimulationError
+from sfnhw.errors import ChipConflictError, InputError, Interruption, SfnhwError, SimulationError
 from sfnhw.explore_rows import Row, append_row, check_explore_folder, read_rows, rewrite_rows
 from sfnhw.files import replace_file, write_text
 from sfnhw.mapping.objectives import check_objective
@@ -63,7 +63,8 @@ def explore(
 
     Returns one row a point, in the order of the grid: the fields set, `energy_j`, `energy_low_j`, `energy_high_j` (per
     inference), `latency_s`, `throughput_inferences_per_s`, `accuracy`, `cores_used`, `area_mm2`, `on_pareto`,
-    `warnings` (what a reader of the numbers must know, or None), and `error` with the reason where the network does not fit.
+    `warnings` (what a reader of the numbers must know, or None), and `error` with the reason where the network does not fit, or
+    where no chip can have these values together.
 
     Raises
     ------
@@ -71,14 +72,14 @@ def explore(
         or is not an exploration's, or no point at all that can be estimated (its reasons are in the table).
     ActivityError : inputs or labels that do not fit the network.
     Interruption : on an interrupt: what is finished is kept.
-    ChipError : an unknown field, or a value that it cannot take.
+    ChipError : an unknown field, a value that it cannot take, or no point at all whose values a chip can have together.
     """
     _check_asked(grid, fidelity)
     check_objective(objective)
     network = network if isinstance(network, Network) else Network.load(network)
     base = chip if isinstance(chip, Chip) else load_chip(chip)
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    chips = [base.replace(point) for point in points]
+    chips, conflicts = _chips(base, points)
     # Texts were read as YAML; from here on a value is what the chip holds.
     points = [{name: _plain(c.field(name)) for name in point} for point, c in zip(points, chips, strict=True)]
     _check_distinct(grid, points)
@@ -87,9 +88,11 @@ def explore(
     identity = _identity(network, inputs, labels, fidelity, objective)
     keys = [f"{identity}:{c.fingerprint()}" for c in chips]
     done = read_rows(folder)
-    todo = [(key, c) for key, c in zip(keys, chips, strict=True) if key not in done]
-    finished = _estimates(network, inputs, labels, fidelity, objective, todo, workers)
-    _finish(finished, folder, keys, done, progress)
+    new = [i for i, key in enumerate(keys) if key not in done]
+    refused = [(keys[i], {"error": conflicts[i]}) for i in new if i in conflicts]
+    todo = [(keys[i], chips[i]) for i in new if i not in conflicts]
+    estimates = _estimates(network, inputs, labels, fidelity, objective, todo, workers)
+    _finish(_one_after_the_other(refused, estimates), folder, keys, done, progress)
     rewrite_rows(folder, done)
     rows = [{**points[i], **{k: v for k, v in done[key].items() if k != "key"}} for i, key in enumerate(keys)]
     _mark_front(rows)
@@ -113,6 +116,31 @@ def _check_asked(grid: Mapping[str, Sequence[Any]], fidelity: str) -> None:
         raise InputError(field="grid", found=points_asked, expected=f"at most {MOST_POINTS:,} points")
     if fidelity not in FIDELITIES:
         raise InputError(field="fidelity", found=fidelity, expected=f"one of {', '.join(FIDELITIES)}")
+
+
+def _chips(base: Chip, points: Sequence[Row]) -> tuple[list[Chip], dict[int, str]]:
+    """Return the chip of each point, and why those that cannot be cannot: number of the point → sentence.
+
+    Raises ChipError for a field or a value that no combination makes good, and where no point is left.
+    """
+    chips: list[Chip] = []
+    conflicts: dict[int, ChipConflictError] = {}
+    for i, point in enumerate(points):
+        try:
+            chips.append(base.replace(point))
+        except ChipConflictError as conflict:
+            chips.append(conflict.chip)
+            conflicts[i] = conflict
+    if len(conflicts) == len(points):
+        raise conflicts[0]
+    return chips, {i: str(conflict) for i, conflict in conflicts.items()}
+
+
+def _one_after_the_other(
+    refused: Sequence[tuple[str, Row]], estimates: Generator[tuple[str, Row], None, None]
+) -> Generator[tuple[str, Row], None, None]:
+    yield from refused
+    yield from estimates
 
 
 def _check_distinct(grid: Mapping[str, Sequence[Any]], points: Sequence[Row]) -> None:

@@ -32,8 +32,11 @@ def nowhere(path: Location, key: bool) -> Where | None:
     return None
 
 
-def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
-    """Raise the first problem in the order of the file, saying how many more there are; return if there is none."""
+def raise_first(problems: list[Problem], locate: Locate = nowhere, kind: type[ChipError] = ChipError) -> None:
+    """Raise the first problem in the order of the file, saying how many more there are; return if there is none.
+
+    kind : what is raised.
+    """
     if not problems:
         return
     places = [_place(p, locate) for p in problems]
@@ -46,7 +49,7 @@ def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
     else:
         message += more
     field = dotted(first.path) or None
-    raise ChipError(message, where=where, field=field, found=first.found, expected=expected)
+    raise kind(message, where=where, field=field, found=first.found, expected=expected)
 
 
 def _place(problem: Problem, locate: Locate) -> Where | None:
