@@ -62,7 +62,7 @@ def explore(
     workers : processes (default: the machine's cores).
 
     Returns one row a point, in the order of the grid: the fields set, `energy_j`, `energy_low_j`, `energy_high_j` (per
-    inference), `latency_s`, `throughput_inferences_per_s`, `accuracy`, `cores_used`, `area_mm2`, `on_pareto`,
+    inference), `latency_s`, `global_steps`, `step_s` and `barrier_share` (under a barrier, else None), `throughput_inferences_per_s`, `accuracy`, `cores_used`, `area_mm2`, `on_pareto`,
     `warnings` (what a reader of the numbers must know, or None), and `error` with the reason where the network does not fit, or
     where no chip can have these values together.
 
@@ -337,6 +337,7 @@ def _row(run: Run) -> Row:
         "energy_low_j": energy["low"],
         "energy_high_j": energy["high"],
         "latency_s": run.result.latency_s,
+        **_steps(run),
         "throughput_inferences_per_s": run.result.throughput_inferences_per_s,
         "accuracy": run.recording.accuracy,
         "cores_used": run.mapping.cores_used,
@@ -344,6 +345,14 @@ def _row(run: Run) -> Row:
         "warnings": "; ".join(run.warnings) or None,
         "error": None,
     }
+
+
+def _steps(run: Run) -> Row:
+    """Return a point's global steps, and what they take; None where nothing waits for a barrier."""
+    from sfnhw.reports.global_steps import global_steps
+
+    found = global_steps(run) or dict.fromkeys(("number", "step_s", "barrier_share"))
+    return {"global_steps": found["number"], "step_s": found["step_s"], "barrier_share": found["barrier_share"]}
 
 
 def _mark_front(rows: list[Row]) -> None:
