@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -178,15 +179,21 @@ def _check_options(placer: str, objective: str, placement: Placement | None, see
     for field, value in (("seed", seed), ("moves", moves)):
         if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
             raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
-    if not isinstance(placer, str) or placer not in PLACERS:
-        hint = nearest(str(placer), list(PLACERS))
-        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    check_placer(placer)
     if placement is not None and placer != PLACER:
         raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
     check_objective(objective)
     if placement is not None and objective != FEWEST:
         text = "a placement says where each slice is, and so how layers are cut"
         raise InputError(text, field="objective", found=objective, expected="one of them")
+
+
+def check_placer(placer: Any) -> str:
+    """Return the placer's name; raises InputError for an unknown one."""
+    if not isinstance(placer, str) or placer not in PLACERS:
+        hint = nearest(str(placer), list(PLACERS))
+        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    return placer
 
 
 def _check_execution(network: Network, chip: Chip) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sfnhw.chip import load_chip
 from sfnhw.errors import ActivityError, ChipError, InputError, SfnhwError
 from sfnhw.estimate import estimate
 from sfnhw.explore import explore
@@ -152,6 +153,23 @@ def test_a_combination_that_no_chip_has_is_a_row_and_the_others_run(tmp_path):
     path.write_text("\n".join(kept))
     assert run(tmp_path, grid=MODES) == rows
     assert len(read_rows(tmp_path)) == 6
+
+
+def test_another_placer_is_another_exploration_of_the_same_points(tmp_path):
+    network = chain([3, 40, 30, 20, 2])
+    inputs, grid = random_inputs(network, 1, 3), {"core.synapse_lanes": [1, 8], "core.neurons": [8, 16]}
+    rows = {placer: run(tmp_path, network, inputs, grid, placer=placer) for placer in ("hilbert", "random", "hilbert")}
+    assert len(read_rows(tmp_path)) == 8, "four of each; those of the first were kept"
+    for placer, points in rows.items():
+        for point in points:
+            chip = load_chip("reference").replace({field: point[field] for field in grid})
+            alone = estimate(network, chip, inputs, fidelity="analytic", placer=placer, baselines=())
+            assert point["energy_j"] == alone.cost.total.as_joules(3)["value"]
+            assert point["latency_s"] == alone.result.latency_s
+    assert rows["random"] != rows["hilbert"]
+    with pytest.raises(InputError, match=r"placer: found 'randm', expected one of .*did you mean 'random'"):
+        run(tmp_path / "a", placer="randm")
+    assert not (tmp_path / "a").exists()
 
 
 def test_where_no_chip_has_any_combination_the_first_sentence_is_the_error(tmp_path):
