@@ -96,7 +96,7 @@ def map_network(
     rule = (placer, activity, seed, moves, progress) if placement is None else None
     in_rounds = chip.execution.rounds == "auto" and not fits(network, slices, demands, chip)
     if in_rounds and not fixed:
-        return map_rounds(network, chip, slices, demands, _of_a_round(rule), placer)
+        return replace(map_rounds(network, chip, slices, demands, _of_a_round(rule), placer), objective=objective)
     groups = group_slices(slices, demands, chip, fixed)
     if len(groups) > chip.cores and chip.execution.rounds == "auto":
         raise InputError(
@@ -106,7 +106,8 @@ def map_network(
         )
     if len(groups) > chip.cores:
         raise too_many_cores(slices, demands, len(groups), chip, _rounds_it_takes(network, slices, demands, chip))
-    return laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+    mapping = laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+    return replace(mapping, objective=objective)
 
 
 def _of_a_round(rule: Rule | None) -> LayOut:

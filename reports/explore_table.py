@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfnhw.reports.few_samples import FEW, few_samples_text
+from sfnhw.reports.mapping_report import cut_text
 from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
 from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
 
@@ -11,12 +12,13 @@ Row = Mapping[str, Any]
 PER_SECOND = "per\nsecond"
 
 
-def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None) -> str:
+def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None, about: str = "") -> str:
     """Return rows by energy in at most 80 columns, then what could not be estimated, each with its whole reason.
 
     Nothing is cut: a table that is too wide for a column for each field is without throughput, or has the settings as one text
     that wraps. Fields with the same value everywhere are said once.
 
+    about : a sentence to begin with, e.g. `about_text`.
     samples : that accuracies were measured on, where that is to be said if they are few.
     """
     good = sorted((row for row in rows if row.get("error") is None), key=lambda row: row["energy_j"])
@@ -25,7 +27,7 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
     same = [field for field in fields if field not in varied_fields(rows, fields)]
     every, fields = setting_text(rows[0], [short[f] for f in same], same) if same else "", varied_fields(rows, fields)
     names = [short[field] for field in fields]
-    lines: list[str] = []
+    lines = [*wrapped(about), ""] if about else []
     warned = sum(bool(row.get("warnings")) for row in good)
     if good:
         head, cells = _widest(good, names, fields)
@@ -46,12 +48,20 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
             reasons.setdefault(clean(row["error"]), []).append(setting_text(row, names, fields))
     if reasons:
         failed = sum(len(settings) for settings in reasons.values())
-        lines += [""] * bool(lines) + wrapped(f"{failed} of {len(rows)} could not be estimated:")
+        lines += [""] * bool(good) + wrapped(f"{failed} of {len(rows)} could not be estimated:")
         for reason, settings in reasons.items():
             for i, setting in enumerate(settings):
                 lines += wrapped(setting + (":" if i == len(settings) - 1 else ","))
             lines += [f"  {line}" for line in wrapped(reason, "", WIDTH - 2)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def about_text(points: int, chip: str, fidelity: str, objective: str, placer: str) -> str:
+    """Return what every point has in common, e.g. ``6 points on reference, packet fidelity; layers cut for latency, placed by hilbert``."""
+    return (
+        f"{points:,} point{'s' * (points != 1)} on {chip}, {fidelity} fidelity; placed by {placer}; "
+        f"{cut_text(objective, objective)}"
+    )
 
 
 def varied_fields(rows: Sequence[Row], fields: Sequence[str]) -> list[str]:

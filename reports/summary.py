@@ -8,7 +8,7 @@ from sfnhw.reports.bank_stalls import bank_stall_text
 from sfnhw.reports.comparison import THIS, skipped_texts
 from sfnhw.reports.few_samples import few_samples_text
 from sfnhw.reports.global_steps import global_steps_text
-from sfnhw.reports.mapping_report import bounds_text
+from sfnhw.reports.mapping_report import bounds_text, run_cut_text
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.packet_formats import chosen_text
 from sfnhw.reports.rates_table import rates_lines
@@ -106,6 +106,9 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if chips > 1:
         yield "", f"{count(data['flits_between_chips'])} flits an inference pass from chip to chip"
     if "mapping" in data:  # runs of older versions have none
+        cut = run_cut_text(data)
+        if cut:
+            yield "", cut
         yield "", bounds_text(data["mapping"])
     formats = chosen_text(data)
     if formats:

@@ -92,7 +92,7 @@ def explore(
     rewrite_rows(folder, done)
     rows = [{**points[i], **{k: v for k, v in done[key].items() if k != "key"}} for i, key in enumerate(keys)]
     _mark_front(rows)
-    _write_results(folder, rows, list(grid))
+    _write_results(folder, rows, list(grid), {"fidelity": fidelity, "objective": objective, "placer": placer})
     if all(row["error"] is not None for row in rows):
         raise InputError(
             f"none of {len(rows)} points could be estimated ({rows[0]['error']}); all reasons are in {folder / TABLE}",
@@ -195,7 +195,7 @@ def _mark_front(rows: list[Row]) -> None:
         row["on_pareto"] = i in front
 
 
-def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
+def _write_results(folder: Path, rows: list[Row], fields: list[str], asked: dict[str, str]) -> None:
     from sfnhw.reports.image import write_image
 
     columns = [*fields, *dict.fromkeys(k for row in rows for k in row if k not in fields)]
@@ -204,7 +204,9 @@ def _write_results(folder: Path, rows: list[Row], fields: list[str]) -> None:
     table.writeheader()
     table.writerows(rows)
     write_text(folder / TABLE, text.getvalue())
-    write_text(folder / RESULT, json.dumps({"fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n")
+    write_text(
+        folder / RESULT, json.dumps({**asked, "fields": fields, "points": rows}, indent=2, allow_nan=False) + "\n"
+    )
     varied = varied_fields(rows, fields)
     short = dict(zip(fields, shortest_ends(fields), strict=True))
     labelled = [{**row, "label": ", ".join(field_text(row[field]) for field in varied)} for row in rows]

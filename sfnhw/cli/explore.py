@@ -63,6 +63,7 @@ def command(
     """
     from sfnhw.explore import explore, table_text
     from sfnhw.inputs import load_inputs
+    from sfnhw.reports.explore_table import about_text
 
     grid = parse_settings(settings)
     target = at_technology(chip, node_nm, voltage_v, clock)
@@ -85,9 +86,10 @@ def command(
         )
     progress.clear()
     if as_json:
-        print_json({"points": rows, "folder": str(folder)})
+        print_json({"objective": objective, "placer": placer, "points": rows, "folder": str(folder)})
     else:
-        click.echo(table_text(rows, list(grid), len(given.inputs)))
+        about = about_text(len(rows), target.name, fidelity, objective, placer)
+        click.echo(table_text(rows, list(grid), len(given.inputs), about))
     say(f"\ntable: {folder / 'table.csv'}\nopen:  {folder / 'pareto.svg'}")
 
 
