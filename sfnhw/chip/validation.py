@@ -104,6 +104,7 @@ def _translate(item: dict[str, Any], model: type[BaseModel]) -> Problem:
     if isinstance(found, str):
         choices = [str(choice) for choice in get_args(annotation)]
         expected += nearest(found, choices) if choices else ""
+        expected += _beyond(info)
     return Problem(path, "", found if not isinstance(found, dict) else _Mapping(found), expected)
 
 
@@ -182,6 +183,13 @@ def unit_of(info: FieldInfo) -> str:
 def _unit(info: FieldInfo) -> str:
     unit = unit_of(info)
     return f" ({unit})" if unit else ""
+
+
+def _beyond(info: FieldInfo | None) -> str:
+    """Return where to find what a field cannot be, in brackets, or ''."""
+    extra = info.json_schema_extra if info is not None else None
+    text = extra.get("beyond") if isinstance(extra, dict) else None
+    return f" ({text})" if text else ""
 
 
 def _either(choices: list[str]) -> str:
