@@ -19,6 +19,7 @@ from sfnhw.sim import price, simulate
 SAMPLES = 20
 LAYER: dict[str, Any] = {}
 ROW = {"execution.granularity": "row"}
+PACKED = {"packet.format": "auto"}
 BARRIER = {"execution.mode": "barrier"}
 FREE_BARRIER = {**BARRIER, "execution.barrier_cycles": 0}
 ASYNCHRONOUS = {"execution.mode": "asynchronous"}
@@ -50,8 +51,8 @@ def main() -> int:
     cnn, vit = train_digits_cnn(), train_digits_vit()
     chip = sfnhw.load_chip("reference")
     cases: tuple[tuple[str, Network, tuple[dict[str, Any], ...], dict[str, Any]], ...] = (
-        ("digits CNN", converted(cnn, thresholds=8), (LAYER, ROW), {}),
-        ("digits ViT", converted(vit, thresholds=8), (LAYER, ROW), {"noc.rows": 12}),
+        ("digits CNN", converted(cnn, thresholds=8), (LAYER, ROW, PACKED, {**ROW, **PACKED}), {}),
+        ("digits ViT", converted(vit, thresholds=8), (LAYER, ROW, PACKED, {**ROW, **PACKED}), {"noc.rows": 12}),
         (
             "digits CNN, IF, T = 8",
             converted(cnn, coding="if", timesteps=8),

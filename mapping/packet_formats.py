@@ -2,7 +2,8 @@
 
 A *bundle* is a run of neurons of one slice in walk order, position by position (a position's channels, or a token's
 features, side by side): the channels of one position, a part of them where they are more than `packet.bundle_neurons`,
-or, with `packet.bundle: run`, as many whole positions as fit. Bits of a packet with s spikes of a bundle of n neurons:
+or, with `packet.bundle: run`, as many whole positions as fit. Where rows (tokens) start by themselves
+(`execution.granularity: row`) a bundle is of positions of one row. Bits of a packet with s spikes of a bundle of n neurons:
 
     aer      header + ⌈log2 N⌉ + payload                      one packet a spike, of one of the slice's N neurons
     bundled  header + address + count + s · (index + payload)  none where s = 0
@@ -52,6 +53,7 @@ class Packing:
     neurons : of the slice.
     width : neurons of one position, side by side in walk order; with `aer` 1: the walk is in the order of indices.
     part : of them in a bundle at most. span : positions of a bundle at most; 1 where `part` < `width`.
+    row : positions of a row (token) where rows start by themselves, else of the slice: bundles end with it; with `aer` 1.
     header, address, count : bits in front of the neurons.
     index, payload, value : bits of a neuron's place in its bundle, of a spike's level, of a level that may be zero.
     always : whether a bundle is sent without a spike, too.
@@ -62,6 +64,7 @@ class Packing:
     width: int
     part: int
     span: int
+    row: int
     header: int
     address: int
     count: int
@@ -96,7 +99,7 @@ class Packing:
 
     def edges(self) -> Ints:
         """(bundles + 1,) where each bundle begins in walk order."""
-        return bundle_edges(self.neurons, self.width, self.part, self.span)
+        return bundle_edges(self.neurons, self.width, self.part, self.span, self.row)
 
     def load(
         self,
@@ -136,9 +139,10 @@ class Packing:
         return (self.fixed_bits / self.full + self.neuron_bits) / saved if saved > 0 else float("inf")
 
 
-def bundle_edges(neurons: int, width: int, part: int, span: int) -> Ints:
+def bundle_edges(neurons: int, width: int, part: int, span: int, row: int) -> Ints:
     """(bundles + 1,) where each bundle of a slice begins in walk order; the arguments are those of `Packing`."""
-    first = np.arange(0, neurons // width, span)[:, None] * width + np.arange(0, width, part)
+    position = np.arange(0, neurons // width, row)[:, None] + np.arange(0, row, span)
+    first = position.reshape(-1, 1) * width + np.arange(0, width, part)
     return np.append(first.reshape(-1), neurons).astype(np.int64)
 
 
@@ -163,12 +167,13 @@ def packing(population: Population, block: Block, chip: Chip, form: str, payload
     carried = coding.payload_bits(chip.numerics) if payload else 0
     header = chip.noc.header_bits
     if form == AER:
-        return Packing(form, neurons, 1, 1, 1, header, bits_for(neurons), 0, 0, carried, 0, False)
+        return Packing(form, neurons, 1, 1, 1, 1, header, bits_for(neurons), 0, 0, carried, 0, False)
     width = block.channels
     positions = neurons // width
+    row = population.columns if chip.execution.granularity == "row" else positions
     part = min(width, most)
-    span = min(positions, max(1, most // width)) if chip.packet.bundle == "run" else 1
-    bundles = ceil_div(positions, span) * ceil_div(width, part)
+    span = min(row, max(1, most // width)) if chip.packet.bundle == "run" else 1
+    bundles = positions // row * ceil_div(row, span) * ceil_div(width, part)
     burst = coding.max_level if coding.burst else 1
     return Packing(
         format=form,
@@ -176,6 +181,7 @@ def packing(population: Population, block: Block, chip: Chip, form: str, payload
         width=width,
         part=part,
         span=span,
+        row=row,
         header=header,
         address=bits_for(bundles),
         count=bits_for(part * span * burst) if form == "bundled" else 0,

@@ -28,26 +28,33 @@ from numpy.typing import NDArray
 
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import sum_by
+from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import leaves_at_pins
-from sfnhw.sim.fanout import row_cycles
 from sfnhw.sim.link_load import taken_by_nodes
+from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import (
+    CLASSES,
+    PORT,
+    LinkLoads,
     Passed,
     Ways,
     at_port,
     by_turns,
+    first_places,
     lane_totals,
     over_pins,
+    own_ports,
+    own_services,
     pass_over,
     ports,
     services,
     spiking_groups,
 )
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
-from sfnhw.sim.tables import Fabric, Tables, timed_rows
+from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 from sfnhw.sim.timing import Timing
 
 Ints = NDArray[np.int64]
@@ -116,16 +123,13 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     (whole_port,) = ports(tables, passed, [w])
     whole = _work(tables, passed, w, services(tables, passed, [w])[0], whole_port)
     jobs = jobs_of(tables)
-    frames, first = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
-    if s.form.any():  # bundles are of whole slices: parts and jobs are slices and connections
-        packets, port, service = passed.packets, whole_port, whole.service
-    else:
-        packets = passed.by_step(np.add.reduceat(frames, first, axis=1, dtype=np.int64).T)
-        copies = packets * np.diff(n.root_first)[q.owner, None]
-        if f.per_neuron:
-            copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], first, axis=1).T)
-        port = copies * at_port(s, f, s.flits)[q.owner, None]
-        service = passed.by_step(row_cycles(jobs.slices, jobs.rows, frames, f))
+    frames, begins = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
+    packets, roots = passed.by_step(sums_of(jobs.slices, f, frames).packets), np.diff(n.root_first)[q.owner]
+    copies = packets * roots[:, None]
+    if f.per_neuron:
+        copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], begins, axis=1).T)
+    port = own_ports(passed, jobs.slices, f, frames, copies, roots)
+    service = own_services(passed, jobs.slices, jobs.rows, frames, packets, f)
     groups = passed.by_step(spiking_groups(jobs.slices, frames, f.threshold_lanes))
     walk = (-(-jobs.slices.neurons // f.threshold_lanes) * jobs.slices.update_cycles)[:, None] + groups * (
         jobs.slices.spike_cycles[:, None]
@@ -135,10 +139,13 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     port = port * (by_turns(s, whole_port) / np.maximum(whole_port, 1.0))[:, q.owner]
     # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
+    emission = np.maximum(np.maximum(until, port), beyond)
+    first = passed.by_step(first_places(jobs.slices, frames).T).astype(np.int64)
     own = PartWork(
         packets=packets,
         service=service,
-        emission=np.maximum(np.maximum(until, port), beyond),
+        emission=emission,
+        head=_heads(jobs.slices, first, emission, f.threshold_lanes),
         walk=until,
         tree_delay=whole.tree_delay[q.owner, 0],
         way=whole.way[jobs.connection, 0],
@@ -224,9 +231,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     emission = np.maximum(np.maximum(until, by_turns(s, port)), _beyond_port(tables, passed, f))
-    # Groups of a bundle, of which some neurons spike.
-    several = -(-np.minimum(s.part * s.span, s.neurons) // f.threshold_lanes)
-    first = (passed.first // f.threshold_lanes + 1) * w.update[:, None] + (several * w.spike)[:, None]
+    timed = s._replace(update_cycles=w.update, spike_cycles=w.spike)
     tree, way = _ways(tables, passed.ways, w)
 
     def columns(values: Reals) -> Reals:
@@ -237,7 +242,7 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         service=service,
         emission=emission,
         until=until,
-        head=np.where(passed.first < 0, emission, np.maximum(first, 1)),
+        head=_heads(timed, passed.first, emission, f.threshold_lanes),
         tree_delay=columns(tree),
         way=columns(way),
         axon=np.full(samples, float(f.axon_cycles)),
@@ -245,18 +250,43 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
     )
 
 
+def _heads(s: SliceTable, first: Ints, emission: Reals, lanes: int) -> Reals:
+    """(T, slices, samples) cycles until the first packet is ready, or all is sent where there is none; first : as of `Passed`."""
+    # Groups of a bundle, of which some neurons spike.
+    several = -(-np.minimum(s.part * s.span, s.neurons) // lanes)
+    ready = (first // lanes + 1) * s.update_cycles[:, None] + (several * s.spike_cycles)[:, None]
+    return np.where(first < 0, emission, np.maximum(ready, 1))
+
+
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
     """(T, slices, samples) cycles that the fullest link or port of a slice's tree, and the pins, are taken by its layer."""
-    links, out = passed.links, np.zeros(passed.shape)
-    out[:, tables.slices.is_output] = _out_of_pins(tables, passed, f)[:, None]
+    links, out = passed.links, by_turns(tables.slices, _into_routers(tables, passed, f))
+    at_pins = out[:, tables.slices.is_output]
+    out[:, tables.slices.is_output] = np.maximum(at_pins, _out_of_pins(tables, passed, f)[:, None])
     if links is None:
         return out
     load = np.zeros(links.packets.shape[1:])
-    credit, held = f.credit_ticks / f.virtual_channels, f.hold_cycles / f.virtual_channels
-    for slow, port, packets, flits in zip(links.slow.tolist(), links.port, links.packets, links.flits, strict=True):
-        load += np.maximum(flits * max(float(slow), 0.0 if port else credit), packets * held)
+    for taken in _taken(links, f):
+        load += taken
     fullest = np.maximum.reduceat(load[:, links.link], links.at, axis=1)
     out[:, links.owner] = np.maximum(out[:, links.owner], fullest)
+    return out
+
+
+def _into_routers(tables: Tables, passed: Passed, f: Fabric) -> Reals:
+    """(T, slices, samples) cycles that the routers take for what slices send, all copies: less than ports, or more."""
+    s, c = tables.slices, f.channels
+    one_length = passed.copies * s.flits[:, None]
+    several = passed.flits * np.diff(tables.nodes.root_first)[:, None]
+    return cycles_taken(c, c.entry, np.where(s.form[:, None] > 0, several, one_length), passed.copies, 1, c.share)
+
+
+def _taken(links: LinkLoads, f: Fabric) -> list[Reals]:
+    """(T, used links, samples) cycles that packets of each kind take their channels."""
+    c, out = f.channels, []
+    for slow, channel, packets, flits in zip(links.slow, links.channel, links.packets, links.flits, strict=True):
+        share = c.shares[channel - CLASSES + 1] if channel >= CLASSES else c.share
+        out.append(cycles_taken(c, c.exit if channel == PORT else c.link, flits, packets, slow, share))
     return out
 
 
@@ -270,7 +300,10 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     entry = at_port(s, f, s.flits) - s.flits
     leave = 0.0 if f.barrier else float(over_pins(f, np.ones(1, np.int64))[0] - 1)
     through = ways.routers * f.router_cycles + ways.rows * w.link + ways.columns * w.vertical + ways.fixed
-    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + s.flits[ways.owner] - 1
+    tails = np.array(
+        [tail_cycles(flits, f.channels.moves, f.channels.crossing) for flits in s.flits.tolist()], np.int64
+    )
+    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + tails[ways.owner]
     exits = int(n.exit_first[n.packet_nodes])
     tree = np.zeros(len(s.neurons))
     np.maximum.at(tree, ways.owner, alone + leave * (n.exits[:exits] == f.cores))
@@ -325,9 +358,9 @@ def _ports_taken(passed: Passed, f: Fabric) -> float:
     if links is None:
         return most
     load = np.zeros(links.packets.shape[2])
-    for port, packets, flits in zip(links.port, links.packets, links.flits, strict=True):
-        if port:
-            load += np.maximum(flits, packets * (f.hold_cycles / f.virtual_channels)).sum(axis=(0, 2))
+    for channel, taken in zip(links.channel, _taken(links, f), strict=True):
+        if channel == PORT:
+            load += taken.sum(axis=(0, 2))
     return float(load.max(initial=most))
 
 
@@ -337,4 +370,6 @@ def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints) -> float:
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
     core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
     links = taken_by_nodes(tables.nodes, f, *_through_nodes(tables, passed))
-    return max(float(core.max()), float(links.max(initial=0.0)), _ports_taken(passed, f), out) / samples
+    into = np.bincount(tables.slices.terminal, _into_routers(tables, passed, f).sum(axis=(0, 2)))
+    channels = max(float(links.max(initial=0.0)), float(into.max()), _ports_taken(passed, f))
+    return max(float(core.max()), channels, out) / samples

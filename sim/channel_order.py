@@ -45,6 +45,7 @@ class Channels(NamedTuple):
     tree : (roots · 2,) flat: nodes, and exits.
     tree_of_node : (packet nodes,) tree, as a place in `NodeTable.roots`.
     owner : (trees,) slice.
+    vc_class : (items,) which virtual channels of a link its tree may take (`sfnhw.sim.channels`); empty where all take any.
     levels : channels that a packet passes at most.
     """
 
@@ -56,6 +57,7 @@ class Channels(NamedTuple):
     tree: Words
     tree_of_node: Words
     owner: Words
+    vc_class: NDArray[np.int8]
     levels: int
 
 
@@ -109,6 +111,7 @@ def order_channels(tables: Tables) -> Channels | None:
         tree=_words(np.stack([np.bincount(tree_of_node, minlength=len(roots)), exits], axis=1)),
         tree_of_node=_words(tree_of_node),
         owner=_words(n.owner[roots]),
+        vc_class=n.vc_class[node] if tables.fabric.channels.classes > 1 else np.zeros(0, np.int8),
         levels=int(level[used].max()) + 1,
     )
 

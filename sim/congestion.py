@@ -6,10 +6,15 @@ queues of cores is not part of it, which a burst of a layer makes long at any fi
 links are mostly idle: where packets wait for one another behind a slow core, both fidelities have it take as long. So times
 are in doubt where packets wait and the most loaded link is taken most of the time. Where slices work a row at a time, packets
 wait is enough: those of later rows overtake the ones that the next layer waits for, in other virtual channels.
+
+In doubt too are inferences of whose latency routers with slow stages or short buffers may take more (`sfnhw.sim.unmodelled`),
+all where packets are longer than buffers that are shorter than a round trip, and those of which a core gets more packets
+than its input buffer takes.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +22,7 @@ from numpy.typing import NDArray
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
-from sfnhw.sim.flits.wires import build_wires, check_wires
+from sfnhw.sim.flits.wires import build_wires, check_wires, longest_packets
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
@@ -26,23 +31,82 @@ from sfnhw.sim.stream import stream_interval
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
+from sfnhw.sim.unmodelled import MOST_MISSED, missed_share, most_at_a_core
 
 # Beyond both, times at fidelity `packet` are in doubt: mean time in the network over that of an empty one, and share of the
 # interval of samples back to back, when all layers work at once, in which the most loaded link is taken. Where a warning was
 # missing, the runs measured for docs/noc.md were within 4 % of fidelity `flit`.
 MOST_CONGESTION, MOST_UTILISATION = 1.2, 0.4
+# The second one where a tree has one virtual channel on a link: none gets past a packet that waits, and a ready token that does
+# holds up a whole inference (the digits CNN with o1turn and 2 virtual channels of 8 flits: interval 78 % longer at 0.32).
+MOST_UTILISATION_OF_ONE = 0.25
 
 
-def congested(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> NDArray[np.bool_]:
-    """(samples,) in which sample times at `packet` are in doubt: packets wait, or could fill the cores' input buffers."""
+class Doubts(NamedTuple):
+    """Why sample times at `packet` are in doubt.
+
+    Attributes
+    ----------
+    congested : (samples,) packets wait in the network.
+    missed : (samples,) share of the latency that routers may take more.
+    longest : flits of the longest packet, where it is longer than a buffer that is shorter than a round trip; else 0.
+    at_core : (samples,) packets of each that may be in flight to the core that gets most, where cores take in so many at
+        most; else 0.
+    places : packets that a core's input buffer takes; else 0.
+    """
+
+    congested: NDArray[np.bool_]
+    missed: NDArray[np.float64]
+    longest: int
+    at_core: NDArray[np.int64]
+    places: int
+
+    @property
+    def full(self) -> NDArray[np.bool_]:
+        """(samples,) in which a core's input buffer may be full."""
+        return self.at_core > self.places
+
+    @property
+    def samples(self) -> NDArray[np.bool_]:
+        """(samples,) in doubt for any reason."""
+        return self.congested | (self.missed > MOST_MISSED) | self.full | (self.longest > 0)
+
+
+def doubts_of(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], counts: Counts, timing: Timing) -> Doubts:
+    """Look for reasons; timing : at fidelity `packet`; sent : as of `simulate_auto`."""
+    chip, c, samples = mapping.chip, tables.fabric.channels, len(timing.latency)
+    longest, depth, places = 0, chip.noc.buffer_flits, chip.core.input_packets
+    if depth is not None and c.link.flit > c.parts * c.moves:
+        longest = int(longest_packets(tables, sent).max(initial=1))
+    at_core = np.zeros(samples, np.int64)
+    if places is not None:
+        # Those of as many inferences as there are accumulator sets, and of the one that is worked off.
+        at_core = (tables.fabric.banks + 1) * most_at_a_core(tables, counts, sent)
+    return Doubts(
+        congested=congested(tables, counts, timing),
+        missed=missed_share(chip, tables, counts, timing.latency, sent.shape[1]),
+        longest=longest if longest > (depth or 0) else 0,
+        at_core=at_core,
+        places=places or 0,
+    )
+
+
+def congested(tables: Tables, counts: Counts, timing: Timing) -> NDArray[np.bool_]:
+    """(samples,) in which packets wait in the network."""
     assert timing.congestion is not None, "times of fidelity packet"
-    if mapping.chip.core.input_packets is not None:
-        return np.ones(len(timing.latency), np.bool_)
     waits = timing.congestion > MOST_CONGESTION
     # Loads of links are sums over all route nodes: only where they are asked for.
     if not waits.any() or tables.parts.many.max(initial=1) > 1:
         return waits
-    return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > MOST_UTILISATION)
+    single = derived(_has_single, tables)
+    most = min(MOST_UTILISATION, MOST_UTILISATION_OF_ONE) if single else MOST_UTILISATION
+    return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > most)
+
+
+def _has_single(tables: Tables) -> bool:
+    """Whether any tree has one virtual channel on a link."""
+    c = tables.fabric.channels
+    return bool((c.shares[np.unique(tables.nodes.vc_class)] * c.parts == c.ticks).any())
 
 
 def warnings_of(
@@ -55,25 +119,39 @@ def warnings_of(
             check_wires(mapping.chip, tables, sent)
         except SimulationError as refused:
             told = (f"fidelity flit refuses this network: {refused}",)
-    return told + _of_times(mapping, tables, counts, timing)
+    doubts = doubts_of(mapping, tables, sent, counts, timing)
+    return told + _of_routers(mapping, tables, counts, timing, doubts)
 
 
-def _of_times(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing) -> tuple[str, ...]:
-    places = mapping.chip.core.input_packets
-    if places is not None:
-        return (
-            f"core.input_packets is {places}, and at fidelity packet cores take in any number: times may be too short; "
-            "fidelity flit (or auto) has full buffers push back",
+def _of_routers(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing, doubts: Doubts) -> tuple[str, ...]:
+    """One sentence for each reason."""
+    told, noc, samples = [], mapping.chip.noc, len(timing.latency)
+    if doubts.full.any():
+        told.append(
+            f"core.input_packets is {doubts.places}, and at fidelity packet cores take in any number: up to "
+            f"{doubts.at_core.max():,} packets may be on their way to a core at once, and times may be too short; fidelity "
+            "flit (or auto) has full buffers push back"
         )
-    doubtful = congested(mapping, tables, counts, timing)
-    if not doubtful.any() or timing.congestion is None:
-        return ()
-    return (
-        f"the network is congested in {int(doubtful.sum()):,} of {len(doubtful):,} inferences (packets take up to "
-        f"{timing.congestion.max():.1f} times as long through it as through an empty one, and its most loaded link is taken "
-        f"for {link_utilisation(tables, counts, len(doubtful), timing.interval):.0%} of the interval): times at fidelity packet are in doubt; fidelity "
-        "flit (or auto) has finite buffers",
-    )
+    if doubts.longest:
+        told.append(
+            f"packets of up to {doubts.longest} flits are longer than noc.buffer_flits, {noc.buffer_flits}, which is shorter than a "
+            "credit's round trip: they stand still for credits, which fidelity packet does not see; fidelity flit (or auto) does"
+        )
+    over = doubts.missed > MOST_MISSED
+    if over.any():
+        told.append(
+            f"router stages of several cycles, or buffers of less than two credits' round trips, may make {int(over.sum()):,} of "
+            f"{samples:,} inferences longer by {doubts.missed.max():.0%} or so, which fidelity packet does not see; fidelity flit "
+            "(or auto) does"
+        )
+    if doubts.congested.any() and timing.congestion is not None:
+        told.append(
+            f"the network is congested in {int(doubts.congested.sum()):,} of {samples:,} inferences (packets take up to "
+            f"{timing.congestion.max():.1f} times as long through it as through an empty one, and its most loaded link is taken "
+            f"for {link_utilisation(tables, counts, samples, timing.interval):.0%} of the interval): times at fidelity packet are in doubt; "
+            "fidelity flit (or auto) has finite buffers"
+        )
+    return tuple(told)
 
 
 def simulate_auto(
@@ -90,7 +168,7 @@ def simulate_auto(
     samples = len(sent)
     wires = build_wires(mapping.chip, tables, sent)  # first: a chip that `flit` refuses is refused, congested or not
     counts, timing = simulate_packets(tables, sent, threads, progress)
-    doubtful = congested(mapping, tables, counts, timing)
+    doubtful = doubts_of(mapping, tables, sent, counts, timing).samples
     if doubtful.any():
         some = int(doubtful.sum())
 

@@ -183,7 +183,7 @@ def _of_one(
     check_finished(run_frames(sent, T, tables.slices, pack(tables), tables.fabric, tally))
     noted = int(tally.noted[0])
     records = log.reshape(-1, WIDTH)[: min(noted, limit)]
-    bundles = bundles_of(sent, tables.slices, tables.fabric)
+    bundles = bundles_of(sent, tables.slices, tables.parts, tables.fabric)
     waits = waits_of(records, tables, bundles)
     if bundles is not None:
         _name_bundles(records, tables, bundles.first, bundles.lead)
@@ -240,7 +240,7 @@ def _columns(mapping: Mapping, tables: Tables, records: Ints, waits: "Waits") ->
         "begin_cycle": records[:, BEGIN],
         "end_cycle": records[:, END],
         "core": only(~on_link, records[:, WHERE]),
-        "from_router": only(on_link, records[:, WHERE] // 4),
+        "from_router": only(on_link, records[:, WHERE] // 4 % tables.fabric.routers),
         "direction": only(on_link, records[:, WHERE] % 4),
         "layer": s.population[own],
         "slice": own,

@@ -2,7 +2,8 @@
 
 The records say when units are taken, not who waited for what. A packet's way is that of its root: copies of one packet
 (unicasts, bursts) that share a link share all links before it, since they leave the same router in dimension order, so on
-each link, and at each port, they come in the order in which they were injected.
+each link, and at each port, they come in the order in which they were injected; with `o1turn` those that take the same virtual
+channels, which the number of a link in a record says.
 """
 
 from typing import NamedTuple
@@ -26,9 +27,9 @@ class Waits(NamedTuple):
     Attributes
     ----------
     wait : from when the packet could have had the unit until it did. Of `inject`: since it was ready; of `link` and `eject`:
-        since the router had passed it; of `axon`: since its delivery (for an operand, too); of `synapse`: since its look-up.
+        since the router had passed it, had it come there from its port at once; of `axon`: since its delivery (for an operand, too); of `synapse`: since its look-up.
     injection_wait, injection, hops, link_wait : of an `eject`, what came before it: waiting for the port; the port, until
-        the head is at the first router; routers and links as in an empty network; waiting for links. With the wait of the
+        the head is at the first router, had that taken it at once; routers and links as in an empty network; waiting for links. With the wait of the
         `eject` and its own cycles they add up to the packet's latency.
     """
 
@@ -68,7 +69,7 @@ def waits_of(records: Ints, tables: Tables, bundles: Bundles | None) -> Waits:
     nodes = size[np.searchsorted(first, root)]
     copy, node = np.repeat(np.arange(len(copies)), nodes), ranges(root, nodes)
     start = np.cumsum(nodes) - nodes
-    ways, places = _ways(tables), 4 * f.routers + f.cores + 1
+    ways, places = _ways(tables), 12 * f.routers + f.cores + 1
     head = np.full(len(node), NONE, np.int64)  # cycle in which the copy's head enters the node
     head[start] = records[copies, ENDS] - flits + f.injection_cycles
 
@@ -76,7 +77,9 @@ def waits_of(records: Ints, tables: Tables, bundles: Bundles | None) -> Waits:
     inner = np.flatnonzero(n.link[node] >= 0)
     at = inner[
         _nth(
-            packet[copies[copy[inner]]] * places + n.link[node[inner]],
+            packet[copies[copy[inner]]] * places
+            + n.link[node[inner]]
+            + 4 * f.routers * n.vc_class[node[inner]].astype(np.int64),
             packet[links] * places + records[links, WHERE],
         )
     ]

@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.bundles import Bundles
+from sfnhw.sim.channels import ANY, ROWS_FIRST, ChannelTimes, parts_taken, tail_cycles
 from sfnhw.sim.event_records import BEGIN, END, FRAME, INDEX, KIND, MORE, WHERE, WHO, WIDTH
 from sfnhw.sim.kernel_state import (
     AXON_FREE,
     EJECTION_FREE,
     EMITTING,
+    ENTRY_FREE,
+    ENTRY_WAITED,
     FED,
     INJECTION_FREE,
     NEXT_FRAME,
@@ -54,12 +57,12 @@ Words = NDArray[np.int32]
 
 @nb.njit(**INNER)
 def any_taken(links: Ints, at: Ints, now: int, V: int) -> bool:
-    """Whether any link or port is taken beyond a cycle."""
+    """Whether any link or port is taken beyond a cycle; V : ticks of a cycle."""
     taken = False
     for k in range(0, links.shape[0], 2):
         taken |= links[k] > now * V
     for k in range(0, at.shape[0], 16):
-        taken |= at[k + INJECTION_FREE] > now or at[k + EJECTION_FREE] > now * V
+        taken |= at[k + INJECTION_FREE] > now or at[k + ENTRY_FREE] > now * V or at[k + EJECTION_FREE] > now * V
     return taken
 
 
@@ -90,8 +93,8 @@ def add_waits(out: Tally, latency_sum: int, latency_max: int, waited: int, passe
 
 @nb.njit(**INNER)
 def shift_of(V: int) -> int:
-    """Return k where V is 2^k below 256, and −1 elsewhere."""
-    for k in range(8):
+    """Return k where V is 2^k below 65,536, and −1 elsewhere."""
+    for k in range(16):
         if 1 << k == V:
             return k
     return -1
@@ -101,6 +104,36 @@ def shift_of(V: int) -> int:
 def over_pins(flits: int, num: int, den: int) -> int:
     """Cycles that a packet takes over the pins, num / den a flit: at least one a flit."""
     return max(flits, -(-flits * num // den))
+
+
+@nb.njit(**INNER)
+def cycle_of(tick: int, ticks: int, shift: int) -> int:
+    """First whole cycle from a tick on; ticks : of a cycle, 2^shift where that is not −1."""
+    return (tick + ticks - 1) >> shift if shift >= 0 else (tick + ticks - 1) // ticks
+
+
+parts_of = nb.njit(**INNER)(parts_taken)
+
+
+@nb.njit(**INNER)
+def share_of(ch: ChannelTimes, vc_class: int) -> int:
+    """Return one of `ChannelTimes.shares`."""
+    if vc_class == ANY:
+        return ch.share
+    return ch.share_rows_first if vc_class == ROWS_FIRST else ch.share_columns_first
+
+
+# Without a branch that an array meets, as the kernel.
+@nb.njit(**INNER)
+def entered(at: Ints, terminal: int, now: int, flits: int, ch: ChannelTimes, shift: int) -> int:
+    """Cycle in which the router begins to take a packet that is at the end of a port from cycle `now` on."""
+    begin = max(now * ch.ticks, at[cell(terminal, 16, ENTRY_FREE)])
+    at[cell(terminal, 16, ENTRY_FREE)] = begin + ch.share * parts_of(ch.entry, flits)
+    at[cell(terminal, 16, ENTRY_WAITED)] += begin - now * ch.ticks
+    return cycle_of(begin, ch.ticks, shift)
+
+
+tail_of = nb.njit(**INNER, error_model="numpy")(tail_cycles)
 
 
 @nb.njit(**INNER)
@@ -154,6 +187,7 @@ def walk_cycles(
     sent: NDArray[np.uint8],
     g: int,
     i: int,
+    y: int,
     base: int,
     neurons: int,
     columns: int,
@@ -163,12 +197,13 @@ def walk_cycles(
     f: Fabric,
     b: Bundles | None,
 ) -> int:
-    """Cycles that the threshold unit walks over a part of slice i in frame g; the part's neurons begin at `base`.
+    """Cycles that the threshold unit walks over part y of slice i in frame g; the part's neurons begin at `base`.
 
     Columns and apart as of `next_sender`; b as of the kernel.
     """
+    part = g * p.parts.owner.shape[0] + p.parts.first[i] + y
     if b is not None:
-        walk = b.walk[g * len(s.neurons) + i]
+        walk = b.walk[part]
     else:
         walk = -(-neurons // f.threshold_lanes) * s.update_cycles[i]
         if s.spike_cycles[i] > 0:
@@ -179,7 +214,7 @@ def walk_cycles(
     # It is held up while packets leave: each as often as its slice has paths, or its own neuron (`Packed.copy_first`).
     trees = p.root_first[i + 1] - p.root_first[i]
     if b is not None:
-        for k in range(b.first[g * len(s.neurons) + i], b.first[g * len(s.neurons) + i + 1]):
+        for k in range(b.part_first[part], b.part_first[part + 1]):
             walk += max(int64(b.flits[k]), f.port_cycles) * trees
         return walk
     made = 0

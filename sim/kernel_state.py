@@ -21,6 +21,8 @@ WINDOWS_IN_FLIGHT = WINDOWS
 # Columns of terminals: from when each unit is free, and for how many cycles it has worked.
 AXON_FREE, SYNAPSE_FREE, THRESHOLD_FREE, INJECTION_FREE, EJECTION_FREE = 0, 1, 2, 3, 4
 AXON_BUSY, SYNAPSE_BUSY, THRESHOLD_BUSY, INJECTION_BUSY = 5, 6, 7, 8
+# From which tick the router takes what leaves the injection port, and ticks that packets have waited for it.
+ENTRY_FREE, ENTRY_WAITED = 9, 10
 # Scalars of the loop: cycle, next global step, last cycle in which anything happened; first free place for an event, events in the wheel, packets that wait at cores, slices to look at; global
 # steps to begin and to end with.
 NOW, STEP, LAST_EVENT, FREE, PENDING, WAITING, LOOKS, FIRST_STEP, LAST_STEP = 0, 1, 2, 3, 4, 5, 6, 7, 8
@@ -70,7 +72,7 @@ class Tally(NamedTuple):
     link_busy: Ints  # (4·routers,) cycles
     latency_histogram: Ints  # (LATENCY_BINS,) spike packets by latency, the last bin open
     latency_total: Ints  # (2,) sum and largest
-    # (samples, 2) of each sample at fidelity `packet`: 1/V cycles that packets have waited for links and ejection ports, and
+    # (samples, 2) of each sample at fidelity `packet`: ticks that packets have waited for links and ports, and
     # routers that they have passed.
     waits: Ints
     layer_start: Ints  # (frames, populations) first cycle of work, −1: none
@@ -94,7 +96,9 @@ class State(NamedTuple):
     clock: Ints  # scalars of the loop, see NOW to LOOKS
     slices: Ints  # (parts · 32,) columns NEXT_FRAME to TURN
     look: Ints  # slices whose conditions may have become true
-    links: Ints  # (4·routers · 2,) 1/V tick from which each is free, cycles that it has worked
+    # (any number · 2,) tick from which each link is free, cycles that it has worked; behind the 4·routers links ticks from
+    # which virtual channels of each class are, with o1turn.
+    links: Ints
     at: Ints  # (terminals · 16,) columns AXON_FREE to INJECTION_BUSY
     outputs_done: Ints  # (frames,)
     tail: Ints  # (BUCKETS,) last event of each list: those of this turn's cycles, then those of later turns
@@ -117,7 +121,7 @@ def begin(frames: int, room: int, s: SliceTable, p: Packed, f: Fabric, steps: tu
         clock=np.zeros(9, np.int64),
         slices=np.zeros(parts * 32, np.int64),
         look=np.zeros(slices + 1, np.int64),
-        links=np.zeros(4 * f.routers * 2, np.int64),
+        links=np.zeros(4 * f.routers * f.channels.classes * 2, np.int64),
         at=np.zeros((f.cores + 1) * 16, np.int64),
         outputs_done=np.zeros(frames, np.int64),
         tail=np.arange(BUCKETS),

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.channels import cycles_taken
 from sfnhw.sim.counts import Counts
 from sfnhw.sim.route_nodes import NodeTable
 from sfnhw.sim.tables import Fabric, Tables
@@ -18,14 +19,23 @@ MOST_ANALYTIC_UTILISATION = 0.7
 def taken_by_nodes(n: NodeTable, f: Fabric, flits: Reals | Ints, packets: Reals | Ints, control: Reals | Ints) -> Reals:
     """(4·routers,) cycles that links are taken; flits, packets, control : (route nodes,) through each.
 
-    A packet of F flits takes one for max(F · flit_cycles, (RC + VA + SA)/V, F · credit round trip/(V·B)) cycles; packets of
-    several lengths as long as their mean one.
+    As `sfnhw.sim.channels` has it; packets of several lengths as long as their mean one. With `o1turn` a link is taken as
+    long as the virtual channels of the class that has the more to do.
     """
-    over = np.flatnonzero(n.link >= 0)
-    each = np.maximum(n.flit_cycles[n.link[over]], f.credit_ticks / f.virtual_channels)  # flit
-    least = f.hold_cycles / f.virtual_channels  # packet
-    taken = np.maximum(flits[over] * each, packets[over] * least) + control[over] * np.maximum(each, least)
-    return np.bincount(n.link[over], taken, 4 * f.routers).astype(float)
+    over, c = np.flatnonzero(n.link >= 0), f.channels
+    link, vc_class = n.link[over], n.vc_class[over]
+    slow = n.flit_cycles[link]
+
+    def taken(share: Ints | int) -> Reals:
+        spikes = cycles_taken(c, c.link, flits[over], packets[over], slow, share)
+        return spikes + cycles_taken(c, c.link, control[over], control[over], slow, share)
+
+    most = np.bincount(link, taken(c.share), 4 * f.routers).astype(float)
+    if vc_class.any():
+        of_class = taken(c.shares[vc_class])
+        for one in np.unique(vc_class):
+            most = np.maximum(most, np.bincount(link, of_class * (vc_class == one), 4 * f.routers))
+    return most
 
 
 def links_taken(tables: Tables, counts: Counts) -> Reals:

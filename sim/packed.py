@@ -19,7 +19,7 @@ Words = NDArray[np.int32]
 
 # Columns of the records. A list ends where that of the next record begins: column NODE + EDGES is its EDGES.
 NODE, EDGE, EXIT, CALL = 4, 4, 2, 16  # words of a record
-OWNER, EDGES, EXITS = range(3)
+OWNER, EDGES, EXITS, VC_CLASS = range(4)
 EDGES_END, EXITS_END = NODE + EDGES, NODE + EXITS
 CHILD, LINK, LINK_CYCLES, FLIT_CYCLES = range(4)
 TERMINAL, CALLS = range(2)
@@ -37,8 +37,9 @@ class Packed(NamedTuple):
 
     Attributes
     ----------
-    nodes : ((nodes + 1) · 4,) slice that owns the node; its first edge; its first exit. Under a barrier there are no ready
-        tokens, and nodes, edges, exits and calls are those of packet trees alone.
+    nodes : ((nodes + 1) · 4,) slice that owns the node; its first edge; its first exit; which virtual channels its tree may
+        take (`sfnhw.sim.channels`). Under a barrier there are no ready tokens, and nodes, edges, exits and calls are those
+        of packet trees alone.
     edges : (edges · 4,) node at the other end, link, cycles of the link, cycles that a flit holds it.
     exits : ((exits + 1) · 2,) terminal; its first call.
     calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
@@ -82,7 +83,13 @@ def pack(tables: Tables) -> Packed:
     children = n.children[:edges]
     link = n.link[children]
     return Packed(
-        nodes=_records(NODE, np.append(n.owner[:trees], 0), n.child_first[: trees + 1], n.exit_first[: trees + 1]),
+        nodes=_records(
+            NODE,
+            np.append(n.owner[:trees], 0),
+            n.child_first[: trees + 1],
+            n.exit_first[: trees + 1],
+            np.append(n.vc_class[:trees], 0),
+        ),
         edges=_records(EDGE, children, link, n.link_cycles[link], n.flit_cycles[link]),
         exits=_records(EXIT, np.append(n.exits[:exits], 0), n.row_first[: exits + 1]),
         calls=calls.reshape(-1),

@@ -227,7 +227,7 @@ def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.floa
     f = tables.fabric
     waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
     alone = np.maximum(1, routers) * max(1.0, f.router_cycles + derived(_mean_link_cycles, tables))
-    return 1 + waited / f.virtual_channels / alone
+    return 1 + waited / f.channels.ticks / alone
 
 
 def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:

@@ -21,8 +21,8 @@ from sfnhw.sim.flits.counting import announce, ended, worked_off
 from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
 from sfnhw.sim.kernel_parts import (
-    add_waits, any_taken, end_step, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park, release, shift_of,
-    stretch, take_turn, wake, walk_cycles,
+    add_waits, any_taken, cycle_of, end_step, entered, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park,
+    parts_of, release, share_of, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
 )
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
@@ -34,7 +34,7 @@ from sfnhw.sim.kernel_state import (
 from sfnhw.sim.packed import (
     ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
     LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STREAMS, TAPS_FIRST,
-    TAPS_STRIDE, TARGET, TERMINAL, WHOM, Packed,
+    TAPS_STRIDE, TARGET, TERMINAL, VC_CLASS, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -51,9 +51,9 @@ def advance(
 
     Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
     """
-    neurons, slices = s.first_neuron[-1], s.neurons.shape[0]
+    neurons, slices, all_parts = s.first_neuron[-1], s.neurons.shape[0], p.parts.owner.shape[0]
     frames, layers = out.layer_start.shape
-    V, W, barrier, lanes, pins = f.virtual_channels, f.window, f.barrier, f.threshold_lanes, f.cores
+    ch, V, W, barrier, lanes, pins = f.channels, f.channels.ticks, f.window, f.barrier, f.threshold_lanes, f.cores
     # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
@@ -67,11 +67,10 @@ def advance(
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
     node_packets, node_control = out.node_packets.reshape(-1), out.node_control.reshape(-1)
     layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
-    n_rows, n_nodes = out.by_row.shape[1], out.node_packets.shape[1]
-    histogram, finish = out.latency_histogram, out.finish
+    n_rows, n_nodes, finish = out.by_row.shape[1], out.node_packets.shape[1], out.finish
     if b is not None:
-        b_first, b_flits, b_ready, b_neurons = b.first, b.flits, b.ready, b.neurons
-        b_spikes_first, b_spikes = b.spikes_first, b.spikes
+        b_first, b_part_first, b_flits, b_ready, b_lead = b.first, b.part_first, b.flits, b.ready, b.lead
+        b_neurons, b_spikes_first, b_spikes = b.neurons, b.spikes_first, b.spikes
         sent_spikes, sent_flits = out.sent_spikes.reshape(-1), out.sent_flits.reshape(-1)
         row_spikes, node_flits = out.row_spikes.reshape(-1), out.node_flits.reshape(-1)
     clock, of, look, links, at = state.clock, state.slices, state.look, state.links, state.at
@@ -80,11 +79,10 @@ def advance(
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     free, pending, waiting, looks = clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS]
     latency_sum, latency_max, waited, passed, shift = 0, 0, 0, 0, shift_of(V)
-    log, watch, watch_row, noted = out.log, out.watch, out.watch_row, out.noted[0]
+    log, watch, watch_row, noted, histogram = out.log, out.watch, out.watch_row, out.noted[0], out.latency_histogram
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-    step_of = np.arange(frames) % T
-    slot_of = np.arange(frames) // W % WINDOWS_IN_FLIGHT
+    step_of, slot_of = np.arange(frames) % T, np.arange(frames) // W % WINDOWS_IN_FLIGHT
     first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
@@ -124,7 +122,7 @@ def advance(
             of[cell(o, 32, EMITTING)] = 1
             t0 = now
             base, apart = s_first_neuron[i] + y * s_columns[i], s_columns[i] * (part_first[i + 1] - o - 1)
-            walk = walk_cycles(sent, g, i, base, s_neurons[i], s_columns[i], apart, s, p, f, b)
+            walk = walk_cycles(sent, g, i, y, base, s_neurons[i], s_columns[i], apart, s, p, f, b)
             if not s_is_input[i]:
                 core = s_terminal[i]
                 t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
@@ -137,14 +135,14 @@ def advance(
             of[cell(o, 32, PHASE_END)] = t0 + walk
             if network is not None:
                 first = g * neurons + base
-                announce(wires, network, o + y, g, sent, first, s_neurons[i], s_columns[i], apart, b, g * slices + i)
+                announce(wires, network, o + y, g, sent, first, s_neurons[i], s_columns[i], apart, b)
             stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, of[cell(o, 32, PHASE_END)])
             # Find the first packet.
             j, when = 0, of[cell(o, 32, PHASE_END)]
             if b is not None:
-                of[cell(o, 32, BEYOND)] = 0
-                k_th = b_first[g * slices + i]
-                if k_th < b_first[g * slices + i + 1]:
+                of[cell(o, 32, BEYOND)], k_th = 0, b_part_first[g * all_parts + o + y]
+                j = k_th - b_first[g * slices + i]
+                if k_th < b_part_first[g * all_parts + o + y + 1]:
                     when = t0 + b_ready[k_th]
             else:
                 j = next_sender(sent, g * neurons + base, 0, s_neurons[i], s_columns[i], apart)
@@ -230,7 +228,7 @@ def advance(
                 is_packet = index < s_neurons[i]
             else:
                 mark, k_th = index, b_first[g * slices + i] + index
-                is_packet = k_th < b_first[g * slices + i + 1]
+                is_packet = k_th < b_part_first[g * all_parts + o + y + 1]
                 if is_packet:
                     flits = int64(b_flits[k_th])
                     sent_flits[i * T + t] += flits
@@ -261,7 +259,7 @@ def advance(
                             if logging and watch[i]:
                                 begin = when - f.port_cycles
                                 noted = note(log, noted, INJECT, begin, when, terminal, i, mark, g, now)
-                            when += f.injection_cycles - 1
+                            when = entered(at, terminal, when - 1, 1, ch, shift) + f.injection_cycles
                             what = ready_roots[k] << 3 | HOP
                             free = push(when_born, events, tail, many, free, now, when, now, what, mark, g)
                     by_slice[cell(i * T + t, 6, ENDS)] += 1
@@ -283,16 +281,15 @@ def advance(
                 if logging and watch[i]:
                     noted = note(log, noted, INJECT, start - cycles, start, terminal, i, mark, g, born)
                 start -= flits
-                when = start + f.injection_cycles
+                when = entered(at, terminal, start, flits, ch, shift) + f.injection_cycles
                 free = push(when_born, events, tail, many, free, now, when, born, roots[k] << 3 | HOP, mark, g)
             if is_packet:
                 # The next packet: when the threshold unit has it, and not before this one is in the network.
                 j, ready = index, of[cell(o, 32, PHASE_END)]
                 of[cell(o, 32, BEYOND)] += cycles * (last - first) * (held_up and terminal != pins)
                 if b is not None:
-                    j += 1
-                    k_th = b_first[g * slices + i] + j
-                    if k_th < b_first[g * slices + i + 1]:
+                    j, k_th = j + 1, k_th + 1
+                    if k_th < b_part_first[g * all_parts + o + y + 1]:
                         ready = of[cell(o, 32, PHASE_START)] + b_ready[k_th] + of[cell(o, 32, BEYOND)]
                 else:
                     of[cell(o, 32, LEFT)] -= 1
@@ -341,17 +338,20 @@ def advance(
             else:
                 node_control[cell(t, n_nodes, where)] += 1
             leave = now + f.router_cycles
-            ticks, least, passed = max(flits * V, f.hold_cycles), max(f.hold_cycles, flits * f.credit_ticks), passed + 1
+            ticks, moved, passed = ch.share * parts_of(ch.exit, flits), flits * ch.moves * V, passed + 1
+            vc_class = int64(nodes[cell(where, 4, VC_CLASS)])
+            least, lane = share_of(ch, vc_class) * parts_of(ch.link, flits), 4 * f.routers * vc_class
             for k in range(nodes[cell(where, 4, EDGES)], nodes[cell(where, 4, EDGES_END)]):
                 link = edges[cell(k, 4, LINK)]
-                begin = max(links[cell(link, 2, 0)], leave * V)
+                begin = max(max(links[cell(link, 2, 0)], links[cell(link + lane, 2, 0)]), leave * V)
                 held = flits * edges[cell(k, 4, FLIT_CYCLES)]
-                links[cell(link, 2, 0)] = begin + max(held * V, least)
+                links[cell(link, 2, 0)] = begin + max(held * V, moved)
+                links[cell(link + lane, 2, 0)] = begin + max(max(held * V, moved), least)
                 waited += begin - leave * V
                 links[cell(link, 2, 1)] += held
-                depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                depart = cycle_of(begin, V, shift)
                 if logging and watch[owner]:
-                    noted = note(log, noted, ON_LINK, depart, depart + held, link, owner, index, g, born)
+                    noted = note(log, noted, ON_LINK, depart, depart + held, link + lane, owner, index, g, born)
                 when = depart + edges[cell(k, 4, LINK_CYCLES)] + held - flits
                 what = int64(edges[cell(k, 4, CHILD)]) << 3 | HOP
                 free = push(when_born, events, tail, many, free, now, when, born, what, index, g)
@@ -365,14 +365,14 @@ def advance(
                 if network is not None:
                     entry = int64(wires.exit_entry[place(exit_)])
                 else:
-                    hold, beyond = ticks, flits
+                    hold, beyond = ticks, 1 + tail_of(flits, ch.moves, ch.crossing)
                     if terminal == pins:
-                        beyond = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-                        hold = max(ticks, V * beyond)
+                        beyond = max(beyond, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
+                        hold = max(ticks, V * over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
                     begin = max(at[cell(terminal, 16, EJECTION_FREE)], leave * V)
                     at[cell(terminal, 16, EJECTION_FREE)] = begin + hold
                     waited += begin - leave * V
-                    depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
+                    depart = cycle_of(begin, V, shift)
                     arrive = depart + f.ejection_cycles + beyond - 1
                     if logging and watch[owner]:
                         noted = note(log, noted, EJECT, depart, arrive, terminal, owner, index, g, born)
@@ -402,13 +402,15 @@ def advance(
                 if b is None:  # noqa: SIM102
                     if per_neuron and index >= 0 and high - low > 1 and not has_synapses(p, k, index):
                         continue
-                target = int64(calls[cell(k, 16, TARGET)])
-                waits = False
+                target, waits, named = int64(calls[cell(k, 16, TARGET)]), False, index
+                if b is not None and index >= 0:
+                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
+                    named = int64(b_lead[k_th])
                 if calls[cell(k, 16, KIND)] == STREAMS:
                     # A packet waits at the first part that its row feeds: none of these starts before it is worked off.
                     y = END - index >> 1
                     if index >= 0:
-                        y = index % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
+                        y = named % int64(calls[cell(k, 16, POSITIONS)]) // int64(calls[cell(k, 16, COLUMNS)])
                     row = int64(calls[cell(k, 16, FEEDS)]) + y
                     if feed_first[place(row)] < feed_first[place(row + 1)]:
                         target += feeds[place(feed_first[place(row)])]
@@ -422,13 +424,12 @@ def advance(
                 core, row = calls[cell(k, 16, CORE)], calls[cell(k, 16, WHOM)]
                 q, q_end = 0, 1
                 if b is not None and index >= 0:
-                    k_th = b_first[g * slices + calls[cell(k, 16, SOURCE)]] + index
                     q, q_end = b_spikes_first[k_th], b_spikes_first[k_th + 1]
                     row_spikes[t * n_rows + row] += q_end - q
                     if q == q_end and calls[cell(k, 16, ALONE)]:
                         by_row[cell(t * n_rows + row, 4, PACKETS)] += 1
                         if network is not None:
-                            free, woken = worked_off(wires, network, state, row, index, g, free, now, arrive, p, k)
+                            free, woken = worked_off(wires, network, state, row, named, g, free, now, arrive, p, k)
                             pending += woken
                         continue
                 looked_up = max(arrive, at[cell(core, 16, AXON_FREE)])
@@ -483,7 +484,7 @@ def advance(
                     by_row[cell(t * n_rows + row, 4, STATE)] += runs_each * costs[cell(cost, 4, STATE)]
                 stretch(layer_start, layer_end, cell(g, layers, calls[cell(k, 16, POPULATION)]), looked_up, done_at)
                 if network is not None:
-                    free, woken = worked_off(wires, network, state, row, index, g, free, now, done_at, p, k)
+                    free, woken = worked_off(wires, network, state, row, named, g, free, now, done_at, p, k)
                     pending += woken
             if network is not None:  # noqa: SIM102
                 if entry >= 0:

@@ -28,16 +28,13 @@ def sums_of(
     Parameters
     ----------
     sent : (frames, neurons in slice-major order) spikes of each neuron, a burst counted as long as it is.
-    port : (slice, flits of packets) → what to add up in place of these flits, elementwise.
+    port : (slice, flits of bundles) → what to add up in place of these flits, elementwise.
     """
     spikes = np.add.reduceat(sent, s.first_neuron[:-1], axis=1, dtype=np.int64).T
-    packets, flits = spikes.copy(), np.empty_like(spikes)
+    packets, flits = spikes.copy(), spikes * s.flits[:, None]
     within = np.arange(len(sent)) % f.window
-    for i in range(len(s.neurons)):
-        if s.form[i] == 0:
-            flits[i] = spikes[i] * port(i, s.flits[i : i + 1])[0]
-            continue
-        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]))
+    for i in np.flatnonzero(s.form).tolist():
+        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]), int(s.row[i]))
         inside = spikes_of_bundles(sent[:, s.first_neuron[i] : s.first_neuron[i + 1]], int(s.width[i]), edges)
         goes = (inside > 0) | (s.always[i] & (within < s.frames[i]))[:, None]
         bits = s.fixed_bits[i] + np.diff(edges) * s.neuron_bits[i] + inside * s.spike_bits[i]

@@ -136,8 +136,7 @@ def _work_off(
     if not len(mine):
         return
     a, way = r.source[mine], work.way[mine][:, None]
-    first_spike = np.maximum(jobs.slices.update_cycles + jobs.slices.spike_cycles, 1)
-    head = times.start[frame, a] + first_spike[a][:, None] + way
+    head = times.start[frame, a] + work.head[frame, a] + way
     last = times.end[frame + jobs.slices.frames[a] - 1, a] + way + f.axon_cycles
     many = f.window if f.window > 1 else 1
     service = np.add.reduce([work.service[frame + t, mine] for t in range(many)])

@@ -11,10 +11,13 @@ from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
 from sfnhw.sim.packet_sums import in_walk_order, sums_of
 from sfnhw.sim.route_nodes import ranges
-from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
+from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables, timed_rows
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+
+
+LINK, PORT, CLASSES = 0, 1, 2
 
 
 class LinkLoads(NamedTuple):
@@ -24,14 +27,15 @@ class LinkLoads(NamedTuple):
     ----------
     packets, flits : (kinds, T, used links, samples) of packets of one length, or of packets of several spikes, of any length,
         on links where a flit takes as long.
-    slow : (kinds,) cycles that a flit holds a link; port : (kinds,) whether these are ports to cores.
+    slow : (kinds,) cycles that a flit holds a link; channel : (kinds,) LINK, PORT to a core, or CLASSES and more: the virtual
+        channels of a class on a link, with o1turn.
     owner : (owners,) slices that use any link; link, at : the used links of each, and where those of each begin.
     """
 
     packets: Reals
     flits: Reals
     slow: Ints
-    port: NDArray[np.bool_]
+    channel: Ints
     owner: Ints
     link: Ints
     at: Ints
@@ -111,13 +115,20 @@ def pass_over(tables: Tables, sent: NDArray[np.uint8]) -> Passed:
         paths=paths,
         copies=upto[:, n.root_first[1:]] - upto[:, n.root_first[:-1]],
         lookups=lookups.astype(np.int64),
-        first=by_step(_first(s, frames).T).astype(np.int64),
+        first=by_step(first_places(s, frames).T).astype(np.int64),
         links=_loads(tables, paths, flits),
         ways=_ways(tables),
     )
 
 
-def _first(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
+def tree_routers(tables: Tables) -> Ints:
+    """(slices,) routers on the longest way of each slice's packets."""
+    ways, out = _ways(tables), np.zeros(len(tables.slices.neurons), np.int64)
+    np.maximum.at(out, ways.owner, ways.routers)
+    return out
+
+
+def first_places(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
     """(frames, slices) place in the walk over its slice of the neuron that the first packet waits for; −1: none is sent."""
     frames = in_walk_order(s, frames)
     out = np.full((len(frames), len(s.neurons)), -1, np.int64)
@@ -130,9 +141,9 @@ def _first(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
     bundles = np.flatnonzero(s.form)
     out[:, bundles] = np.where(s.always[bundles], 0, out[:, bundles])
     # The last neuron of its bundle, which is part of one position, or some whole ones.
-    width, part, span = s.width[bundles], s.part[bundles], s.span[bundles]
+    width, part, span, row = (column[bundles] for column in (s.width, s.part, s.span, s.row))
     position, channel = np.divmod(out[:, bundles], width)
-    last = np.minimum((position // span + 1) * span, s.neurons[bundles] // width) - 1
+    last = position // row * row + np.minimum((position % row // span + 1) * span, row) - 1
     last = last * width + np.minimum((channel // part + 1) * part, width) - 1
     out[:, bundles] = np.where(out[:, bundles] < 0, -1, last)
     return out
@@ -145,20 +156,23 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
     exits = n.exits[: len(leaves)]
     leaves, exits = leaves[exits < f.cores], exits[exits < f.cores]  # over the pins: `sfnhw.sim.analytic`
-    # Links, and behind them the ports to cores; those of a slice follow one another.
-    place = np.concatenate([n.link[inner], 4 * f.routers + exits])
-    slow = np.concatenate([n.flit_cycles[n.link[inner]], np.ones(len(exits), np.int64)])
-    inner = np.concatenate([inner, leaves])
+    # Links, behind them the ports to cores, and what virtual channels of a class links have; those of a slice follow one another.
+    some = inner[n.vc_class[inner] > 0]
+    classes, ports_end = n.vc_class[some].astype(np.int64) - 1, 4 * f.routers + f.cores
+    place = np.concatenate([n.link[inner], 4 * f.routers + exits, ports_end + classes * 4 * f.routers + n.link[some]])
+    each = n.flit_cycles[n.link[np.concatenate([inner, some])]]
+    slow = np.concatenate([each[: len(inner)], np.ones(len(exits), np.int64), each[len(inner) :]])
+    channel = np.concatenate([np.full_like(inner, LINK), np.full_like(leaves, PORT), CLASSES + classes])
+    inner = np.concatenate([inner, leaves, some])
     order = np.argsort(n.owner[inner], kind="stable")
-    inner, place, slow = inner[order], place[order], slow[order]
+    inner, place, slow, channel = inner[order], place[order], slow[order], channel[order]
     if not len(inner):
         return None
     owner, path = n.owner[inner].astype(np.int64), tree_of(n.link, n.roots)[inner]
     length = np.where(s.form[owner] > 0, 0, s.flits[owner])  # 0: any
-    is_port = place >= 4 * f.routers
-    kinds, kind = np.unique(np.stack([length, slow, is_port]), axis=1, return_inverse=True)
+    kinds, kind = np.unique(np.stack([length, slow, channel]), axis=1, return_inverse=True)
     kind = kind.reshape(-1)
-    used, link = np.unique(s.depth[owner] * (4 * f.routers + f.cores) + place, return_inverse=True)
+    used, link = np.unique(s.depth[owner] * (ports_end + 8 * f.routers) + place, return_inverse=True)
     shape = (kinds.shape[1], len(used), samples)
     packets = np.zeros((shape[0], T, *shape[1:]))
     cell = ((kind * len(used) + link)[:, None] * samples + np.arange(samples)).reshape(-1)
@@ -171,7 +185,7 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
             moved[kinds[0] == 0, t] = sums[kinds[0] == 0]
     owners, links = np.divmod(np.unique(owner * len(used) + link), len(used))
     at = np.flatnonzero(np.diff(owners, prepend=-1))
-    return LinkLoads(packets, moved, kinds[1], kinds[2] > 0, owners[at], links, at)
+    return LinkLoads(packets, moved, kinds[1], kinds[2], owners[at], links, at)
 
 
 def _ways(tables: Tables) -> Ways:
@@ -211,17 +225,22 @@ def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]
         key = (f.port_cycles, f.io_flit_cycles_num, f.io_flit_cycles_den)
         if key in known:
             continue
-        known[key] = passed.copies * at_port(s, f, s.flits)[:, None]
-        bundles = np.flatnonzero(s.form)
-        if len(bundles):  # of any length
-
-            def cycles(i: int, flits: Ints, f: Fabric = f) -> Ints:
-                at_core = np.maximum(flits, f.port_cycles)
-                return over_pins(f, flits).astype(np.int64) if s.is_input[i] else at_core
-
-            sums = passed.by_step(sums_of(s, f, passed.frames, cycles).flits)
-            known[key][:, bundles] = (sums * roots[:, None])[:, bundles]
+        known[key] = own_ports(passed, s, f, passed.frames, passed.copies, roots)
     return [known[w.fabric.port_cycles, w.fabric.io_flit_cycles_num, w.fabric.io_flit_cycles_den] for w in works]
+
+
+def own_ports(passed: Passed, s: SliceTable, f: Fabric, frames: NDArray[np.uint8], copies: Reals, roots: Ints) -> Reals:
+    """(T, slices, samples) as of `ports`; frames, copies : as of `Passed`, of these slices; roots : (slices,) of each."""
+    out = copies * at_port(s, f, s.flits)[:, None]
+    bundles = np.flatnonzero(s.form)
+    if len(bundles):  # of any length
+
+        def cycles(i: int, flits: Ints) -> Ints:
+            return over_pins(f, flits).astype(np.int64) if s.is_input[i] else np.maximum(flits, f.port_cycles)
+
+        sums = passed.by_step(sums_of(s, f, frames, cycles).flits)
+        out[:, bundles] = (sums * roots[:, None])[:, bundles]
+    return out
 
 
 def by_turns(s: SliceTable, port: Reals) -> Reals:
@@ -266,14 +285,7 @@ def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Rea
     if len(known) <= 2 or len(together):
         for key in known:
             w = works[keys.index(key)]
-            timed, f = timed_rows(r, w.runs), w.fabric
-            service = passed.by_step(row_cycles(s, timed, passed.frames, f))
-            if len(together):  # one look-up for all spikes of a packet
-                lanes = row_cycles(s, timed, passed.frames, f._replace(axon_cycles=0))[together]
-                looked_up = f.axon_cycles * passed.packets[:, r.source[together]]
-                both = np.maximum if f.axon_overlap else np.add
-                service[:, together] = both(passed.by_step(lanes), looked_up)
-            some[key] = service
+            some[key] = own_services(passed, s, timed_rows(r, w.runs), passed.frames, passed.packets, w.fabric)
         return [some[key] for key in keys]
     runs = fan_runs(s, r, passed.frames)
     for key in known:
@@ -283,6 +295,19 @@ def services(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Rea
             out[fan.rows] = fan.packets @ class_cycles(fan, w.runs, w.fabric)
         some[key] = passed.by_step(out)
     return [some[key] for key in keys]
+
+
+def own_services(
+    passed: Passed, s: SliceTable, r: RowTable, frames: NDArray[np.uint8], packets: Reals, f: Fabric
+) -> Reals:
+    """(T, rows, samples) cycles of lanes and look-ups; frames, packets : as of `Passed`, of these slices."""
+    service = passed.by_step(row_cycles(s, r, frames, f))
+    together = np.flatnonzero((s.form[r.source] > 0) & ~r.alone)
+    if len(together):  # one look-up for all spikes of a packet
+        lanes = row_cycles(s, r, frames, f._replace(axon_cycles=0))[together]
+        both = np.maximum if f.axon_overlap else np.add
+        service[:, together] = both(passed.by_step(lanes), f.axon_cycles * packets[:, r.source[together]])
+    return service
 
 
 def spiking_groups(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> Ints:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.packet_choice import FormatChoice
 from sfnhw.mapping.rounds import Load, Round
+from sfnhw.sim.channels import vc_classes
 from sfnhw.sim.route_nodes import NodeTable
 from sfnhw.sim.tables import SliceTable, Tables, build_tables
 from sfnhw.sim.words import Words, check_most, narrowed
@@ -77,17 +78,21 @@ def _nodes(mapping: Mapping, whole: NodeTable, tables: Sequence[Tables], loads: 
         counts = np.concatenate([np.diff(before), *(np.diff(getattr(r, name)) for r in routes)])
         return narrowed(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), "route nodes")
 
+    child_first = pointers(whole.child_first, "child_first")
+    children = narrowed(
+        np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
+        "route nodes",
+    )
+    link = np.concatenate([whole.link, *(r.link for r in routes)])
     return whole._replace(
         owner=narrowed(np.concatenate([whole.owner, *owners]), "slices"),
         router=np.concatenate([whole.router, *(r.router for r in routes)]),
-        link=np.concatenate([whole.link, *(r.link for r in routes)]),
-        child_first=pointers(whole.child_first, "child_first"),
-        children=narrowed(
-            np.concatenate([whole.children, *(r.children + at for r, at in zip(routes, shift, strict=False))]),
-            "route nodes",
-        ),
+        link=link,
+        child_first=child_first,
+        children=children,
         exit_first=pointers(whole.exit_first, "exit_first"),
         exits=exits,
         row_first=np.zeros(len(exits) + 1, np.int32),
         rows=np.zeros(0, np.int32),
+        vc_class=vc_classes(mapping.chip, link, child_first, children),
     )

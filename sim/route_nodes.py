@@ -9,6 +9,7 @@ from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.copies import neuron_copies
+from sfnhw.sim.channels import vc_classes
 from sfnhw.sim.words import Words, check_most, narrowed
 
 Ints = NDArray[np.int64]
@@ -40,6 +41,7 @@ class NodeTable(NamedTuple):
     ready_roots: Words
     packet_nodes: int  # nodes below this index belong to packet trees
     copy_first: Ints  # (neurons + 1,) into `starts`: the paths of each neuron; else empty
+    vc_class: NDArray[np.int8]  # which virtual channels its tree may take (`sfnhw.sim.channels`)
 
     @property
     def roots(self) -> Words:
@@ -64,13 +66,16 @@ def node_table(mapping: Mapping) -> NodeTable:
         copies = neuron_copies(mapping)
         check_most(trees + len(copies.places), "paths of neurons")
         starts, copy_first = np.concatenate([starts, starts[copies.places]]), trees + copies.first
+    link = narrowed(np.concatenate([a.link, b.link]), "links")
+    child_first = narrowed(np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]), "route nodes")
+    children = narrowed(np.concatenate([a.children, b.children + shift]), "route nodes")
     return NodeTable(
         owner=narrowed(np.concatenate([a.owner, b.owner]), "slices"),
         router=narrowed(np.concatenate([a.router, b.router]), "routers"),
-        link=narrowed(np.concatenate([a.link, b.link]), "links"),
+        link=link,
         **links_of(mapping.chip),
-        child_first=narrowed(np.concatenate([a.child_first, b.child_first[1:] + a.child_first[-1]]), "route nodes"),
-        children=narrowed(np.concatenate([a.children, b.children + shift]), "route nodes"),
+        child_first=child_first,
+        children=children,
         exit_first=narrowed(np.concatenate([a.exit_first, b.exit_first[1:] + a.exit_first[-1]]), "exits of routes"),
         exits=narrowed(np.concatenate([a.exits, b.exits]), "terminals"),
         row_first=narrowed(row_first, "connections and ready tokens"),
@@ -81,6 +86,7 @@ def node_table(mapping: Mapping) -> NodeTable:
         ready_roots=narrowed(b.roots + shift, "route nodes"),
         packet_nodes=shift,
         copy_first=copy_first,
+        vc_class=vc_classes(mapping.chip, link, child_first, children),
     )
 
 

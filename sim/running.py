@@ -2,10 +2,9 @@
 
 A packet passes injection (`injection_cycles`), then each router (`router_cycles`) and link (`link_cycles` of its node),
 then ejection (`ejection_cycles`), at the port of each core that it is for; alone it takes H·router + (H−1)·link + injection
-+ ejection + flits − 1 cycles, and where it crosses narrow pins as many more as these take beyond one a flit. A channel
-takes the next packet after max(flits · flit_cycles, hold/V) cycles (flit_cycles is 1 but between chips, where the head waits
-until the rest can follow without a gap): an input VC serves one packet at a time through route, VC and switch allocation
-(`hold_cycles`), and V of them share the channel. Fractions of a cycle are kept as 1/V ticks.
++ ejection cycles and those of its tail (`sfnhw.sim.channels.tail_cycles`), and where it crosses narrow pins as many more as
+these take beyond one a flit. A channel takes the next packet when `sfnhw.sim.channels` says (between chips the head waits
+until the rest can follow without a gap). Fractions of a cycle are kept as ticks.
 
 A frame is one timestep of one sample. Frames come in windows of W (1; T where the time of a spike is its value): a slice
 starts the first frame of a window when its inputs have ended all of theirs, and works its own frames (`SliceTable.frames`
@@ -38,6 +37,7 @@ from sfnhw.sim.kernel_parts import last_work
 from sfnhw.sim.kernel_state import (
     AXON_BUSY,
     AXON_FREE,
+    ENTRY_WAITED,
     LAST_EVENT,
     NEXT_FRAME,
     THRESHOLD_FREE,
@@ -53,7 +53,7 @@ from sfnhw.sim.step_emission import emit
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
 
-_RECORDS = ("bundles", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
+_RECORDS = ("bundles", "channels", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
 _NOC = ("noc/bits", "noc/router", "noc/state")
 drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
@@ -94,7 +94,7 @@ def run_frames(
         network = empty_network(wires)
         room += 2 * wires.routers * wires.ports  # a cycle: a packet out of each port, and one into each
     state = begin(frames, room, s, p, f, steps)
-    bundles = bundles_of(sent, s, f)
+    bundles = bundles_of(sent, s, p.parts, f)
     done, frames_sent = False, sent.reshape(-1)
     if channels is not None and wires is None and not len(out.log):
         done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
@@ -105,9 +105,10 @@ def run_frames(
             state = grown(state)
     at = state.at.reshape(-1, 16)
     out.busy[:] += at[:, AXON_BUSY : AXON_BUSY + 4]
+    out.waits[0, 0] += at[:, ENTRY_WAITED].sum()
     units = at[:, AXON_FREE : THRESHOLD_FREE + 1]
     out.occupied[0] = max(state.clock[LAST_EVENT], units.max(), out.finish.max(initial=0))
-    out.link_busy[:] += state.links.reshape(-1, 2)[:, 1]
+    out.link_busy[:] += state.links.reshape(-1, 2)[: len(out.link_busy), 1]
     if steps:
         return 0
     unfinished = int((state.slices.reshape(-1, 32)[p.parts.first[:-1], NEXT_FRAME] < frames).sum())

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.channel_order import FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
-from sfnhw.sim.kernel_parts import over_pins, shift_of, stretch
+from sfnhw.sim.channels import ChannelTimes
+from sfnhw.sim.kernel_parts import cycle_of, entered, over_pins, parts_of, share_of, stretch, tail_of
 from sfnhw.sim.kernel_state import (
     AXON_BUSY,
     AXON_FREE,
@@ -96,28 +97,35 @@ def inject(
     p: Packed,
     f: Fabric,
     c: Channels,
+    shift: int,
+    at: Ints,
     emissions: Ints,
     arrivals: Words,
     ends: Words,
 ) -> int:
-    """Have every packet arrive at the channels that lead away from its port; returns the last cycle in which one does."""
+    """Have every packet arrive at the channels that lead away from its port; returns the last cycle in which one does.
+
+    shift : of `sfnhw.sim.kernel_parts.shift_of` of the ticks of a cycle.
+    """
     roots, more, starts, tree_of, last = c.roots, c.more, p.roots, c.tree_of_node, base
-    s_flits, s_terminal, pins, port_cycles, injection_cycles = (
+    s_flits, s_terminal, ch, pins, port_cycles, injection_cycles = (
         s.flits,
         s.terminal,
+        f.channels,
         f.cores,
         f.port_cycles,
         f.injection_cycles,
     )
     for e in range(made):
         i = emissions[cell(e, 8, SENDER)]
-        flits = s_flits[i]
+        flits, terminal = s_flits[i], s_terminal[i]
         cycles = max(flits, port_cycles)
-        if s_terminal[i] == pins:
+        if terminal == pins:
             cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-        when = emissions[cell(e, 8, PORT)] - flits + injection_cycles - base
+        start = emissions[cell(e, 8, PORT)] - flits
         for k in range(emissions[cell(e, 8, PATHS)], emissions[cell(e, 8, PATHS_END)]):
-            when += cycles
+            start += cycles
+            when = entered(at, terminal, start, flits, ch, shift) + injection_cycles - base
             root = tree_of[place(starts[place(k)])]
             _put(arrivals, ends, roots[cell(root, 4, NEXT_CHANNEL)], when, -2 - e, e, roots[cell(root, 4, NEXT_ITEM)])
             extra = int64(roots[cell(root, 4, MORE)])
@@ -172,25 +180,40 @@ def arrange(first: int, n: int, arrivals: Words, emissions: Ints, base: int, key
         keys[place(hole)] = key
 
 
+# Compiled once for trees that may take any virtual channel, and once for those that have a class of them.
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def serve_link(
-    n: int, keys: Ints, base: int, router_cycles: int, V: int, hold: int, credit_ticks: int, link_cycles: int, flit_cycles: int,
-    links: Ints, link: int, items: Words, more: Words, arrivals: Words, ends: Words,
+    n: int, keys: Ints, base: int, router_cycles: int, ch: ChannelTimes, shift: int, link_cycles: int, flit_cycles: int,
+    links: Ints, link: int, vc_class: Any, items: Words, more: Words, arrivals: Words, ends: Words,
 ) -> tuple[int, int]:  # fmt: skip
-    """Send what has arrived over a link; returns the last cycle in which a packet enters the router behind it, and waits."""
-    shift, free, busy, waited, when = shift_of(V), links[cell(link, 2, 0)], 0, 0, base
+    """Send what has arrived over a link; returns the last cycle in which a packet enters the router behind it, and waits.
+
+    vc_class : of `Channels`, or None.
+    """
+    V, free, busy, waited, when = ch.ticks, links[cell(link, 2, 0)], 0, 0, base
+    # Of a packet of F flits the link is taken for F · each ticks, and its virtual channels for `parts_taken`.
+    each, once, serial = max(flit_cycles, ch.moves) * V, ch.share * ch.link.packet, ch.share * ch.link.serial
+    if vc_class is None:
+        each = max(each, ch.share * ch.link.flit)
+    else:
+        lanes = links.shape[0] // 6  # behind the links there are as many places for each of two classes
     for k in range(n):
         key = keys[place(k)]
         e = key & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         flits = int64(items[cell(item, 4, FLITS)])
         leaves = (base + (key >> 32) + router_cycles) * V
-        begin, held = max(free, leaves), flits * flit_cycles
-        free = begin + max(held * V, max(hold, flits * credit_ticks))
+        begin, held = max(free, leaves), flits * each
+        if vc_class is None:
+            free = begin + max(held, once + flits * serial)
+        else:
+            own = cell(link + vc_class[place(item)] * lanes, 2, 0)
+            begin = max(begin, links[own])
+            free = begin + held
+            links[own] = begin + max(held, share_of(ch, vc_class[place(item)]) * parts_of(ch.link, flits))
         waited += begin - leaves
-        busy += held
-        depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-        when = depart + link_cycles + held - flits - base
+        busy += flits * flit_cycles
+        when = cycle_of(begin, V, shift) + link_cycles + flits * (flit_cycles - 1) - base
         _put(arrivals, ends, items[cell(item, 4, NEXT_CHANNEL)], when, e, emission, items[cell(item, 4, NEXT_ITEM)])
         extra = int64(items[cell(item, 4, MORE)])
         if extra >= 0:
@@ -203,27 +226,30 @@ def serve_link(
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def leave(
-    n: int, keys: Ints, base: int, router_cycles: int, V: int, hold_cycles: int, ejection_cycles: int, num: int, den: int,
+    n: int, keys: Ints, base: int, router_cycles: int, ch: ChannelTimes, shift: int, ejection_cycles: int, num: int, den: int,
     at: Ints, terminal: int, items: Words, exits: Words, arrivals: Words, emissions: Ints, histogram: Ints, leaves: Ints,
-) -> tuple[int, int, int, int]:  # fmt: skip
+) -> tuple[int, int, int]:  # fmt: skip
     """Let what has arrived at a terminal out of the network.
 
     num, den : cycles a flit takes beyond it, as a fraction. leaves : (n,) cycles in which packets are out, filled in.
-    Returns the last of these, waits, the sum of the latencies and the largest.
+    Returns waits, the sum of the latencies and the largest.
     """
-    shift, free, waited, total, most, arrive = shift_of(V), at[cell(terminal, 16, EJECTION_FREE)], 0, 0, 0, base
+    V, free, waited, total, most = ch.ticks, at[cell(terminal, 16, EJECTION_FREE)], 0, 0, 0
+    length, hold, beyond = 0, 0, 0  # of the packet before: most are as long
     for k in range(n):
         key = keys[place(k)]
         e = key & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         flits = int64(items[cell(item, 4, FLITS)])
-        beyond = flits if num <= den else over_pins(flits, num, den)
+        if flits != length:
+            length, out = flits, over_pins(flits, num, den)
+            hold = max(ch.share * parts_of(ch.exit, flits), V * out)
+            beyond = max(1 + tail_of(flits, ch.moves, ch.crossing), out)
         leaves_at = (base + (key >> 32) + router_cycles) * V
         begin = max(free, leaves_at)
-        free = begin + max(V * beyond, hold_cycles)
+        free = begin + hold
         waited += begin - leaves_at
-        depart = (begin + V - 1) >> shift if shift >= 0 else (begin + V - 1) // V
-        arrive = depart + ejection_cycles + beyond - 1
+        arrive = cycle_of(begin, V, shift) + ejection_cycles + beyond - 1
         leaves[place(k)] = arrive
         latency = arrive - emissions[cell(emission, 8, BORN)]
         histogram[place(min(latency, LATENCY_BINS - 1))] += 1
@@ -231,19 +257,21 @@ def leave(
         most = max(most, latency)
         prefetch(exits, cell(items[cell(item, 4, OUT)], 2, 0))
     at[cell(terminal, 16, EJECTION_FREE)] = free
-    return arrive, waited, total, most
+    return waited, total, most
 
 
 @nb.njit(nogil=True, cache=True)
 def reach_pins(
     n: int, keys: Ints, leaves: Ints, arrivals: Words, items: Words, frame_of: Ints, population: Ints, layer_end: Ints,
-    layers: int,
-) -> None:  # fmt: skip
-    """Have the layers end with the packets that leave the chip."""
+    layers: int, last: int,
+) -> int:  # fmt: skip
+    """Have the layers end with the packets that leave the chip; returns the last cycle in which one does, `last` at least."""
     for k in range(n):
         owner = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, OUT_OWNER)]
         layer = cell(frame_of[place(owner)], layers, population[place(owner)])
         layer_end[layer] = max(layer_end[layer], leaves[place(k)])
+        last = max(last, leaves[place(k)])
+    return last
 
 
 @nb.njit(nogil=True, cache=True)

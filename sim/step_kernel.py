@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.channel_order import CYCLES, FIRST_ITEM, FLIT_CYCLES, IS_LINK, WHERE, Channels
-from sfnhw.sim.kernel_parts import any_taken, end_step, last_work, look_at_due, over_pins
+from sfnhw.sim.kernel_parts import any_taken, end_step, last_work, look_at_due, over_pins, parts_of, shift_of, tail_of
 from sfnhw.sim.kernel_state import (
     DELIVERED,
     EJECTION_FREE,
+    ENTRY_FREE,
     FIRST_STEP,
     INJECTION_FREE,
     LAST_EVENT,
@@ -67,7 +68,8 @@ def run_steps(
     emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
     keys, leaves, buckets = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
-    longest, done = _at_most(s, f, c), False
+    longest, ticks, done = _at_most(s, f, c), f.channels.ticks, False
+    shift = shift_of(ticks)
     while not done:
         then = now
         if step > clock[FIRST_STEP]:
@@ -77,11 +79,11 @@ def run_steps(
             looks = look_at_due(state.look, 0, step, s.depth, s.frames, f.window, f.interval, frames)
             spikes, paths, many = _count(looks, sent, s, p, f, c, state, frames, packets, entered, many)
             total, most = _size_blocks(packets, c, begins)
-            if total > room or _latest(then, spikes * paths, most, longest, c.levels, f.virtual_channels, state) > MOST:
+            if total > room or _latest(then, spikes * paths, most, longest, c.levels, ticks, state) > MOST:
                 break
         if step > clock[FIRST_STEP]:
             now = then
-            taken = any_taken(state.links, at, now, f.virtual_channels)
+            taken = any_taken(state.links, at, now, ticks)
             end_step(out, step - clock[FIRST_STEP], step - 1 - f.last_due, f.window, f.interval, now, taken)
         if done:
             break
@@ -103,25 +105,11 @@ def run_steps(
         if total > 0:
             _tally(packets, entered, many, T, c, timestep_of, out)
             ends[:] = begins
-            last_event = max(last_event, inject(made, now, s, p, f, c, emissions, arrivals, ends))
+            last_event = max(last_event, inject(made, now, s, p, f, c, shift, at, emissions, arrivals, ends))
             last = _sweep(
-                now,
-                s,
-                p,
-                f,
-                c,
-                state,
-                out,
-                emissions,
-                frame_of,
-                timestep_of,
-                arrivals,
-                begins,
-                ends,
-                keys,
-                leaves,
+                now, s, p, f, c, shift, state, out, emissions, frame_of, timestep_of, arrivals, begins, ends, keys, leaves,
                 buckets,
-            )
+            )  # fmt: skip
             last_event = max(last_event, last)
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     return done
@@ -196,33 +184,37 @@ def _size_blocks(packets: Words, c: Channels, begins: Words) -> tuple[int, int]:
 
 @nb.njit(nogil=True, cache=True)
 def _at_most(s: SliceTable, f: Fabric, c: Channels) -> tuple[int, int, int, int]:
-    """Cycles at most: that a port is taken by a packet; that a channel is; that a packet passes one in; that all walks take."""
-    channels, flits, slowest, furthest = c.channels, s.flits.max(), 1, 0
+    """Cycles at most: that a port is taken by a packet, and the router's end of it; that a channel is; that a packet passes one
+    in; that all walks take.
+    """
+    channels, flits, ch, slowest, furthest = c.channels, s.flits.max(), f.channels, 1, 0
     for k in range(channels.shape[0] // 8 - 1):
         slowest = max(slowest, int64(channels[cell(k, 8, FLIT_CYCLES)]))
         furthest = max(furthest, int64(channels[cell(k, 8, CYCLES)]))
-    held = max(flits * slowest, over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
-    ticks = max(held * f.virtual_channels, max(f.hold_cycles, flits * f.credit_ticks))
+    held = max(flits * max(slowest, ch.moves), over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den))
+    share = max(ch.share, max(ch.share_rows_first, ch.share_columns_first))
+    ticks = max(held * ch.ticks, share * max(parts_of(ch.link, flits), parts_of(ch.exit, flits)))
+    port = max(held, f.port_cycles) + ch.share * parts_of(ch.entry, flits) // ch.ticks + 1
     walks = (s.neurons * s.update_cycles).sum() + (s.neurons * s.spike_cycles).sum()
-    passed = f.router_cycles + furthest + f.injection_cycles + held
-    return max(held, f.port_cycles), ticks // f.virtual_channels + 1, passed, walks
+    passed = f.router_cycles + furthest + f.injection_cycles + held + tail_of(flits, ch.moves, ch.crossing)
+    return port, ticks // ch.ticks + 1, passed, walks
 
 
 @nb.njit(nogil=True, cache=True)
 def _latest(
-    now: int, sends: int, most: int, longest: tuple[int, int, int, int], levels: int, V: int, state: State
+    now: int, sends: int, most: int, longest: tuple[int, int, int, int], levels: int, ticks: int, state: State
 ) -> int:
     """Cycles of a timestep after which no arrival can be, if it begins now with at most so many packets at any channel.
 
-    sends : packets that enter the network; longest : of `_at_most`.
+    sends : packets that enter the network; longest : of `_at_most`; ticks : of a cycle.
     """
     links, at, last = state.links, state.at, now
     port, taken, passed, walks = longest
     for k in range(0, links.shape[0], 2):
-        last = max(last, links[k] // V + 1)
+        last = max(last, links[k] // ticks + 1)
     for k in range(0, at.shape[0], 16):
-        last = max(last, max(at[k + INJECTION_FREE], at[k + EJECTION_FREE] // V + 1))
-        last = max(last, at[k + THRESHOLD_FREE])
+        last = max(last, max(at[k + ENTRY_FREE], at[k + EJECTION_FREE]) // ticks + 1)
+        last = max(last, max(at[k + INJECTION_FREE], at[k + THRESHOLD_FREE]))
     # The walk of every slice, each packet of which may hold it up, the ports, then one channel after the other.
     return last - now + walks + 2 * sends * port + (levels + 1) * (passed + (most + 1) * taken)
 
@@ -244,8 +236,8 @@ def _tally(packets: Words, entered: Words, many: int, T: int, c: Channels, times
 
 @nb.njit(nogil=True, cache=True)
 def _sweep(
-    base: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, state: State, out: Tally, emissions: Ints, frame_of: Ints,
-    timestep_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
+    base: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, shift: int, state: State, out: Tally, emissions: Ints,
+    frame_of: Ints, timestep_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
 ) -> int:  # fmt: skip
     """Work off every channel; returns the last cycle in which a packet enters a router or leaves the chip."""
     # Arrays of tuples under names of their own: a tuple that is handed on costs a reference count for each of its arrays.
@@ -259,13 +251,9 @@ def _sweep(
     )
     exits, calls, runs, taps, costs, by_row = p.exits, p.calls, p.runs, p.taps, p.costs, out.by_row.reshape(-1)
     layer_start, layer_end, population = out.layer_start.reshape(-1), out.layer_end.reshape(-1), s.population
-    rows, layers, pins, overlap, per_neuron = (
-        out.by_row.shape[1],
-        out.layer_start.shape[1],
-        f.cores,
-        f.axon_overlap,
-        f.per_neuron,
-    )
+    vc_class = c.vc_class
+    rows, layers, ch = out.by_row.shape[1], out.layer_start.shape[1], f.channels
+    pins, overlap, per_neuron = f.cores, f.axon_overlap, f.per_neuron
     last, waited, total, largest = base, 0, 0, out.latency_total[1]
     for k in range(channels.shape[0] // 8 - 1):
         first, n, where = (
@@ -277,22 +265,26 @@ def _sweep(
             continue
         arrange(first, n, arrivals, emissions, base, keys, buckets)
         if channels[cell(k, 8, IS_LINK)]:
-            when, waits = serve_link(
-                n, keys, base, f.router_cycles, f.virtual_channels, f.hold_cycles, f.credit_ticks,
-                int64(channels[cell(k, 8, CYCLES)]), int64(channels[cell(k, 8, FLIT_CYCLES)]), links, int64(where), items, more,
-                arrivals, ends,
-            )  # fmt: skip
+            far, slow = int64(channels[cell(k, 8, CYCLES)]), int64(channels[cell(k, 8, FLIT_CYCLES)])
+            if vc_class.shape[0] > 0:
+                when, waits = serve_link(
+                    n, keys, base, f.router_cycles, ch, shift, far, slow, links, int64(where), vc_class, items, more, arrivals,
+                    ends,
+                )  # fmt: skip
+            else:
+                when, waits = serve_link(
+                    n, keys, base, f.router_cycles, ch, shift, far, slow, links, int64(where), None, items, more, arrivals, ends
+                )  # fmt: skip
             last, waited = max(last, when), waited + waits
             continue
         num, den = (f.io_flit_cycles_num, f.io_flit_cycles_den) if where == pins else (1, 1)
-        when, waits, latency, most = leave(
-            n, keys, base, f.router_cycles, f.virtual_channels, f.hold_cycles, f.ejection_cycles, num, den, at, int64(where),
-            items, exits, arrivals, emissions, histogram, leaves,
+        waits, latency, most = leave(
+            n, keys, base, f.router_cycles, ch, shift, f.ejection_cycles, num, den, at, int64(where), items, exits, arrivals,
+            emissions, histogram, leaves,
         )  # fmt: skip
         waited, total, largest = waited + waits, total + latency, max(largest, most)
         if where == pins:
-            last = max(last, when)
-            reach_pins(n, keys, leaves, arrivals, items, frame_of, population, layer_end, layers)
+            last = reach_pins(n, keys, leaves, arrivals, items, frame_of, population, layer_end, layers, last)
             continue
         fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, timestep_of)
         work(

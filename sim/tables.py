@@ -14,17 +14,13 @@ from sfnhw.mapping.packet_choice import formats_of, looks_up_spikes
 from sfnhw.mapping.packet_formats import FORMATS, packing
 from sfnhw.mapping.unit_cycles import frames_of, run_cost, synapse_bits, unit_weights, update_cycles
 from sfnhw.network import Block, Population, Product, Stationary
+from sfnhw.sim.channels import ChannelTimes, channels_of, interface_of
 from sfnhw.sim.listed_runs import ListedRuns, listed_runs
 from sfnhw.sim.parts import PartTable, build_parts
 from sfnhw.sim.route_nodes import NodeTable, node_table, tokens_told
 from sfnhw.sim.words import Words, narrowed
-from sfnhw.units import ceil_div
 
 Ints = NDArray[np.int64]
-
-# Cycles from the end of the injection queue to the first router, and from the last router to the core. Together they
-# are the "3" of T0 = H·(RC+VA+SA+ST) + (H−1)·L + 3 + (flits − 1) for a network interface of three cycles.
-EJECTION_CYCLES = 1
 
 
 class SliceTable(NamedTuple):
@@ -35,12 +31,13 @@ class SliceTable(NamedTuple):
     neurons: Ints
     first_neuron: Ints  # (slices + 1,) into the slice-major order of neurons
     # How spikes are packed (`sfnhw.mapping.packet_formats.Packing`): place in FORMATS; neurons side by side at a position;
-    # of them, and positions, in a bundle at most; bits of a packet, and more for each neuron and each spike; whether a
+    # of them, and positions, in a bundle at most; positions of a row, with which bundles end; bits of a packet, and more for each neuron and each spike; whether a
     # bundle without spikes is sent, too.
     form: Ints
     width: Ints
     part: Ints
     span: Ints
+    row: Ints
     fixed_bits: Ints
     neuron_bits: Ints
     spike_bits: Ints
@@ -55,7 +52,7 @@ class SliceTable(NamedTuple):
 
 
 # Columns of `SliceTable` that say how spikes are packed.
-PACKING = ("form", "width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits", "always", "flits")
+PACKING = ("form", "width", "part", "span", "row", "fixed_bits", "neuron_bits", "spike_bits", "always", "flits")
 
 # Columns of `RowTable.costs`.
 SYNAPSES, CYCLES, WORDS, STATE = 0, 1, 2, 3
@@ -100,11 +97,10 @@ class Fabric(NamedTuple):
     router_cycles: int
     injection_cycles: int
     ejection_cycles: int
-    virtual_channels: int
     port_cycles: (
         int  # a packet takes a core's injection port for as long, and its head waits until the last of its flits
     )
-    hold_cycles: int  # an input VC holds one packet this long: RC + VA + SA
+    channels: ChannelTimes
     axon_cycles: int
     axon_overlap: bool  # a packet is looked up while the synapses of the one before are worked off
     waits_for_port: bool  # the walk over the neurons goes on when the packets of a spike have left by the port
@@ -120,22 +116,6 @@ class Fabric(NamedTuple):
     interval: int  # global steps between timesteps (barrier)
     window: int  # timesteps that a slice takes in before it works: 1, or T where the time of a spike is its value
     last_due: int  # global step in which the last slice works for the first window (barrier)
-    credit_ticks: int = 0  # 1/V cycles that a link takes a flit, where buffers are finite: a credit's round trip over B
-
-
-def credit_ticks(chip: Chip) -> int:
-    """Ticks of 1/V cycles that V virtual channels of B flits take for a flit over a link: ⌈round trip / B⌉ (0: unlimited).
-
-    A place is used again after a hop, a switch allocation and the credit's way back: a channel passes V·B flits a round
-    trip at most (docs/noc.md). Of the links on a chip the slowest counts; those between chips are `board.flit_cycles`.
-    """
-    noc = chip.noc
-    if noc.buffer_flits is None:
-        return 0
-    link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
-    back = link if noc.credit_cycles is None else noc.credit_cycles
-    hop = noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles + link
-    return ceil_div(hop + max(1, noc.switch_alloc_cycles) + back, noc.buffer_flits)
 
 
 class Tables(NamedTuple):
@@ -181,15 +161,15 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
 
     chip = mapping.chip
     noc, core = chip.noc, chip.core
+    injection, ejection = interface_of(chip)
     return Fabric(
         cores=chip.cores,
         routers=chip.routers,
         router_cycles=noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
-        injection_cycles=max(0, noc.interface_cycles - EJECTION_CYCLES),
-        ejection_cycles=min(noc.interface_cycles, EJECTION_CYCLES),
-        virtual_channels=noc.virtual_channels,
+        injection_cycles=injection,
+        ejection_cycles=ejection,
         port_cycles=noc.port_cycles,
-        hold_cycles=max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles),
+        channels=channels_of(chip),
         axon_cycles=core.axon_cycles,
         axon_overlap=core.axon_overlap,
         waits_for_port=core.threshold_unit.waits_for_port,
@@ -205,7 +185,6 @@ def fabric_of(mapping: Mapping, slices: SliceTable) -> Fabric:
         interval=initiation_interval(mapping.network),
         window=mapping.network.window,
         last_due=int((slices.depth * mapping.network.window + slices.frames - 1).max()),
-        credit_ticks=credit_ticks(chip),
     )
 
 
@@ -241,7 +220,7 @@ def packings(mapping: Mapping, formats: dict[str, str], bare: Container[str] = (
     ]
     columns: dict[str, NDArray[Any]] = {
         name: np.array([getattr(one, name) for one in laid], np.int64)
-        for name in ("width", "part", "span", "fixed_bits", "neuron_bits", "spike_bits")
+        for name in ("width", "part", "span", "row", "fixed_bits", "neuron_bits", "spike_bits")
     }
     columns["form"] = np.array([FORMATS.index(one.format) for one in laid], np.int64)
     columns["always"] = np.array([one.always for one in laid], np.bool_)

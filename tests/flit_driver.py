@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sfnhw.sim.channels import channels_of, vc_classes
 from sfnhw.sim.flits.cycle import busy, enqueue, step
 from sfnhw.sim.flits.state import empty_network
 from sfnhw.sim.flits.wires import build_wires
@@ -86,11 +87,12 @@ def tables_of(chip, packets):
         row_first=np.zeros(len(nodes["exits"]) + 1, np.int32), rows=words(),
         root_first=np.arange(n + 1), starts=words(roots), ready_root_first=np.zeros(n + 1, np.int64), ready_roots=words(),
         packet_nodes=len(nodes["owner"]), copy_first=ints(),
+        vc_class=vc_classes(chip, words(nodes["link"]), words(child_first), words(nodes["children"])),
     )  # fmt: skip
     fabric = Fabric(
         chip.cores, chip.routers, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles + noc.switch_cycles,
-        max(0, noc.interface_cycles - 1), min(1, noc.interface_cycles), noc.virtual_channels, noc.port_cycles,
-        max(1, noc.route_cycles + noc.vc_alloc_cycles + noc.switch_alloc_cycles), 1, True, False, False, 1, 1, 0,
+        max(0, noc.interface_cycles - 1), min(1, noc.interface_cycles), noc.port_cycles,
+        channels_of(chip), 1, True, False, False, 1, 1, 0,
         noc.flit_bits, 1, 1, False, 0, 1, 1, 0,
     )  # fmt: skip
     parts = PartTable(

@@ -13,25 +13,32 @@ def log2_up(things):
 
 
 @cache
-def neurons_in(positions, channels, span, part):
+def neurons_in(rows, columns, channels, span, part, by_row):
     """Key → neurons of each bundle of a slice, counted one by one."""
     sizes = {}
-    for place in range(positions):
-        for channel in range(channels):
-            key = (place // span, channel // part)
-            sizes[key] = sizes.get(key, 0) + 1
+    for y in range(rows):
+        for x in range(columns):
+            for channel in range(channels):
+                key = key_of(channel, y, x, columns, span, part, by_row)
+                sizes[key] = sizes.get(key, 0) + 1
     return sizes
+
+
+def key_of(c, y, x, columns, span, part, by_row):
+    """Which bundle of its slice a neuron is in; of rows that start by themselves each has its own."""
+    return (y, x // span, c // part) if by_row else ((y * columns + x) // span, c // part)
 
 
 def bundle_of(s, p, i, chip):
     """(key of the bundle, neurons in it, neurons of a full one, bundles of the slice) of neuron i of slice s of p."""
     c, y, x = i // p.positions - s.block.c0, i // p.columns % p.rows - s.block.r0, i % p.columns
-    channels, positions = s.block.channels, s.block.rows * p.columns
+    channels, by_row = s.block.channels, chip.execution.granularity == "row"
+    positions = p.columns if by_row else s.block.rows * p.columns
     most = chip.packet.bundle_neurons
     part = min(most, channels)
     span = max(1, most // channels) if chip.packet.bundle == "run" else 1
-    sizes = neurons_in(positions, channels, span, part)
-    key = ((y * p.columns + x) // span, c // part)
+    sizes = neurons_in(s.block.rows, p.columns, channels, span, part, by_row)
+    key = key_of(c, y, x, p.columns, span, part, by_row)
     return key, sizes[key], part * min(span, positions), len(sizes)
 
 

@@ -2,6 +2,8 @@
 
 import heapq
 from collections import defaultdict
+from fractions import Fraction
+from math import ceil
 
 from tests.naive import synapses_of
 
@@ -16,6 +18,14 @@ def row_needs(network):
     return out
 
 
+class Spikes(list):
+    """Spikes of one packet, and the row, within its slice, that it is of."""
+
+    def __init__(self, spikes, row):
+        super().__init__(spikes)
+        self.row = row
+
+
 class PacketTwin:
     """The packet-level model of `sfnhw.sim.packet_kernel` without a barrier, with a heap and Python objects.
 
@@ -26,7 +36,7 @@ class PacketTwin:
     def __init__(self, tables, mapping):
         self.t, self.mapping, self.chip = tables, mapping, mapping.chip
         self.queue, self.order = [], 0
-        self.free = defaultdict(int)  # server → first free cycle (channels: in 1/V cycles)
+        self.free = defaultdict(int)  # server → first free cycle (channels: a fraction)
         self.latencies, self.finish, self.latest = [], 0, 0
         self.wire()
 
@@ -87,12 +97,13 @@ class PacketTwin:
 
     def neurons_of(self, i, y):
         """Neurons of a part, by their place in the slice."""
-        if self.rows[i] == 1:
-            # Position by position where bundles are sent, else in the order of indices.
-            many, width = int(self.t.slices.neurons[i]), int(self.t.slices.width[i])
-            return [c * (many // width) + p for p in range(many // width) for c in range(width)]
         b, columns = self.mapping.slices[i].block, self.mapping.network[self.mapping.slices[i].population].columns
-        return [(c * self.rows[i] + y) * columns + x for c in range(b.c1 - b.c0) for x in range(columns)]
+        many = b.r1 - b.r0
+        rows, channels = range(many) if self.rows[i] == 1 else [y], range(b.c1 - b.c0)
+        # Position by position where bundles are sent, else in the order of indices.
+        if self.t.slices.form[i] > 0:
+            return [(c * many + row) * columns + x for row in rows for x in range(columns) for c in channels]
+        return [(c * many + row) * columns + x for c in channels for row in rows for x in range(columns)]
 
     def markers(self, k, y, window):
         """What a connection brings from one row of its source for a window of its target; nothing before the first."""
@@ -125,7 +136,7 @@ class PacketTwin:
             group = places[first : first + f.threshold_lanes]
             end += int(s.update_cycles[i]) + (int(s.spike_cycles[i]) if any(times[j] for j in group) else 0)
             done |= dict.fromkeys(group, end)
-        packets = self.packets(i, places, times, done)
+        packets = [(at, Spikes(spikes, y), flits) for at, spikes, flits in self.packets(i, places, times, done)]
         if not s.is_input[i]:
             if f.waits_for_port:  # the walk goes on when a packet has left
                 held = [max(flits, f.port_cycles) * len(self.trees(i, spikes[:1])) for _, spikes, flits in packets]
@@ -198,15 +209,66 @@ class PacketTwin:
         self.free["inject", terminal] = start + cycles
         # The last flit goes with the last bit (or cycle at the port), and the flits go back to back.
         head = start + cycles - flits
-        self.at(head + f.injection_cycles, self.hop, int(root), what, flits, born)
+        enter = self.channel(("enter", terminal), head, self.held("entry", flits))
+        self.at(enter + f.injection_cycles, self.hop, int(root), what, flits, born)
         return head
 
-    def channel(self, name, at, hold):
-        """Cycle in which a channel lets a packet go that is ready at `at`; `hold` in 1/V cycles."""
-        V = self.t.fabric.virtual_channels
-        begin = max(self.free[name], at * V)
+    def channel(self, name, at, hold, also=None, also_hold=0):
+        """Cycle in which a channel lets a packet go that is ready at `at`; hold : cycles, a fraction.
+
+        also : what is taken with it, for so many cycles.
+        """
+        begin = max(self.free[name], at)
+        if also:
+            begin = max(begin, self.free[also])
+            self.free[also] = begin + also_hold
         self.free[name] = begin + hold
-        return -(-begin // V)
+        return ceil(begin)
+
+    def held(self, kind, flits, share=None):
+        """Cycles that a packet holds the virtual channels of a channel, `share` of which it may take."""
+        noc = self.chip.noc
+        V, one = share or noc.virtual_channels, max(1, noc.switch_alloc_cycles)
+        route, to_core = noc.route_cycles + noc.vc_alloc_cycles, noc.credit_cycles or 1
+        link = max(noc.link_cycles, noc.vertical_link_cycles or 0)
+        leave = noc.switch_alloc_cycles + noc.switch_cycles
+        stages, trip = {
+            "link": (route, leave + link + route + one + (noc.credit_cycles or link)),
+            "entry": (route, self.t.fabric.injection_cycles + route + one + to_core),
+            "exit": (noc.vc_alloc_cycles, leave + self.t.fabric.ejection_cycles + to_core + 1),
+        }[kind]
+        credits = Fraction(flits * trip, noc.buffer_flits * V) if noc.buffer_flits else 0
+        return max(flits * one, Fraction(stages + flits * one, V), credits)
+
+    def tail(self, flits):
+        """Cycles from a packet's first flit to its last: the switch takes what waits, and it leaves one flit a cycle."""
+        noc = self.chip.noc
+        waiting, switch, line = [k * max(1, noc.switch_alloc_cycles) for k in range(flits)], 0, -1
+        while waiting:
+            begin = max(switch, waiting[0])
+            for _ in [when for when in waiting if when <= begin]:
+                line = max(begin, line + 1)
+            waiting = [when for when in waiting if when > begin]
+            switch = begin + max(1, noc.switch_cycles)
+        return line
+
+    def share(self, node):
+        """Virtual channels that a node's tree may take: with o1turn those that turn from a column into a row have the upper half."""
+        V, n = self.chip.noc.virtual_channels, self.t.nodes
+        if self.chip.noc.routing != "o1turn":
+            return None
+        if not hasattr(self, "turning"):
+            self.turning = {}
+            for root in [*n.roots, *n.ready_roots]:
+                tree, turns = [int(root)], False
+                for at in tree:
+                    children = [int(k) for k in n.children[n.child_first[at] : n.child_first[at + 1]]]
+                    turns |= (
+                        n.link[at] % 4 in (2, 3) and n.link[at] >= 0 and any(n.link[k] % 4 in (0, 1) for k in children)
+                    )
+                    tree += children
+                self.turning |= dict.fromkeys(tree, turns)
+        return V // 2 if self.turning[int(node)] else V - V // 2
 
     def crosses(self, link):
         """Whether a link's two routers are on different chips."""
@@ -221,14 +283,16 @@ class PacketTwin:
 
     def hop(self, now, node, what, flits, born):
         n, f, r = self.t.nodes, self.t.fabric, self.t.rows
-        V = f.virtual_channels
-        leave = now + f.router_cycles
-        hold = max(flits * V, f.hold_cycles)
+        leave, one = now + f.router_cycles, max(1, self.chip.noc.switch_alloc_cycles)
         for child in n.children[n.child_first[node] : n.child_first[node + 1]]:
             slow = self.cycles_a_flit(int(n.link[child]))
-            depart = self.channel(
-                ("link", int(n.link[child])), leave, max(flits * slow * V, f.hold_cycles, flits * f.credit_ticks)
-            )
+            share, link = self.share(node), int(n.link[child])
+            # With o1turn the virtual channels of a class are taken as long as that, and the link for the flits alone.
+            hold, own = max(flits * slow, self.held("link", flits, share)), None
+            if share is not None:
+                own = "class", (link, share, self.turning[int(node)])
+            on_wire = hold if own is None else flits * max(slow, one)
+            depart = self.channel(("link", link), leave, on_wire, own, hold)
             along_column = n.link[child] % 4 in (2, 3)
             noc = self.chip.noc
             link = noc.vertical_link_cycles if along_column and noc.vertical_link_cycles else noc.link_cycles
@@ -241,7 +305,8 @@ class PacketTwin:
             bits = flits
             if terminal == f.cores:  # the pins
                 bits = max(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den))
-            arrive = self.channel(("eject", terminal), leave, max(hold, V * bits)) + f.ejection_cycles + bits - 1
+            depart = self.channel(("eject", terminal), leave, max(self.held("exit", flits), bits))
+            arrive = depart + f.ejection_cycles + max(bits - 1, self.tail(flits))
             self.latest = max(self.latest, arrive)
             kind, number, g = what
             if kind == "token":
@@ -273,9 +338,7 @@ class PacketTwin:
         kind, number, _ = what
         if kind == "end":
             return number
-        a = int(self.t.rows.source[k])
-        columns = self.mapping.network[self.mapping.slices[a].population].columns
-        return number[0] // columns % self.rows[a] if self.rows[a] > 1 else 0
+        return number.row
 
     def waits_at(self, k, what):
         """The first part that a streaming packet is for, if its stationary operand is not complete; else None."""

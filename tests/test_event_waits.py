@@ -121,10 +121,12 @@ class WaitingTwin(PacketTwin):
     def inject(self, now, i, root, what, flits, born):
         way = Way(born)
         way.port, way.links = max(now, self.free["inject", int(self.t.slices.terminal[i])]) - born, {}
+        self.way = way
         return super().inject(now, i, root, what, flits, way)
 
     def hop(self, now, node, what, flits, born):
         self.way, self.exits, k = born, [], len(self.latencies)
+        self.behind = 0 if node in self.parent else born.late
         on_way, v = 0, node
         while v in self.parent:
             on_way += born.links[int(self.t.nodes.link[v])]
@@ -134,12 +136,14 @@ class WaitingTwin(PacketTwin):
             for (terminal, wait), latency in zip(self.exits, self.latencies[k:], strict=True):
                 self.delivered.append((int(born), terminal, born.port, on_way, wait, int(latency)))
 
-    def channel(self, name, at, hold):
-        leaves = super().channel(name, at, hold)
-        if name[0] == "link":
-            self.way.links[name[1]] = leaves - at
+    def channel(self, name, at, *hold):
+        leaves = super().channel(name, at, *hold)
+        if name[0] == "enter":  # a packet that its first router takes later waits for what it goes by from there
+            self.way.late = leaves - at
+        elif name[0] == "link":
+            self.way.links[name[1]] = leaves - at + self.behind
         else:
-            self.exits.append((name[1], leaves - at))
+            self.exits.append((name[1], leaves - at + self.behind))
         return leaves
 
     def work_off(self, arrive, k, what):

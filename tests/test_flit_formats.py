@@ -211,7 +211,7 @@ def test_every_cycle_equals_the_naive_twin(data, seed, T, chip, rate, form, bund
         "noc.vertical_link_cycles": None, "noc.credit_cycles": data.draw(st.integers(1, 3)), "io.bits_per_cycle": 32,
         "noc.interface_cycles": 3, "core.neurons": 200, "io.router": (0, 0), "core.synapse_lanes": 16, "core.synapse_cycles": 1,
     })  # fmt: skip
-    if form == "aer" and data.draw(st.booleans()):
+    if data.draw(st.booleans()):
         chip = chip.replace({"execution.granularity": "row", "noc.header_bits": 10})
     activity = random_activity(network, seed, samples=1, rate=rate)
     mapping = map_network(network, chip, activity=activity)

@@ -122,14 +122,18 @@ def test_a_spike_to_two_cores_is_two_messages_by_hand():
     """h (1 neuron, core 0) → y on core 1 and z on core 2 of the same tile: unicast, a message for each core.
 
     Step 1: 3 spikes, one synapse each: at h in 21, 24, 27; synapses end in 56, 91, 126. Barrier 1130: 1256.
-    Step 2: the spike is ready in 1256 + 84 = 1340; the port sends the copies in 1340 and 1341; each core has an ejection
-    port of its own: 1361 and 1362; synapses end in 1396 and 1397. Barrier: 2527.
-    Step 3: y and z side by side: 2527 + 84 = 2611, router 2632; both leave over the pins, two flits and a hold of 3 cycles
-    each: 2632 and 2635, with the second flit 2636. Barrier: 3766.
+    Step 2: the spike is ready in 1256 + 84 = 1340; the port sends the copies in 1340 and 1341, of which the router's one
+    virtual channel takes the second in 1343, three stages later; each core has an ejection port of its own: 1361 and 1364;
+    synapses end in 1396 and 1399. Barrier: 2529.
+    Step 3: y and z side by side: 2529 + 84 = 2613, router 2634; both leave over the pins, two flits and a hold of 3 cycles
+    each: 2634 and 2637, with the second flit 2638. Barrier: 3768. Flit by flit as well.
     """
     network = three_two_one(outputs=2, hidden=1)
-    result = simulate(on_cores(LOIHI, network, [0, 1, 2]), spikes(x=[1, 1, 1], h=[1], y=[5], z=[5]))
-    assert result.timing.latency.tolist() == [3766]
+    mapping, activity = on_cores(LOIHI, network, [0, 1, 2]), spikes(x=[1, 1, 1], h=[1], y=[5], z=[5])
+    result = simulate(mapping, activity)
+    assert (
+        result.timing.latency.tolist() == simulate(mapping, activity, fidelity="flit").timing.latency.tolist() == [3768]
+    )
     assert result.timing.busy[:3, 3].tolist() == [2, 2, 2]  # ports: two copies; two flits; two flits
     totals = result.totals()
     assert (totals["packet"], totals["injection"]) == (3 + 1 + 2, 3 + 2 + 2)

@@ -214,12 +214,6 @@ def test_fields_that_are_none(field, value):
         REFERENCE.replace({field: value})
 
 
-def test_rows_that_start_by_themselves_send_address_events():
-    for form in (*FORMATS[1:], "auto"):
-        with pytest.raises(ChipError, match=rf"packet.format: rows that start .*, found '{form}', expected aer, or"):
-            REFERENCE.replace({"packet.format": form, "execution.granularity": "row"})
-
-
 def test_a_sweep_over_formats(tmp_path):
     network = chain([3, 40, 2], SFN.uniform(4))
     grid = {"packet.format": [*FORMATS, "auto"]}

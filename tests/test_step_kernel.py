@@ -9,6 +9,7 @@ from sfnhw.mapping import map_network
 from sfnhw.mapping.copies import tree_of
 from sfnhw.sim import running
 from sfnhw.sim.channel_order import FIRST_ITEM, IS_LINK, NEXT_CHANNEL, NEXT_ITEM, WHERE, _levels, order_channels
+from sfnhw.sim.channels import COLUMNS_FIRST, ROWS_FIRST
 from sfnhw.sim.kernel_state import SENT, STEP, begin, global_steps, room_of
 from sfnhw.sim.packed import pack
 from sfnhw.sim.running import run_frames
@@ -16,9 +17,15 @@ from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.stream import check_finished, empty_tally
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.networks import chain, random_activity, random_network
-from tests.test_simulation import REFERENCE, chips
+from tests.test_channels import slow_routers
+from tests.test_simulation import REFERENCE
 
 BARRIER = REFERENCE.replace({"execution.mode": "barrier"})
+
+
+def one_way_chips():
+    """Chips with a barrier and routers of all kinds, whose packets turn from rows into columns alone."""
+    return slow_routers(modes=("barrier",)).map(lambda chip: chip.replace({"noc.routing": "xy"}))
 
 
 def both_ways(tables, sent, T, steps=None):
@@ -46,7 +53,11 @@ def assert_same(one, other, tables):
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.integers(0, 100_000), st.sampled_from([1, 3, 8]), chips(modes=("barrier",)), st.floats(0, 1), st.integers(1, 3)
+    st.integers(0, 100_000),
+    st.sampled_from([1, 3, 8]),
+    one_way_chips(),
+    st.floats(0, 1),
+    st.integers(1, 3),
 )
 def test_channel_by_channel_is_event_by_event(seed, T, chip, rate, samples):
     """Every count, busy cycle, latency, span of a layer and end of a step; samples back to back share the chip."""
@@ -58,7 +69,7 @@ def test_channel_by_channel_is_event_by_event(seed, T, chip, rate, samples):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 100_000), chips(modes=("barrier",)), st.data())
+@given(st.integers(0, 100_000), one_way_chips(), st.data())
 def test_some_of_the_steps_are_event_by_event_too(seed, chip, data):
     network = random_network(seed, 4, window=False)
     mapping = map_network(network, chip)
@@ -86,15 +97,35 @@ def test_packets_that_meet_at_a_link_in_one_cycle_worked_by_hand():
     sent[0, [1, 3]] = 1  # the first neuron of each of the two slices
     one, other = both_ways(tables, sent, 1)
     assert_same(one, other, tables)
-    f = tables.fabric
+    f, hold = tables.fabric, 1 + 3 + 1  # route computation, VC allocation, switch allocation
     # Injection, two routers, the link between them and ejection; each packet has one flit.
     alone = f.port_cycles + f.injection_cycles - 1 + 2 * f.router_cycles + chip.noc.link_cycles + f.ejection_cycles
-    assert f.hold_cycles > 1
-    assert np.flatnonzero(other.latency_histogram).tolist() == [alone, alone + f.hold_cycles]
+    assert np.flatnonzero(other.latency_histogram).tolist() == [alone, alone + hold]
+
+
+@pytest.mark.parametrize(("second", "later"), [(ROWS_FIRST, 5), (COLUMNS_FIRST, 2)])
+def test_trees_of_one_order_wait_for_its_virtual_channel_and_others_for_the_link_alone(second, later):
+    """As above with o1turn and two virtual channels: each order has one, for RC + VA + SA = 5 cycles a packet.
+
+    Of two orders the second packet is a cycle later at the exit, whose two virtual channels, free for both, take one each
+    (VA + SA) / 2 = 2 cycles.
+    """
+    fields = {"noc.columns": 2, "noc.rows": 1, "noc.cores_per_router": 2, "core.neurons": 2, "noc.vc_alloc_cycles": 3}
+    chip = BARRIER.replace({**fields, "noc.virtual_channels": 2, "noc.routing": "o1turn"})
+    tables = build_tables(map_network(chain([1, 4, 2]), chip, placer="sequential"))
+    n = tables.nodes
+    vc_class = np.where(n.owner == 2, second, ROWS_FIRST).astype(np.int8)
+    tables = tables._replace(nodes=n._replace(vc_class=vc_class))
+    sent = np.zeros((1, 7), np.uint8)
+    sent[0, [1, 3]] = 1  # the first neuron of each of the two slices
+    one, other = both_ways(tables, sent, 1)
+    assert_same(one, other, tables)
+    first, last = np.flatnonzero(other.latency_histogram)
+    assert last - first == later
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 100_000), chips(modes=("barrier",)))
+@given(st.integers(0, 100_000), one_way_chips())
 def test_every_channel_is_behind_those_that_feed_it(seed, chip):
     mapping = map_network(random_network(seed, 2), chip)
     tables = build_tables(mapping)
@@ -123,14 +154,19 @@ def test_channels_that_go_round_have_no_order_and_others_the_longest_way_to_each
     assert _levels(np.append(up, 4), np.append(down, 4), 5) is None
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 100_000), chips(modes=("barrier",)))
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 100_000), one_way_chips())
 def test_packets_that_turn_either_way_are_the_same_too_where_there_is_an_order(seed, chip):
     network = random_network(seed, 2)
     mapping = map_network(network, chip.replace({"noc.routing": "o1turn", "noc.virtual_channels": 2 + seed % 3}))
     tables, sent = build_tables(mapping), sent_neurons(mapping, random_activity(network, seed, 1))[0]
-    if order_channels(tables) is not None:
-        assert_same(*both_ways(tables, sent, 2), tables)
+    # Orders as they come, and shuffled over the trees: then they meet on links.
+    rng, trees = np.random.default_rng(seed), tree_of(tables.nodes.link, np.flatnonzero(tables.nodes.link < 0))
+    shuffled = rng.integers(ROWS_FIRST, COLUMNS_FIRST + 1, int(trees.max()) + 1).astype(np.int8)[trees]
+    for vc_class in (tables.nodes.vc_class, shuffled):
+        tables = tables._replace(nodes=tables.nodes._replace(vc_class=vc_class))
+        if order_channels(tables) is not None:
+            assert_same(*both_ways(tables, sent, 2), tables)
 
 
 def test_a_timestep_too_long_for_32_bits_goes_on_event_by_event():
@@ -152,7 +188,7 @@ def test_a_timestep_too_long_for_32_bits_goes_on_event_by_event():
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 100_000), chips(modes=("barrier",)), st.integers(0, 200))
+@given(st.integers(0, 100_000), one_way_chips(), st.integers(0, 200))
 def test_from_a_timestep_with_more_packets_than_there_is_room_for_it_goes_event_by_event(seed, chip, room):
     network = random_network(seed, 4, window=False)
     mapping = map_network(network, chip)

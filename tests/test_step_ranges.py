@@ -15,7 +15,8 @@ from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.step_ranges import ranges_each
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.networks import chain, random_activity, random_network
-from tests.test_simulation import REFERENCE, chips
+from tests.test_channels import slow_routers
+from tests.test_simulation import REFERENCE
 
 BARRIER = REFERENCE.replace({"execution.mode": "barrier"})
 
@@ -33,7 +34,7 @@ def assert_threads_change_nothing(tables, sent, threads):
 @given(
     st.integers(0, 100_000),
     st.sampled_from([1, 4, 7]),
-    chips(modes=("barrier",)),
+    slow_routers(modes=("barrier",)),
     st.floats(0, 1),
     st.integers(1, 3),
     st.integers(2, 9),

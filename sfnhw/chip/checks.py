@@ -72,9 +72,6 @@ def _widths(chip: "Chip") -> list[Problem]:
     if chip.execution.mode == "barrier" and chip.execution.granularity != "layer":
         expected = "layer under execution.mode: barrier, where whole layers work in each global step"
         found.append(Problem(("execution", "granularity"), "", chip.execution.granularity, expected))
-    if chip.execution.granularity == "row" and chip.packet.format != "aer":
-        text = "rows that start by themselves send each spike by itself: a bundle is of a whole slice"
-        found.append(Problem(("packet", "format"), text, chip.packet.format, "aer, or execution.granularity: layer"))
     if chip.noc.routing == "o1turn" and chip.execution.rounds != "none":
         expected = "none with noc.routing o1turn: files of rounds do not keep the ways that trees have chosen"
         found.append(Problem(("execution", "rounds"), "", chip.execution.rounds, expected))

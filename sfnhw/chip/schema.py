@@ -268,7 +268,8 @@ class Packet(Part):
     bundle: Literal["position", "run"] = optional(
         "",
         "neurons of a bundle: those of one position or token (position), or of as many whole ones, one after the other, as "
-        "`bundle_neurons` holds (run): a slice may have but one channel; not for aer; left out: run",
+        "`bundle_neurons` holds (run): a slice may have but one channel; with execution.granularity: row of one row; not for "
+        "aer; left out: run",
         "run",
     )
     bundle_neurons: int = optional("neurons", "of a bundle at most; not for aer; left out: 64", 64, ge=1, le=4096)

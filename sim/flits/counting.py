@@ -28,16 +28,16 @@ NOT_ENDED = 1 << 30
 @nb.njit(**INSIDE)
 def announce(
     w: Wires, n: Network, part: int, g: int, sent: NDArray[np.uint8], first: int, neurons: int, columns: int, apart: int,
-    b: Bundles | None, at: int,
+    b: Bundles | None,
 ) -> None:  # fmt: skip
     """Note how many packets a part sends in frame g.
 
-    first, neurons, columns, apart : as of `kernel_parts.next_sender`. b, at : where packets hold several spikes, their list
-    and the place of this slice and frame in it.
+    first, neurons, columns, apart : as of `kernel_parts.next_sender`. b : where packets hold several spikes, their list.
     """
     packets = 0
     if b is not None:
-        packets = b.first[U(at + 1)] - b.first[U(at)]
+        at = U(g * w.parts + part)
+        packets = b.part_first[at + U(1)] - b.part_first[at]
     else:
         for j in range(neurons):
             packets += sent[U(first + j + j // columns * apart)]
@@ -79,7 +79,7 @@ def worked_off(
     w: Wires, n: Network, state: State, row: int, index: int, g: int, free: int, now: int, when: int,
     p: Packed, k: int,
 ) -> Any:  # fmt: skip
-    """A packet of neuron `index`, or the index-th of a slice that works whole, has been worked off.
+    """A packet of neuron `index`, or of a bundle whose first neuron it is, has been worked off.
 
     Its row's targets are told if that is over with it (its end marker came before). The last arguments, and what is
     returned, are as of `kernel_parts.wake`.

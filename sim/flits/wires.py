@@ -14,9 +14,9 @@ from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.errors import SimulationError
 from sfnhw.mapping.packet_formats import bundle_edges, spikes_of_bundles
+from sfnhw.sim.channels import parents_of
 from sfnhw.sim.kernel_state import WINDOWS_IN_FLIGHT
 from sfnhw.sim.noc.config import MASK_BITS, MOST_PLACES
-from sfnhw.sim.route_nodes import NodeTable
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int32]
@@ -25,8 +25,6 @@ Longs = NDArray[np.int64]
 # longest packet.
 BUFFER_FLITS = 8
 LOCAL = 4
-# Virtual channels that a packet may take: all; with o1turn the lower ones for trees that go along rows first, else the upper.
-ANY, ROWS_FIRST, COLUMNS_FIRST = 0, 1, 2
 UNLIMITED = 1 << 40
 
 
@@ -58,7 +56,7 @@ class Wires(NamedTuple):
     back: Ints  # (2·R·P,) cycles that a channel's credits take back
     bit_port: Ints  # (P·V,) port of an input VC of a router
     node_router: Ints  # (nodes,)
-    node_class: Ints  # (nodes,) ANY, ROWS_FIRST or COLUMNS_FIRST
+    node_class: Ints  # (nodes,) as `NodeTable.vc_class`
     exit_out: Ints  # (exits,) output port, router·P + port
     exit_entry: Ints  # (exits,) the same where it leads to a core whose input buffer is limited, else −1
     exit_owner: Ints  # (exits,) slice
@@ -96,7 +94,7 @@ def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
     back = np.full(2 * O, on_core)
     into = np.flatnonzero(n.link >= 0)
     over = n.link[into]
-    parent = _parents(n)[into]
+    parent = parents_of(n.child_first, n.children)[into]
     out = router[parent] * P + over % 4
     fed = router[into] * P + (over % 4 ^ 1)
     channel[out], link[out] = fed, over
@@ -125,7 +123,7 @@ def build_wires(chip: Chip, tables: Tables, sent: NDArray[np.uint8]) -> Wires:
         entries=chip.core.input_packets or UNLIMITED, entry_back=1 + on_core,
         channel=channel.astype(np.int32), delay=delay.astype(np.int32), num=num, den=den, link=link.astype(np.int32),
         back=back.astype(np.int32), bit_port=np.repeat(np.arange(P, dtype=np.int32), V),
-        node_router=router.astype(np.int32), node_class=_classes(chip, n), exit_out=exit_out.astype(np.int32),
+        node_router=router.astype(np.int32), node_class=n.vc_class.astype(np.int32), exit_out=exit_out.astype(np.int32),
         exit_entry=np.where((n.exits < f.cores) & (chip.core.input_packets is not None), exit_out, -1).astype(np.int32),
         exit_owner=np.repeat(n.owner, np.diff(n.exit_first)).astype(np.int32),
         source=source.astype(np.int32), **_counts(tables),
@@ -194,7 +192,7 @@ def longest_packets(tables: Tables, sent: NDArray[np.uint8]) -> Longs:
     s, f = tables.slices, tables.fabric
     out, frames = s.flits.copy(), sent.reshape(-1, sent.shape[2])
     for i in np.flatnonzero(s.form):
-        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]))
+        edges = bundle_edges(int(s.neurons[i]), int(s.width[i]), int(s.part[i]), int(s.span[i]), int(s.row[i]))
         mine = frames[:, s.first_neuron[i] : s.first_neuron[i + 1]]
         most = spikes_of_bundles(mine, int(s.width[i]), edges).max(axis=0)
         goes = (most > 0) | s.always[i]
@@ -218,13 +216,6 @@ def _check_forks(given: bool, tables: Tables, lengths: Longs, depth: int) -> Non
         )
 
 
-def _parents(n: NodeTable) -> Longs:
-    """(nodes,) the node before each, −1 at a root."""
-    parent = np.full(len(n.owner), -1, np.int64)
-    parent[n.children] = np.repeat(np.arange(len(n.owner)), np.diff(n.child_first))
-    return parent
-
-
 def _exit_outs(tables: Tables, router: Longs, P: int, cores_per_router: int) -> Longs:
     n, cores = tables.nodes, tables.fabric.cores
     port = np.where(n.exits == cores, LOCAL + cores_per_router, LOCAL + n.exits % cores_per_router)
@@ -239,22 +230,3 @@ def _sources(tables: Tables, router: Longs, P: int, cores_per_router: int) -> Lo
         port = np.where(terminal == cores, LOCAL + cores_per_router, LOCAL + terminal % cores_per_router)
         source[terminal] = router[roots] * P + port
     return source
-
-
-def _classes(chip: Chip, n: NodeTable) -> Ints:
-    """(nodes,) which virtual channels a tree may take: with o1turn those of its order, so that turns make no cycle."""
-    out = np.full(len(n.owner), ANY, np.int32)
-    if chip.noc.routing != "o1turn":
-        return out
-    root = np.arange(len(out))
-    parent = _parents(n)
-    while (parent[root] >= 0).any():
-        root = np.where(parent[root] >= 0, parent[root], root)
-    # A tree turns from columns into rows, or it may pass as one that goes along rows first.
-    turns = np.zeros(len(out), np.bool_)
-    inner = np.flatnonzero((parent >= 0) & (n.link >= 0))
-    inner = inner[n.link[parent[inner]] >= 0]
-    turning = inner[(n.link[parent[inner]] % 4 >= 2) & (n.link[inner] % 4 < 2)]
-    turns[root[turning]] = True
-    out[:] = np.where(turns[root], COLUMNS_FIRST, ROWS_FIRST)
-    return out
