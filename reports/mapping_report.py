@@ -12,7 +12,7 @@ CROSSING = "flits from chip to chip"
 
 
 def mapping_report(run: Run) -> dict[str, Any]:
-    """Return ``placer``, ``objective`` (that layers were cut for; None: unknown), ``bounds``: what is achieved beside what none can beat (`Quality.as_json`), and ``layers``.
+    """Return ``placer``, ``objective`` (that layers were cut for; None: unknown), ``slices`` (on cores), ``bounds``: what is achieved beside what none can beat (`Quality.as_json`), and ``layers``.
 
     ``layers``: for each the ``unit`` of a core that works longest for any of its slices, and its ``cycles`` an inference.
     """
@@ -20,6 +20,7 @@ def mapping_report(run: Run) -> dict[str, Any]:
     return {
         "placer": run.mapping.placer,
         "objective": run.mapping.objective,
+        "slices": int((run.mapping.terminals != run.mapping.io).sum()),
         "bounds": quality(run.mapping, run.recording.activity, work).as_json(),
         "layers": [{"layer": name, **row} for name, row in work.layers().items()],
     }
@@ -38,8 +39,13 @@ def cut_text(objective: str | None, asked: str | None = None) -> str:
 
 
 def run_cut_text(run: Mapping[str, Any]) -> str:
-    """Return `cut_text` of run.json; ``""`` for runs of older versions, which do not know."""
-    return cut_text(run.get("mapping", {}).get("objective"), run["provenance"].get("objective"))
+    """Return `cut_text` of run.json; ``""`` for runs of older versions, which do not know.
+
+    Where the fewest slices are more than the cores there are no other cuts to point to.
+    """
+    found = run.get("mapping", {})
+    free = found.get("slices", 0) <= run["cores_available"]
+    return cut_text(found.get("objective"), run["provenance"].get("objective") if free else None)
 
 
 def bounds_text(found: Mapping[str, Any]) -> str:

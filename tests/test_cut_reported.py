@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sfnhw import estimate
+from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
 from sfnhw.reports.explore_table import about_text
 from sfnhw.reports.mapping_report import cut_text
@@ -54,6 +55,17 @@ def test_terminal_page_and_json_name_the_cut(tmp_path, few_figures):
     told = [re.sub("<[^>]*>", "", page.read_text()) for page in pages]
     assert "Layers cut for cores: the fewest slices" + OTHERWISE + "; placed by hilbert" in told[0]
     assert "Layers cut for throughput; placed by hilbert" in told[1]
+
+
+def test_where_slices_share_cores_no_other_cut_is_pointed_to():
+    """Five layers, each a slice at least, on two cores: all objectives are `cores` then."""
+    network = chain([4, 3, 3, 3, 3, 2])
+    chip = load_chip("reference").replace({"noc.columns": 2, "noc.rows": 1})
+    shared = estimate(network, chip, np.ones((1, 4)), fidelity="analytic", baselines=())
+    assert shared.as_json()["mapping"]["slices"] == 5
+    text = words(shared.summary())
+    assert "layers cut for cores: the fewest slices placed by" in text
+    assert "--objective" not in text
 
 
 def test_a_given_mapping_is_named_by_what_its_file_knows(tmp_path):
