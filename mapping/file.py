@@ -1,6 +1,6 @@
 """The mapping file: an .npz of plain integer arrays (no pickle) with a versioned JSON header.
 
-Key ``header`` holds UTF-8 JSON as bytes: ``format`` ("sfnhw.mapping"), ``version`` (1), ``placer``, ``network`` (``name``,
+Key ``header`` holds UTF-8 JSON as bytes: ``format`` ("sfnhw.mapping"), ``version`` (1), ``placer``, ``objective`` (that layers were cut for; null or left out: unknown), ``network`` (``name``,
 ``timesteps``, ``sha256``, and a sha256 of each part), ``chip`` (``name``, ``sha256``, and the fields that a mapping may depend on:
 all of core, noc, packet, execution, io and off_chip). Arrays: ``slices`` (n, 5) population, c0, c1, r0, r1; ``terminals`` (n,);
 ``demands`` (n, 5) in the order of `Demand`; ``connections/<field>``, ``routes/<field>``, ``ready_routes/<field>``. Of a mapping in
@@ -53,6 +53,7 @@ def save_mapping(mapping: "Mapping", path: str | Path) -> Path:
         "format": FORMAT,
         "version": VERSION,
         "placer": mapping.placer,
+        "objective": mapping.objective,
         "network": _about(network),
         "chip": {"name": chip.name, "sha256": chip.fingerprint(), "fields": structure(chip)},
     }
@@ -78,6 +79,7 @@ def load_mapping(path: str | Path, network: Network, chip: Chip) -> "Mapping":
         network (the first part that differs is named) or for another chip (the first field that differs); or one that
         `verify` finds wrong.
     """
+    from sfnhw.mapping.objectives import check_objective
     from sfnhw.mapping.verification import verify
 
     path = Path(path)
@@ -89,9 +91,11 @@ def load_mapping(path: str | Path, network: Network, chip: Chip) -> "Mapping":
         header = read_header(arrays, FORMAT, VERSION, EXPECTED)
         if not isinstance(header["placer"], str):
             raise InputError(field="placer", found=header["placer"], expected="a text")
+        if header.get("objective") is not None:  # files of before have none
+            check_objective(header["objective"])
         _check_network(header["network"], network)
         check_structure(header["chip"]["name"], header["chip"]["fields"], chip)
-        mapping = _build(header, arrays, network, chip)
+        mapping = replace(_build(header, arrays, network, chip), objective=header.get("objective"))
     except InputError as error:
         raise InputError(str(error), where=Where(path)) from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

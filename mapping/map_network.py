@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def map_network(
     rule = (placer, activity, seed, moves, progress) if placement is None else None
     in_rounds = chip.execution.rounds == "auto" and not fits(network, slices, demands, chip)
     if in_rounds and not fixed:
-        return map_rounds(network, chip, slices, demands, _of_a_round(rule), placer)
+        return replace(map_rounds(network, chip, slices, demands, _of_a_round(rule), placer), objective=objective)
     groups = group_slices(slices, demands, chip, fixed)
     if len(groups) > chip.cores and chip.execution.rounds == "auto":
         raise InputError(
@@ -105,7 +106,8 @@ def map_network(
         )
     if len(groups) > chip.cores:
         raise too_many_cores(slices, demands, len(groups), chip, _rounds_it_takes(network, slices, demands, chip))
-    return laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+    mapping = laid_out(network, chip, slices, demands, groups, fixed, connect(network, tuple(slices)), rule)
+    return replace(mapping, objective=objective)
 
 
 def _of_a_round(rule: Rule | None) -> LayOut:
@@ -178,15 +180,21 @@ def _check_options(placer: str, objective: str, placement: Placement | None, see
     for field, value in (("seed", seed), ("moves", moves)):
         if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
             raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
-    if not isinstance(placer, str) or placer not in PLACERS:
-        hint = nearest(str(placer), list(PLACERS))
-        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    check_placer(placer)
     if placement is not None and placer != PLACER:
         raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
     check_objective(objective)
     if placement is not None and objective != FEWEST:
         text = "a placement says where each slice is, and so how layers are cut"
         raise InputError(text, field="objective", found=objective, expected="one of them")
+
+
+def check_placer(placer: Any) -> str:
+    """Return the placer's name; raises InputError for an unknown one."""
+    if not isinstance(placer, str) or placer not in PLACERS:
+        hint = nearest(str(placer), list(PLACERS))
+        raise InputError(field="placer", found=placer, expected=f"one of {', '.join(PLACERS)}{hint}")
+    return placer
 
 
 def _check_execution(network: Network, chip: Chip) -> None:

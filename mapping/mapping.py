@@ -32,6 +32,7 @@ class Mapping:
     placer : name of the placement rule.
     rounds : where the network is larger than the chip, its parts one after the other (`sfnhw.mapping.rounds`); then cores
         hold slices of one round after those of another, and the routes are those of all rounds. Else empty.
+    objective : name of what layers were cut for (`sfnhw.mapping.OBJECTIVES`); None where nobody knows any more.
     """
 
     network: Network
@@ -44,6 +45,7 @@ class Mapping:
     ready_routes: Routes
     placer: str
     rounds: tuple["Round", ...] = ()
+    objective: str | None = None
 
     @property
     def io(self) -> int:

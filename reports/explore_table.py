@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfnhw.reports.few_samples import few_samples_text
+from sfnhw.reports.mapping_report import cut_text
 from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
 from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
 
@@ -11,12 +12,13 @@ Row = Mapping[str, Any]
 PER_SECOND = "per\nsecond"
 
 
-def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None) -> str:
+def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None = None, about: str = "") -> str:
     """Return rows by energy in at most 80 columns, then what could not be estimated, each with its whole reason.
 
     Nothing is cut: a table that is too wide for a column for each field is without throughput, or has the settings as one text
     that wraps. Fields with the same value everywhere are said once.
 
+    about : a sentence to begin with, e.g. `about_text`.
     samples : that accuracies were measured on, where that is to be said if they are few.
     """
     good = sorted((row for row in rows if row.get("error") is None), key=lambda row: row["energy_j"])
@@ -25,7 +27,8 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
     same = [field for field in fields if field not in varied_fields(rows, fields)]
     every, fields = setting_text(rows[0], [short[f] for f in same], same) if same else "", varied_fields(rows, fields)
     names = [short[field] for field in fields]
-    lines: list[str] = []
+    lines = [*wrapped(about), ""] if about else []
+    warned = sum(bool(row.get("warnings")) for row in good)
     if good:
         head, cells = _widest(good, names, fields)
         lines += table(head, cells)
@@ -36,21 +39,30 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
         known = [r["accuracy"] for r in good if r.get("accuracy") is not None]
         few = few_samples_text(known, samples) if samples else ""
         lines += wrapped(f"accuracy {few}") if few else []
-        warned = sum(bool(row.get("warnings")) for row in good)
         if warned:
-            lines += wrapped(f"{warned} of {len(good)} have warnings: see the column `warnings` of the table")
+            lines += wrapped(
+                f"! in doubt: {warned} of {len(good)} have warnings, in the column `warnings` of the table"
+            )
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row.get("error") is not None:
             reasons.setdefault(clean(row["error"]), []).append(setting_text(row, names, fields))
     if reasons:
         failed = sum(len(settings) for settings in reasons.values())
-        lines += [""] * bool(lines) + wrapped(f"{failed} of {len(rows)} could not be estimated:")
+        lines += [""] * bool(good) + wrapped(f"{failed} of {len(rows)} could not be estimated:")
         for reason, settings in reasons.items():
             for i, setting in enumerate(settings):
                 lines += wrapped(setting + (":" if i == len(settings) - 1 else ","))
             lines += [f"  {line}" for line in wrapped(reason, "", WIDTH - 2)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def about_text(points: int, chip: str, fidelity: str, objective: str, placer: str) -> str:
+    """Return what every point has in common, e.g. ``6 points on reference, packet fidelity; layers cut for latency, placed by hilbert``."""
+    return (
+        f"{points:,} point{'s' * (points != 1)} on {chip}, {fidelity} fidelity; placed by {placer}; "
+        f"{cut_text(objective, objective)}"
+    )
 
 
 def varied_fields(rows: Sequence[Row], fields: Sequence[str]) -> list[str]:
@@ -92,8 +104,11 @@ def _measures(rows: Sequence[Row], throughput: bool) -> tuple[list[str], list[li
     return head, cells
 
 
-def _mark(row: Row) -> str:
-    return "*" if row["on_pareto"] else " "
+def _marks(rows: Sequence[Row]) -> list[str]:
+    """``*`` on the front, ``!`` with warnings: as many characters for each row."""
+    front = ["*" if row["on_pareto"] else " " for row in rows]
+    doubt = ["!" if row.get("warnings") else " " for row in rows]
+    return [a + b for a, b in zip(front, doubt, strict=True)] if "!" in doubt else front
 
 
 def _columns(
@@ -104,9 +119,11 @@ def _columns(
     heads = [_broken(name) for name in names]
     settings = [[field_text(row[field]) for field in fields] for row in rows]
     width = max(len(text) for text in [*heads[0].split("\n"), *(s[0] for s in settings)])
-    first = [f"{_mark(row)} {s[0]:>{width}}" for row, s in zip(rows, settings, strict=True)]
+    marks = _marks(rows)
+    first = [f"{mark} {s[0]:>{width}}" for mark, s in zip(marks, settings, strict=True)]
     cells = [[f, *s[1:], *m] for f, s, m in zip(first, settings, measures, strict=True)]
-    top = "\n".join(f"  {line:>{width}}" for line in heads[0].split("\n"))
+    indent = " " * (len(marks[0]) + 1)
+    top = "\n".join(f"{indent}{line:>{width}}" for line in heads[0].split("\n"))
     return [top, *heads[1:], *head], cells
 
 
@@ -124,5 +141,6 @@ def _folded(
 ) -> tuple[list[str], list[list[str]]]:
     """All fields as one text."""
     head, measures = _measures(rows, throughput)
-    texts = [f"{_mark(row)} {setting_text(row, names, fields)}" for row in rows]
-    return ["  setting\n", *head], [[text, *m] for text, m in zip(texts, measures, strict=True)]
+    marks = _marks(rows)
+    texts = [f"{mark} {setting_text(row, names, fields)}" for mark, row in zip(marks, rows, strict=True)]
+    return [f"{' ' * len(marks[0])} setting\n", *head], [[text, *m] for text, m in zip(texts, measures, strict=True)]

@@ -11,6 +11,8 @@ from sfnhw.reports import summary, text
 from sfnhw.reports.bank_stalls import bank_stall_rows, bank_stall_text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
 from sfnhw.reports.comparison import calibration_text, skipped_texts
+from sfnhw.reports.global_steps import global_steps_text
+from sfnhw.reports.mapping_report import run_cut_text
 from sfnhw.reports.overhead_rows import overhead_rows
 from sfnhw.reports.rates_table import rates_rows
 from sfnhw.reports.rounds_report import rounds_text
@@ -109,8 +111,8 @@ def _kept_together() -> SimpleNamespace:
 
     written = (
         text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
-        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.beyond_one_text, summary.beyond_one_static_text,
-        summary.beyond_one_area_text, rounds_text,
+        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.beyond_one_text,
+        summary.beyond_one_static_text, summary.beyond_one_area_text, rounds_text, global_steps_text, run_cut_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})
 

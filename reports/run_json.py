@@ -12,6 +12,7 @@ from sfnhw.chip.prices import STATIC_UNITS
 from sfnhw.reports.bank_stalls import bank_stall_report
 from sfnhw.reports.comparison import comparison_rows, network_coding
 from sfnhw.reports.coverage import coverage
+from sfnhw.reports.global_steps import global_steps
 from sfnhw.reports.layers import layer_rows
 from sfnhw.reports.leakage import area_and_leakage
 from sfnhw.reports.mapping_report import mapping_report
@@ -49,6 +50,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "latency_s": result.latency_s,
         "latency_min_s": seconds(int(latency.min()), run.chip.clock_mhz),
         "latency_max_s": seconds(int(latency.max()), run.chip.clock_mhz),
+        "global_steps": global_steps(run),
         "throughput_inferences_per_s": result.throughput_inferences_per_s,
         **pace(run),
         "bank_stalls": bank_stall_report(run),

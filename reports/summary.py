@@ -7,7 +7,8 @@ from typing import Any
 from sfnhw.reports.bank_stalls import bank_stall_text
 from sfnhw.reports.comparison import THIS, calibration_text, skipped_texts
 from sfnhw.reports.few_samples import few_samples_text
-from sfnhw.reports.mapping_report import bounds_text
+from sfnhw.reports.global_steps import global_steps_text
+from sfnhw.reports.mapping_report import bounds_text, run_cut_text
 from sfnhw.reports.pace import UNIT_NAMES
 from sfnhw.reports.packet_formats import chosen_text
 from sfnhw.reports.rates_table import rates_lines
@@ -83,6 +84,8 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "", f"of it {quantity(static, 'J')} ({around}; {percent(share)}) leakage and clock"
     spread = f"{quantity(data['latency_min_s'], 's')} to {quantity(data['latency_max_s'], 's')}"
     yield "latency", f"{quantity(data['latency_s'], 's')} ({spread} over samples)"
+    if data.get("global_steps"):
+        yield "", global_steps_text(data["global_steps"])
     product = quantity(data["energy_delay_product_js"]["value"], "J s")
     yield "", f"energy-delay product {product}; power {quantity(data['power_w']['value'], 'W')} meanwhile"
     yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back"
@@ -103,6 +106,9 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if chips > 1:
         yield "", f"{count(data['flits_between_chips'])} flits an inference pass from chip to chip"
     if "mapping" in data:  # runs of older versions have none
+        cut = run_cut_text(data)
+        if cut:
+            yield "", cut
         yield "", bounds_text(data["mapping"])
     formats = chosen_text(data)
     if formats:

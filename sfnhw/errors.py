@@ -70,6 +70,12 @@ class ChipError(InputError):
     """A chip description that cannot be used."""
 
 
+class ChipConflictError(ChipError):
+    """Fields of a chip that are each valid, and that cannot be together; `chip` is the chip that cannot be."""
+
+    chip: Any = None
+
+
 class ActivityError(InputError):
     """Inputs or activity that do not fit the network."""
 

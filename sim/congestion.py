@@ -139,8 +139,9 @@ def _of_routers(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing
         )
     over = doubts.missed > MOST_MISSED
     if over.any():
+        bursts = "bursts of packets between barriers, " if tables.fabric.barrier else ""
         told.append(
-            f"router stages of several cycles, or buffers of less than two credits' round trips, may make {int(over.sum()):,} of "
+            f"{bursts}router stages of several cycles, or buffers of less than two credits' round trips, may make {int(over.sum()):,} of "
             f"{samples:,} inferences longer by {doubts.missed.max():.0%} or so, which fidelity packet does not see; fidelity flit "
             "(or auto) does"
         )

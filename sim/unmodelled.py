@@ -9,6 +9,8 @@ Routers with stages of one cycle and buffers of a credit's round trip do what `s
   another.
 - Buffers of little more than a round trip in all keep a link idle where the virtual channel that is given has no credit and
   another one has; and where a switch allocation of several cycles begins before a credit is there.
+- Between barriers packets come in bursts, and a step ends with the last of them. Where a link, or a port, is taken for much of a
+  step, packets for other places wait in finite buffers behind those for it, and copies of a packet for one another.
 
 What that may take is part of the way, and parts, which are measured (docs/noc.md), of the time for which links and ports are taken.
 """
@@ -20,17 +22,20 @@ from numpy.typing import NDArray
 
 from sfnhw.chip import Chip
 from sfnhw.mapping.copies import tree_of
-from sfnhw.sim.channels import ChannelTimes, cycles_taken
+from sfnhw.sim.channels import ChannelTimes, cycles_taken, parts_taken
 from sfnhw.sim.counts import Counts, path_packets
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.passed import tree_routers
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 
+Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# Shares of the time for which the fullest links or ports of each layer are taken: batches; turns; buffers; buffers of one flit.
-OF_BATCHES, OF_TURNS, OF_BUFFERS, OF_SINGLE_PLACES = 0.2, 0.5, 0.2, 0.5
+# Shares of the time for which the fullest links or ports of each layer are taken: batches; turns; buffers; buffers of one flit;
+# bursts between barriers, and with so many virtual channels that a link is taken for its flits alone.
+OF_BATCHES, OF_TURNS, OF_BUFFERS, OF_SINGLE_PLACES, OF_BURSTS, OF_BURSTS_OF_FLITS = 0.2, 0.5, 0.2, 0.5, 0.15, 0.2
 # Buffers, in credits' round trips, that keep no link idle.
 ROUND_TRIPS = 2.5
 # Beyond so much of its latency an inference is in doubt.
@@ -62,6 +67,9 @@ class Missed(NamedTuple):
             links = max(links, OF_BUFFERS)
         if trips > c.moves and V > 1 and noc.buffer_flits == 1:
             links = OF_SINGLE_PLACES
+        if chip.execution.mode == "barrier" and noc.buffer_flits is not None:
+            one = c.share * parts_taken(c.link, 1)  # ticks that a packet of one flit takes a link
+            links = max(links, OF_BURSTS if one > c.moves * c.ticks else OF_BURSTS_OF_FLITS)
         way = sum(batches) + max(0, noc.switch_cycles - c.moves)
         return cls(way, c.moves - 1, links, OF_TURNS if c.moves > 1 else 0.0)
 
@@ -73,17 +81,57 @@ def missed_share(chip: Chip, tables: Tables, counts: Counts, latency: NDArray[np
     out = np.zeros(len(latency))
     if not any(missed):
         return out
-    several = (s.form > 0) | (s.flits > 1)
-    far = np.zeros(int(s.depth.max()) + 1)
-    np.maximum.at(far, s.depth, tree_routers(tables) * (missed.way + missed.turns * several))
-    if f.barrier:
-        waits = global_steps(f, T) * far.max()
-    else:  # layer by layer, and in each further timestep there and back
-        waits = far.sum() + 2 * (T - 1) * far.max()
+    several, waits = (s.form > 0) | (s.flits > 1), 0.0
+    if missed.way or missed.turns:
+        far = np.zeros(int(s.depth.max()) + 1)
+        np.maximum.at(far, s.depth, derived(tree_routers, tables) * (missed.way + missed.turns * several))
+        if f.barrier:
+            waits = global_steps(f, T) * far.max()
+        else:  # layer by layer, and in each further timestep there and back
+            waits = far.sum() + 2 * (T - 1) * far.max()
     links = missed.links * _fullest(tables, counts, np.ones_like(several)).sum()
     if missed.turn_links:
         links += missed.turn_links * _fullest(tables, counts, several).sum()
     return out + waits / np.maximum(1, latency) + links / len(latency) / max(1.0, float(latency.mean()))
+
+
+class _Taken(NamedTuple):
+    """What takes links and ports: (n,) each packet tree's nodes on links, then its exits, then its roots at ports into routers.
+
+    Attributes
+    ----------
+    node : route node. which : place in `depth`, of the layers of one depth at one link or port.
+    slow, share : cycles of a flit and one of `ChannelTimes.shares`. bounds : where exits begin, and roots.
+    depth : (places,) of the layers.
+    """
+
+    node: Ints
+    which: Ints
+    slow: Ints
+    share: Ints
+    bounds: tuple[int, int]
+    depth: Ints
+
+
+def _taken(tables: Tables) -> _Taken:
+    n, f, s = tables.nodes, tables.fabric, tables.slices
+    link = n.link[: n.packet_nodes]
+    over, roots = np.flatnonzero(link >= 0), np.flatnonzero(link < 0)
+    leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
+    node = np.concatenate([over, leaves, roots])
+    ends, at_ports = 4 * f.routers + f.cores + 1, len(node) - len(over)
+    exits = 4 * f.routers + n.exits[: len(leaves)].astype(np.int64)
+    place = np.concatenate([link[over], exits, ends + s.terminal[n.owner[roots]]])
+    size = ends + f.cores + 1
+    used, which = np.unique(s.depth[n.owner[node]] * size + place, return_inverse=True)
+    return _Taken(
+        node=node,
+        which=which.reshape(-1),
+        slow=np.concatenate([n.flit_cycles[link[over]], np.ones(at_ports, np.int64)]),
+        share=np.concatenate([f.channels.shares[n.vc_class[over]], np.full(at_ports, f.channels.share)]),
+        bounds=(len(over), len(over) + len(leaves)),
+        depth=used // size,
+    )
 
 
 def _fullest(tables: Tables, counts: Counts, slices: NDArray[np.bool_]) -> Reals:
@@ -91,27 +139,16 @@ def _fullest(tables: Tables, counts: Counts, slices: NDArray[np.bool_]) -> Reals
 
     slices : which of them count.
     """
-    n, f, c, s = tables.nodes, tables.fabric, tables.fabric.channels, tables.slices
-    own = np.flatnonzero(slices[n.owner[: n.packet_nodes]])
-    flits, packets = counts.nodes.flits.total(), counts.nodes.packets.total()
-    over, roots = own[n.link[own] >= 0], own[n.link[own] < 0]
-    leaves = np.repeat(np.arange(n.packet_nodes), np.diff(n.exit_first[: n.packet_nodes + 1]))
-    exits = np.flatnonzero(slices[n.owner[leaves]])
-    leaves = leaves[exits]
-    ends = 4 * f.routers + f.cores + 1
-    node, place, taken = [], [], []
-    for at, which, channel, slow, share in (
-        (over, n.link[over], c.link, n.flit_cycles[n.link[over]], c.shares[n.vc_class[over]]),
-        (leaves, 4 * f.routers + n.exits[exits], c.exit, 1, c.share),
-        (roots, ends + s.terminal[n.owner[roots]], c.entry, 1, c.share),
-    ):
-        node.append(at)
-        place.append(which)
-        taken.append(cycles_taken(c, channel, flits[at], packets[at], slow, share))
-    depth, out = s.depth[n.owner[np.concatenate(node)]], np.zeros(int(s.depth.max()) + 1)
-    size = ends + f.cores + 1
-    used, which = np.unique(depth * size + np.concatenate(place), return_inverse=True)
-    np.maximum.at(out, used // size, np.bincount(which.reshape(-1), np.concatenate(taken), len(used)))
+    t, c = derived(_taken, tables), tables.fabric.channels
+    counted = slices[tables.nodes.owner[t.node]]
+    packets = counts.nodes.packets.total()[t.node] * counted
+    flits = packets if counts.nodes.flits is counts.nodes.packets else counts.nodes.flits.total()[t.node] * counted
+    taken = np.empty(len(t.node))
+    for channel, low, high in zip((c.link, c.exit, c.entry), (0, *t.bounds), (*t.bounds, len(t.node)), strict=True):
+        here = slice(low, high)
+        taken[here] = cycles_taken(c, channel, flits[here], packets[here], t.slow[here], t.share[here])
+    out = np.zeros(int(tables.slices.depth.max()) + 1)
+    np.maximum.at(out, t.depth, np.bincount(t.which, taken, len(t.depth)))
     return out
 
 

@@ -73,6 +73,7 @@ def test_a_missing_key(message):
         ("clock_mhz: .inf", "c.yaml:2:12: clock_mhz: found inf, expected a number from 0.001 to 10000 (MHz)"),
         ("noc: {cast: multcast}", "c.yaml:2:13: noc.cast: found 'multcast', expected 'multicast' or 'unicast' (did you mean 'multicast'?)"),
         ("noc: {destinations: neuron, cast: unicast}\npacket: {format: bitmap}", "c.yaml:3:18: packet.format: spikes that share a packet go to the same cores: to each that any neuron of their slice feeds, found 'bitmap', expected aer, or noc.destinations: slice"),
+        ("noc: {topology: torus}", "c.yaml:2:17: noc.topology: found 'torus', expected 'mesh' (tori are no part of a chip yet: `sfnhw noc` alone has them)"),
         ("noc: 5", "c.yaml:2:6: noc: found 5, expected a mapping with topology, columns, rows, cores_per_router, routing, cast, destinations, flit_bits, header_bits, route_entries, route_cycles, vc_alloc_cycles, switch_alloc_cycles, switch_cycles, link_cycles, vertical_link_cycles, interface_cycles, port_cycles, virtual_channels, buffer_flits, credit_cycles, link_mm"),
         ("noc: {rows: 0, header_bits: 0}", "c.yaml:2:13: noc.rows: found 0, expected a whole number from 1 to 1024 (routers) (and 1 more)"),
         ("io: {router: [0, 8]}", "c.yaml:2:6: io.router: found [0, 8], expected inside the mesh of 8 x 8: a row from 0 to 7"),

@@ -46,6 +46,29 @@ def test_a_run_as_text_and_as_json(capsys):
     assert found["zero_load_latency_cycles"] == 3 * 9 + 2 * 5 + 3 + 4
 
 
+@pytest.mark.parametrize(
+    ("rate", "flits", "said"),
+    [
+        ("0.25", 4, "0.25 packets/node/cycle, 1 flits/node/cycle"),
+        ("0.5", 3, "0.5 packets/node/cycle, 1.5 flits/node/cycle: more than a node can send, which is 1"),
+        ("0.9", 1, "0.9 packets/node/cycle"),
+    ],
+)
+def test_a_rate_in_packets_is_told_in_flits_and_lines_wrap(capsys, rate, flits, said):
+    """Saturated, so that the last line is long; 0.5 packets of 3 flits are 1.5 flits."""
+    few = ("--size", "6x4", "--cycles", "2000", "--warmup", "100", "--rate", rate, "--packet-flits", flits)
+    code, out, _ = run(capsys, *map(str, few))
+    assert code == 0
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    (start,) = [i for i, line in enumerate(lines) if line.startswith("offered")]
+    (end,) = [i for i, line in enumerate(lines) if line.startswith("accepted")]
+    assert " ".join(" ".join(lines[start:end]).split()) == f"offered {said}"
+    assert "packets had not arrived, the mean is a lower bound" in " ".join(out.split())
+    found = json.loads(run(capsys, *map(str, few), "--json")[1])
+    assert found["offered_flits_per_node_cycle"] == pytest.approx(float(rate) * flits)
+
+
 def test_a_burst(capsys):
     code, out, _ = run(capsys, "--size", "4x1", "--pattern", "bit-complement", "--burst", "1", "--json")
     assert code == 0

@@ -8,11 +8,20 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
+from sfnhw.neurons import IF
 from sfnhw.sim import simulate
 from sfnhw.sim.channels import channels_of
 from sfnhw.sim.congestion import MOST_CONGESTION
 from sfnhw.sim.link_load import link_utilisation
-from sfnhw.sim.unmodelled import OF_BATCHES, OF_BUFFERS, OF_SINGLE_PLACES, OF_TURNS, Missed
+from sfnhw.sim.unmodelled import (
+    OF_BATCHES,
+    OF_BUFFERS,
+    OF_BURSTS,
+    OF_BURSTS_OF_FLITS,
+    OF_SINGLE_PLACES,
+    OF_TURNS,
+    Missed,
+)
 from tests.networks import chain, random_activity, random_inputs, random_network
 
 REFERENCE = load_chip("reference")
@@ -199,6 +208,43 @@ def test_what_routers_may_miss_by_hand():
     assert missed_by({"buffer_flits": 5}) == missed_by({"buffer_flits": 64}) == (0, 0, 0, 0)
     assert missed_by({"buffer_flits": 4}).links == OF_BUFFERS
     assert missed_by({"buffer_flits": 1}).links == OF_SINGLE_PLACES
+
+
+def test_between_barriers_bursts_may_be_missed_where_buffers_are_finite():
+    """Of links that are taken; a larger share, of short buffers, counts instead."""
+    barrier = REFERENCE.replace({"execution.mode": "barrier"})
+    for fields, share in (
+        ({"noc.buffer_flits": 16}, OF_BURSTS_OF_FLITS),
+        ({"noc.buffer_flits": 16, "noc.virtual_channels": 2}, OF_BURSTS),  # a packet takes a link for 3 / 2 cycles
+        ({"noc.buffer_flits": None}, 0),
+        ({"noc.buffer_flits": 4}, OF_BUFFERS),
+    ):
+        chip = barrier.replace(fields)
+        assert Missed.of(chip, channels_of(chip)) == (0, 0, share, 0)
+
+
+@pytest.mark.parametrize("depth", [4, 8, 16])
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_between_barriers_a_burst_that_is_not_warned_of_takes_as_long_at_flit(channels, depth):
+    """Within 5 %, or six cycles; one that fills a link for most of its step is warned of, and `auto` takes it to flit."""
+    fields = {"execution.mode": "barrier", "execution.barrier_cycles": 1, "noc.columns": 4, "noc.rows": 4}
+    fields |= {
+        "core.neurons": 32,
+        "core.synapse_lanes": 64,
+        "noc.virtual_channels": channels,
+        "noc.buffer_flits": depth,
+    }
+    network, quiet, told = chain([200, 200, 100, 10], IF(4)), [], []
+    mapping = map_network(network, REFERENCE.replace(fields))
+    for rate in (0.01, 0.05, 0.2, 0.8):
+        activity = random_activity(network, 1, 1, rate)
+        packet, flit = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit"))
+        (told if packet.warnings else quiet).append((packet.timing.latency[0], flit.timing.latency[0]))
+    assert all(abs(there - here) <= max(6, 0.05 * here) for here, there in quiet), quiet
+    assert told, quiet
+    auto = simulate(mapping, activity, fidelity="auto", threads=1)
+    assert auto.sample_fidelity == ("flit",)
+    assert auto.timing.latency[0] == flit.timing.latency[0]
 
 
 SLOW = (

@@ -1,7 +1,9 @@
 """explore: what is kept through crashes and signals, and every bad input in one sentence."""
 
+import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sfnhw.errors import ActivityError, InputError, SfnhwError
+from sfnhw.chip import load_chip
+from sfnhw.errors import ActivityError, ChipError, InputError, SfnhwError
 from sfnhw.estimate import estimate
 from sfnhw.explore import explore
 from sfnhw.explore_rows import append_row, read_rows
@@ -125,6 +128,69 @@ def test_where_no_point_fits_there_is_an_error_and_no_figure(tmp_path):
         run(tmp_path, big, grid={"noc.columns": ["1"]})
     assert not (tmp_path / "pareto.svg").exists()
     assert "does not fit" in (tmp_path / "table.csv").read_text()
+
+
+MODES = {"execution.mode": ["dataflow", "barrier", "asynchronous"], "execution.granularity": ["layer", "row"]}
+
+
+def test_a_combination_that_no_chip_has_is_a_row_and_the_others_run(tmp_path):
+    # Rows start by themselves, so they go with anything but a barrier: one of the six.
+    rows = run(tmp_path, grid=MODES)
+    assert [tuple(r[f] for f in MODES) for r in rows] == [
+        (m, g) for m in MODES["execution.mode"] for g in ("layer", "row")
+    ]
+    (bad,) = [r for r in rows if r["error"] is not None]
+    assert [bad[f] for f in MODES] == ["barrier", "row"]
+    assert re.match(r"execution.granularity: found 'row', expected layer under execution.mode: barrier", bad["error"])
+    assert not bad["on_pareto"]
+    assert all(r["energy_j"] > 0 for r in rows if r is not bad)
+    assert len(read_rows(tmp_path)) == 6
+    with (tmp_path / "table.csv").open(newline="") as file:
+        assert [r["error"] for r in csv.DictReader(file)] == [r["error"] or "" for r in rows]
+    # Resumed without one good and the bad row: both come back, and nothing else is estimated again.
+    path = tmp_path / "rows.jsonl"
+    kept = [line for line in path.read_text().splitlines() if "expected layer" not in line][1:]
+    path.write_text("\n".join(kept))
+    assert run(tmp_path, grid=MODES) == rows
+    assert len(read_rows(tmp_path)) == 6
+
+
+def test_another_placer_is_another_exploration_of_the_same_points(tmp_path):
+    network = chain([3, 40, 30, 20, 2])
+    inputs, grid = random_inputs(network, 1, 3), {"core.synapse_lanes": [1, 8], "core.neurons": [8, 16]}
+    rows = {placer: run(tmp_path, network, inputs, grid, placer=placer) for placer in ("hilbert", "random", "hilbert")}
+    assert len(read_rows(tmp_path)) == 8, "four of each; those of the first were kept"
+    for placer, points in rows.items():
+        for point in points:
+            chip = load_chip("reference").replace({field: point[field] for field in grid})
+            alone = estimate(network, chip, inputs, fidelity="analytic", placer=placer, baselines=())
+            assert point["energy_j"] == alone.cost.total.as_joules(3)["value"]
+            assert point["latency_s"] == alone.result.latency_s
+    assert rows["random"] != rows["hilbert"]
+    with pytest.raises(InputError, match=r"placer: found 'randm', expected one of .*did you mean 'random'"):
+        run(tmp_path / "a", placer="randm")
+    assert not (tmp_path / "a").exists()
+
+
+def test_where_no_chip_has_any_combination_the_first_sentence_is_the_error(tmp_path):
+    grid = {"execution.granularity": ["row"], "execution.mode": ["barrier"], "core.synapse_lanes": [1, 2]}
+    with pytest.raises(ChipError, match=r"^execution.granularity: found 'row', expected layer under"):
+        run(tmp_path / "a", grid=grid)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"execution.mood": ["row"]}, "no such field of a chip"),
+        ({"noc.rows": ["8", "many"]}, "noc.rows: found 'many', expected a whole number"),
+        (MODES | {"noc.rows": ["8", "0"]}, "noc.rows: found 0, expected a whole number"),
+    ],
+)
+def test_a_field_or_a_value_that_no_combination_makes_good_is_an_error_at_once(tmp_path, grid, said):
+    with pytest.raises(ChipError, match=said):
+        run(tmp_path / "a", grid=grid)
+    assert not (tmp_path / "a").exists()
 
 
 def children(pid: int) -> list[int]:

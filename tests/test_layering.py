@@ -32,7 +32,7 @@ MODEL = {
     "headroom",
 }
 EDGE = {"convert", "recode", "digits", "nir"}
-TOP = {"estimate", "explore", "explore_rows", "workers", "run", "cli", "rates"}
+TOP = {"estimate", "explore", "explore_points", "explore_rows", "workers", "run", "cli", "rates"}
 # Room → rooms of sfnhw that it may import from. `reports` reads a Run, which is a record of everything below it.
 ALLOWED = {
     "model": {"model"},

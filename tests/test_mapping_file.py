@@ -52,6 +52,20 @@ def test_any_mapping_survives_its_file_and_simulates_alike(tmp_path_factory, see
         assert np.array_equal(getattr(one.timing, f.name), getattr(two.timing, f.name)), f.name
 
 
+@pytest.mark.parametrize("objective", ["cores", "throughput"])
+def test_a_file_knows_what_layers_were_cut_for_and_one_of_before_does_not(tmp_path, objective):
+    network = chain([40, 64, 3])
+    path = map_network(network, REFERENCE, objective=objective).save(tmp_path / "m.npz")
+    assert Mapping.load(path, network, REFERENCE).objective == objective
+    with np.load(path) as body:
+        header = json.loads(body["header"].tobytes().decode())
+    del header["objective"]
+    rewrite(path, without=header)
+    old = Mapping.load(path, network, REFERENCE)
+    assert old.objective is None
+    assert old.onto(network, REFERENCE).objective is None
+
+
 @pytest.fixture
 def case(tmp_path):
     network = chain([20, 300, 300, 3])
@@ -125,12 +139,15 @@ def test_onto_takes_equal_networks_and_prices_only(case):
         mapping.onto(network, REFERENCE.replace({"core.axons": 5}))
 
 
-def rewrite(path, header=None, **arrays):
+def rewrite(path, header=None, without=None, **arrays):
+    """Write a file again with other arrays, and with a header that is changed, or a whole new one (`without`)."""
     with np.load(path) as body:
         whole = {key: body[key] for key in body.files}
     if header:
         text = json.loads(whole["header"].tobytes().decode()) | header
         arrays["header"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
+    if without is not None:
+        arrays["header"] = np.frombuffer(json.dumps(without).encode(), np.uint8)
     whole |= arrays
     np.savez(path, **{k: v for k, v in whole.items() if v is not None})
 
@@ -141,6 +158,7 @@ def rewrite(path, header=None, **arrays):
         ({"header": {"format": "sfnhw.rates"}}, r"format: found 'sfnhw\.rates', expected 'sfnhw\.mapping'"),
         ({"header": {"version": 2}}, r"version: unknown version, found 2, expected 1"),
         ({"header": {"placer": 3}}, r"placer: found 3, expected a text"),
+        ({"header": {"objective": "speed"}}, r"objective: found 'speed', expected one of cores, latency"),
         ({"header": {"network": 3}}, r"the header is malformed"),
         ({"terminals": None}, r"array 'terminals' is missing"),
         ({"terminals": np.zeros((2, 2))}, r"array 'terminals': found 'float64 of shape \(2, 2\)"),

@@ -203,6 +203,23 @@ def test_explore_table_has_one_name_for_a_field_that_varies_and_one_that_ends_al
     assert [line.split()[0] for line in text.splitlines()[:2]] == ["state_", "memory.banks"]
 
 
+@pytest.mark.parametrize("warned", [(), (4,), (8,), (4, 8, 16)])
+def test_explore_table_marks_rows_that_have_warnings(warned):
+    fields = ["noc.columns", "core.threshold_unit.kind", "core.threshold_unit.lanes"]
+    rows = [{**exploration(0)[0], "noc.columns": k, "warnings": "slow" if k in warned else None} for k in (4, 8, 16)]
+    for varied in (fields[:1], fields):
+        several = (
+            rows
+            if varied == fields[:1]
+            else [{**r, fields[1]: f"some-long-kind-{i}", fields[2]: i} for i, r in enumerate(rows)]
+        )
+        text = table_text(several, varied)
+        assert max(map(len, text.splitlines())) <= WIDTH
+        body = [line.split() for line in text.splitlines() if line.startswith("*")][:3]
+        assert [row[0] for row in body] == ["*!" if k in warned else "*" for k in (4, 8, 16)]
+        assert (f"! in doubt: {len(warned)} of 3 have warnings" in text) == bool(warned)
+
+
 def test_explore_table_says_how_far_accuracies_of_few_samples_may_be_off():
     rows = [{**exploration(0)[0], "noc.columns": k, "accuracy": p} for k, p in ((4, 0.5), (8, 0.75))]
     # sqrt(0.5 · 0.5 / 16) = 0.125 and sqrt(0.75 · 0.25 / 16) = 0.108

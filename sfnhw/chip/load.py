@@ -11,7 +11,7 @@ from sfnhw.chip.checks import problems, unknown_names
 from sfnhw.chip.chip import Chip
 from sfnhw.chip.inherit import merge
 from sfnhw.chip.validation import Locate, from_pydantic, nowhere, raise_first
-from sfnhw.errors import ChipError, Where, nearest
+from sfnhw.errors import ChipConflictError, ChipError, Where, nearest
 from sfnhw.yaml_source import YamlSource, read_yaml
 
 C = TypeVar("C", bound=Chip)
@@ -42,7 +42,7 @@ def load_chip(name_or_path: str | Path) -> Chip:
 
 
 def build(data: dict[str, Any], locate: Locate = nowhere, model: type[C] = Chip) -> C:  # type: ignore[assignment]
-    """Validate plain data as a chip; raises ChipError."""
+    """Validate plain data as a chip; raises ChipError, and ChipConflictError where each field is valid by itself."""
     try:
         chip = model.model_validate(data)
     except ValidationError as error:
@@ -51,7 +51,11 @@ def build(data: dict[str, Any], locate: Locate = nowhere, model: type[C] = Chip)
         inside = {problem.path for problem in unknown}
         raise_first([problem for problem in found if problem.path[:2] not in inside] + unknown, locate)
         raise
-    raise_first(problems(chip), locate)
+    try:
+        raise_first(problems(chip), locate, ChipConflictError)
+    except ChipConflictError as conflict:
+        conflict.chip = chip
+        raise
     return chip
 
 

@@ -11,9 +11,9 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def entry(unit: str, description: str, **bounds: Any) -> Any:
-    """Return a required field with a unit ('' where it has none), a meaning and bounds."""
-    return Field(description=description, json_schema_extra={"unit": unit}, **bounds)
+def entry(unit: str, description: str, beyond: str = "", **bounds: Any) -> Any:
+    """Return a required field with a unit ('' where it has none), a meaning and bounds; beyond: where else to look for more."""
+    return Field(description=description, json_schema_extra={"unit": unit, "beyond": beyond}, **bounds)
 
 
 def optional(unit: str, description: str, default: Any = None, **bounds: Any) -> Any:
@@ -177,7 +177,9 @@ class Core(Part):
 class Noc(Part):
     """The network-on-chip."""
 
-    topology: Literal["mesh"] = entry("", "shape of the network")
+    topology: Literal["mesh"] = entry(
+        "", "shape of the network", "tori are no part of a chip yet: `sfnhw noc` alone has them"
+    )
     columns: int = entry("routers", "width of the mesh", ge=1, le=1024)
     rows: int = entry("routers", "height of the mesh", ge=1, le=1024)
     cores_per_router: int = optional(

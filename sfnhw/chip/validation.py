@@ -32,8 +32,11 @@ def nowhere(path: Location, key: bool) -> Where | None:
     return None
 
 
-def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
-    """Raise the first problem in the order of the file, saying how many more there are; return if there is none."""
+def raise_first(problems: list[Problem], locate: Locate = nowhere, kind: type[ChipError] = ChipError) -> None:
+    """Raise the first problem in the order of the file, saying how many more there are; return if there is none.
+
+    kind : what is raised.
+    """
     if not problems:
         return
     places = [_place(p, locate) for p in problems]
@@ -46,7 +49,7 @@ def raise_first(problems: list[Problem], locate: Locate = nowhere) -> None:
     else:
         message += more
     field = dotted(first.path) or None
-    raise ChipError(message, where=where, field=field, found=first.found, expected=expected)
+    raise kind(message, where=where, field=field, found=first.found, expected=expected)
 
 
 def _place(problem: Problem, locate: Locate) -> Where | None:
@@ -101,6 +104,7 @@ def _translate(item: dict[str, Any], model: type[BaseModel]) -> Problem:
     if isinstance(found, str):
         choices = [str(choice) for choice in get_args(annotation)]
         expected += nearest(found, choices) if choices else ""
+        expected += _beyond(info)
     return Problem(path, "", found if not isinstance(found, dict) else _Mapping(found), expected)
 
 
@@ -179,6 +183,13 @@ def unit_of(info: FieldInfo) -> str:
 def _unit(info: FieldInfo) -> str:
     unit = unit_of(info)
     return f" ({unit})" if unit else ""
+
+
+def _beyond(info: FieldInfo | None) -> str:
+    """Return where to find what a field cannot be, in brackets, or ''."""
+    extra = info.json_schema_extra if info is not None else None
+    text = extra.get("beyond") if isinstance(extra, dict) else None
+    return f" ({text})" if text else ""
 
 
 def _either(choices: list[str]) -> str:

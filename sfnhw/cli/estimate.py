@@ -19,6 +19,7 @@ from sfnhw.cli.options import (
     network_argument,
     objective_option,
     optional_inputs_option,
+    placer_option,
 )
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
@@ -41,13 +42,7 @@ from sfnhw.errors import InputError
 @click.option("--seed", type=click.IntRange(0), help="Of the draw from --rates  [default: 0]")
 @folder_option()
 @fidelity_option
-@click.option(
-    "--placer",
-    default="hilbert",
-    show_default=True,
-    metavar="NAME",
-    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), annealed-balanced, or partitioned (over the chips of a board, then a search).",
-)
+@placer_option
 @objective_option
 @click.option(
     "--mapping",

@@ -15,6 +15,7 @@ from sfnhw.cli.options import (
     inputs_option,
     network_argument,
     objective_option,
+    placer_option,
 )
 from sfnhw.cli.output import Progress, print_json, say
 from sfnhw.errors import InputError
@@ -35,6 +36,7 @@ from sfnhw.errors import InputError
 )
 @folder_option()
 @fidelity_option
+@placer_option
 @objective_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes; one for each core of this machine unless told otherwise."
@@ -50,6 +52,7 @@ def command(
     settings: tuple[str, ...],
     folder: Path,
     fidelity: str,
+    placer: str,
     objective: str,
     workers: int | None,
     as_json: bool,
@@ -60,13 +63,14 @@ def command(
     """
     from sfnhw.explore import explore, table_text
     from sfnhw.inputs import load_inputs
+    from sfnhw.reports.explore_table import about_text
 
     grid = parse_settings(settings)
     target = at_technology(chip, node_nm, voltage_v, clock)
     given = load_inputs(inputs_path)
     progress = Progress()
     tell_of_compiling()
-    with as_typed({"objective": "--objective"}):
+    with as_typed({"objective": "--objective", "placer": "--placer"}):
         rows = explore(
             network_path,
             target,
@@ -75,15 +79,17 @@ def command(
             folder,
             fidelity=fidelity,
             objective=objective,
+            placer=placer,
             workers=workers,
             labels=given.labels,
             progress=progress,
         )
     progress.clear()
     if as_json:
-        print_json({"points": rows, "folder": str(folder)})
+        print_json({"objective": objective, "placer": placer, "points": rows, "folder": str(folder)})
     else:
-        click.echo(table_text(rows, list(grid), len(given.inputs)))
+        about = about_text(len(rows), target.name, fidelity, objective, placer)
+        click.echo(table_text(rows, list(grid), len(given.inputs), about))
     say(f"\ntable: {folder / 'table.csv'}\nopen:  {folder / 'pareto.svg'}")
 
 

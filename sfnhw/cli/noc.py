@@ -31,7 +31,12 @@ def _network_options(function: Any) -> Any:
 @click.command("noc", short_help="Latency and saturation of a network-on-chip by itself.")
 @_network_options
 @click.option(
-    "--rate", default=0.1, show_default=True, type=float, metavar="R", help="Packets per node and cycle (Bernoulli)."
+    "--rate",
+    default=0.1,
+    show_default=True,
+    type=float,
+    metavar="R",
+    help="Packets (not flits) per node and cycle (Bernoulli).",
 )
 @click.option(
     "--burst", type=int, metavar="B", help="Instead: every node sends B packets at once; prints the makespan."

@@ -3,10 +3,12 @@
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from sfnhw.cli.columns import columns
+from sfnhw.cli.columns import WIDTH, columns
 
 if TYPE_CHECKING:
     from sfnhw.sim.noc import NocResult, NocSweep, Traffic
+
+LABEL = 24
 
 
 def _network(traffic: "Traffic") -> str:
@@ -20,7 +22,10 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def _lines(rows: list[tuple[str, str]]) -> str:
-    return "\n".join(f"{name:<24}{text}" for name, text in rows)
+    indent = " " * LABEL
+    return "\n".join(
+        fill(text, WIDTH, initial_indent=f"{name:<{LABEL}}", subsequent_indent=indent) for name, text in rows
+    )
 
 
 def _fidelity(r: "NocResult") -> str:
@@ -28,7 +33,16 @@ def _fidelity(r: "NocResult") -> str:
 
 
 def _warning(r: "NocResult") -> str:
-    return "\n" + fill(f"warning: {r.warning}", 80) if r.warning else ""
+    return "\n" + fill(f"warning: {r.warning}", WIDTH) if r.warning else ""
+
+
+def _offered(r: "NocResult") -> str:
+    """The rate, in flits too where a packet has several, and whether a node can send them."""
+    text, flits = f"{r.rate:g} packets/node/cycle", r.offered_flits
+    if flits is None or r.traffic.config.packet_flits == 1:
+        return text
+    beyond = ": more than a node can send, which is 1" if flits > 1 else ""
+    return f"{text}, {flits:g} flits/node/cycle{beyond}"
 
 
 def run_text(r: "NocResult") -> str:
@@ -39,13 +53,13 @@ def run_text(r: "NocResult") -> str:
     rows = [
         ("mean latency", f"{_number(r.mean_latency)} cycles ({r.zero_load_latency:.2f} in the empty network)"),
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
-        ("offered", f"{r.rate:g} packets/node/cycle"),
+        ("offered", _offered(r)),
         ("accepted", f"{_number(r.accepted_rate, 5)} flits/node/cycle"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean"),
         ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({_fidelity(r)}, seed {r.seed})"),
         ("network", state),
     ]
-    return _network(r.traffic) + "\n" + _lines(rows) + _warning(r)
+    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _warning(r)
 
 
 def burst_text(r: "NocResult") -> str:
@@ -56,7 +70,7 @@ def burst_text(r: "NocResult") -> str:
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean ({_fidelity(r)}, seed {r.seed})"),
     ]
-    return _network(r.traffic) + "\n" + _lines(rows) + _warning(r)
+    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _warning(r)
 
 
 def sweep_text(s: "NocSweep") -> str:
@@ -79,4 +93,6 @@ def sweep_text(s: "NocSweep") -> str:
     if not s.reached:
         where = "no saturation: one flit per node and cycle passes"
     zero = f"empty network: {s.traffic.zero_load_latency:.2f} cycles over {s.traffic.routers_visited:.2f} routers"
-    return "\n".join([_network(s.traffic), where, zero, "", columns(head, rows, [True] * (6 if auto else 5))])
+    return "\n".join(
+        [fill(_network(s.traffic), WIDTH), where, zero, "", columns(head, rows, [True] * (6 if auto else 5))]
+    )

@@ -51,6 +51,13 @@ objective_option = click.option(
     metavar="NAME",
     help="What layers are cut for: cores (the fewest slices), latency, throughput or energy.",
 )
+placer_option = click.option(
+    "--placer",
+    default="hilbert",
+    show_default=True,
+    metavar="NAME",
+    help="How slices are laid out over the cores: hilbert (space-filling), sequential, random, annealed (a search), annealed-balanced, or partitioned (over the chips of a board, then a search).",
+)
 network_argument = click.argument("network_path", metavar="NETWORK", type=click.Path(path_type=Path))
 
 

@@ -68,6 +68,11 @@ class NocResult:
         late = self.mean_latency is not None and self.mean_latency > SATURATION_FACTOR * self.zero_load_latency
         return self.rate is not None and (late or self.undelivered > 0)
 
+    @property
+    def offered_flits(self) -> float | None:
+        """Flits offered per node and cycle, of which a node's port passes one at most; None for a burst."""
+        return None if self.rate is None else self.rate * self.traffic.config.packet_flits
+
     def as_json(self) -> dict[str, Any]:
         """Return the result as one JSON object; units are in the names."""
         rate = None if self.rate is None else self.rate
@@ -79,6 +84,7 @@ class NocResult:
             "by_events": self.by_events,
             "seed": self.seed,
             "rate_packets_per_node_cycle": rate,
+            "offered_flits_per_node_cycle": self.offered_flits,
             "burst_packets_per_node": self.burst or None,
             "measured_cycles": self.cycles,
             "warmup_cycles": self.warmup,
