@@ -29,7 +29,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "polarity": {"coding": "polarity"},
     "ttfs, T = 8": {"coding": "ttfs", "timesteps": SIZE},
     "graded, 4 bits": {"coding": "graded", "bits": 4},
+    "graded, 4 bits, mse": {"coding": "graded", "bits": 4, "theta": "mse"},
     "graded, 8 bits": {"coding": "graded", "bits": 8},
+    "graded, 8 bits, mse": {"coding": "graded", "bits": 8, "theta": "mse"},
 }
 
 

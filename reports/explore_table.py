@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sfnhw.reports.few_samples import FEW, few_samples_text
+from sfnhw.reports.few_samples import few_samples_text
 from sfnhw.reports.mapping_report import cut_text
 from sfnhw.reports.terminal import WIDTH, fits, table, wrapped
 from sfnhw.reports.text import clean, field_text, scaled_unit, short_number, shortest_ends
@@ -36,7 +36,8 @@ def table_text(rows: Sequence[Row], fields: Sequence[str], samples: int | None =
             lines += wrapped(f"in every point: {every}")
         lines += wrapped("* no other point has both less energy and less latency; area: of the whole chip")
         lines += wrapped("per second: inferences that follow each other") if PER_SECOND in head else []
-        few = few_samples_text([r["accuracy"] for r in good if r.get("accuracy") is not None], samples or FEW)
+        known = [r["accuracy"] for r in good if r.get("accuracy") is not None]
+        few = few_samples_text(known, samples) if samples else ""
         lines += wrapped(f"accuracy {few}") if few else []
         if warned:
             lines += wrapped(

@@ -22,6 +22,7 @@ from sfnhw.mapping.slices import Slice
 from sfnhw.mapping.unit_cycles import function_cycles
 from sfnhw.network import Network, Population
 from sfnhw.neurons import ThresholdNeed
+from sfnhw.reports.built_parts import built_area, built_leakage_w
 from sfnhw.reports.level_bits import level_bits
 from sfnhw.reports.wider_spike import wider_spike
 from sfnhw.run import Run
@@ -43,10 +44,12 @@ def is_multilevel(population: Population) -> bool:
 def overhead(run: Run) -> dict[str, Any]:
     """Return the multi-threshold overhead of a run as JSON values; energies, times and counts are per inference.
 
-    Keys: ``thresholds`` (N by layer), ``registers``, ``area``, ``threshold_unit`` (actions), ``time``, ``payload``,
+    Keys: ``thresholds`` (N by layer), ``registers``, ``area`` (what this network needs), ``built`` (what the chip has,
+    `sfnhw.reports.built_parts`, and its leakage), ``threshold_unit`` (actions), ``time``, ``payload``,
     ``synapse``, ``wider_spike`` (`sfnhw.reports.wider_spike`), ``total`` (shares of the run's energy, time and area). Each energy is ``{value, low, high}`` in J.
-    In ``total``, work is what extra actions take, static what leakage and clock of the extra cycles take; leakage is an
-    upper bound (``at_most``), as extra cycles may overlap with other work.
+    In ``total``, work is what extra actions take, static what leakage and clock of the extra cycles take, and in all other
+    cycles the leakage of the chip's parts beyond one threshold. It is an upper bound (``at_most``), as extra cycles may
+    overlap with other work.
     """
     layers = {p.name: p.coding.need() for p in run.network.populations if _has_bank(p)}
     carriers = {p.name for p in run.network.populations if is_multilevel(p)}
@@ -60,13 +63,16 @@ def overhead(run: Run) -> dict[str, Any]:
         *(row["energy_j"] for row in synapse["by_action"].values()),
     ]
     work = _sum_bands([*parts, payload["extra_flits_energy_j"]])
-    static = _sum_bands([time["leakage_at_most_energy_j"], time["clock_energy_j"]])
+    held = _registers(run)
+    built = _built(run, time, held) if layers else {**built_area(run), **_no_leakage()}
+    static = _sum_bands([time["leakage_at_most_energy_j"], time["clock_energy_j"], built["leakage_energy_j"]])
     energy = _sum_bands([work, static])
     total_j = joules(run.cost.total.value_aj) / run.samples
     return {
         "thresholds_by_layer": {name: need.thresholds for name, need in layers.items()},
-        "registers": _registers(run),
+        "registers": held,
         "area": area,
+        "built": built,
         "threshold_unit": unit,
         "time": time,
         "payload": payload,
@@ -82,6 +88,7 @@ def overhead(run: Run) -> dict[str, Any]:
             "share_of_energy_at_most": energy["value"] / total_j if total_j else 0.0,
             "share_of_latency_at_most": time["share_of_latency_at_most"],
             "share_of_area": area["share_of_used_cores"],
+            "share_of_area_as_built": built["share_of_used_cores"] if layers else 0.0,
         },
     }
 
@@ -277,6 +284,23 @@ def _time(run: Run) -> dict[str, Any]:
         "leakage_at_most_energy_j": _leakage_j(run, cycles),
         "clock_energy_j": _per_inference(run, astuple(run.chip.static_price("core_clock")), extra),
     }
+
+
+def _built(run: Run, time: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
+    """Area and leakage of the chip's parts beyond one threshold.
+
+    With one threshold an inference would take L − x cycles (x: `latency_at_most_s`), and these parts would leak in none
+    of its L. What all else leaks in x is `leakage_at_most_energy_j` less what they leak in it: so they are left with L − x.
+    """
+    in_memory = held["in_state_memory_bits"] // run.chip.core.threshold_unit.register_bits
+    watts = built_leakage_w(run, in_memory - held["single_threshold_words"] if in_memory else 0)
+    rest_s = run.result.latency_s - time["latency_at_most_s"]
+    energy = {key: watt * rest_s for key, watt in watts.items()}
+    return {**built_area(run), "leakage_power_w": watts, "leakage_energy_j": energy}
+
+
+def _no_leakage() -> dict[str, Any]:
+    return {"leakage_power_w": _no_energy(), "leakage_energy_j": _no_energy()}
 
 
 def _leakage_j(run: Run, cycles: int) -> dict[str, float]:

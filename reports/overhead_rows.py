@@ -13,13 +13,13 @@ def overhead_rows(overhead: Mapping[str, Any], energy_j: float) -> list[Row]:
 
     `overhead` is that of run.json; `energy_j` of an inference, which shares of energy are of.
     """
-    parts = (_area_rows, _unit_rows, _time_rows, _payload_rows, _synapse_rows)
+    parts = (_area_rows, _built_rows, _unit_rows, _time_rows, _payload_rows, _synapse_rows)
     rows = [row for part in parts for row in part(overhead, energy_j)]
     total = overhead["total"]
     return [
         *rows,
         _energy("all of it, at most", "", "", total["energy_at_most_j"], energy_j),
-        _energy("without clock and leakage of extra cycles", "", "", total["work_energy_j"], energy_j),
+        _energy("of it work: neither clock nor leakage", "", "", total["work_energy_j"], energy_j),
     ]
 
 
@@ -49,6 +49,17 @@ def _area_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
     ]  # fmt: skip
 
 
+def _built_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
+    """What the chip has for thresholds beyond one, used or not; runs of older versions do not know."""
+    if "built" not in o:
+        return []
+    built = o["built"]
+    what = f"units and registers as the chip is built, N = {built['unit_serves']:,}"
+    area = f"{built['excess_mm2']['value']:.3g} mm²"
+    leakage = _energy("their leakage in all other cycles", "", "", built["leakage_energy_j"], energy_j)
+    return [[what, "", "", area, _share(built["share_of_used_cores"], "used cores as built")], leakage]
+
+
 def _unit_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
     names = {"compare": "compares", "threshold_read": "threshold reads", "encode": "levels encoded"}
     return [
@@ -60,7 +71,7 @@ def _unit_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
 
 
 def _time_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
-    time, total = o["time"], o["total"]
+    time = o["time"]
     latency = [
         "threshold-unit cycles beyond one's",
         count(time["extra_unit_cycles"]),
@@ -68,7 +79,10 @@ def _time_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:
         f"at most {quantity(time['latency_at_most_s'], 's')}",
         _share(time["share_of_latency_at_most"], "latency"),
     ]
-    return [latency, _energy("their clock, and at most leakage", "", "", total["static_at_most_energy_j"], energy_j)]
+    static = {
+        key: time["clock_energy_j"][key] + time["leakage_at_most_energy_j"][key] for key in ("value", "low", "high")
+    }
+    return [latency, _energy("their clock, and at most leakage", "", "", static, energy_j)]
 
 
 def _payload_rows(o: Mapping[str, Any], energy_j: float) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 from sfnhw.reports import summary, text
 from sfnhw.reports.bank_stalls import bank_stall_rows, bank_stall_text
 from sfnhw.reports.break_even_text import break_even_rows, rate_sentences, verdict_rows
-from sfnhw.reports.comparison import skipped_texts
+from sfnhw.reports.comparison import calibration_text, skipped_texts
 from sfnhw.reports.global_steps import global_steps_text
 from sfnhw.reports.mapping_report import run_cut_text
 from sfnhw.reports.overhead_rows import overhead_rows
@@ -52,7 +52,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
     figures = [
         {
             "name": name,
-            "title": TITLES.get(name, name),
+            "title": _title(name, view),
             "caption": _caption(name, view),
             "svg": Markup(_inline(drawn[name])),
         }
@@ -64,6 +64,7 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         run=view.json,
         figures=figures,
         t=_kept_together(),
+        calibration=calibration_text(view.json),
         skipped=skipped_texts(view.json["baselines_skipped"]),
         arithmetic_share=_arithmetic_share(view),
         draws={row["name"]: row for row in view.json["uncertainty"]["comparison"]},
@@ -75,6 +76,12 @@ def page(view: RunView, svgs: Mapping[str, str] | None = None) -> str:
         break_even_rows=break_even_rows(break_even) if break_even else [],
     )
     return str(html)
+
+
+def _title(name: str, view: RunView) -> str:
+    if name == "overhead" and not view.json["overhead"]["thresholds_by_layer"]:
+        return "Beside other ways to spike"
+    return TITLES.get(name, name)
 
 
 def _draw(view: RunView) -> dict[str, str]:
@@ -104,8 +111,8 @@ def _kept_together() -> SimpleNamespace:
 
     written = (
         text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
-        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.thresholds_text,
-        rounds_text, global_steps_text, run_cut_text,
+        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.beyond_one_text,
+        summary.beyond_one_static_text, summary.beyond_one_area_text, rounds_text, global_steps_text, run_cut_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})
 

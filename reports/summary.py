@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from sfnhw.reports.bank_stalls import bank_stall_text
-from sfnhw.reports.comparison import THIS, skipped_texts
+from sfnhw.reports.comparison import THIS, calibration_text, skipped_texts
 from sfnhw.reports.few_samples import few_samples_text
 from sfnhw.reports.global_steps import global_steps_text
 from sfnhw.reports.mapping_report import bounds_text, run_cut_text
@@ -67,7 +67,7 @@ def subtitle(data: Mapping[str, Any]) -> str:
     if data["fidelity"] == "auto":
         fidelity += f" (flit in {data['inferences_at_flit']:,} of them, packet in the others)"
     return (
-        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights; "
+        f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights and biases; "
         f"{inferences:,} inference{'s' * (inferences != 1)}, {fidelity}"
     )
 
@@ -118,17 +118,33 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     low, high = data["area_low_mm2"], data["area_high_mm2"]
     yield "area", f"{data['area_mm2']:.3g} mm2 ({low:.3g} to {high:.3g}), all {available:,} cores"
     if data["overhead"]["thresholds_by_layer"]:
-        total = data["overhead"]["total"]
-        yield "thresholds", f"beyond one: {thresholds_text(total)}"
-        yield "", f"{percent(total['share_of_area'])} of the area of the cores in use"
+        yield "thresholds", f"beyond one: {beyond_one_text(data['overhead']['total'])}"
+        yield "", beyond_one_static_text(data["overhead"]["total"])
+        yield "", f"and {beyond_one_area_text(data['overhead'])}"
 
 
-def thresholds_text(total: Mapping[str, Any]) -> str:
-    """Return what share of the energy thresholds beyond one take, e.g. ``at most 14.8 % of energy (12.6 % waiting)``."""
-    whole, work = total["share_of_energy_at_most"], total["share_of_energy_work"]
-    if total["static_at_most_energy_j"]["value"]:
-        return f"at most {percent(whole)} of energy ({percent(whole - work)} leakage and clock meanwhile)"
-    return f"{percent(work)} of energy"
+def beyond_one_text(total: Mapping[str, Any]) -> str:
+    """Return what share of the energy thresholds beyond one take, e.g. ``at most 14.8 % of energy``.
+
+    At most, where the threshold unit takes longer for them: its extra cycles may overlap with other work.
+    """
+    return f"{'at most ' if total['share_of_latency_at_most'] else ''}{percent(total['share_of_energy_at_most'])} of energy"
+
+
+def beyond_one_static_text(total: Mapping[str, Any]) -> str:
+    """Return what that is made of, e.g. ``12.6 % work, 2.2 % leakage and clock``, shares of the whole energy."""
+    work = total["share_of_energy_work"]
+    return f"{percent(work)} work, {percent(total['share_of_energy_at_most'] - work)} leakage and clock"
+
+
+def beyond_one_area_text(overhead: Mapping[str, Any]) -> str:
+    """Return their share of the used cores' area for the N that the network has, and for the N that the chip is built for."""
+    needs = max(overhead["thresholds_by_layer"].values())
+    share = f"{percent(overhead['total']['share_of_area'])} for the network's N = {needs:,}"
+    if "built" in overhead:  # runs of older versions do not know
+        built = overhead["built"]
+        share += f", {percent(built['share_of_used_cores'])} as the chip is built, for N = {built['unit_serves']:,}"
+    return f"of the area of the cores in use {share}"
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:
@@ -206,8 +222,12 @@ def _comparison(data: Mapping[str, Any]) -> Iterator[str]:
     if len(rows) > 1:
         yield from wrapped("band: of the ratio, for every combination of prices within their own bands")
         draws = data["uncertainty"]["comparison"]
-        cheaper = ", ".join(f"{row['name']} in {percent(row['probability_this_is_cheaper'])}" for row in draws)
+        codings = {row["name"]: row["coding"] for row in rows}
+        cheaper = "; ".join(f"{codings[d['name']]} in {percent(d['probability_this_is_cheaper'])}" for d in draws)
         yield from wrapped(f"of {data['uncertainty']['draws']:,} draws of prices, this is cheaper than {cheaper}")
+    calibration = calibration_text(data)
+    if calibration:
+        yield from wrapped(f"the others: {calibration}")
     for text in skipped_texts(data["baselines_skipped"]):
         yield from wrapped(text)
 

@@ -21,7 +21,11 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "weight_write", "core", "a word written to weight memory (the stationary operand of a product, clearing it)"
     ),
-    Action("accumulate", "core", "an addition into an accumulator: one for each synaptic operation"),
+    Action(
+        "accumulate",
+        "core",
+        "an addition into an accumulator: one for each synaptic operation but those of max pooling",
+    ),
     Action("multiply_bit", "core", "one partial product of weight × value: P − 1 for a P-bit value, 0 for unit spikes"),
     Action("shift_bit", "core", "one stage of the shifter that multiplies by a power of two"),
     Action("state_read", "core", "a word read from state memory (accumulators, thresholds of single neurons)"),

@@ -82,8 +82,8 @@ def estimate(
         fewest slices always.
     mapping : a `Mapping` of this network on this chip, or the path of one (`Mapping.save`, `sfnhw map`), instead of a new
         one; prices and clock may differ. Baselines are other networks: they are mapped with `placer`.
-    baselines : names from `BASELINES`; the same weights under other codings on the same chip. One that this network
-        or chip cannot serve is skipped with its reason.
+    baselines : names from `BASELINES`; the same weights under other codings on the same chip, calibrated as `convert`
+        would (see `baseline`). One that this network or chip cannot serve is skipped with its reason.
     break_even : also chart where one timestep stops paying, over N and over the spike rate (`sfnhw.break_even`).
     sensitivity : also its accuracy with thresholds that are off and inputs that drift (`sfnhw.sensitivity`).
     rates : a `sfnhw.Rates`, or the path of a rates file. Without inputs, spikes are drawn from it: nothing is computed, so
@@ -258,22 +258,26 @@ def _same(network: Network, other: Network) -> bool:
 def baseline(network: Network, name: str) -> Network:
     """Return the network under the coding that a baseline stands for.
 
-    ``if``: T = N steps (arXiv 2510.23383, Theorem 1: θ_IF = N·θ_M). ``mtn``: N uniform thresholds. ``polarity``: bursts of
+    ``if``: T = N steps (arXiv 2510.23383, Theorem 1). ``mtn``: N uniform thresholds. ``polarity``: bursts of
     up to N spikes. ``ttfs``: one spike in T = N steps. ``graded8``: 8-bit activations. ``graded``:
     ⌈log2(N + 1)⌉ bits, the fair partner of N thresholds (Yan et al., arXiv 2409.08290).
+
+    Where full scale lies is each rival's own, as `convert` would have chosen it: the network's λ, which was searched for its
+    own thresholds, would make rivals spike more than they need. Graded values are clipped by least squares. A network
+    without statistics of a calibration hands its thresholds on (``scaling="step"`` of `recode`).
     """
-    from sfnhw.recode import recode
+    from sfnhw.recode import WIDEST_CLIP_BITS, calibrated_scaling, recode
 
     spiking = [p.coding for p in network.populations if p.role == "hidden" and not isinstance(p.coding, Stream)]
     levels = max((coding.max_level for coding in spiking), default=1)
     steps = max(levels, network.timesteps)
+    scaling = calibrated_scaling(network)
     if name in ("if", "ttfs"):
-        return recode(network, coding=name, timesteps=steps)
+        return recode(network, coding=name, timesteps=steps, scaling=scaling)
     if name in ("mtn", "polarity"):
-        return recode(network, coding=name, thresholds=steps)
-    if name == "graded8":
-        return recode(network, coding="graded", bits=8)
-    return recode(network, coding="graded", bits=max(1, steps.bit_length()))
+        return recode(network, coding=name, thresholds=steps, scaling=scaling)
+    bits = 8 if name == "graded8" else max(1, steps.bit_length())
+    return recode(network, coding="graded", bits=bits, scaling="mse" if bits <= WIDEST_CLIP_BITS else "max")
 
 
 def _as_network(

@@ -210,6 +210,17 @@ def keeps_statistics(network: Network) -> bool:
     return bool(own) and all("magnitudes" in p.statistics for p in own)
 
 
+def calibrated_scaling(network: Network) -> str | None:
+    """Return the `scaling` with which `recode` calibrates a spiking coding as `sfnhw.convert` would have, or None.
+
+    "quantile" (full scale at θ, which does not depend on the coding) or, where θ is the least-squares point of the coding's
+    own staircase, "mse". None for a network without statistics of a calibration.
+    """
+    if not keeps_statistics(network):
+        return None
+    return "mse" if network.metadata.get("theta") == "mse" else "quantile"
+
+
 def full_scale(population: Population) -> Reals:
     """Return (channels,) the real value at which a population's own coding saturates."""
     return _step(population, population.coding.resolution)

@@ -12,7 +12,8 @@ from sfnhw.chip import Chip, chip_area, core_area, core_leakage, load_chip, logi
 from sfnhw.errors import ChipError
 from sfnhw.mapping import map_network
 from sfnhw.neurons import SFN
-from sfnhw.reports.leakage import area_and_leakage, leakage_by_component_uw
+from sfnhw.reports.component_leakage import leakage_by_component_uw
+from sfnhw.reports.leakage import area_and_leakage
 from sfnhw.reports.page import page
 from sfnhw.reports.view import as_view
 from sfnhw.run import Run

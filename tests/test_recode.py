@@ -10,9 +10,10 @@ from torch import nn
 
 from sfnhw.convert import convert
 from sfnhw.errors import NetworkError
+from sfnhw.estimate import baseline
 from sfnhw.network import Network
 from sfnhw.neurons import IF, MTN, Events, Graded, Readout
-from sfnhw.recode import recode
+from sfnhw.recode import calibrated_scaling, recode
 from sfnhw.record import record
 
 torch.set_num_threads(1)
@@ -106,6 +107,45 @@ def test_recoding_twice_and_back_from_a_file(tmp_path):
     assert np.array_equal(record(recode(again), INPUTS).outputs, record(recode(sfn()), INPUTS).outputs)
     back = recode(recode(sfn(), "if"), "mtn")
     assert np.allclose(back["0"].scale, sfn()["0"].scale)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("if", {"coding": "if", "timesteps": 8}),
+        ("mtn", {"coding": "mtn", "thresholds": 8}),
+        ("polarity", {"coding": "polarity", "thresholds": 8}),
+        ("ttfs", {"coding": "ttfs", "timesteps": 8}),
+        ("graded8", {"coding": "graded", "bits": 8, "theta": "mse"}),
+        ("graded", {"coding": "graded", "bits": 4, "theta": "mse"}),
+    ],
+)
+@pytest.mark.parametrize("rule", [{}, {"theta": "max"}, {"quantile": 0.9}])
+def test_a_rival_is_calibrated_as_convert_calibrates_it(name, options, rule):
+    """Whatever λ the network has: it was found for the network's own thresholds."""
+    network = convert(module(), INPUTS, thresholds=8, lam=0.07, **rule)
+    own = convert(module(), INPUTS, **(options if "theta" in options else rule | options))
+    rival = baseline(network, name)
+    for p in own.populations:
+        assert rival[p.name].coding == p.coding
+        # Any scale serves a channel that was silent; of quantised ones the two ways take different ones.
+        spoke = np.asarray(p.statistics.get("max", 1.0)) > 0 if "theta" in options else slice(None)
+        assert np.array_equal(rival[p.name].scale[spoke], p.scale[spoke])
+    for mine, theirs in zip(rival.projections, own.projections, strict=True):
+        assert np.array_equal(mine.weight, theirs.weight)
+    # Other thresholds than those that the network's steps would give.
+    if options["coding"] != "graded":
+        assert not np.allclose(rival["0"].scale, recode(network, scaling="step", **options)["0"].scale)
+
+
+def test_what_a_rival_is_calibrated_by():
+    fitted = convert(module(), INPUTS, thresholds=8, lam=0.125, theta="mse")
+    assert calibrated_scaling(fitted) == "mse"
+    assert calibrated_scaling(sfn()) == calibrated_scaling(recode(sfn(), "if")) == "quantile"
+    bare = replace(sfn(), populations=tuple(replace(p, statistics={}) for p in sfn().populations))
+    assert calibrated_scaling(bare) is None
+    # Nothing is known but the thresholds themselves.
+    assert np.array_equal(baseline(bare, "if")["0"].scale, recode(sfn(), "if", scaling="step")["0"].scale)
 
 
 def test_missing_statistics_are_named():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from sfnhw.activity import Recording
 from sfnhw.chip import load_chip
@@ -233,6 +233,12 @@ def test_explore_table_says_how_far_accuracies_of_few_samples_may_be_off():
         ([0.9], 25, "of 25 inferences: standard error 6.0 points"),
         ([0.9], 99, "of 99 inferences: standard error 3.0 points"),
         ([0.9], 100, ""),
+        # 0.05^(1/100) = 0.9705 and 0.05^(1/20000) = 0.99985: the rule of three has 1 - 3/n, 0.97 and 0.99985.
+        ([1.0], 100, "of 100 inferences: at least 97.0 %, with 95 % confidence"),
+        ([1.0], 20_000, "of 20,000 inferences: at least 99.99 %, with 95 % confidence"),
+        ([0.0], 3000, "of 3,000 inferences: at most 0.10 %, with 95 % confidence"),
+        ([1.0, 0.9], 100, ""),
+        ([1.0, 0.0], 100, ""),
         ([], 5, ""),
         # 0.05^(1/5) = 0.549: a share below it has five of five in less than 5 % of draws.
         ([1.0], 5, "of 5 inferences: at least 54.9 %, with 95 % confidence"),
@@ -243,6 +249,17 @@ def test_explore_table_says_how_far_accuracies_of_few_samples_may_be_off():
 )
 def test_few_samples_say_how_far_they_may_be_off(accuracies, samples, said):
     assert few_samples_text(accuracies, samples) == said
+
+
+@given(st.integers(1, 10**7))
+def test_the_bound_of_all_right_is_that_of_the_binomial(samples):
+    """The lower end of the exact two-sided 90 % interval, and never written as all of them; near the rule of three."""
+    written = few_samples_text([1.0], samples).split("at least ")[1].split(" %")[0]
+    exact = 100 * binomtest(samples, samples).proportion_ci(0.9, method="exact").low
+    assert abs(float(written) - exact) <= 0.500001 * 10.0 ** -len(written.partition(".")[2])
+    assert float(written) < 100
+    if samples >= 30:
+        assert 100 - exact == pytest.approx(300 / samples, rel=0.06)
 
 
 @given(st.integers(1, 99), st.data())

@@ -39,6 +39,10 @@ _NEEDS: dict[str, tuple[Callable[[RunView], bool], str]] = {
         lambda view: bool(len(view.tables.get("packets", {}).get("packets", ()))),
         "packets are simulated at fidelity packet, flit and auto, and it is {fidelity}",
     ),
+    "overhead": (
+        lambda view: len(view.json["comparison"]) > 1 or bool(view.json["overhead"]["thresholds_by_layer"]),
+        "it has one threshold a neuron at most, and nothing beside it",
+    ),
     "break_even": (
         lambda view: bool(view.json.get("break_even")),
         "it was estimated without break_even=True (--break-even)",

@@ -48,6 +48,9 @@ def overhead_parts(overhead: Any) -> list[tuple[str, dict[str, float]]]:
     parts.append(("shifting at the synapse", synapse["shift_bit"]["energy_j"]))
     parts.append(("clock of the longer walk", overhead["time"]["clock_energy_j"]))
     parts.append(("leakage meanwhile, at most", overhead["time"]["leakage_at_most_energy_j"]))
+    if "built" in overhead:  # runs of older versions do not know
+        name = f"leakage of the parts for N = {overhead['built']['unit_serves']}"
+        parts.append((name, overhead["built"]["leakage_energy_j"]))
     return parts
 
 
@@ -92,7 +95,7 @@ def _parts(axes: Axes, parts: list[tuple[str, dict[str, float]]], view: RunView)
     total = view.energy["value"] or 1.0
     texts = [f"{quantity(e['value'], 'J')}, {percent(e['value'] / total)}" for e in energies]
     shares = view.json["overhead"]["total"]
-    waiting = "at most " if shares["static_at_most_energy_j"]["value"] else ""
+    waiting = "at most " if shares["share_of_latency_at_most"] else ""
     share = percent(shares["share_of_energy_at_most"])
     axes.set_title(f"What many thresholds add to this network beyond one: {waiting}{share} of its energy")
     return _labels(axes, energies, scale, texts)
