@@ -65,7 +65,11 @@ def subtitle(data: Mapping[str, Any]) -> str:
     network, inferences = data["network"], data["samples"]
     fidelity = f"{data['fidelity']} fidelity"
     if data["fidelity"] == "auto":
-        fidelity += f" (flit in {data['inferences_at_flit']:,} of them, packet in the others)"
+        at_flit = data["inferences_at_flit"]
+        if at_flit in (0, inferences):
+            fidelity += f" ({'flit' if at_flit else 'packet'} in all of them)"
+        else:
+            fidelity += f" (flit in {at_flit:,} of them, packet in the others)"
     return (
         f"{network['coding']}; {count(network['neurons'])} neurons, {count(network['parameters'])} weights and biases; "
         f"{inferences:,} inference{'s' * (inferences != 1)}, {fidelity}"
