@@ -74,7 +74,7 @@ def tables_of(chip, packets):
     n, noc = len(packets), chip.noc
     zeros = np.zeros(n, np.int64)
     slices = SliceTable(
-        zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), *[zeros] * 7, zeros > 0,
+        zeros, ints([p[0] for p in packets]), zeros + 1, np.arange(n + 1), *[zeros] * 8, zeros > 0,
         ints([p[2] for p in packets]), *[zeros] * 4, zeros > 0, zeros > 0,
     )  # fmt: skip
     rows = RowTable(
