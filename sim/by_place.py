@@ -163,15 +163,14 @@ def _columns(
     tally, keys, where = term.tally, narrowed(key, "places"), np.arange(many if term.of is None else len(term.of))
     if places is not None:
         keys, where = keys[places < len(where)], places[places < len(where)].astype(np.int64)
-    if term.times is not None and term.of is not None:
-        tally, columns = np.ascontiguousarray(tally[:, :, term.column] * term.times)[:, :, None], 1
-    elif term.times is not None:
-        tally, columns = np.ascontiguousarray(tally[:, where, term.column] * term.times[where])[:, :, None], 1
-        where = np.arange(len(where))
+    times = term.times
+    if times is not None and columns > 1:
+        tally, columns, times = np.ascontiguousarray(tally[:, :, term.column] * times)[:, :, None], 1, None
     out = np.zeros((T, size, columns), np.int64)
     if columns == 1:
         sources = where if term.of is None else term.of[where]
-        add_one_by(tally, narrowed(sources, "places"), keys[: len(where)], out)
+        each = np.ones(len(where), np.int64) if times is None else times[sources]
+        add_one_by(tally, narrowed(sources, "places"), keys[: len(where)], each, out)
     elif columns == 4 and places is None:
         add_fours_by(tally, keys[:many], out)
     else:

@@ -53,8 +53,8 @@ def add_by(tally: Tallied, places: Ints, keys: Words, out: Ints) -> None:
 
 
 @nb.njit(nogil=True, cache=True)
-def add_one_by(tally: Tallied, places: Words, keys: Words, out: Ints) -> None:
-    """Add the one column of some places to that of their keys: out (T, keys, 1).
+def add_one_by(tally: Tallied, places: Words, keys: Words, times: Ints, out: Ints) -> None:
+    """Add the one column of some places, each times its number, to that of their keys: out (T, keys, 1).
 
     Four timesteps at once: where neighbours have the same key, each addition waits for the one before.
     """
@@ -66,15 +66,15 @@ def add_one_by(tally: Tallied, places: Words, keys: Words, out: Ints) -> None:
         a0, a1, a2, a3 = U(t * many), U((t + 1) * many), U((t + 2) * many), U((t + 3) * many)
         b0, b1, b2, b3 = U(t * size), U((t + 1) * size), U((t + 2) * size), U((t + 3) * size)
         for j in range(places.shape[0]):
-            i, k = U(places[U(j)]), U(keys[U(j)])
-            other[b0 + k] += np.int64(one[a0 + i])
-            other[b1 + k] += np.int64(one[a1 + i])
-            other[b2 + k] += np.int64(one[a2 + i])
-            other[b3 + k] += np.int64(one[a3 + i])
+            i, k, each = U(places[U(j)]), U(keys[U(j)]), times[U(j)]
+            other[b0 + k] += np.int64(one[a0 + i]) * each
+            other[b1 + k] += np.int64(one[a1 + i]) * each
+            other[b2 + k] += np.int64(one[a2 + i]) * each
+            other[b3 + k] += np.int64(one[a3 + i]) * each
     for t in range(last, steps):
         at, to = U(t * many), U(t * size)
         for j in range(places.shape[0]):
-            other[to + U(keys[U(j)])] += np.int64(one[at + U(places[U(j)])])
+            other[to + U(keys[U(j)])] += np.int64(one[at + U(places[U(j)])]) * times[U(j)]
 
 
 @nb.njit(nogil=True, cache=True)
