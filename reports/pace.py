@@ -78,7 +78,7 @@ def bottleneck(run: Run) -> dict[str, Any]:
         layers = list(dict.fromkeys(s.population for s in mapping.slices if mapping.terminals[s.index] == row))
         core = None if row == mapping.io else row
     share = cycles / (run.samples * timing.interval) if timing.interval else 0.0
-    return {"unit": name, "place": place, "core": core, "layers": layers, "busy_share": min(1.0, share)}
+    return {"unit": name, "place": place, "core": core, "layers": layers, "busy_share": share}
 
 
 def _link(run: Run, link: int) -> str:

@@ -27,7 +27,7 @@ from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
-from sfnhw.sim.stream import stream_interval
+from sfnhw.sim.stream import no_faster_than, stream_interval
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.timing import Timing
@@ -182,8 +182,10 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            interval = stream_interval(tables, derived(pack, tables), sent, wires)
-            timing = _joined(here[1], there[1], doubtful, interval)  # counts are the same at every fidelity
+            timing = _joined(here[1], there[1], doubtful, np.nan)  # counts are the same at every fidelity
+            least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric)
+            interval = max(stream_interval(tables, derived(pack, tables), sent, wires), least)
+            timing = replace(timing, interval=interval)
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)
 

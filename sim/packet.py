@@ -26,7 +26,15 @@ from sfnhw.sim.kernel_state import (
 from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.step_ranges import Sample, ranges_each
-from sfnhw.sim.stream import barrier_interval, check_finished, empty_tally, fits, stream_interval, stream_length
+from sfnhw.sim.stream import (
+    barrier_interval,
+    check_finished,
+    empty_tally,
+    fits,
+    no_faster_than,
+    stream_interval,
+    stream_length,
+)
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 from sfnhw.sim.timing import Timing
@@ -71,6 +79,9 @@ def simulate_packets(
     if back_to_back and not ahead:
         interval = barrier_interval(tables, packed, sent, tallies, channels)
     timing = _timing(T, interval, tallies)
+    if back_to_back:
+        least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric)
+        timing = replace(timing, interval=max(interval, least))
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))
     return _counts(tables, tallies, channels), timing

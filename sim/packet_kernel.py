@@ -390,11 +390,11 @@ def advance(
                         pending += woken
                     high = low
                 if terminal == pins and (index >= 0 or (END - index) & 1 == 0):
-                    # At the pins the last end marker of the last timestep completes the inference.
+                    # The last of results and end markers completes the inference: at `flit` either may overtake the other.
                     layer = s_population[owner]
                     layer_end[cell(g, layers, layer)] = max(layer_end[cell(g, layers, layer)], arrive)
-                    if index < 0:
-                        outputs_done[g] += 1
+                    outputs_done[g] += index < 0
+                    if not barrier:
                         finish[g] = max(finish[g], arrive)
                     high = low
             exit_ += 1

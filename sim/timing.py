@@ -19,7 +19,8 @@ class Timing:
     occupied : (samples,) from the same cycle until the chip is empty again, never before `latency`: every unit of every core
         has done its work, that for slices whose spikes nobody needs included, and no packet is on its way, nor a ready word;
         under barrier execution the last global step has ended. What a chip is loaded with next waits for it.
-    interval : cycles between results when samples follow each other.
+    interval : cycles between results when samples follow each other: measured with the first of them, as many as
+        `sfnhw.sim.stream` says, and no less than the busiest unit or link works for a sample in the mean over all.
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
         the last row is the pins.

@@ -137,7 +137,7 @@ class ClosedTwin(PacketTwin):
         else:
             if kind == "spike":
                 self.latencies.append(now - born)
-            elif n.exits[place] == f.cores:
+            if n.exits[place] == f.cores and not f.barrier:
                 self.finish = max(self.finish, now)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
                 if kind == "end" or self.comes(int(k), number):

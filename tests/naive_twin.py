@@ -318,7 +318,7 @@ class PacketTwin:
                 continue
             if kind == "spike":
                 self.latencies.append(arrive - born)
-            elif terminal == f.cores:
+            if terminal == f.cores and not f.barrier:
                 self.finish = max(self.finish, arrive)
             for k in n.rows[n.row_first[place] : n.row_first[place + 1]]:
                 if f.per_neuron and what[0] == "spike" and self.synapses(k, what[1][0]) == 0:

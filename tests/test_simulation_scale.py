@@ -19,7 +19,7 @@ from sfnhw.sim.route_nodes import ranges
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.stream import STREAM_SAMPLES, check_finished, empty_tally, stream_interval
 from sfnhw.sim.tables import build_tables, sent_neurons
-from tests.networks import random_activity, random_network
+from tests.networks import chain, random_activity, random_network
 from tests.test_simulation import REFERENCE, chips
 
 
@@ -177,3 +177,18 @@ def test_the_closed_form_of_the_same_sample_several_times_is_that_of_one(seed, T
 
 def test_ranges():
     assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
+
+
+def test_results_come_no_faster_than_the_busiest_unit_works_whatever_comes_first():
+    """Of 24 samples the first 16, of which the interval is measured, are silent: a lane of the last 8 sets the pace.
+
+    64 spikes of 64 synapses, 8 at once, take it 8 cycles each: 512 a sample, 8 · 512 / 24 in the mean.
+    """
+    chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 1, "core.synapse_lanes": 8, "execution.mode": "dataflow"})
+    mapping = map_network(chain([64, 64, 64]), chip)
+    silent = np.zeros((16, 1, 64), np.int16)
+    levels = {p.name: np.concatenate([silent, np.ones((8, 1, 64), np.int16)]) for p in mapping.network.populations}
+    for fidelity in ("packet", "flit"):
+        timing = simulate(mapping, Activity(levels), fidelity=fidelity, threads=1).timing
+        assert timing.busy[:, 1].max() == 8 * 512
+        assert timing.interval == 8 * 512 / 24
