@@ -16,7 +16,7 @@ from sfnhw.mapping.mapping import Mapping
 from sfnhw.mapping.objectives import FEWEST, check_objective, choose_splits
 from sfnhw.mapping.packet_formats import formats_for
 from sfnhw.mapping.pins import Pins, Placement, decided, pinned_layers
-from sfnhw.mapping.placement import FREE, PLACERS, Mesh, Problem
+from sfnhw.mapping.placement import DRAW_NOTHING, FREE, PLACERS, SEARCHES, Mesh, Problem
 from sfnhw.mapping.rounds import LayOut, fits, map_rounds, plan_rounds
 from sfnhw.mapping.route_tables import check_tables
 from sfnhw.mapping.routes import Ints, Targets
@@ -181,6 +181,11 @@ def _check_options(placer: str, objective: str, placement: Placement | None, see
         if not (value is None and field == "moves") and (type(value) is not int or not 0 <= value <= MOST):
             raise InputError(field=field, found=value, expected=f"an integer from 0 to {MOST:,}")
     check_placer(placer)
+    if moves is not None and placer not in SEARCHES:
+        text = f"placer {placer} tries none"
+        raise InputError(text, field="moves", found=moves, expected=f"placer {' or '.join(SEARCHES)} with it")
+    if seed and placer in DRAW_NOTHING:
+        raise InputError(f"placer {placer} draws nothing", field="seed", found=seed, expected="0, or another placer")
     if placement is not None and placer != PLACER:
         raise InputError("a placement says where everything is", field="placer", found=placer, expected="one of them")
     check_objective(objective)

@@ -208,6 +208,12 @@ def part_interval(tables: Tables, jobs: Jobs, work: PartWork, times: Times) -> f
         return bound
     a, c = jobs.rows.source[edges.job], edges.part
     t0 = T - f.window
+    if t0:
+        # Windows of a sample follow one another as those of the next one do.
+        whole = np.flatnonzero(np.isfinite(times.start[0]).all(axis=1) & np.isfinite(times.start[t0]).all(axis=1))
+        all_, last = (times.start[t0, whole] - times.start[t, whole] for t in (0, t0 - f.window))
+        apart = np.minimum(all_ / (t0 // f.window), last).mean(axis=1)
+        bound = max(bound, float(apart.max(initial=0.0)) * (T // f.window))
     last = t0 + jobs.slices.frames[c] - 1
     read = times.start[last, c] + work.walk[last, c] + work.tree_delay[a][:, None]
     lag = q.marker_lag[jobs.connection[edges.job]]

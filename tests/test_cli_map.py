@@ -339,3 +339,11 @@ def test_errors_show_no_control_characters(given, run, text):
     assert code == 2
     assert err.endswith("\n")
     assert err[:-1].isprintable()
+
+
+@pytest.mark.parametrize(("option", "said"), [({"moves": 5}, "tries none"), ({"seed": 3}, "draws nothing")])
+def test_what_a_placer_does_not_use_is_refused(option, said):
+    network = chain([4, 4, 2])
+    with pytest.raises(InputError, match=f"placer hilbert {said}"):
+        map_network(network, REFERENCE, **option)
+    assert map_network(network, REFERENCE, placer="annealed", **option).placer == "annealed"

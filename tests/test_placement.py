@@ -226,7 +226,8 @@ def test_what_placement_weighs_is_what_the_simulation_counts(seed, T, cast, mode
             "execution.mode": mode,
         }
     )
-    mapping = map_network(network, chip, placer=placer, activity=activity, moves=400)
+    moves = 400 if placer.startswith("annealed") else None
+    mapping = map_network(network, chip, placer=placer, activity=activity, moves=moves)
     found = quality(mapping, activity)
     result = simulate(mapping, activity, fidelity="analytic")
     nodes = result.tables.nodes

@@ -23,4 +23,8 @@ PLACERS: dict[str, Placer] = {
     "annealed-balanced": balanced,
 }
 
-__all__ = ["FREE", "PLACERS", "Mesh", "Placer", "Problem", "hilbert", "sequential"]
+# Which of them try moves, and which draw nothing: where nothing is drawn a seed says nothing.
+SEARCHES = ("annealed", "annealed-balanced")
+DRAW_NOTHING = ("hilbert", "space-filling", "sequential")
+
+__all__ = ["DRAW_NOTHING", "FREE", "PLACERS", "SEARCHES", "Mesh", "Placer", "Problem", "hilbert", "sequential"]
