@@ -447,3 +447,11 @@ def test_estimate_needs_one_of_them():
         estimate(random_network(4), rates="r.npz", labels=np.array([1]))
     with pytest.raises(InputError, match="samples: are drawn from rates"):
         estimate(random_network(4), inputs=np.zeros((1, 2)), samples=3)
+
+
+def test_more_samples_than_memory_holds_are_refused_at_once():
+    """4 + 3 levels a sample of one timestep; 2^32 levels at most."""
+    network = chain([4, 3, 2])
+    rates = Rates.given(network, {"*": 0.5})
+    with pytest.raises(ActivityError, match=f"samples: found '?{10**10:,}'?, expected at most {2**32 // 7:,} of 7 levels"):
+        rates.sample(network, 10**10)

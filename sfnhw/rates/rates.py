@@ -17,6 +17,9 @@ from sfnhw.rates.population import PopulationRates
 from sfnhw.rates.recorded import count_levels
 from sfnhw.rates.sampling import sample_population
 
+# Levels that are drawn at once: each takes a byte at least, and several while it is drawn.
+MOST_LEVELS = 2**32
+
 
 @dataclass(frozen=True, eq=False)
 class Rates:
@@ -93,13 +96,18 @@ class Rates:
 
         Raises
         ------
-        ActivityError : these are not the rates of this network, no samples, or a negative seed.
+        ActivityError : these are not the rates of this network, no samples or more than `MOST_LEVELS` allows, or a negative
+            seed.
         """
         self.check(network)
         for field, value, least in (("samples", samples, 1), ("seed", seed, 0)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise ActivityError(field=field, found=value, expected=f"an integer ≥ {least}")
         T = network.timesteps
+        each = T * sum(p.size for p in network.populations if p.role != "output")
+        if samples * each > MOST_LEVELS:
+            expected = f"at most {max(1, MOST_LEVELS // each):,} of {each:,} levels each: they are all held in memory"
+            raise ActivityError(field="samples", found=f"{samples:,}", expected=expected)
         levels: dict[str, NDArray[Any]] = {}
         for p in network.populations:
             if p.role == "output":
