@@ -453,5 +453,7 @@ def test_more_samples_than_memory_holds_are_refused_at_once():
     """4 + 3 levels a sample of one timestep; 2^32 levels at most."""
     network = chain([4, 3, 2])
     rates = Rates.given(network, {"*": 0.5})
-    with pytest.raises(ActivityError, match=f"samples: found '?{10**10:,}'?, expected at most {2**32 // 7:,} of 7 levels"):
+    with pytest.raises(
+        ActivityError, match=f"samples: found '?{10**10:,}'?, expected at most {2**32 // 7:,} of 7 levels"
+    ):
         rates.sample(network, 10**10)
