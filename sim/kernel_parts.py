@@ -241,14 +241,24 @@ def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames:
         of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // window + 1) * window, 0
 
 
-@nb.njit(**INNER)
+@nb.njit(**INNER, error_model="numpy")
+def runs_of(calls: Words, runs: Any, taps: Words, k: Any, index: int) -> tuple[int, int]:
+    """Return what one run of a neuron costs behind a call, as a place among the costs, and how many runs it has."""
+    major, minor = index, 0
+    if calls[cell(k, 16, POSITIONS)] > 1:
+        divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
+        quotient = np.uint32(index) // divisor
+        major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
+    run = runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
+    each = int64(taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])])
+    return int64(calls[cell(k, 16, COST_FIRST)] + run), each
+
+
+@nb.njit(**INNER, error_model="numpy")
 def has_synapses(p: Packed, k: int, index: int) -> bool:
     """Whether a neuron has synapses through the connection of a call."""
-    calls = p.calls
-    major, minor = divmod(index, int64(calls[cell(k, 16, POSITIONS)]))
-    run = p.runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-    each = p.taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
-    return each * p.costs[cell(calls[cell(k, 16, COST_FIRST)] + run, 4, CYCLES)] > 0
+    cost, each = runs_of(p.calls, p.runs, p.taps, k, index)
+    return each * p.costs[cell(cost, 4, CYCLES)] > 0
 
 
 @nb.njit(**INNER, error_model="numpy")

@@ -22,7 +22,7 @@ from sfnhw.sim.flits.cycle import busy, catch_up, enqueue, step as step_network
 from sfnhw.sim.flits.state import CYCLE
 from sfnhw.sim.kernel_parts import (
     add_waits, any_taken, cycle_of, end_step, entered, has_synapses, last_work, look_at_due, next_sender, note, over_pins, park,
-    parts_of, release, share_of, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
+    parts_of, release, runs_of, share_of, shift_of, stretch, tail_of, take_turn, wake, walk_cycles,
 )
 from sfnhw.sim.kernel_state import (
     AXON_BUSY, AXON_FREE, BEYOND, DELIVERED, EJECTION_FREE, EMIT, EMITTING, END, ENDS, ENTRY, FED, FED_IN, FIRST_STEP, FREE,
@@ -32,9 +32,8 @@ from sfnhw.sim.kernel_state import (
     State, Tally,
 )
 from sfnhw.sim.packed import (
-    ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, COST_FIRST, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
-    LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, RUN_FIRST, RUN_STRIDE, SOURCE, STREAMS, TAPS_FIRST,
-    TAPS_STRIDE, TARGET, TERMINAL, VC_CLASS, WHOM, Packed,
+    ALONE, CALLS, CALLS_END, CHILD, COLUMNS, CORE, EDGES, EDGES_END, EXITS, EXITS_END, FEEDS, FLIT_CYCLES, KIND,
+    LINK, LINK_CYCLES, OWNER, POPULATION, POSITIONS, SOURCE, STREAMS, TARGET, TERMINAL, VC_CLASS, WHOM, Packed,
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
@@ -462,14 +461,7 @@ def advance(
                                 start = looked - f.axon_cycles
                                 noted = note(log, noted, AXON, start, looked, core, row, index, g, born)
                         begin = max(at[cell(core, 16, AXON_FREE)], at[cell(core, 16, SYNAPSE_FREE)])
-                    major, minor = neuron, 0
-                    if calls[cell(k, 16, POSITIONS)] > 1:
-                        divisor = np.uint32(calls[cell(k, 16, POSITIONS)])
-                        quotient = np.uint32(neuron) // divisor
-                        major, minor = int64(quotient), int64(np.uint32(neuron) - quotient * divisor)
-                    run = runs[place(calls[cell(k, 16, RUN_FIRST)] + major * calls[cell(k, 16, RUN_STRIDE)])]
-                    cost = calls[cell(k, 16, COST_FIRST)] + run
-                    runs_each = taps[place(calls[cell(k, 16, TAPS_FIRST)] + minor * calls[cell(k, 16, TAPS_STRIDE)])]
+                    cost, runs_each = runs_of(calls, runs, taps, k, neuron)
                     cycles = runs_each * costs[cell(cost, 4, CYCLES)]
                     done_at = begin + cycles
                     at[cell(core, 16, SYNAPSE_FREE)] = done_at

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sfnhw.kernel_cache import INNER
 from sfnhw.sim.channel_order import FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
 from sfnhw.sim.channels import ChannelTimes
-from sfnhw.sim.kernel_parts import cycle_of, entered, over_pins, parts_of, share_of, stretch, tail_of
+from sfnhw.sim.kernel_parts import cycle_of, entered, over_pins, parts_of, runs_of, share_of, stretch, tail_of
 from sfnhw.sim.kernel_state import (
     AXON_BUSY,
     AXON_FREE,
@@ -29,13 +29,10 @@ from sfnhw.sim.kernel_state import (
 from sfnhw.sim.packed import (
     CALLS,
     CALLS_END,
-    COST_FIRST,
     POPULATION,
     POSITIONS,
     RUN_FIRST,
     RUN_STRIDE,
-    TAPS_FIRST,
-    TAPS_STRIDE,
     WHOM,
     Packed,
 )
@@ -311,14 +308,7 @@ def work(
         index, arrive = emissions[cell(emission, 8, NEURON)], leaves[place(k)]
         low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
         for call in range(low, high):
-            major, minor = index, 0
-            if calls[cell(call, 16, POSITIONS)] > 1:
-                divisor = np.uint32(calls[cell(call, 16, POSITIONS)])
-                quotient = np.uint32(index) // divisor
-                major, minor = int64(quotient), int64(np.uint32(index) - quotient * divisor)
-            run = runs[place(calls[cell(call, 16, RUN_FIRST)] + major * calls[cell(call, 16, RUN_STRIDE)])]
-            cost = calls[cell(call, 16, COST_FIRST)] + run
-            each = int64(taps[place(calls[cell(call, 16, TAPS_FIRST)] + minor * calls[cell(call, 16, TAPS_STRIDE)])])
+            cost, each = runs_of(calls, runs, taps, call, index)
             cycles = each * costs[cell(cost, 4, CYCLES)]
             if per_neuron and high - low > 1 and cycles == 0:
                 continue  # its neuron has no synapses there

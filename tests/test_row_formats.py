@@ -19,14 +19,13 @@ from sfnhw.run import Run
 from sfnhw.sim import price, record_events, simulate
 from sfnhw.sim.event_log import PACKETS
 from sfnhw.sim.event_records import EVENTS
-from sfnhw.sim.tables import sent_neurons
-from tests.naive import core_of_neuron, count
+from tests.naive import core_of_neuron
 from tests.naive_packet_formats import packets_in
 from tests.networks import chain, random_activity, random_attention, random_network
 from tests.test_event_log import check_apart
 from tests.test_event_waits import check_sums
 from tests.test_execution_modes import BY_ROW, SLOW, chips
-from tests.test_packet_formats import BUNDLES, bursts, laid, packed
+from tests.test_packet_formats import BUNDLES, bursts, check_walked, laid, packed
 from tests.test_simulation import assert_twin
 
 REFERENCE = load_chip("reference")
@@ -141,26 +140,8 @@ def test_counts_are_what_a_brute_force_walk_and_the_mapper_say(case):
     mapping, activity = case
     assert verify(mapping).ok
     result = simulate(mapping, activity, threads=1)
+    check_walked(mapping, activity, result)
     counts, formats = result.counts, {name: choice.format for name, choice in result.formats.items()}
-    walked = count(mapping, activity, formats)
-    on_link = result.tables.nodes.link >= 0
-    assert int(counts.sent.sum()) == walked["packets"]
-    assert int(counts.sent_spikes.sum()) == walked["events"] == int(sent_neurons(mapping, activity).sum())
-    assert int(counts.sent_flits.sum()) == walked["flits_sent"]
-    assert int(counts.delivered.sum()) == walked["delivered"] == result.timing.packet_latency.sum()
-    assert result.totals()["axon_lookup"] == walked["lookups"] + int(counts.row_ends.sum())
-    assert (
-        int(counts.row_synapses.sum()) - int(counts.row_synapses[result.tables.rows.stationary].sum())
-        == (walked["operations"])
-    )
-    assert int(counts.node_flits[on_link].sum()) == walked["flit_hops"]
-    assert int(counts.node_flits.sum()) == walked["flit_routers"]
-    analytic = simulate(mapping, activity, fidelity="analytic")
-    assert counts.equals(analytic.counts)
-    assert np.array_equal(result.timing.link_busy, analytic.timing.link_busy)
-    assert np.array_equal(result.timing.busy, analytic.timing.busy)
-    assert np.array_equal(result.actions.core, analytic.actions.core)
-    assert result.totals() == analytic.totals()
     assert quality(mapping, activity).traffic_links == result.link_hops
     traffic = slice_traffic(mapping.network, mapping.slices, mapping.chip, activity, formats)
     assert np.array_equal(traffic.forward, (counts.sent_flits + counts.ends).sum(axis=1))
