@@ -55,7 +55,7 @@ from sfnhw.sim.passed import (
 )
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
 from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
-from sfnhw.sim.timing import Timing
+from sfnhw.sim.timing import Timing, no_faster_than
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -368,8 +368,7 @@ def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints) -> float:
     """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
     T, _, samples = passed.shape
     out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
-    core = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
     links = taken_by_nodes(tables.nodes, f, *_through_nodes(tables, passed))
     into = np.bincount(tables.slices.terminal, _into_routers(tables, passed, f).sum(axis=(0, 2)))
-    channels = max(float(links.max(initial=0.0)), float(into.max()), _ports_taken(passed, f))
-    return max(float(core.max()), channels, out) / samples
+    ends = max(float(into.max()), _ports_taken(passed, f), out)
+    return max(no_faster_than(busy, links, samples, f.axon_overlap), ends / samples)

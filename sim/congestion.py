@@ -27,10 +27,10 @@ from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import simulate_packets
 from sfnhw.sim.result import Result
-from sfnhw.sim.stream import no_faster_than, stream_interval
+from sfnhw.sim.stream import stream_interval
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
-from sfnhw.sim.timing import Timing
+from sfnhw.sim.timing import Timing, no_faster_than
 from sfnhw.sim.unmodelled import MOST_MISSED, missed_share, most_at_a_core
 
 # Beyond both, times at fidelity `packet` are in doubt: mean time in the network over that of an empty one, and share of the
@@ -183,7 +183,7 @@ def simulate_auto(
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
             timing = _joined(here[1], there[1], doubtful, np.nan)  # counts are the same at every fidelity
-            least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric)
+            least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric.axon_overlap)
             interval = max(stream_interval(tables, derived(pack, tables), sent, wires), least)
             timing = replace(timing, interval=interval)
     actions = to_actions(mapping, tables, counts, samples)

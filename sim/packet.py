@@ -31,13 +31,12 @@ from sfnhw.sim.stream import (
     check_finished,
     empty_tally,
     fits,
-    no_faster_than,
     stream_interval,
     stream_length,
 )
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
-from sfnhw.sim.timing import Timing
+from sfnhw.sim.timing import Timing, no_faster_than
 
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -80,7 +79,7 @@ def simulate_packets(
         interval = barrier_interval(tables, packed, sent, tallies, channels)
     timing = _timing(T, interval, tallies)
     if back_to_back:
-        least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric)
+        least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric.axon_overlap)
         timing = replace(timing, interval=max(interval, least))
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))

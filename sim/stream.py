@@ -9,7 +9,7 @@ from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed, walked_nodes
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Fabric, Tables
+from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 
 Ints = NDArray[np.int64]
 # Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
@@ -85,16 +85,6 @@ def check_finished(unfinished: int) -> None:
         raise RuntimeError(
             f"{unfinished} slices or frames never finished: a deadlock in the simulator, please report it"
         )
-
-
-def no_faster_than(busy: Ints, link_busy: Ints, samples: int, f: Fabric) -> float:
-    """Cycles an inference that the busiest unit or link works in the mean over all samples: results come no faster.
-
-    busy, link_busy : as of `sfnhw.sim.timing.Timing`. The samples back to back are at most `STREAM_SAMPLES`, and others
-    may have more to do.
-    """
-    units = busy if f.axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
-    return max(int(units.max()), int(link_busy.max(initial=0))) / samples
 
 
 def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
