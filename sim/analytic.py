@@ -30,7 +30,6 @@ from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
-from sfnhw.sim.counts import leaves_at_pins
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
@@ -45,7 +44,6 @@ from sfnhw.sim.passed import (
     by_turns,
     first_places,
     lane_totals,
-    over_pins,
     own_ports,
     own_services,
     pass_over,
@@ -53,7 +51,9 @@ from sfnhw.sim.passed import (
     services,
     spiking_groups,
 )
+from sfnhw.sim.pins import Leaving, cycles_out, leaving_of, over_pins
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
+from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 from sfnhw.sim.timing import Timing, no_faster_than
 
@@ -73,9 +73,9 @@ def analytic_timing(tables: Tables, sent: NDArray[np.uint8], work: Clockwork) ->
 
 def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Clockwork]) -> list[Timing]:
     """Return the same for each of several clockworks, from one pass over the activity."""
-    passed = pass_over(tables, sent)
+    passed, leaving = pass_over(tables, sent), derived(leaving_of, tables)
     if not tables.fabric.barrier and (tables.parts.many.max() > 1 or tables.parts.marker_delay.any()):
-        return [_of_parts(tables, passed, w) for w in works]
+        return [_of_parts(tables, passed, w, leaving) for w in works]
     T, slices, samples = passed.shape
     each = max(1, T * samples * max(slices, len(tables.rows.source), 1))
     step = max(1, MOST_ENTRIES // each)
@@ -83,36 +83,41 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
     for low in range(0, len(works), step):
         some = list(works[low : low + step])
         each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
-        parts = [_work(tables, passed, *one) for one in zip(some, each_service, each_port, strict=True)]
-        out += _timings(tables, passed, some, parts, each_port)
+        parts = [_work(tables, passed, leaving, *one) for one in zip(some, each_service, each_port, strict=True)]
+        out += _timings(tables, passed, leaving, some, parts, each_port)
     return out
 
 
 def _timings(
-    tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work], each_port: list[Reals]
+    tables: Tables,
+    passed: Passed,
+    leaving: Leaving,
+    works: list[Clockwork],
+    parts: list[Work],
+    each_port: list[Reals],
 ) -> list[Timing]:
     """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
-    samples = passed.shape[2]
+    samples, through = passed.shape[2], _through_nodes(tables, passed)
     together = joined(parts)
     if tables.fabric.barrier:
         times, steps = barrier(tables, together)
         every = barrier_interval(tables, together, samples, steps).reshape(len(works), samples).mean(axis=1)
     else:
-        times = dataflow(tables, together)
-        every = stream(tables, together, samples, STREAM_SAMPLES)
+        times = dataflow(tables, together, leaving)
+        every = stream(tables, together, leaving, samples, STREAM_SAMPLES)
     out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
         own = Times(*(value[..., mine] for value in times))
-        busy, link_busy = _busy(tables, passed, w.fabric, part.until, each_port[k], lanes[k])
+        taken = _busy(tables, passed, w.fabric, through, leaving, part.until, each_port[k], lanes[k])
         interval = float(every[k])
         if not w.fabric.barrier:
-            interval = max(interval, _bound(tables, passed, w.fabric, busy))
-        out.append(_timing(tables, tables.slices.population, own, interval, busy, link_busy))
+            interval = max(interval, _bound(tables, passed, w.fabric, through, leaving, taken, part.results))
+        out.append(_timing(tables, tables.slices.population, own, interval, taken))
     return out
 
 
-def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
+def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving) -> Timing:
     """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`."""
     tables = tables._replace(
         slices=tables.slices._replace(update_cycles=w.update, spike_cycles=w.spike),
@@ -121,10 +126,11 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     )
     s, q, f, n = tables.slices, tables.parts, w.fabric, tables.nodes
     (whole_port,) = ports(tables, passed, [w])
-    whole = _work(tables, passed, w, services(tables, passed, [w])[0], whole_port)
+    whole = _work(tables, passed, leaving, w, services(tables, passed, [w])[0], whole_port)
     jobs = jobs_of(tables)
     frames, begins = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
-    packets, roots = passed.by_step(sums_of(jobs.slices, f, frames).packets), np.diff(n.root_first)[q.owner]
+    sums, roots = sums_of(jobs.slices, f, frames), np.diff(n.root_first)[q.owner]
+    packets, flits = passed.by_step(sums.packets), passed.by_step(sums.flits)
     copies = packets * roots[:, None]
     if f.per_neuron:
         copies = passed.by_step(np.add.reduceat(frames * np.diff(n.copy_first)[jobs.neurons], begins, axis=1).T)
@@ -137,9 +143,10 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     until = walk + np.where(jobs.slices.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     # Where inputs share the pins parts take as many times longer as their slices do.
     port = port * (by_turns(s, whole_port) / np.maximum(whole_port, 1.0))[:, q.owner]
-    # A part's share of what its slice's tree, and the pins, are taken by the whole layer.
+    # A part's share of what its slice's tree is taken by the whole layer.
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
-    emission = np.maximum(np.maximum(until, port), beyond)
+    emission = np.maximum(np.maximum(until, port + _behind(tables, f).copies[q.owner][:, None]), beyond)
+    leave = leaving.of_parts(q)
     first = passed.by_step(first_places(jobs.slices, frames).T).astype(np.int64)
     own = PartWork(
         packets=packets,
@@ -149,31 +156,39 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
         walk=until,
         tree_delay=whole.tree_delay[q.owner, 0],
         way=whole.way[jobs.connection, 0],
+        results=_results(jobs.slices, f, leave.outputs, packets[:, leave.outputs], flits[:, leave.outputs]),
+        to_pins=np.repeat(whole.to_pins[:, 0], q.many[leaving.outputs]),
+        word=float(whole.word[0]),
+        gap=whole.gap[q.owner, 0],
+        back=whole.back[q.owner, 0],
     )
-    times = by_parts(tables, jobs, own)
+    times = by_parts(tables, jobs, own, leave)
     of_slices = sum_by(q.owner, until.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
     (lanes,) = lane_totals(tables, passed, [w])
-    busy, link_busy = _busy(tables, passed, f, of_slices, whole_port, lanes)
-    interval = max(_bound(tables, passed, f, busy), part_interval(tables, jobs, own, times))
-    return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
+    through = _through_nodes(tables, passed)
+    taken = _busy(tables, passed, f, through, leaving, of_slices, whole_port, lanes)
+    bound = _bound(tables, passed, f, through, leaving, taken, whole.results)
+    interval = max(bound, part_interval(tables, jobs, own, times))
+    return _timing(tables, jobs.slices.population, times, interval, taken)
 
 
-def _timing(tables: Tables, population: Ints, times: Times, interval: float, busy: Ints, link_busy: Ints) -> Timing:
+def _timing(tables: Tables, population: Ints, times: Times, interval: float, taken: "_Taken") -> Timing:
     """Put it together; population : of each column of the times."""
     samples = len(times.finish)
     layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
     layer_end = np.zeros((tables.populations, samples), np.int64)
     begun = np.minimum(times.first, times.start).min(axis=0)
     np.minimum.at(layer_start, population, begun.astype(np.int64))
-    np.maximum.at(layer_end, population, np.ceil(times.end.max(axis=0)).astype(np.int64))
+    np.maximum.at(layer_end, population, np.ceil(np.maximum(times.end.max(axis=0), times.left)).astype(np.int64))
     return Timing(
         latency=np.ceil(times.finish).astype(np.int64),
         occupied=np.ceil(times.occupied).astype(np.int64),
         interval=interval,
         layer_start=np.ascontiguousarray(layer_start.T),
         layer_end=np.ascontiguousarray(layer_end.T),
-        busy=busy,
-        link_busy=link_busy,
+        busy=taken.busy,
+        link_busy=taken.links,
+        pins_busy=taken.pins,
         packet_latency=None,
         packet_latency_sum=0,
         packet_latency_max=0,
@@ -204,23 +219,25 @@ class _Control(NamedTuple):
         return np.where(nodes, self.markers.sum(axis=0)[owner], self.tokens.sum(axis=0)[owner])
 
 
-def _out_of_pins(tables: Tables, passed: Passed, f: Fabric, control: _Control | None = None) -> Reals:
-    """(T, samples) cycles in which packets, and control packets, leave over the pins.
+def _results(s: SliceTable, f: Fabric, o: Ints, packets: Reals, flits: Reals) -> Reals:
+    """(T, results, samples) cycles that packets of slices (or parts) o take the pins' output port.
 
     Packets of one length take whole cycles each; those of several spikes follow one another without a gap.
     """
-    s, n = tables.slices, tables.nodes
-    leaving = leaves_at_pins(tables)
-    owner, is_packet = n.owner[leaving], leaving < n.packet_nodes
-    own = np.where(is_packet & (s.form[owner] == 0), over_pins(f, s.flits[owner]), 0.0)
-    several = np.where(is_packet & (s.form[owner] > 0), max(1.0, f.io_flit_cycles_num / f.io_flit_cycles_den), 0.0)
-    out = own @ passed.packets[:, owner] + several @ passed.flits[:, owner]
-    if control is None:
-        return out
-    return out + (control.on(is_packet, owner) @ over_pins(f, np.ones_like(owner)))[:, None]
+    c, several = f.channels, (s.form[o] > 0)[:, None]
+    flits = np.where(several, flits, packets * s.flits[o][:, None])
+    each = max(1.0, f.io_flit_cycles_num / f.io_flit_cycles_den)
+    own = np.where(several, flits * each, packets * over_pins(f, s.flits[o])[:, None])
+    return np.maximum(own, cycles_taken(c, c.exit, flits, packets, 1, c.share))
 
 
-def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Reals) -> Work:
+def _word(f: Fabric) -> float:
+    """Cycles that a control packet takes the pins' output port."""
+    c, one = f.channels, np.ones(1, np.int64)
+    return float(np.maximum(over_pins(f, one), cycles_taken(c, c.exit, one, one, 1, c.share))[0])
+
+
+def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, service: Reals, port: Reals) -> Work:
     """Cycles of everything on one clock; service: (T, rows, samples) of lanes and look-ups; port: as of `ports`."""
     s, f = tables.slices, w.fabric
     samples = passed.shape[2]
@@ -230,9 +247,15 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
-    emission = np.maximum(np.maximum(until, by_turns(s, port)), _beyond_port(tables, passed, f))
+    more, o = _behind(tables, f), leaving.outputs
+    packets = passed.paths[:, leaving.tree] if f.per_neuron else passed.packets[:, o]
+    results = _results(s, f, o, packets, passed.flits[:, o])
+    beyond = _beyond_port(tables, passed, f)
+    if f.barrier:  # a step ends when all results are out
+        beyond[:, leaving.outputs] = np.maximum(beyond[:, leaving.outputs], results.sum(axis=1)[:, None])
+    emission = np.maximum(np.maximum(until, by_turns(s, port) + more.copies[:, None]), beyond)
     timed = s._replace(update_cycles=w.update, spike_cycles=w.spike)
-    tree, way = _ways(tables, passed.ways, w)
+    tree, way, to_pins = _ways(tables, passed.ways, w)
 
     def columns(values: Reals) -> Reals:
         return np.repeat(values[:, None], samples, axis=1)
@@ -245,6 +268,11 @@ def _work(tables: Tables, passed: Passed, w: Clockwork, service: Reals, port: Re
         head=_heads(timed, passed.first, emission, f.threshold_lanes),
         tree_delay=columns(tree),
         way=columns(way),
+        results=results,
+        gap=columns(more.gap),
+        back=columns(tree - more.entry),
+        to_pins=columns(to_pins),
+        word=np.full(samples, _word(f)),
         axon=np.full(samples, float(f.axon_cycles)),
         synchronise=np.full(samples, float(f.barrier_cycles)),
     )
@@ -259,10 +287,8 @@ def _heads(s: SliceTable, first: Ints, emission: Reals, lanes: int) -> Reals:
 
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
-    """(T, slices, samples) cycles that the fullest link or port of a slice's tree, and the pins, are taken by its layer."""
+    """(T, slices, samples) cycles that the fullest link, or port to a core, of a slice's tree is taken by its layer."""
     links, out = passed.links, by_turns(tables.slices, _into_routers(tables, passed, f))
-    at_pins = out[:, tables.slices.is_output]
-    out[:, tables.slices.is_output] = np.maximum(at_pins, _out_of_pins(tables, passed, f)[:, None])
     if links is None:
         return out
     load = np.zeros(links.packets.shape[1:])
@@ -290,11 +316,12 @@ def _taken(links: LinkLoads, f: Fabric) -> list[Reals]:
     return out
 
 
-def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
-    """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice.
+def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals, Reals]:
+    """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice, (results,) to the pins.
 
-    Narrow pins add what they take beyond a cycle a flit: of a packet on the way in, of the end marker on the way out; a
-    slow port likewise.
+    The last is of a packet of one flit, to the pins' output port, in the order of `Leaving.outputs`. Narrow pins add what they take
+    beyond a cycle a flit: of a packet on the way in, of the end marker on the way out (to the farthest destination); a slow
+    port likewise.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, w.fabric
     entry = at_port(s, f, s.flits) - s.flits
@@ -303,28 +330,55 @@ def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals]:
     tails = np.array(
         [tail_cycles(flits, f.channels.moves, f.channels.crossing) for flits in s.flits.tolist()], np.int64
     )
-    alone = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles + tails[ways.owner]
+    bare = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles
+    alone = bare + tails[ways.owner]
     exits = int(n.exit_first[n.packet_nodes])
+    at_pins = n.exits[:exits] == f.cores
     tree = np.zeros(len(s.neurons))
-    np.maximum.at(tree, ways.owner, alone + leave * (n.exits[:exits] == f.cores))
+    np.maximum.at(tree, ways.owner, alone + leave * at_pins)
     way = np.zeros(len(r.source))
     way[n.rows[: n.row_first[exits]]] = np.repeat(alone, np.diff(n.row_first[: exits + 1]))
-    return tree, way
+    return tree, way, bare[at_pins]
 
 
-def _through_nodes(tables: Tables, passed: Passed) -> tuple[Reals, Reals, Ints]:
+class _Through(NamedTuple):
     """(nodes,) flits of packets, packets, and control packets of one flit, through each route node, over all samples."""
+
+    flits: Reals
+    packets: Reals
+    control: Ints
+
+
+def _through_nodes(tables: Tables, passed: Passed) -> _Through:
+    """Return them."""
     s, n = tables.slices, tables.nodes
     T, _, samples = passed.shape
     control, is_packet = _Control.of(tables, T), np.arange(len(n.owner)) < n.packet_nodes
     by_path, sums = passed.paths.sum(axis=(0, 2)), passed.flits.sum(axis=(0, 2))
     packets = np.where(is_packet, by_path[tree_of(n.link, n.roots)], 0.0) if len(by_path) else np.zeros(len(n.owner))
     flits = np.where((s.form[n.owner] > 0) & is_packet, sums[n.owner], packets * s.flits[n.owner])
-    return flits, packets, samples * control.total(is_packet, n.owner)
+    return _Through(flits, packets, samples * control.total(is_packet, n.owner))
 
 
-def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, lanes: Reals) -> tuple[Ints, Ints]:
-    """Busy cycles of units and links over all samples, as `packet` counts them.
+class _Taken(NamedTuple):
+    """Busy cycles over all samples, as of `Timing`."""
+
+    busy: Ints
+    links: Ints
+    pins: int
+
+
+def _busy(
+    tables: Tables,
+    passed: Passed,
+    f: Fabric,
+    through: _Through,
+    leaving: Leaving,
+    until: Reals,
+    port: Reals,
+    lanes: Reals,
+) -> _Taken:
+    """Busy cycles of units, links and pins over all samples, as `packet` counts them.
 
     until : as of `Work`; port : as of `ports`; lanes : (rows,) of the synapse lanes.
     """
@@ -346,10 +400,12 @@ def _busy(tables: Tables, passed: Passed, f: Fabric, until: Reals, port: Reals, 
         (s.terminal, injected),
     )
     busy = np.stack([np.bincount(place, cycles, f.cores + 1) for place, cycles in columns], axis=1)
-    flits, _, ends = _through_nodes(tables, passed)
     over = np.flatnonzero(n.link >= 0)
-    link = np.bincount(n.link[over], (flits + ends)[over] * n.flit_cycles[n.link[over]], 4 * f.routers)
-    return busy.astype(np.int64), link.astype(np.int64)
+    flits = (through.flits + through.control)[over]
+    link = np.bincount(n.link[over], flits * n.flit_cycles[n.link[over]], 4 * f.routers)
+    owner, leave = n.owner[leaving.nodes], (through.packets, through.flits, through.control)
+    out = (np.bincount(owner, part[leaving.nodes], len(s.neurons)).astype(np.int64) for part in leave)
+    return _Taken(busy.astype(np.int64), link.astype(np.int64), cycles_out(s, f, *out))
 
 
 def _ports_taken(passed: Passed, f: Fabric) -> float:
@@ -364,11 +420,41 @@ def _ports_taken(passed: Passed, f: Fabric) -> float:
     return float(load.max(initial=most))
 
 
-def _bound(tables: Tables, passed: Passed, f: Fabric, busy: Ints) -> float:
-    """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster."""
-    T, _, samples = passed.shape
-    out = float(_out_of_pins(tables, passed, f, _Control.of(tables, T)).sum())
-    links = taken_by_nodes(tables.nodes, f, *_through_nodes(tables, passed))
+def _bound(
+    tables: Tables, passed: Passed, f: Fabric, through: _Through, leaving: Leaving, taken: _Taken, results: Reals
+) -> float:
+    """Cycles that the busiest unit, link or pin works for a sample (dataflow): results come no faster.
+
+    results : (T, results, samples) as of `_results`.
+    """
+    samples = passed.shape[2]
+    links = taken_by_nodes(tables.nodes, f, *through)
     into = np.bincount(tables.slices.terminal, _into_routers(tables, passed, f).sum(axis=(0, 2)))
-    ends = max(float(into.max()), _ports_taken(passed, f), out)
-    return max(no_faster_than(busy, links, samples, f.axon_overlap), ends / samples)
+    pins = float(results.sum()) + float(through.control[leaving.nodes].sum()) * _word(f)
+    ends = max(float(into.max()), _ports_taken(passed, f))
+    return max(no_faster_than(taken.busy, links, max(pins, taken.pins), samples, f.axon_overlap), ends / samples)
+
+
+class _Behind(NamedTuple):
+    """(slices,) cycles of what an input sends behind its packets, over the pins: an end marker by each of its trees.
+
+    Attributes
+    ----------
+    copies : of all but the last, those of all inputs, which send by turns; gap : of the last: the way of a packet has it, but what
+        the input sends next waits for it.
+    entry : cycles beyond its flits that a packet of the input takes the pins.
+    """
+
+    copies: Reals
+    gap: Reals
+    entry: Reals
+
+
+def _behind(tables: Tables, f: Fabric) -> _Behind:
+    """Return them; 0 of what is on cores, and under a barrier, where nothing is behind."""
+    s = tables.slices
+    word = at_port(s, f, np.ones_like(s.flits)) * (s.is_input & (not f.barrier))
+    roots = np.diff(tables.nodes.root_first)
+    copies = np.where(s.is_input, np.maximum(0, (word * roots).sum() - word), 0.0)
+    entry = np.where(s.is_input, at_port(s, f, s.flits) - s.flits, 0.0)
+    return _Behind(copies, word, entry)

@@ -182,8 +182,10 @@ def simulate_auto(
         else:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
-            timing = _joined(here[1], there[1], doubtful, np.nan)  # counts are the same at every fidelity
-            least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric.axon_overlap)
+            # Counts are the same at every fidelity.
+            timing = replace(_joined(here[1], there[1], doubtful, np.nan), pins_busy=timing.pins_busy)
+            overlap = tables.fabric.axon_overlap
+            least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
             interval = max(stream_interval(tables, derived(pack, tables), sent, wires), least)
             timing = replace(timing, interval=interval)
     actions = to_actions(mapping, tables, counts, samples)

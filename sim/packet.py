@@ -24,6 +24,7 @@ from sfnhw.sim.kernel_state import (
     global_steps,
 )
 from sfnhw.sim.packed import Packed, pack
+from sfnhw.sim.pins import pins_taken
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.step_ranges import Sample, ranges_each
 from sfnhw.sim.stream import (
@@ -78,12 +79,15 @@ def simulate_packets(
     if back_to_back and not ahead:
         interval = barrier_interval(tables, packed, sent, tallies, channels)
     timing = _timing(T, interval, tallies)
-    if back_to_back:
-        least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric.axon_overlap)
-        timing = replace(timing, interval=max(interval, least))
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, T, tallies))
-    return _counts(tables, tallies, channels), timing
+    counts = _counts(tables, tallies, channels)
+    timing = replace(timing, pins_busy=pins_taken(tables, counts))
+    if back_to_back:
+        overlap = tables.fabric.axon_overlap
+        least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
+        timing = replace(timing, interval=max(interval, least))
+    return counts, timing
 
 
 def _by_samples(
@@ -253,6 +257,7 @@ def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:
         layer_end=end.max(axis=1),
         busy=np.sum([t.busy for t in tallies], axis=0),
         link_busy=np.sum([t.link_busy for t in tallies], axis=0),
+        pins_busy=0,  # from the counts
         packet_latency=histogram,
         packet_latency_sum=int(sum(t.latency_total[0] for t in tallies)),
         packet_latency_max=int(max(t.latency_total[1] for t in tallies)),

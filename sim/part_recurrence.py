@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.part_work import Jobs, PartWork
-from sfnhw.sim.recurrence import Times, empty_times
+from sfnhw.sim.pins import Comes, Leaving
+from sfnhw.sim.recurrence import ROUNDS, Times, empty_times
 from sfnhw.sim.route_nodes import ranges
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
@@ -31,19 +32,35 @@ def edges_of(tables: Tables, jobs: Jobs) -> Edges:
     return Edges(job, q.first[jobs.rows.target[job]] + q.feeds[ranges(first, many)])
 
 
-def by_parts(tables: Tables, jobs: Jobs, work: PartWork) -> Times:
+def by_parts(tables: Tables, jobs: Jobs, work: PartWork, leaving: Leaving) -> Times:
     """Parts work when what they need is complete and what needs them has room, those of a slice one after the other.
 
-    work : of parts and jobs. Returns times of parts.
+    work : of parts and jobs; leaving : of parts. Returns times of parts. Ready tokens at narrow pins: as
+    `sfnhw.sim.recurrence.dataflow`.
     """
-    s, q, f = tables.slices, tables.parts, tables.fabric
-    edges = edges_of(tables, jobs)
-    times = empty_times(work.packets)
+    s, f = tables.slices, tables.fabric
+    edges, many = edges_of(tables, jobs), len(work.packets) // f.window
+    layers = [_Layer.of(tables, jobs, edges, depth) for depth in np.unique(s.depth)]
+    late = np.zeros((many, *work.emission.shape[1:]))
+    late[:, leaving.tellers] = (leaving.tokens * work.word - 1.0)[:, None]
+    for again in range(ROUNDS):
+        times, done = _in_layers(tables, jobs, work, layers, late)
+        told = _over_pins(tables, jobs, work, leaving, times)
+        if many == 1 or again == ROUNDS - 1 or work.word <= 1:
+            break
+        late[:, leaving.tellers] = told
+    late[:, leaving.tellers] = told
+    _empty(tables, jobs, work, times, done, layers, late)
+    return times
+
+
+def _in_layers(tables: Tables, jobs: Jobs, work: PartWork, layers: list["_Layer"], late: Reals) -> tuple[Times, Reals]:
+    """When parts start and end, and (T, jobs, samples) when jobs are done; late : (windows, parts, samples) as of slices."""
+    q, f, s = tables.parts, tables.fabric, tables.slices
+    times = empty_times(work.packets, len(work.packets) // f.window)
     T, _, samples = times.start.shape
     done = np.zeros((T, len(jobs.connection), samples))
     lanes_free = np.zeros((len(s.neurons), samples))
-    tree = work.tree_delay[:, None]
-    layers = [_Layer.of(tables, jobs, edges, depth) for depth in np.unique(s.depth)]
     for t0 in range(0, T, f.window):
         for layer in layers:
             fed = np.zeros((len(q.owner), samples))
@@ -54,29 +71,50 @@ def by_parts(tables: Tables, jobs: Jobs, work: PartWork) -> Times:
                 np.maximum.at(fed, part, done[t0 - q.marker_delay[jobs.connection[job]], job])
             for lag, source, reader in layer.readers:
                 if t0 >= lag * f.window:
-                    np.maximum.at(fed, source, _read_out(jobs, work, times, source, reader, t0 - lag * f.window))
+                    read = _read_out(tables, jobs, work, times, source, reader, late, t0 - lag * f.window)
+                    np.maximum.at(fed, source, read)
             _in_turn(tables, jobs, work, times, layer.slices, fed, t0)
-            ends = np.flatnonzero(jobs.slices.is_output & (s.depth[q.owner] == layer.depth))
-            last = t0 + jobs.slices.frames[ends] - 1
-            sent = (times.end[last, ends] + tree[ends]).max(axis=0, initial=0.0)
-            np.maximum(times.finish, sent, out=times.finish)
-    _empty(jobs, work, times, done, layers, T - f.window)
-    return times
+    return times, done
 
 
-def _read_out(jobs: Jobs, work: PartWork, times: Times, source: Words, reader: Ints, t0: int) -> Reals:
+def _over_pins(tables: Tables, jobs: Jobs, work: PartWork, leaving: Leaving, times: Times) -> Reals:
+    """Fill in when results have left; returns (windows, tellers, samples) how long the ready tokens for the inputs take there."""
+    W, o, c = tables.fabric.window, leaving.outputs, leaving.tellers
+    windows = np.arange(len(times.start) // W) * W
+    start, to_pins = times.start[:, o], work.to_pins[:, None]
+    worked = np.isfinite(start)
+    last = windows[:, None] + jobs.slices.frames[c] - 1
+    words = times.start[last, c] + work.walk[last, c] + work.back[jobs.slices.is_input].max(initial=0.0)
+    ends = np.where(worked, times.end[:, o], np.inf) + to_pins
+    heads, word = start + work.head[:, o] + to_pins, np.full(start.shape[2], work.word)
+    left, told = Comes(heads, work.results, ends, words, leaving.tokens, word).left()
+    left = np.where(worked, left, 0.0)
+    times.results[:] = left.reshape(len(windows), -1, left.shape[2]).max(axis=1, initial=0.0)
+    np.maximum.at(times.left, o, left.max(axis=0, initial=0.0))
+    times.finish[:] = times.results.max(axis=0, initial=0.0)
+    return told - words
+
+
+def _read_out(
+    tables: Tables, jobs: Jobs, work: PartWork, times: Times, source: Words, reader: Ints, late: Reals, t0: int
+) -> Reals:
     """(readers, samples) when each has told its source that it has read out the window from frame t0 on."""
     last = t0 + jobs.slices.frames[reader] - 1
-    return np.asarray(times.start[last, reader] + work.walk[last, reader] + work.tree_delay[source][:, None])
+    at_pins = jobs.slices.is_input[source][:, None]
+    told = times.start[last, reader] + work.walk[last, reader] + work.back[source][:, None]
+    return np.asarray(told + np.where(at_pins, late[t0 // tables.fabric.window, reader], 0.0))
 
 
-def _empty(jobs: Jobs, work: PartWork, times: Times, done: Reals, layers: list["_Layer"], t0: int) -> None:
-    """Fill in when all work is done and all ready words have come, t0 being the last window's first frame."""
+def _empty(
+    tables: Tables, jobs: Jobs, work: PartWork, times: Times, done: Reals, layers: list["_Layer"], late: Reals
+) -> None:
+    """Fill in when all work is done and all ready words have come."""
+    t0 = len(times.start) - tables.fabric.window
     times.occupied[:] = np.maximum(times.finish, times.end[:, ~jobs.slices.is_input].max(axis=(0, 1), initial=0.0))
     np.maximum(times.occupied, done.max(axis=(0, 1), initial=0.0), out=times.occupied)
     for layer in layers:
         for _, source, reader in layer.readers:
-            told = _read_out(jobs, work, times, source, reader, t0).max(axis=0, initial=0.0)
+            told = _read_out(tables, jobs, work, times, source, reader, late, t0).max(axis=0, initial=0.0)
             np.maximum(times.occupied, told, out=times.occupied)
 
 
@@ -184,7 +222,7 @@ def _in_turn(tables: Tables, jobs: Jobs, work: PartWork, times: Times, slices: I
     last = q.first[slices + 1] - 1
     free = np.zeros((len(slices), fed.shape[1]))
     if t0:
-        free = times.end[t0 - f.window + frames[last] - 1, last]
+        free = times.end[t0 - f.window + frames[last] - 1, last] + work.gap[last][:, None]
     for y in range(int(q.many[slices].max(initial=0))):
         here = q.many[slices] > y
         part = q.first[slices[here]] + y
@@ -194,6 +232,7 @@ def _in_turn(tables: Tables, jobs: Jobs, work: PartWork, times: Times, slices: I
             times.start[t, part[works]] = begin[works]
             begin[works] += work.emission[t, part[works]]
             times.end[t, part[works]] = begin[works]
+            begin[works] += work.gap[part[works]][:, None]
         free[here] = begin
 
 

@@ -23,6 +23,12 @@ class PartWork(NamedTuple):
     walk: Reals  # (T, parts, samples)
     tree_delay: Reals  # (parts,) longest way from a part to its destinations, alone
     way: Reals  # (jobs,) way of a packet from source to target, alone
+    # As of `sfnhw.sim.recurrence.Work`, of parts:
+    results: Reals  # (T, results, samples)
+    to_pins: Reals  # (results,)
+    word: float
+    gap: Reals  # (parts,)
+    back: Reals  # (parts,)
 
 
 class Jobs(NamedTuple):

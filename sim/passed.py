@@ -10,6 +10,7 @@ from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
 from sfnhw.sim.packet_sums import in_walk_order, sums_of
+from sfnhw.sim.pins import over_pins
 from sfnhw.sim.route_nodes import ranges
 from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables, timed_rows
 
@@ -206,14 +207,9 @@ def _ways(tables: Tables) -> Ways:
     return Ways(n.owner[node].astype(np.int64), *steps[:, node])
 
 
-def over_pins(f: Fabric, flits: Ints) -> Reals:
-    """Cycles that packets of so many flits take over the pins, each way."""
-    return np.maximum(flits, -(-flits * f.io_flit_cycles_num // f.io_flit_cycles_den)).astype(float)
-
-
 def at_port(s: SliceTable, f: Fabric, flits: Ints) -> Reals:
     """(slices,) cycles that one packet of so many flits takes the injection port, or the pins."""
-    return np.where(s.is_input, over_pins(f, flits), np.maximum(flits, f.port_cycles))
+    return np.where(s.is_input, over_pins(f, flits), np.maximum(flits, f.port_cycles)).astype(float)
 
 
 def ports(tables: Tables, passed: Passed, works: list[Clockwork]) -> list[Reals]:
@@ -236,7 +232,7 @@ def own_ports(passed: Passed, s: SliceTable, f: Fabric, frames: NDArray[np.uint8
     if len(bundles):  # of any length
 
         def cycles(i: int, flits: Ints) -> Ints:
-            return over_pins(f, flits).astype(np.int64) if s.is_input[i] else np.maximum(flits, f.port_cycles)
+            return over_pins(f, flits) if s.is_input[i] else np.maximum(flits, f.port_cycles)
 
         sums = passed.by_step(sums_of(s, f, frames, cycles).flits)
         out[:, bundles] = (sums * roots[:, None])[:, bundles]

@@ -6,11 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.pins import Comes, Leaving
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
+
+# Times at most that all is worked out, each time with ready tokens as late at narrow pins as the last one found them.
+ROUNDS = 3
 
 
 class Work(NamedTuple):
@@ -23,6 +27,12 @@ class Work(NamedTuple):
     head: Reals  # (T, slices, columns) until the first packet is ready; where there is none, the end of emission
     tree_delay: Reals  # (slices, columns) longest way from a slice to its destinations, alone
     way: Reals  # (rows, columns) way of a packet from source to target slice, alone
+    # Dataflow, and the pins (`sfnhw.sim.pins`):
+    results: Reals  # (T, results, columns) cycles of their output port for the packets of each of `Leaving.outputs`
+    to_pins: Reals  # (results, columns) way to it, alone
+    word: Reals  # (columns,) a control packet takes it
+    gap: Reals  # (slices, columns) end marker of an input, behind which its next packets come
+    back: Reals  # (slices, columns) longest way of a ready token back to a slice, alone
     axon: Reals  # (columns,) one look-up
     synchronise: Reals  # (columns,) the end of a global step
 
@@ -43,16 +53,22 @@ class Times(NamedTuple):
     finish: Reals  # (columns,)
     occupied: Reals  # (columns,) when all work is done and all ready words have come, not before `finish`
     results: Reals  # (windows, columns) when each window's results have left (dataflow)
+    left: Reals  # (slices, columns) when the last results of each have left (dataflow)
 
 
 def empty_times(packets: Reals, windows: int = 0) -> Times:
     """Return times of nothing: no part has started; packets: (T, parts, columns)."""
     shape = packets.shape
     finish, occupied, results = np.zeros(shape[2]), np.zeros(shape[2]), np.zeros((windows, shape[2]))
-    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, occupied, results)
+    left = np.zeros(shape[1:])
+    return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, occupied, results, left)
 
 
-def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
+# What of `Work` is of one timestep.
+_TIMED = ("packets", "service", "emission", "until", "head", "results")
+
+
+def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, length: int) -> Reals:
     """(clockworks,) cycles between results in dataflow, `length` samples back to back, the first quarter not measured.
 
     They follow one another in their order, and again from the first where there are fewer.
@@ -64,9 +80,9 @@ def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
         parts = values.reshape(T, -1, columns // samples, samples)[..., order]
         return parts.transpose(3, 0, 1, 2).reshape(length * T, parts.shape[1], -1)
 
-    timed = {name: in_a_row(getattr(work, name)) for name in ("packets", "service", "emission", "until", "head")}
-    once = {name: getattr(work, name)[..., ::samples] for name in ("tree_delay", "way", "axon", "synchronise")}
-    results = dataflow(tables, Work(**timed, **once)).results
+    timed = {name: in_a_row(getattr(work, name)) for name in _TIMED}
+    once = {name: getattr(work, name)[..., ::samples] for name in Work._fields if name not in _TIMED}
+    results = dataflow(tables, Work(**timed, **once), leaving).results
     finish = results.reshape(length, -1, results.shape[1]).max(axis=1)
     first = length // 4
     return np.asarray((finish[-1] - finish[first - 1]) / (length - first))
@@ -81,6 +97,7 @@ class _Layer(NamedTuple):
     rows_at: Ints
     senders: Ints  # those of them that lead anywhere
     consumers: Ints  # their target slices
+    over_pins: NDArray[np.bool_]  # of each whether its ready token goes to the pins
     consumers_at: Ints
 
 
@@ -95,17 +112,44 @@ def _layers(tables: Tables) -> list[_Layer]:
         fed, rows_at = np.unique(r.target[rows], return_index=True)
         sources, consumers = pairs[:, here[pairs[0]]]
         senders, consumers_at = np.unique(sources, return_index=True)
-        out.append(_Layer(np.flatnonzero(here), fed, rows, rows_at, senders, consumers, consumers_at))
+        over_pins = s.is_input[sources]
+        out.append(_Layer(np.flatnonzero(here), fed, rows, rows_at, senders, consumers, over_pins, consumers_at))
     return out
 
 
-def dataflow(tables: Tables, work: Work) -> Times:
-    """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`."""
+def dataflow(tables: Tables, work: Work, leaving: Leaving) -> Times:
+    """Slices work when their inputs are complete and their consumers have room: the equations of `sfnhw.sim.analytic`.
+
+    Ready tokens for the inputs wait at the pins for results, and these for them; where pins are narrow that holds up the inputs
+    in turn, and all is done again, with tokens as late as they were found to be.
+    """
+    s, f = tables.slices, tables.fabric
+    layers, many = _layers(tables), len(work.packets) // f.window
+    late = np.zeros((many, *work.emission.shape[1:]))
+    late[:, leaving.tellers] = leaving.tokens[:, None] * work.word - 1.0
+    for again in range(ROUNDS):
+        times = _in_layers(tables, work, layers, late)
+        told = _over_pins(tables, work, leaving, times)
+        if many == 1 or again == ROUNDS - 1 or (work.word <= 1).all():
+            break
+        late[:, leaving.tellers] = told
+    start, end, _, finish, occupied, results, _ = times
+    finish[:] = results.max(axis=0, initial=0.0)
+    # Whoever sends to others has done so before these begin: beside results what ends last is a slice that nobody hears.
+    occupied[:] = np.maximum(finish, end[:, ~s.is_input].max(axis=(0, 1), initial=0.0))
+    late[:, leaving.tellers] = told
+    for layer in layers:
+        if len(layer.senders):
+            told = _read_out(tables, work, times, layer, late, len(start) - f.window).max(axis=0)
+            np.maximum(occupied, told, out=occupied)
+    return times
+
+
+def _in_layers(tables: Tables, work: Work, layers: list["_Layer"], late: Reals) -> Times:
+    """When slices start and end; late : (windows, slices, columns) as long ready tokens take at the pins."""
     s, f = tables.slices, tables.fabric
     times = empty_times(work.packets, len(work.packets) // f.window)
-    start, end, _, finish, occupied, results = times
-    layers = _layers(tables)
-    tree = work.tree_delay
+    start, end = times.start, times.end
     worked = np.zeros(start.shape[1:])  # when a slice's lanes have done all that came so far
     for t0 in range(0, len(start), f.window):
         service = work.service[t0 : t0 + f.window].sum(axis=0)
@@ -114,34 +158,43 @@ def dataflow(tables: Tables, work: Work) -> Times:
             if len(layer.fed):
                 begin[layer.fed] = _inputs_in(tables, work, times, layer, service, worked, t0)
             if t0:
-                before = end[t0 - f.window + s.frames[layer.slices] - 1, layer.slices]
+                before = end[t0 - f.window + s.frames[layer.slices] - 1, layer.slices] + work.gap[layer.slices]
                 begin[layer.slices] = np.maximum(begin[layer.slices], before)
             if t0 >= f.banks * f.window and len(layer.senders):
-                read = _read_out(tables, work, times, layer, t0 - f.banks * f.window)
+                read = _read_out(tables, work, times, layer, late, t0 - f.banks * f.window)
                 begin[layer.senders] = np.maximum(begin[layer.senders], read)
             for t in range(t0, t0 + f.window):
                 mine = layer.slices[s.frames[layer.slices] > t - t0]
                 start[t, mine], end[t, mine] = begin[mine], begin[mine] + work.emission[t, mine]
-                begin[mine] = end[t, mine]
-            ends = layer.slices[s.is_output[layer.slices]]
-            left = (begin[ends] + tree[ends]).max(axis=0, initial=0.0)
-            results[t0 // f.window] = np.maximum(results[t0 // f.window], left)
-    finish[:] = results.max(axis=0, initial=0.0)
-    # Whoever sends to others has done so before these begin: beside results what ends last is a slice that nobody hears.
-    occupied[:] = np.maximum(finish, end[:, ~s.is_input].max(axis=(0, 1), initial=0.0))
-    for layer in layers:
-        if len(layer.senders):
-            told = _read_out(tables, work, times, layer, len(start) - f.window).max(axis=0)
-            np.maximum(occupied, told, out=occupied)
+                begin[mine] = end[t, mine] + work.gap[mine]
     return times
 
 
-def _read_out(tables: Tables, work: Work, times: Times, layer: _Layer, t0: int) -> Reals:
+def _over_pins(tables: Tables, work: Work, leaving: Leaving, times: Times) -> Reals:
+    """Fill in when results have left; returns (windows, tellers, columns) how long the ready tokens for the inputs take there."""
+    s, W, o, c = tables.slices, tables.fabric.window, leaving.outputs, leaving.tellers
+    windows = np.arange(len(times.start) // W) * W
+    start = times.start[:, o]
+    worked = np.isfinite(start)
+    last = windows[:, None] + s.frames[c] - 1
+    words = times.start[last, c] + work.until[last, c] + work.back[s.is_input].max(axis=0, initial=0.0)
+    ends = np.where(worked, times.end[:, o], np.inf)
+    heads = start + work.head[:, o] + work.to_pins
+    left, told = Comes(heads, work.results, ends + work.to_pins, words, leaving.tokens, work.word).left()
+    left = np.where(worked, left, 0.0)
+    times.results[:] = left.reshape(len(windows), -1, *left.shape[2:]).max(axis=1, initial=0.0)
+    np.maximum.at(times.left, o, left.max(axis=0, initial=0.0))
+    return told - words
+
+
+def _read_out(tables: Tables, work: Work, times: Times, layer: _Layer, late: Reals, t0: int) -> Reals:
     """(senders, columns) when the last consumer has told a slice that it has read out the window from frame t0 on."""
-    c = layer.consumers
+    c, W = layer.consumers, tables.fabric.window
     last = t0 + tables.slices.frames[c] - 1
-    read = np.maximum.reduceat(times.start[last, c] + work.until[last, c], layer.consumers_at, axis=0)
-    return np.asarray(read + work.tree_delay[layer.senders])
+    told = times.start[last, c] + work.until[last, c]
+    if layer.over_pins.any():
+        told += np.where(layer.over_pins[:, None], late[t0 // W, c], 0.0)
+    return np.asarray(np.maximum.reduceat(told, layer.consumers_at, axis=0) + work.back[layer.senders])
 
 
 def _inputs_in(
@@ -152,7 +205,7 @@ def _inputs_in(
     Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
     """
     s, r = tables.slices, tables.rows
-    start, end, first, _, _, _ = times
+    start, end, first = times[:3]
     rows, at = layer.rows, layer.rows_at
     a = r.source[rows]
     way = work.way[rows]
@@ -230,7 +283,7 @@ def barrier(tables: Tables, work: Work) -> tuple[Times, list[Reals]]:
     """Samples alone, step by step; returns the cycles of each step (columns,) too."""
     s, f = tables.slices, tables.fabric
     times = empty_times(work.packets, 0)
-    start, end, _, finish, occupied, _ = times
+    start, end, _, finish, occupied = times[:5]
     T, slices, columns = start.shape
     cores, column = _Cores.of(tables), np.broadcast_to(np.arange(columns), (slices, columns))
     steps: list[Reals] = []

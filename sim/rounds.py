@@ -220,6 +220,7 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
     end = np.zeros((samples, len(names)), np.int64)
     busy = np.zeros_like(results[0].timing.busy)
     link_busy = np.zeros_like(results[0].timing.link_busy)
+    pins_busy = 0
     for r, result, load in zip(mapping.rounds, results, loads, strict=True):
         own = result.timing
         now = now + load.cycles
@@ -233,6 +234,7 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         now = now + own.occupied
         busy += own.busy
         link_busy += own.link_busy
+        pins_busy += own.pins_busy
         busy[mapping.io, 3] += samples * load.pin_cycles
         words = samples * (load.weight_words + load.state_words)
         np.add.at(busy[:, 1], r.mapping.terminals[load.slices], words)
@@ -250,6 +252,7 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         layer_end=end,
         busy=busy,
         link_busy=link_busy,
+        pins_busy=pins_busy,
         packet_latency=np.sum(measured, axis=0) if measured else None,
         packet_latency_sum=sum(result.timing.packet_latency_sum for result in results),
         packet_latency_max=max(result.timing.packet_latency_max for result in results),

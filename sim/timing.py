@@ -26,6 +26,8 @@ class Timing:
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
         the last row is the pins.
     link_busy : (4·routers,) busy cycles of each link.
+    pins_busy : cycles that the pins' output port is taken by results, their end markers and ready tokens for the inputs, over
+        all samples: of whole packets, but where packets of several spikes take no whole cycles a flit, of all their flits.
     packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
     packet_latency_sum, packet_latency_max : of the same packets.
     congestion : (samples,) at fidelity `packet`, mean time of packets in the network over that of an empty one; else None.
@@ -38,17 +40,18 @@ class Timing:
     layer_end: Ints
     busy: Ints
     link_busy: Ints
+    pins_busy: int
     packet_latency: Ints | None
     packet_latency_sum: int
     packet_latency_max: int
     congestion: NDArray[np.float64] | None = None
 
 
-def no_faster_than(busy: Ints, links: NDArray[Any], samples: int, axon_overlap: bool) -> float:
-    """Cycles an inference that the busiest unit or link is taken in the mean over all samples: results come no faster.
+def no_faster_than(busy: Ints, links: NDArray[Any], pins: float, samples: int, axon_overlap: bool) -> float:
+    """Cycles an inference that the busiest unit, link or pin is taken in the mean over all samples: results come no faster.
 
-    busy : as of `Timing`; links : (links,) cycles of each, over all samples. axon_overlap : whether a core looks a packet up while its lanes work; else they take
+    busy : as of `Timing`; links : (links,) cycles of each, over all samples; pins : of their output port. axon_overlap : whether a core looks a packet up while its lanes work; else they take
         turns, and count as one unit.
     """
     units = busy if axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
-    return max(float(units.max()), float(links.max(initial=0))) / samples
+    return max(float(units.max()), float(links.max(initial=0)), float(pins)) / samples
