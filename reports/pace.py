@@ -15,6 +15,7 @@ UNIT_NAMES = {
     "synapse": "synapse lanes",
     "threshold": "threshold unit",
     "injection": "injection port",
+    "ejection": "output port",
     "link": "link",
 }
 Band = dict[str, float]
@@ -58,8 +59,9 @@ def pace(run: Run) -> dict[str, Any]:
 def bottleneck(run: Run) -> dict[str, Any]:
     """Return the unit or link that works most of the time between two results when inferences follow each other.
 
-    Keys: unit (``axon``, ``synapse``, ``threshold``, ``injection`` or ``link``), place (``core 12``, ``the pins`` or
-    ``(0, 3) to (0, 4)``), core (None at the pins and for links), layers (names, of the core's slices), busy_share
+    Keys: unit (``axon``, ``synapse``, ``threshold``, ``injection``, at the pins ``ejection`` of results, end markers and
+    ready tokens, or ``link``), place (``core 12``, ``the pins`` or ``(0, 3) to (0, 4)``), core (None at the pins and for
+    links), layers (names, of the core's slices; of `ejection` those that send results), busy_share
     (mean busy cycles of one inference over the interval between results, at most 1; a link counts as busy while it can take no
     other packet: routers and credits may be slower than its flits). A share well below 1 says that no
     unit bounds the throughput: layers wait for each other's buffers.
@@ -68,10 +70,14 @@ def bottleneck(run: Run) -> dict[str, Any]:
     busy, links = timing.busy, links_taken(run.result.tables, run.result.counts)
     row, unit = (int(i) for i in np.unravel_index(int(busy.argmax()), busy.shape))
     core: int | None = row
-    if len(links) and links.max() > busy[row, unit]:
+    layers: list[str]
+    if timing.pins_busy > max(busy[row, unit], links.max(initial=0)):
+        name, core, cycles, place = "ejection", None, timing.pins_busy, "the pins"
+        layers = [p.name for p in mapping.network.populations if mapping.network.to_pins(p.name)]
+    elif len(links) and links.max() > busy[row, unit]:
         name, core, cycles = "link", None, int(links.max())
         place = _link(run, int(links.argmax()))
-        layers: list[str] = []
+        layers = []
     else:
         name, cycles = UNITS[unit], int(busy[row, unit])
         place = f"core {row}" if row != mapping.io else "the pins"
