@@ -32,6 +32,7 @@ from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.packet_sums import sums_of
+from sfnhw.sim.part_layers import layers_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import (
@@ -126,7 +127,8 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving) ->
     )
     s, q, f, n = tables.slices, tables.parts, w.fabric, tables.nodes
     (whole_port,) = ports(tables, passed, [w])
-    whole = _work(tables, passed, leaving, w, services(tables, passed, [w])[0], whole_port)
+    nothing = np.zeros((*passed.shape, 0))  # what lanes do is told by jobs
+    whole = _work(tables, passed, leaving, w, nothing, whole_port)
     jobs = jobs_of(tables)
     frames, begins = passed.frames[:, jobs.neurons], jobs.slices.first_neuron[:-1]
     sums, roots = sums_of(jobs.slices, f, frames), np.diff(n.root_first)[q.owner]
@@ -162,13 +164,14 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving) ->
         gap=whole.gap[q.owner, 0],
         back=whole.back[q.owner, 0],
     )
-    times = by_parts(tables, jobs, own, leave)
+    layers = layers_of(tables, jobs)
+    times = by_parts(tables, jobs, layers, own, leave)
     of_slices = sum_by(q.owner, until.swapaxes(0, 1), len(s.neurons)).swapaxes(0, 1)
     (lanes,) = lane_totals(tables, passed, [w])
     through = _through_nodes(tables, passed)
     taken = _busy(tables, passed, f, through, leaving, of_slices, whole_port, lanes)
     bound = _bound(tables, passed, f, through, leaving, taken, whole.results)
-    interval = max(bound, part_interval(tables, jobs, own, times))
+    interval = max(bound, part_interval(tables, jobs, layers, own, leave, times))
     return _timing(tables, jobs.slices.population, times, interval, taken)
 
 
