@@ -11,7 +11,9 @@ arrival, and from any arrival on they have that much to do):
 
 (at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
 
-and with samples back to back the same goes on over some of them; results come no faster than the busiest unit or link works.
+Results, end markers and ready tokens for the inputs leave over the pins one after the other in order of arrival
+(`sfnhw.sim.pins`). With samples back to back the same goes on over some of them; results come no faster than the busiest unit,
+link or pin works.
 Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
 frames of a window follow one another.
 Under a barrier a step takes as long as its slowest slice sends, and its slowest core works off; with samples back to back all

@@ -221,7 +221,7 @@ def _stream(tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, lea
         return values[..., order].transpose(2, 0, 1, 3).reshape(length * T, values.shape[1], rows)
 
     timed = {name: in_a_row(getattr(work, name)) for name in _TIMED}
-    results = by_parts(tables, jobs, layers, work._replace(**timed), leaving).results
+    results = by_parts(tables, jobs, layers, PartWork(**{**work._asdict(), **timed}), leaving).results
     finish = results.reshape(length, -1, rows).max(axis=1)
     first = length // 4
     return float((finish[-1] - finish[first - 1]).mean() / (length - first))

@@ -1,4 +1,8 @@
-"""When slices work, from how much they have to do: the recurrences of `sfnhw.sim.analytic`, a layer at a time."""
+"""When slices work, from how much they have to do: the recurrences of `sfnhw.sim.analytic`, a layer at a time.
+
+What leaves over the pins is put in order when all slices have been gone through (`sfnhw.sim.pins`): it is seldom that ready tokens
+which wait there hold up the inputs, and where they may the slices are gone through again.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
