@@ -35,10 +35,10 @@ class Coming(NamedTuple):
 
     Attributes
     ----------
-    jobs : (jobs,) which, those into each slice in a row; delay, source, last : of each, timesteps, part that sends it, and
+    jobs : (jobs,) which, those into each core in a row; delay, source, last : of each, timesteps, part that sends it, and
         frames of that part after the first of a window.
-    target : (jobs,) slice that works it off; slices, at : (slices,) those slices, and where the jobs of each begin.
-    which : (jobs,) place of its slice among them.
+    target : (jobs,) slice that works it off; core : (jobs,) the first slice of the layer on the same core, whose lanes these are.
+    cores, at : (cores,) those slices, and where the jobs of each begin; which : (jobs,) place of its core among them.
     streams, stays : as of `RowTable`; the places of those that stay.
     job, place, part : (edges,) job, its place above, and part that waits for it, sorted by part; parts, part_at : (parts,)
         those parts, and where the edges of each begin.
@@ -49,7 +49,8 @@ class Coming(NamedTuple):
     source: Words
     last: Ints
     target: Words
-    slices: Ints
+    core: Ints
+    cores: Ints
     at: Ints
     which: Ints
     streams: NDArray[np.bool_]
@@ -61,12 +62,16 @@ class Coming(NamedTuple):
     part_at: Ints
 
     @classmethod
-    def of(cls, tables: Tables, jobs: Jobs, edges: Edges, mine: Ints) -> "Coming":
-        """Return what is to know of some jobs; edges : theirs, and perhaps others'."""
-        r = jobs.rows
-        mine = mine[np.argsort(r.target[mine], kind="stable")]
+    def of(cls, tables: Tables, jobs: Jobs, edges: Edges, slices: Ints, mine: Ints) -> "Coming":
+        """Return what is to know of some jobs into a layer of slices; edges : theirs, and perhaps others'."""
+        r, terminal = jobs.rows, tables.slices.terminal
+        first = np.zeros(tables.fabric.cores + 1, np.int64)
+        first[terminal[slices[::-1]]] = slices[::-1]
+        core = first[terminal[r.target[mine]]]
+        order = np.lexsort((r.target[mine], core))
+        mine, core = mine[order], core[order]
         target, source = r.target[mine], r.source[mine]
-        at = _begins(target)
+        at = _begins(core)
         place_of = np.full(len(r.source), -1)
         place_of[mine] = np.arange(len(mine))
         some = np.flatnonzero(place_of[edges.job] >= 0)
@@ -78,7 +83,8 @@ class Coming(NamedTuple):
             source=source,
             last=jobs.slices.frames[source] - 1,
             target=target,
-            slices=target[at].astype(np.int64),
+            core=core,
+            cores=core[at],
             at=at,
             which=np.repeat(np.arange(len(at)), np.diff(np.append(at, len(target)))),
             streams=r.streams[mine],
@@ -138,9 +144,9 @@ class Layer(NamedTuple):
         mine = np.flatnonzero(s.depth[jobs.rows.target] == depth)
         at_once = mine[q.marker_delay[jobs.connection[mine]] == 0]
         many = q.many[slices]
-        later = Coming.of(tables, jobs, edges, mine)
+        later = Coming.of(tables, jobs, edges, slices, mine)
         return cls(
-            first=later if len(at_once) == len(mine) else Coming.of(tables, jobs, edges, at_once),
+            first=later if len(at_once) == len(mine) else Coming.of(tables, jobs, edges, slices, at_once),
             later=later,
             readers=_readers(tables, jobs, edges, depth),
             parts=ranges(q.first[slices], many),

@@ -108,7 +108,7 @@ def _work_off(
 ) -> None:
     """Fill `done` of a layer's jobs for the window from frame t0 on, and first arrivals at its parts; move `lanes_free`.
 
-    Lanes serve in order of arrival, taken as that of the jobs' mean first packets. A job that is early by a delay is booked
+    Lanes serve in order of arrival, taken as that of the jobs' mean first packets, all slices of the layer on their core. A job that is early by a delay is booked
     in its own frame.
     """
     f, c = tables.fabric, coming
@@ -121,30 +121,30 @@ def _work_off(
     if len(c.stays):
         stays, at = c.stays, np.flatnonzero(np.diff(c.which[c.stays], prepend=-1))
         which = np.cumsum(np.diff(c.which[stays], prepend=-1) != 0) - 1
-        written = _in_order(head[stays], service[stays], c.target[stays], at, which) + f.axon_cycles
+        written = _in_order(head[stays], service[stays], c.core[stays], at, which) + f.axon_cycles
         complete = np.zeros_like(lanes_free)
         np.maximum.at(complete, c.target[stays], np.maximum(written, last[stays]))
         held = np.where(c.streams[:, None], complete[c.target], 0.0)
         head, last = np.maximum(head, held), np.maximum(last, held)
     # What came for the window before is worked off first.
-    comes = np.maximum(head + f.axon_cycles, lanes_free[c.target])
-    worked = _in_order(comes, service, c.target, c.at, c.which)
-    lanes_free[c.slices] = np.maximum(lanes_free[c.slices], np.maximum.reduceat(worked, c.at, axis=0))
+    comes = np.maximum(head + f.axon_cycles, lanes_free[c.core])
+    worked = _in_order(comes, service, c.core, c.at, c.which)
+    lanes_free[c.cores] = np.maximum(lanes_free[c.cores], np.maximum.reduceat(worked, c.at, axis=0))
     done[frame, mine] = np.maximum(worked, last)
     times.first[t0, c.parts] = np.minimum.reduceat(head[c.place], c.part_at, axis=0)
 
 
-def _in_order(heads: Reals, work: Reals, target: Whole, at: Ints, which: Ints) -> Reals:
-    """(jobs, samples) when each is worked off by the lanes of its target, which take one after the other.
+def _in_order(heads: Reals, work: Reals, core: Whole, at: Ints, which: Ints) -> Reals:
+    """(jobs, samples) when each is worked off by the lanes of its core, which take one after the other.
 
-    target : (jobs,) sorted; at : where the jobs of each begin; which : (jobs,) place of its target among them.
+    core : (jobs,) sorted; at : where the jobs of each begin; which : (jobs,) place of its core among them.
     """
-    order = np.lexsort((heads.sum(axis=1), target))
+    order = np.lexsort((heads.sum(axis=1), core))
     mine = work[order]
     upto = mine.cumsum(axis=0)
     before = upto - mine
-    ahead = before[at][which]  # of other targets
-    # Most that any head is later than the work before it, so far: targets are kept apart by more than any head.
+    ahead = before[at][which]  # of other cores
+    # Most that any head is later than the work before it, so far: cores are kept apart by more than any head.
     late = heads[order] - (before - ahead)
     apart = (np.abs(late).max(initial=0.0) + 1.0) * 2.0 * which[:, None]
     wait = np.maximum.accumulate(late + apart, axis=0) - apart

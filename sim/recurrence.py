@@ -97,8 +97,11 @@ class _Layer(NamedTuple):
 
     slices: Ints
     fed: Ints  # those of them that anything leads into
-    rows: Ints  # connections into them
+    rows: Ints  # connections into them, core by core
     rows_at: Ints
+    cores_at: Ints  # where the connections of each core begin
+    fed_at: Ints  # where the slices of each core begin among `fed`
+    core_of: Ints  # place among these cores of each of `fed`
     senders: Ints  # those of them that lead anywhere
     consumers: Ints  # their target slices
     over_pins: NDArray[np.bool_]  # of each whether its ready token goes to the pins
@@ -107,17 +110,22 @@ class _Layer(NamedTuple):
 
 def _layers(tables: Tables) -> list[_Layer]:
     s, r = tables.slices, tables.rows
-    by_target = np.argsort(r.target, kind="stable")
+    core = s.terminal[r.target]
+    by_target = np.lexsort((r.target, core))
     pairs = np.unique(np.stack([r.source, r.target]), axis=1)
     out = []
     for depth in np.unique(s.depth):
         here = s.depth == depth
         rows = by_target[here[r.target[by_target]]]
-        fed, rows_at = np.unique(r.target[rows], return_index=True)
+        rows_at = np.flatnonzero(np.diff(r.target[rows], prepend=-1))
+        cores_at = np.flatnonzero(np.diff(core[rows], prepend=-1))
+        fed, fed_at = r.target[rows][rows_at].astype(np.int64), np.searchsorted(rows_at, cores_at)
+        core_of = np.repeat(np.arange(len(fed_at)), np.diff(np.append(fed_at, len(fed))))
         sources, consumers = pairs[:, here[pairs[0]]]
         senders, consumers_at = np.unique(sources, return_index=True)
         over_pins = s.is_input[sources]
-        out.append(_Layer(np.flatnonzero(here), fed, rows, rows_at, senders, consumers, over_pins, consumers_at))
+        into = (fed, rows, rows_at, cores_at, fed_at, core_of)
+        out.append(_Layer(np.flatnonzero(here), *into, senders, consumers, over_pins, consumers_at))
     return out
 
 
@@ -206,7 +214,7 @@ def _inputs_in(
 ) -> Reals:
     """(fed, columns) when everything of a window from frame t0 on has come and is worked off.
 
-    Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
+    Slices of a layer that share a core are worked off together: a packet is for all of them that hear its sender. Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
     """
     s, r = tables.slices, tables.rows
     start, end, first = times[:3]
@@ -218,9 +226,11 @@ def _inputs_in(
     first[t0, layer.fed] = np.minimum.reduceat(np.where(sends, head, np.inf), at, axis=0)
     lanes = np.minimum.reduceat(head, at, axis=0) + work.axon
     last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + work.axon, at, axis=0)
-    begin = np.maximum(_worked_off(head + work.axon, service[rows], at), last)
+    done = _worked_off(head + work.axon, service[rows], layer.cores_at)
     # The lanes take what comes in one window after what came in the window before.
-    begin = np.maximum(begin, worked[layer.fed] + np.add.reduceat(service[rows], at, axis=0))
+    free = np.maximum.reduceat(worked[layer.fed], layer.fed_at, axis=0)
+    done = np.maximum(done, free + np.add.reduceat(service[rows], layer.cores_at, axis=0))
+    begin = np.maximum(done[layer.core_of], last)
     product = tables.parts.operands[tables.parts.first[layer.fed]] > 0
     if product.any():
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
