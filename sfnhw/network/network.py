@@ -20,7 +20,9 @@ class Network:
     """Populations joined by projections; without the delayed ones a directed acyclic graph.
 
     Weights, biases and scales are real numbers in the trained network's own units; `sfnhw.lowering` turns them
-    into the integers of a chip.
+    into the integers of a chip. What follows from them is kept (`sfnhw.lowering`, tables of a mapping), so their arrays cannot be
+    written to through the network, its populations and projections: they are read-only views. An array that a projection was
+    made of stays writable where the caller has it, and must not be changed as long as the network is in use.
 
     Attributes
     ----------
