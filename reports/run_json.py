@@ -83,7 +83,12 @@ def run_json(run: Run) -> dict[str, Any]:
         "rounds": rounds_report(run),
         "events": None
         if run.events is None
-        else {"sample": run.events.sample, "logged": len(run.events), "in_all": run.events.events_in_all},
+        else {
+            "sample": run.events.sample,
+            "logged": len(run.events),
+            "in_all": run.events.events_in_all,
+            "layers": run.events.only,
+        },
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),

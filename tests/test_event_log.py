@@ -362,6 +362,13 @@ def test_damaged_files_are_refused(tmp_path):
     pq.write_table(whole.set_column(1, "begin_cycle", pa.array([0.5] * len(whole))), path)
     with pytest.raises(InputError, match="begin_cycle: found 'double', expected int64"):
         read_events(path)
+    for only in ("[", "[1]", "[]", "[" * 100_000):
+        pq.write_table(whole.replace_schema_metadata({**whole.schema.metadata, b"sfnhw.only": only.encode()}), path)
+        with pytest.raises(InputError, match="only: found"):
+            read_events(path)
+    older = {key: value for key, value in whole.schema.metadata.items() if key != b"sfnhw.only"}
+    pq.write_table(whole.replace_schema_metadata(older), path)
+    assert read_events(path).log.only is None
     pq.write_table(whole.slice(0, 0), path)
     with pytest.raises(InputError, match="no events in it"):
         read_events(path)
@@ -422,3 +429,36 @@ def test_the_command_line(tmp_path, monkeypatch, capsys, few_figures):
     code, out, err = sfnhw("trace", "run")
     assert code == 2
     assert "no events.parquet in it, found 'run', expected a run with --events" in err
+
+
+def test_rows_are_of_the_layers_that_are_asked_for(tmp_path, monkeypatch, capsys, few_figures):
+    """The layer in the middle: its look-ups of packets from the one before, and work on its own behind it, are chosen too."""
+    write_case(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def sfnhw(*arguments):
+        code = main(list(arguments))
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out, err
+
+    run = ("estimate", "net.sfn", "--inputs", "in.npz", "--baselines", "none", "--events", "-o")
+    sfnhw(*run, "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["events"]["layers"] is None
+    found = json.loads(sfnhw("trace", "run", "--json")[0])
+    assert (found["log_is_of"], found["layers_left_out"]) == (None, [])
+    first, name, last = (row["layer"] for row in found["layers"][:3])
+    part = json.loads(sfnhw("trace", "run", "--layer", name, "--json")[0])
+    assert part["layers"] == [found["layers"][1]], "no event of it is missing"
+    assert part["layers_left_out"] == [first, last]
+    assert "2 other layers left out: the trace has only what they share with those above" in sfnhw(
+        "trace", "run", "--layer", name
+    )[0]  # fmt: skip
+    assert "left out" not in sfnhw("trace", "run")[0]
+
+    sfnhw(*run, "of", "--event-layer", name)
+    assert json.loads((tmp_path / "of" / "run.json").read_text())["events"]["layers"] == [name]
+    found = json.loads(sfnhw("trace", "of", "--json")[0])
+    assert (found["log_is_of"], [row["layer"] for row in found["layers"]]) == ([name], [name])
+    assert found["layers_left_out"] == [first, last]
+    assert f"the log is of {name} alone (--event-layer)" in sfnhw("trace", "of")[1]
