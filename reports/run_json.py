@@ -230,4 +230,5 @@ def _network(run: Run) -> dict[str, Any]:
         "neurons": sum(p.size for p in network.populations),
         "parameters": network.parameters,
         "macs": network.macs,
+        "dense_macs": network.dense_macs,
     }
