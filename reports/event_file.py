@@ -57,7 +57,7 @@ class EventFile:
         InputError : it was not.
         """
         if run.events is None:
-            raise InputError("no events were logged", field="run", expected="estimate(..., events=…)")
+            raise InputError("no events were logged", field="run", expected="run.with_events()")
         chip = run.chip
         return cls(
             run.events, run.network.name, chip.name, chip.cores, chip.columns, chip.noc.cores_per_router, chip.clock_mhz

@@ -12,6 +12,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.cli import main
 from sfnhw.errors import InputError, MappingError, SimulationError
+from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network
 from sfnhw.reports.event_file import ORDER, EventFile, read_events, write_events
 from sfnhw.reports.perfetto import packet_journeys, write_perfetto
@@ -19,7 +20,7 @@ from sfnhw.sim import record_events, simulate
 from sfnhw.sim.event_log import PACKETS
 from sfnhw.sim.event_records import EVENTS
 from tests.command_line import write_case
-from tests.networks import random_activity, random_attention, random_network
+from tests.networks import chain, random_activity, random_attention, random_network
 from tests.test_rounds import changes
 from tests.test_simulation import chips, lonely
 
@@ -338,6 +339,16 @@ def test_journeys_are_from_ready_to_the_last_delivery():
     assert sorted(found["end_cycle"].tolist()) == sorted(latest.values())
 
 
+def test_a_run_of_another_fidelity_has_no_events():
+    run = estimate(chain([2, 2, 2]), "reference", np.ones((1, 2)), fidelity="analytic", baselines=())
+    with pytest.raises(
+        InputError, match="fidelity: only fidelity packet logs events, found 'analytic', expected packet"
+    ):
+        run.with_events()
+    with pytest.raises(InputError, match=r"run: no events were logged, expected run.with_events\(\)"):
+        EventFile.of(run)
+
+
 def test_damaged_files_are_refused(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -386,9 +397,10 @@ def test_the_command_line(tmp_path, monkeypatch, capsys, few_figures):
     code, out, err = sfnhw(*run, "--event-sample", "1")
     assert (code, err.count("\n")) == (2, 1)
     assert "--event-sample: is of the event log, found 1, expected --events with it" in err
-    code, out, err = sfnhw(*run, "--events", "--fidelity", "analytic")
-    assert code == 2
-    assert "--events: events are those of fidelity packet" in err
+    for other in ("flit", "auto", "analytic"):
+        code, out, err = sfnhw(*run, "--events", "--fidelity", other)
+        found = f"found '--fidelity {other}', expected --fidelity packet, or no --events"
+        assert (code, out, err) == (2, "", f"sfnhw: error: --events: only fidelity packet logs events, {found}\n")
     code, out, err = sfnhw(*run, "--events", "--event-sample", "3")
     assert code == 2
     assert "--event-sample: found 3, expected a whole number from 0 to 2" in err
