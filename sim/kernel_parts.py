@@ -123,7 +123,6 @@ def share_of(ch: ChannelTimes, vc_class: int) -> int:
     return ch.share_rows_first if vc_class == ROWS_FIRST else ch.share_columns_first
 
 
-# Without a branch that an array meets, as the kernel.
 @nb.njit(**INNER)
 def entered(at: Ints, terminal: int, now: int, flits: int, ch: ChannelTimes, shift: int) -> int:
     """Cycle in which the router begins to take a packet that is at the end of a port from cycle `now` on."""
@@ -164,7 +163,7 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
     return groups
 
 
-# Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
+# What has no room goes over the last record.
 @nb.njit(**INNER)
 def note(
     log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int

@@ -1,8 +1,8 @@
 """The tables of one run as the packet kernel reads them: records of 32-bit words, what is used together side by side.
 
 A packet that enters a router needs a handful of numbers of its node, of each link on from there and of each slice behind
-each exit. From arrays of their own every one of them is another miss of the cache, and an array in a tuple costs Numba a
-reference count at each touch: records in a few plain arrays are several times faster.
+each exit. From arrays of their own every one of them is another miss of the cache: records in a few plain arrays
+are several times faster.
 """
 
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Packets that arrive in one cycle are served in the order in which the packet kernel meets them. Its events go by cycle, then in
 the order in which they were entered: by the cycle of the event that entered them, then of the one before that, and so on back
 to the spikes.
-
-Arrays are handed over one by one: of a tuple Numba counts references to each.
 """
 
 from typing import Any

@@ -180,7 +180,6 @@ def emit(
     emissions : flat, one record a spike.
     Returns the number of emissions, and the last cycle in which a slice had one, or ended.
     """
-    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     of, at, look, part_first, root_first, copy_first = (
         state.slices, state.at, state.look, p.parts.first, p.root_first, p.copy_first,
     )  # fmt: skip

@@ -190,7 +190,6 @@ def _sweep(
     works: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
 ) -> int:  # fmt: skip
     """Work off every channel; returns the last cycle in which a packet enters a router or leaves the chip."""
-    # Arrays of tuples under names of their own: a tuple that is handed on costs a reference count for each of its arrays.
     channels, items, more, links, at, histogram = (
         c.channels,
         c.items,
