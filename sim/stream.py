@@ -7,7 +7,7 @@ from sfnhw.sim.by_place import Tallied
 from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
-from sfnhw.sim.packed import Packed, walked_nodes
+from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 
@@ -19,7 +19,7 @@ STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
 
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end; wide : count in 64 bits (see `fits`)."""
-    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), walked_nodes(tables)
+    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
     bundles, control = bool(tables.slices.form.any()), not tables.fabric.barrier
 
     def zeros(*shape: int) -> Ints:
