@@ -92,7 +92,7 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", global_steps_text(data["global_steps"])
     product = quantity(data["energy_delay_product_js"]["value"], "J s")
     yield "", f"energy-delay product {product}; power {quantity(data['power_w']['value'], 'W')} meanwhile"
-    yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back"
+    yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back{measured_text(data)}"
     yield (
         "",
         f"then {band(together['energy_per_inference_j'])} an inference, "
@@ -149,6 +149,14 @@ def beyond_one_area_text(overhead: Mapping[str, Any]) -> str:
         built = overhead["built"]
         share += f", {percent(built['share_of_used_cores'])} as the chip is built, for N = {built['unit_serves']:,}"
     return f"of the area of the cores in use {share}"
+
+
+def measured_text(data: Mapping[str, Any]) -> str:
+    """Return of how many inferences the interval is, e.g. `` (12 of 360 inferences, chosen by load)``; of all: nothing."""
+    measured = data["back_to_back"].get("inferences_measured", data["samples"])  # runs of older versions do not know
+    if measured >= data["samples"]:
+        return ""
+    return f" ({measured:,} of {data['samples']:,} inferences, chosen by load)"
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:

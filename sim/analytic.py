@@ -11,7 +11,7 @@ arrival, and from any arrival on they have that much to do):
 
 (at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
 
-and with samples back to back the same goes on over some of them; results come no faster than the busiest unit or link works.
+and with samples back to back the same goes on over some of them (`sfnhw.sim.following`); results come no faster than the busiest unit or link works.
 Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
 frames of a window follow one another.
 Under a barrier a step takes as long as its slowest slice sends, and its slowest core works off; with samples back to back all
@@ -31,6 +31,7 @@ from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.counts import leaves_at_pins
+from sfnhw.sim.following import Following, following
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval
@@ -53,15 +54,13 @@ from sfnhw.sim.passed import (
     services,
     spiking_groups,
 )
-from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
+from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, chosen, dataflow, joined, stream
 from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 from sfnhw.sim.timing import Timing, no_faster_than
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# Samples back to back that the interval is found from, in dataflow.
-STREAM_SAMPLES = 8
 # Entries of the largest array that clockworks share: bounds the memory beside the activity to some hundred MB.
 MOST_ENTRIES = 2**23
 
@@ -76,6 +75,7 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
     passed = pass_over(tables, sent)
     if not tables.fabric.barrier and (tables.parts.many.max() > 1 or tables.parts.marker_delay.any()):
         return [_of_parts(tables, passed, w) for w in works]
+    follow = following(tables, sent)
     T, slices, samples = passed.shape
     each = max(1, T * samples * max(slices, len(tables.rows.source), 1))
     step = max(1, MOST_ENTRIES // each)
@@ -84,31 +84,39 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
         some = list(works[low : low + step])
         each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
         parts = [_work(tables, passed, *one) for one in zip(some, each_service, each_port, strict=True)]
-        out += _timings(tables, passed, some, parts, each_port)
+        out += _timings(tables, passed, some, parts, each_port, follow)
     return out
 
 
 def _timings(
-    tables: Tables, passed: Passed, works: list[Clockwork], parts: list[Work], each_port: list[Reals]
+    tables: Tables,
+    passed: Passed,
+    works: list[Clockwork],
+    parts: list[Work],
+    each_port: list[Reals],
+    follow: Following,
 ) -> list[Timing]:
     """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
     samples = passed.shape[2]
     together = joined(parts)
     if tables.fabric.barrier:
         times, steps = barrier(tables, together)
-        every = barrier_interval(tables, together, samples, steps).reshape(len(works), samples).mean(axis=1)
+        some = follow.order[: follow.chosen]
+        columns = (np.arange(len(works))[:, None] * samples + some).reshape(-1)
+        own = barrier_interval(tables, chosen(together, columns), len(some), [step[columns] for step in steps])
+        every = own.reshape(len(works), len(some)).mean(axis=1)
     else:
         times = dataflow(tables, together)
-        every = stream(tables, together, samples, STREAM_SAMPLES)
+        every = stream(tables, together, samples, follow)
     out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
-        own = Times(*(value[..., mine] for value in times))
+        alone = Times(*(value[..., mine] for value in times))
         busy, link_busy = _busy(tables, passed, w.fabric, part.until, each_port[k], lanes[k])
         interval = float(every[k])
         if not w.fabric.barrier:
             interval = max(interval, _bound(tables, passed, w.fabric, busy))
-        out.append(_timing(tables, tables.slices.population, own, interval, busy, link_busy))
+        out.append(_timing(tables, tables.slices.population, alone, interval, busy, link_busy, follow.chosen))
     return out
 
 
@@ -155,11 +163,13 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork) -> Timing:
     (lanes,) = lane_totals(tables, passed, [w])
     busy, link_busy = _busy(tables, passed, f, of_slices, whole_port, lanes)
     interval = max(_bound(tables, passed, f, busy), part_interval(tables, jobs, own, times))
-    return _timing(tables, jobs.slices.population, times, interval, busy, link_busy)
+    return _timing(tables, jobs.slices.population, times, interval, busy, link_busy, passed.shape[2])
 
 
-def _timing(tables: Tables, population: Ints, times: Times, interval: float, busy: Ints, link_busy: Ints) -> Timing:
-    """Put it together; population : of each column of the times."""
+def _timing(
+    tables: Tables, population: Ints, times: Times, interval: float, busy: Ints, link_busy: Ints, streamed: int
+) -> Timing:
+    """Put it together; population : of each column of the times; streamed : samples that the interval is of."""
     samples = len(times.finish)
     layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
     layer_end = np.zeros((tables.populations, samples), np.int64)
@@ -177,6 +187,7 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, bus
         packet_latency=None,
         packet_latency_sum=0,
         packet_latency_max=0,
+        streamed=streamed,
     )
 
 

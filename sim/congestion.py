@@ -23,14 +23,15 @@ from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
 from sfnhw.sim.flits.wires import build_wires, check_wires, longest_packets
+from sfnhw.sim.following import following
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet import simulate_packets
+from sfnhw.sim.packet import simulate_packets, with_pace
 from sfnhw.sim.result import Result
 from sfnhw.sim.stream import stream_interval
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
-from sfnhw.sim.timing import Timing, no_faster_than
+from sfnhw.sim.timing import Timing
 from sfnhw.sim.unmodelled import MOST_MISSED, missed_share, most_at_a_core
 
 # Beyond both, times at fidelity `packet` are in doubt: mean time in the network over that of an empty one, and share of the
@@ -183,9 +184,9 @@ def simulate_auto(
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
             timing = _joined(here[1], there[1], doubtful, np.nan)  # counts are the same at every fidelity
-            least = no_faster_than(timing.busy, timing.link_busy, samples, tables.fabric.axon_overlap)
-            interval = max(stream_interval(tables, derived(pack, tables), sent, wires), least)
-            timing = replace(timing, interval=interval)
+            follow = following(tables, sent)
+            pace = stream_interval(tables, derived(pack, tables), sent, follow, wires)
+            timing = with_pace(tables, timing, samples, follow, pace)
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)
 
@@ -214,4 +215,5 @@ def _joined(here: Timing, there: Timing, doubtful: NDArray[np.bool_], interval: 
         packet_latency_sum=here.packet_latency_sum + there.packet_latency_sum,
         packet_latency_max=max(here.packet_latency_max, there.packet_latency_max),
         congestion=None,
+        stream_congestion=None,
     )

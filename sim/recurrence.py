@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.following import Following
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
 
@@ -34,6 +35,11 @@ def joined(parts: Sequence[Work]) -> Work:
     return Work(*(np.concatenate(values, axis=-1) for values in zip(*parts, strict=True)))
 
 
+def chosen(work: Work, columns: Ints) -> Work:
+    """Return some of the columns."""
+    return Work(*(values[..., columns] for values in work))
+
+
 class Times(NamedTuple):
     """Cycles; infinite where a slice does not work in a frame."""
 
@@ -52,13 +58,11 @@ def empty_times(packets: Reals, windows: int = 0) -> Times:
     return Times(np.full(shape, np.inf), np.zeros(shape), np.full(shape, np.inf), finish, occupied, results)
 
 
-def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
-    """(clockworks,) cycles between results in dataflow, `length` samples back to back, the first quarter not measured.
-
-    They follow one another in their order, and again from the first where there are fewer.
-    """
+def stream(tables: Tables, work: Work, samples: int, follow: Following) -> Reals:
+    """(clockworks,) cycles between results in dataflow, samples back to back."""
     T, _, columns = work.packets.shape
-    order = np.arange(length) % samples
+    order = follow.run(0)  # what comes later holds up nobody here
+    length = len(order)
 
     def in_a_row(values: Reals) -> Reals:
         parts = values.reshape(T, -1, columns // samples, samples)[..., order]
@@ -67,9 +71,7 @@ def stream(tables: Tables, work: Work, samples: int, length: int) -> Reals:
     timed = {name: in_a_row(getattr(work, name)) for name in ("packets", "service", "emission", "until", "head")}
     once = {name: getattr(work, name)[..., ::samples] for name in ("tree_delay", "way", "axon", "synchronise")}
     results = dataflow(tables, Work(**timed, **once)).results
-    finish = results.reshape(length, -1, results.shape[1]).max(axis=1)
-    first = length // 4
-    return np.asarray((finish[-1] - finish[first - 1]) / (length - first))
+    return follow.interval(results.reshape(length, -1, results.shape[1]).max(axis=1))
 
 
 class _Layer(NamedTuple):

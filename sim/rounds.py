@@ -254,4 +254,6 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         packet_latency_sum=sum(result.timing.packet_latency_sum for result in results),
         packet_latency_max=max(result.timing.packet_latency_max for result in results),
         congestion=None,
+        stream_congestion=None,
+        streamed=samples,
     )
