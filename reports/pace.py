@@ -30,7 +30,7 @@ def pace(run: Run) -> dict[str, Any]:
     back_to_back : inferences that follow each other without a pause: interval_s between results,
         energy_per_inference_j (leakage for the interval instead of the latency, everything else the same),
         static_energy_per_inference_j and power_w (energy / interval); inferences_measured (different ones that the interval is
-        of, see `sfnhw.sim.timing.Timing`).
+        of, see `sfnhw.sim.timing.Timing`) and fidelity (that the interval is of).
     bottleneck : see `bottleneck`.
     """
     n, latency = run.samples, run.result.latency_s
@@ -49,6 +49,7 @@ def pace(run: Run) -> dict[str, Any]:
         "back_to_back": {
             "interval_s": interval,
             "inferences_measured": run.result.timing.streamed,
+            "fidelity": run.result.interval_fidelity,
             "energy_per_inference_j": pipelined,
             "static_energy_per_inference_j": static["value"] - less["value"],
             "power_w": _divided(pipelined, interval),

@@ -152,11 +152,16 @@ def beyond_one_area_text(overhead: Mapping[str, Any]) -> str:
 
 
 def measured_text(data: Mapping[str, Any]) -> str:
-    """Return of how many inferences the interval is, e.g. `` (12 of 360 inferences, chosen by load)``; of all: nothing."""
-    measured = data["back_to_back"].get("inferences_measured", data["samples"])  # runs of older versions do not know
-    if measured >= data["samples"]:
-        return ""
-    return f" ({measured:,} of {data['samples']:,} inferences, chosen by load)"
+    """Return what the interval is of, e.g. `` (12 of 360 inferences, chosen by load; flit fidelity)``, or nothing.
+
+    Nothing is said of all inferences, and of the fidelity that most of them are of.
+    """
+    back, samples = data["back_to_back"], data["samples"]
+    measured = back.get("inferences_measured", samples)  # runs of older versions do not know
+    told = [f"{measured:,} of {samples:,} inferences, chosen by load"] if measured < samples else []
+    if data["fidelity"] == "auto" and back.get("fidelity") == "flit" and data["inferences_at_flit"] < samples:
+        told.append("flit fidelity")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:

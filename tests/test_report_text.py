@@ -92,6 +92,15 @@ def test_summary_and_page_say_how_many_inferences_the_throughput_is_of(view):
         assert re.search(r"inferences/s back to back then", text)
     some = RunView({**view.json, "samples": 1360, "back_to_back": {**back, "inferences_measured": 48}}, view.tables)
     assert "back to back (48 of 1,360 inferences, chosen by load)" in " ".join(summary(some).split())
+    auto = {
+        **some.json,
+        "fidelity": "auto",
+        "inferences_at_flit": 0,
+        "back_to_back": {**some.json["back_to_back"], "fidelity": "flit"},
+    }
+    assert "(48 of 1,360 inferences, chosen by load; flit fidelity)" in " ".join(
+        summary(RunView(auto, view.tables)).split()
+    )
     assert "back to back (48 of 1,360 inferences, chosen by load)" in page(some, {}).replace("\u00a0", " ")
 
 
