@@ -8,8 +8,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import COMPILED
 from sfnhw.sim.noc import Traffic
-from sfnhw.sim.noc.bits import COMPILED, U
+from sfnhw.sim.noc.bits import U
 from sfnhw.sim.noc.fabric import LOCAL, PACKET, Fabric, build
 from sfnhw.sim.noc.router import output_and_class
 from sfnhw.sim.noc.running import make_sources

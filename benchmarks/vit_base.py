@@ -31,7 +31,7 @@ def main() -> int:
     end = now()
     spikes = sum(recording.activity.spikes(network).values())
     print(
-        f"ViT-B/16: {network.parameters / 1e6:.1f} M parameters, {network.dense_macs / 1e9:.2f} GMAC, {spikes:,} packets"
+        f"ViT-B/16: {network.parameters / 1e6:.1f} M parameters, {network.dense_macs / 1e9:.2f} dense GMAC, {spikes:,} packets"
     )
     show((("convert", begin, converted), ("record", converted, end), ("both", begin, end)))
     return 0

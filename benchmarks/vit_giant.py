@@ -33,7 +33,7 @@ def main() -> int:
     built = now()
     size = sfnhw.size_of(module, (3, 224, 224))
     end = now()
-    print(f"{size.weights:,} weights, {size.neurons:,} neurons, {size.dense_macs:,} dense MACs, {size.macs:,} MACs")
+    print(f"{size.weights:,} weights, {size.neurons:,} neurons, {size.dense_macs:,} dense MACs, {size.macs:,} synapses")
     show((("build", begin, built), ("size", built, end), ("both", begin, end)))
     return 0
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Mapping:
     """A network on a chip.
 
+    What was built from the last mappings is kept (`sfnhw.sim.table_cache`), and holds these arrays themselves: do not write to
+    them. (Unlike a network's they are not made read-only: kernels would be compiled once more for such arrays.)
+
     Attributes
     ----------
     slices : in network order; those of input populations sit at the pins.

@@ -1,5 +1,6 @@
 """events.parquet: an event log with names instead of numbers, for any tool that reads Parquet, and read back with checks."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class EventFile:
         InputError : it was not.
         """
         if run.events is None:
-            raise InputError("no events were logged", field="run", expected="estimate(..., events=…)")
+            raise InputError("no events were logged", field="run", expected="run.with_events()")
         chip = run.chip
         return cls(
             run.events, run.network.name, chip.name, chip.cores, chip.columns, chip.noc.cores_per_router, chip.clock_mhz
@@ -104,6 +105,7 @@ def write_events(file: EventFile, path: Path) -> None:
         "router_columns": file.columns,
         "cores_per_router": file.cores_per_router,
         "clock_mhz": file.clock_mhz,
+        "only": json.dumps(file.log.only),
     }
     table = pa.table(columns).replace_schema_metadata({f"sfnhw.{key}": str(value) for key, value in about.items()})
     pa.parquet.write_table(table, path, compression="zstd")
@@ -141,7 +143,9 @@ def read_events(path: str | Path) -> EventFile:
     columns = {name: _numbers(table, name, NAMED.get(name, ()) or layers, where) for name in ORDER}
     try:
         return EventFile(
-            EventLog(int(about["sfnhw.sample"]), int(about["sfnhw.events_in_all"]), layers, columns),
+            EventLog(
+                int(about["sfnhw.sample"]), int(about["sfnhw.events_in_all"]), layers, columns, _only(about, where)
+            ),
             about["sfnhw.network"],
             about["sfnhw.chip"],
             int(about["sfnhw.cores"]),
@@ -151,6 +155,20 @@ def read_events(path: str | Path) -> EventFile:
         )
     except (KeyError, ValueError) as error:
         raise InputError(f"its header is damaged ({error})", where=where, expected="an event log") from None
+
+
+def _only(about: dict[str, str], where: Where) -> tuple[str, ...] | None:
+    """Layers that the log is of, or None for all; logs of before this was kept say nothing."""
+    text = about.get("sfnhw.only", "null")
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = text
+    if names is None:
+        return None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(where=where, field="only", found=text, expected="a list of layers, or null")
+    return tuple(names)
 
 
 def _dictionary(table: Any, name: str, where: Where) -> tuple[str, ...]:

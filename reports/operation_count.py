@@ -21,7 +21,7 @@ class OperationCount:
     Attributes
     ----------
     accumulates : Σ spikes × fan-out over layers fed by spikes, all timesteps.
-    multiply_accumulates : dense MACs of layers fed by real values, once (of every layer, for a quantised ANN).
+    multiply_accumulates : synapses (`Network.macs`) of layers fed by real values, once (of every layer, for a quantised ANN).
     multilevel : the part of `accumulates` whose spike value is not in {0, ±1}: MACs by NeuroBench's rule. A spike whose
         time is its value (`ttfs`) is one of them: the synapse multiplies by it.
     """

@@ -76,7 +76,7 @@ def paper_estimates(run: Run) -> list[PaperEstimate]:
         ),
         PaperEstimate("ANN, int8", "the same at 8 bits", 0, dense, *int8, HOROWITZ_8, f"zeros; {NO_SYSTEM}"),
         PaperEstimate(
-            "SNN", "spikes × fan-out as ACs; layers fed by real values as dense MACs, once",
+            "SNN", "spikes × fan-out as ACs; synapses of layers fed by real values as MACs, once",
             operations, macs, *fp, f"ANN-to-SNN conversion papers, e.g. arXiv 2510.23383; {HOROWITZ}",
             f"{NO_SYSTEM}; {wide}",
         ),
@@ -88,7 +88,7 @@ def paper_estimates(run: Run) -> list[PaperEstimate]:
             "SNN, int8", "counts of SNN at 8 bits", operations, macs, *int8, HOROWITZ_8, f"{NO_SYSTEM}; {wide}"
         ),
         PaperEstimate(
-            "rate × T × FLOPs", "ACs: mean rate of a layer's inputs × T × its FLOPs; first layer as MACs",
+            "rate × T × FLOPs", "ACs: mean rate of a layer's inputs × T × its dense MACs; those of the first layer as MACs, once",
             rated[0], rated[1], *fp, f"Spikformer, arXiv 2209.15425; {HOROWITZ}",
             f"{NO_SYSTEM}; {wide}; which neurons spike (borders, fan-out), and the input's repetition",
         ),

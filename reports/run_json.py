@@ -81,9 +81,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "occupancy": _occupancy(run),
         "mapping": mapping_report(run),
         "rounds": rounds_report(run),
-        "events": None
-        if run.events is None
-        else {"sample": run.events.sample, "logged": len(run.events), "in_all": run.events.events_in_all},
+        "events": _events(run),
         "packet_latency_cycles": _packet_latency(run),
         "overhead": overhead(run),
         "comparison": comparison_rows(run),
@@ -197,6 +195,14 @@ def _occupancy(run: Run) -> dict[str, Any]:
     return out
 
 
+def _events(run: Run) -> dict[str, Any] | None:
+    """What of the inference the event log holds: of which layers (None: of all), and how many events of how many."""
+    log = run.events
+    if log is None:
+        return None
+    return {"sample": log.sample, "logged": len(log), "in_all": log.events_in_all, "layers": log.only}
+
+
 def _packet_latency(run: Run) -> dict[str, float] | None:
     timing = run.result.timing
     if timing.packet_latency is None or not timing.packet_latency.sum():
@@ -225,4 +231,5 @@ def _network(run: Run) -> dict[str, Any]:
         "neurons": sum(p.size for p in network.populations),
         "parameters": network.parameters,
         "macs": network.macs,
+        "dense_macs": network.dense_macs,
     }

@@ -1,6 +1,6 @@
 """An event log summed up by layer: what its packets wait for on their way, what its cores do, and which unit works most."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,18 @@ UNIT_NAMES = {
 }
 
 
-def layer_rows(file: EventFile, chosen: Bools) -> list[dict[str, Any]]:
-    """Return one row a layer that any chosen event is of.
+def layer_names(file: EventFile, chosen: Bools) -> list[str]:
+    """Layers that any chosen event is of, or is for."""
+    c = file.log.columns
+    return [
+        name
+        for number, name in enumerate(file.log.layers)
+        if (((c["layer"] == number) | (c["target_layer"] == number)) & chosen).any()
+    ]
+
+
+def layer_rows(file: EventFile, chosen: Bools, layers: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return one row a layer that any chosen event is of; of these `layers` alone, unless that is None.
 
     Keys, in cycles where the name says so: layer; events; cores (that hold it); first_cycle, last_cycle (of its events);
     spike_packets_delivered, spike_packet_deliveries (a packet has one at each core and the pins);
@@ -55,7 +65,7 @@ def layer_rows(file: EventFile, chosen: Bools) -> list[dict[str, Any]]:
     rows = []
     for number, name in enumerate(file.log.layers):
         mine = (c["layer"] == number) | (c["target_layer"] == number)
-        if not mine.any():
+        if not mine.any() or (layers is not None and name not in layers):
             continue
         own, here = c["layer"] == number, at_work == number
         first, last = int(c["begin_cycle"][mine].min()), int(c["end_cycle"][mine].max())

@@ -4,9 +4,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# Options of compiled functions that only kernels call: no way in from Python or C, which takes the compiler longer than the
-# function itself where tuples of many arrays are among the arguments. Called from Python such a function is a null pointer.
-INNER: dict[str, Any] = {"nogil": True, "cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# How kernels that allocate nothing are compiled: reference counts, which are atomic, are left out (`_nrt`). Each function counts
+# those of all arrays that it is given, and each touch of an array in a tuple counts, unless it has no branch.
+COMPILED: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+}
+# And functions that only kernels call: no way in from Python or C, which takes the compiler longer than the function itself
+# where tuples of many arrays are among the arguments. Called from Python such a function is a null pointer.
+INNER: dict[str, Any] = COMPILED | {"no_cpython_wrapper": True}
 
 
 def drop_stale(kernel: Any, *siblings: str) -> None:

@@ -73,7 +73,7 @@ class Run:
         SimulationError : no such sample or layer, or a limit below 1.
         """
         if self.result.fidelity != "packet":
-            text = "events are those of fidelity packet"
+            text = "only fidelity packet logs events"
             raise InputError(text, field="fidelity", found=self.result.fidelity, expected="packet")
         log = record_events(self.mapping, self.recording.activity, sample=sample, limit=limit, layers=layers)
         return replace(self, events=log)

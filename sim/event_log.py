@@ -72,12 +72,14 @@ class EventLog:
         packet was ready at its core), `synapses` (operations of a `synapse`), `wait_cycles` and, of an `eject`, what its
         packet's way there took: `injection_wait_cycles`, `injection_cycles`, `hop_cycles`, `link_wait_cycles`
         (`sfnhw.sim.event_waits`).
+    only : layers that the log was asked for, or None for all. Of other layers it has what they share with these alone.
     """
 
     sample: int
     events_in_all: int
     layers: tuple[str, ...]
     columns: dict[str, Ints]
+    only: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.columns["event"])
@@ -108,9 +110,10 @@ def record_events(
     check_request(mapping.network, activity.samples, sample, limit, layers)
     one = activity.select(slice(sample, sample + 1))
     formats = formats_of(mapping, activity)
+    only = None if layers is None else tuple(dict.fromkeys(layers))
     if not mapping.rounds:
         log, _ = _of_one(mapping, one, limit, layers, formats)
-        return replace(log, sample=sample)
+        return replace(log, sample=sample, only=only)
     parts: list[EventLog] = []
     begun = 0
     for r in mapping.rounds:
@@ -128,6 +131,7 @@ def record_events(
         sum(part.events_in_all for part in parts),
         parts[0].layers,
         {name: np.concatenate([part.columns[name] for part in parts])[:limit] for name in parts[0].columns},
+        only,
     )
 
 

@@ -123,7 +123,6 @@ def share_of(ch: ChannelTimes, vc_class: int) -> int:
     return ch.share_rows_first if vc_class == ROWS_FIRST else ch.share_columns_first
 
 
-# Without a branch that an array meets, as the kernel.
 @nb.njit(**INNER)
 def entered(at: Ints, terminal: int, now: int, flits: int, ch: ChannelTimes, shift: int) -> int:
     """Cycle in which the router begins to take a packet that is at the end of a port from cycle `now` on."""
@@ -133,7 +132,7 @@ def entered(at: Ints, terminal: int, now: int, flits: int, ch: ChannelTimes, shi
     return cycle_of(begin, ch.ticks, shift)
 
 
-tail_of = nb.njit(**INNER, error_model="numpy")(tail_cycles)
+tail_of = nb.njit(**INNER)(tail_cycles)
 
 
 @nb.njit(**INNER)
@@ -164,7 +163,7 @@ def spiking_groups(sent: NDArray[np.uint8], first: int, neurons: int, lanes: int
     return groups
 
 
-# Without a branch, as `sfnhw.sim.wheel.push` and for the same reason: what has no room goes over the last record.
+# What has no room goes over the last record.
 @nb.njit(**INNER)
 def note(
     log: Ints, noted: int, kind: int, begin: int, end: int, where: int, who: int, index: int, frame: int, more: int
@@ -226,7 +225,7 @@ def walk_cycles(
     return walk + made * max(s.flits[i], f.port_cycles)
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames: int) -> None:
     """Go on to what a slice works next: the part's next frame of the window, the next part's first, those of the next window.
 
@@ -241,7 +240,7 @@ def take_turn(of: Ints, o: int, y: int, parts: int, g: int, window: int, frames:
         of[cell(o, 32, NEXT_FRAME)], of[cell(o, 32, TURN)] = (g // window + 1) * window, 0
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def runs_of(calls: Words, runs: Any, taps: Words, k: Any, index: int) -> tuple[int, int]:
     """Return what one run of a neuron costs behind a call, as a place among the costs, and how many runs it has."""
     major, minor = index, 0
@@ -254,14 +253,14 @@ def runs_of(calls: Words, runs: Any, taps: Words, k: Any, index: int) -> tuple[i
     return int64(calls[cell(k, 16, COST_FIRST)] + run), each
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def has_synapses(p: Packed, k: int, index: int) -> bool:
     """Whether a neuron has synapses through the connection of a call."""
     cost, each = runs_of(p.calls, p.runs, p.taps, k, index)
     return each * p.costs[cell(cost, 4, CYCLES)] > 0
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def wake(
     state: State,
     free: int,
@@ -291,7 +290,7 @@ def wake(
     return free, last - first
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def release(when_born: Ints, events: Words, of: Ints, tail: Ints, where: int, g: int, now: int) -> int:
     """Let the packets of frame g go on now that wait at part `where`, in order; returns how many these are."""
     e, last, freed = of[cell(where, 32, WAITING_HEAD)], -1, 0
@@ -327,7 +326,7 @@ def look_at_due(
     return looks
 
 
-@nb.njit(**INNER, error_model="numpy")
+@nb.njit(**INNER)
 def park(when_born: Ints, events: Words, of: Ints, target: int, e: int, k: int, index: int, g: int, born: int) -> Any:
     """Have a packet wait, in record `e`, at part `target` for its stationary operand; returns the next free record."""
     free = int64(events[cell(e, 8, NEXT)])

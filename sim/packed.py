@@ -1,8 +1,8 @@
 """The tables of one run as the packet kernel reads them: records of 32-bit words, what is used together side by side.
 
 A packet that enters a router needs a handful of numbers of its node, of each link on from there and of each slice behind
-each exit. From arrays of their own every one of them is another miss of the cache, and an array in a tuple costs Numba a
-reference count at each touch: records in a few plain arrays are several times faster.
+each exit. From arrays of their own every one of them is another miss of the cache: records in a few plain arrays
+are several times faster.
 """
 
 from typing import NamedTuple
@@ -38,8 +38,7 @@ class Packed(NamedTuple):
     Attributes
     ----------
     nodes : ((nodes + 1) · 4,) slice that owns the node; its first edge; its first exit; which virtual channels its tree may
-        take (`sfnhw.sim.channels`). Under a barrier there are no ready tokens, and nodes, edges, exits and calls are those
-        of packet trees alone.
+        take (`sfnhw.sim.channels`).
     edges : (edges · 4,) node at the other end, link, cycles of the link, cycles that a flit holds it.
     exits : ((exits + 1) · 2,) terminal; its first call.
     calls : (calls · 16,) what a packet does behind an exit: at one of packets WHOM is the connection, and the rest is that
@@ -68,30 +67,23 @@ class Packed(NamedTuple):
     parts: PartTable
 
 
-def walked_nodes(tables: Tables) -> int:
-    """Route nodes that packets pass: under a barrier, where there are no ready tokens, those of packet trees."""
-    return tables.nodes.packet_nodes if tables.fabric.barrier else len(tables.nodes.owner)
-
-
 def pack(tables: Tables) -> Packed:
     """Lay the tables out for the kernel."""
-    n, trees = tables.nodes, walked_nodes(tables)
-    edges, exits = int(n.child_first[trees]), int(n.exit_first[trees])
-    calls, wakes = _calls(tables, int(n.row_first[exits]))
+    n = tables.nodes
+    calls, wakes = _calls(tables, len(n.rows))
     upto = np.concatenate([[0], np.cumsum(wakes)]).astype(np.int64)
-    behind = np.diff(upto[n.row_first[n.exit_first[: trees + 1]]])
-    children = n.children[:edges]
-    link = n.link[children]
+    behind = np.diff(upto[n.row_first[n.exit_first]])
+    link = n.link[n.children]
     return Packed(
         nodes=_records(
             NODE,
-            np.append(n.owner[:trees], 0),
-            n.child_first[: trees + 1],
-            n.exit_first[: trees + 1],
-            np.append(n.vc_class[:trees], 0),
+            np.append(n.owner, 0),
+            n.child_first,
+            n.exit_first,
+            np.append(n.vc_class, 0),
         ),
-        edges=_records(EDGE, children, link, n.link_cycles[link], n.flit_cycles[link]),
-        exits=_records(EXIT, np.append(n.exits[:exits], 0), n.row_first[: exits + 1]),
+        edges=_records(EDGE, n.children, link, n.link_cycles[link], n.flit_cycles[link]),
+        exits=_records(EXIT, np.append(n.exits, 0), n.row_first),
         calls=calls.reshape(-1),
         runs=tables.rows.runs,
         taps=tables.rows.taps,

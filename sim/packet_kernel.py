@@ -1,6 +1,6 @@
 """The packet-level kernel: every spike packet through core pipelines and routers, event by event.
 
-One loop: an array that meets a branch in a function of its own costs a reference count each time. Time is in integer
+One loop, which allocates nothing, so that references to arrays need not be counted (`sfnhw.kernel_cache`). Time is in integer
 cycles. Servers (injection, links, ejection, axon look-up, synapse lanes, threshold unit) serve in order of arrival with
 unbounded queues: contention is modelled, back-pressure of finite buffers is not. At fidelity `flit` the cores are these, and
 between their queues and their input buffers is the network of `sfnhw.sim.flits`, a cycle of it after each cycle's events.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import AXON, EJECT, INJECT, LINK as ON_LINK, SYNAPSE, THRESHOLD
 from sfnhw.sim.flits.counting import announce, ended, worked_off
@@ -37,30 +38,30 @@ from sfnhw.sim.packed import (
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
-from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
+from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, LISTS, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
 # fmt: on
 
+Ints = NDArray[np.int64]
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
-def advance(
+
+@nb.njit(**INNER)
+def _advance(
     sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    b: Bundles | None, wires: Any, network: Any,
+    b: Bundles | None, wires: Any, network: Any, s_neurons: Ints, step_of: Ints, slot_of: Ints, heads: Ints,
 ) -> bool:  # fmt: skip
-    """Go on until all is done (True), or there is no room for what the next event pushes.
+    """Do what `advance` does; s_neurons : (slices,) of one part; step_of, slot_of : (frames,) timestep, place among windows in flight.
 
-    Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
+    heads : room for `deal`. It allocates nothing, so that no reference to any array is counted.
     """
     neurons, slices, all_parts = s.first_neuron[-1], s.neurons.shape[0], p.parts.owner.shape[0]
     frames, layers = out.layer_start.shape
     ch, V, W, barrier, lanes, pins = f.channels, f.channels.ticks, f.window, f.barrier, f.threshold_lanes, f.cores
-    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
     nodes, edges, exits, calls, runs, taps, costs = p.nodes, p.edges, p.exits, p.calls, p.runs, p.taps, p.costs
     root_first, roots, ready_root_first, ready_roots = p.root_first, p.roots, p.ready_root_first, p.ready_roots
     copy_first, per_neuron, overlap, held_up = p.copy_first, f.per_neuron, f.axon_overlap, f.waits_for_port
     s_population, s_terminal, s_first_neuron, s_depth = s.population, s.terminal, s.first_neuron, s.depth
     part_first, part_owner, s_columns = p.parts.first, p.parts.owner, p.parts.columns
     parts, feed_first, feeds, s_is_input = p.parts, p.parts.feed_first, p.parts.feeds, s.is_input
-    s_neurons = s.neurons // (part_first[1:] - part_first[:-1])  # of one part
     s_flits, s_update_cycles, s_spike_cycles, s_frames = s.flits, s.update_cycles, s.spike_cycles, s.frames
     p_inputs, p_operands, p_consumers = p.parts.inputs, p.parts.operands, p.parts.consumers
     by_slice, by_row, row_ends = out.by_slice.reshape(-1), out.by_row.reshape(-1), out.row_ends.reshape(-1)
@@ -81,7 +82,6 @@ def advance(
     log, watch, watch_row, noted, histogram = out.log, out.watch, out.watch_row, out.noted[0], out.latency_histogram
     logging = log.shape[0] > 0
     most = events.shape[0] // 8 - BUCKETS - room
-    step_of, slot_of = np.arange(frames) % T, np.arange(frames) // W % WINDOWS_IN_FLIGHT
     first_step, last_step, done = clock[FIRST_STEP], clock[LAST_STEP], False
 
     while pending + waiting <= most:
@@ -175,7 +175,7 @@ def advance(
             while idle and now & (WHEEL - 1) and tail[place(now & (WHEEL - 1))] < BUCKETS:
                 now += 1
             if now & (WHEEL - 1) == 0:
-                deal(when_born, events, tail, many, now >> TURN_BITS)
+                deal(when_born, events, tail, many, heads, now >> TURN_BITS)
             continue
         after = int64(events[cell(e, 8, NEXT)])
         events[cell(bucket, 8, NEXT)] = after
@@ -490,3 +490,19 @@ def advance(
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     add_waits(out, latency_sum, latency_max, waited, passed)
     return done
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def advance(
+    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
+    b: Bundles | None, wires: Any, network: Any,
+) -> bool:  # fmt: skip
+    """Go on until all is done (True), or there is no room for what the next event pushes.
+
+    Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
+    """
+    frames, part_first = np.arange(out.layer_start.shape[0]), p.parts.first
+    return _advance(
+        sent, T, room, s, p, f, state, out, b, wires, network, s.neurons // (part_first[1:] - part_first[:-1]), frames % T,
+        frames // f.window % WINDOWS_IN_FLIGHT, np.empty(LISTS, np.int64),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The route nodes of a mapping as flat arrays: trees of packets, then those of ready tokens."""
+"""The route nodes of a mapping as flat arrays: trees of packets, then, but under a barrier, those of ready tokens."""
 
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from sfnhw.chip import Chip
 from sfnhw.chip.links import between_chips, link_cycles, link_flit_cycles
 from sfnhw.mapping import Mapping
 from sfnhw.mapping.copies import neuron_copies
+from sfnhw.mapping.routes import Routes
 from sfnhw.sim.channels import vc_classes
 from sfnhw.sim.words import Words, check_most, narrowed
 
@@ -16,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 class NodeTable(NamedTuple):
-    """Route nodes: the trees of the slices' packets, then those of the ready tokens.
+    """Route nodes: the trees of the slices' packets, then those of the ready tokens (under a barrier there are none).
 
     What a link is like is told by link, with that of no link at last: ``link_cycles[link]`` is right at roots too.
     """
@@ -56,10 +57,10 @@ class NodeTable(NamedTuple):
 
 def node_table(mapping: Mapping) -> NodeTable:
     """Lay out the routes of a mapping; raises SimulationError where they are more than 32 bits can number."""
-    a, b = mapping.routes, mapping.ready_routes
+    a, b = mapping.routes, _token_routes(mapping)
     shift, trees = len(a), len(a.roots)
     check_most(len(a) + len(b), "route nodes")
-    row_first, rows = _exits(mapping)
+    row_first, rows = _exits(mapping, b)
     check_most(len(rows), "connections and ready tokens")
     starts, copy_first = a.roots, np.zeros(0, np.int64)
     if mapping.chip.noc.destinations == "neuron":
@@ -107,10 +108,21 @@ def tokens_told(nodes: NodeTable) -> tuple[Ints, Ints]:
     return exits[first:].astype(np.int64), nodes.rows[first:].astype(np.int64)
 
 
-def _exits(mapping: Mapping) -> tuple[Ints, Ints]:
+def _token_routes(mapping: Mapping) -> Routes:
+    """Trees of the ready tokens; no tree under a barrier, where no slice sends any."""
+    if mapping.chip.execution.mode != "barrier":
+        return mapping.ready_routes
+    none, ends = np.zeros(0, np.int32), np.zeros(1, np.int64)
+    return Routes(
+        owner=none, router=none, parent=none, link=none, child_first=ends, children=none, exit_first=ends, exits=none,
+        root_first=np.zeros(len(mapping.slices) + 1, np.int64), roots=none,
+    )  # fmt: skip
+
+
+def _exits(mapping: Mapping, back: Routes) -> tuple[Ints, Ints]:
     """For each exit of each node what its packets are for, as CSR (first, items): connections, or source slices.
 
-    Nothing is at the pins for results. Items are in ascending order.
+    Nothing is at the pins for results. Items are in ascending order. back : trees of ready tokens.
     """
     c, terminals, size = mapping.connections, mapping.terminals, mapping.chip.cores + 1
     source, target = c.source.astype(np.int64), c.target.astype(np.int64)
@@ -122,7 +134,7 @@ def _exits(mapping: Mapping) -> tuple[Ints, Ints]:
     counts, items = [], []
     for routes, keys, what in (
         (mapping.routes, packets[order], order),
-        (mapping.ready_routes, tokens, slices),
+        (back, tokens, slices),
     ):
         asked = np.repeat(routes.owner, np.diff(routes.exit_first)).astype(np.int64) * size + routes.exits
         first, last = (np.searchsorted(keys, asked, side) for side in ("left", "right"))

@@ -59,7 +59,16 @@ _NOC = ("noc/bits", "noc/router", "noc/state")
 drop_stale(advance, *_RECORDS, "kernel_parts", *(f"flits/{name}" for name in ("counting", "cycle", *_FLITS)), *_NOC)
 drop_stale(last_work, *_RECORDS)
 for _kernel in (run_steps, arrange, emit):
-    drop_stale(_kernel, *_RECORDS, "kernel_parts", "channel_order", "step_channels", "step_emission")
+    drop_stale(
+        _kernel,
+        *_RECORDS,
+        "kernel_parts",
+        "channel_order",
+        "step_channels",
+        "step_emission",
+        "step_senders",
+        "noc/bits",
+    )
 drop_stale(step, *_FLITS, *(f"../{name}" for name in (*_RECORDS, *_NOC)))
 drop_stale(worked_off, *_FLITS, *(f"../{name}" for name in (*_RECORDS, "kernel_parts", *_NOC)))
 

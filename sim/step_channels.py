@@ -3,8 +3,6 @@
 Packets that arrive in one cycle are served in the order in which the packet kernel meets them. Its events go by cycle, then in
 the order in which they were entered: by the cycle of the event that entered them, then of the one before that, and so on back
 to the spikes.
-
-Arrays are handed over one by one: of a tuple Numba counts references to each.
 """
 
 from typing import Any
@@ -37,7 +35,8 @@ from sfnhw.sim.packed import (
     Packed,
 )
 from sfnhw.sim.prefetch import prefetch
-from sfnhw.sim.step_emission import BEFORE, BORN, HANDED, NEURON, PATHS, PATHS_END, PORT, SENDER, START
+from sfnhw.sim.step_emission import BEFORE, BORN, HANDED, NEURON, PATHS, PATHS_END, PORT, SENDER
+from sfnhw.sim.step_senders import FRAME, START, TIMESTEP, WIDTH
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64, place
 
@@ -51,8 +50,8 @@ LOW = 2**32 - 1
 FINEST = 4  # buckets for each arrival, at most
 
 
-@nb.njit(nogil=True, cache=True)
-def is_before(a: int, b: int, arrivals: Words, emissions: Ints, base: int) -> bool:
+@nb.njit(**INNER)
+def is_before(a: int, b: int, arrivals: Words, emissions: Words) -> bool:
     """Whether arrival a, in the same cycle as b, is entered before it."""
     while True:
         a, b = int64(arrivals[cell(a, 4, PARENT)]), int64(arrivals[cell(b, 4, PARENT)])
@@ -61,15 +60,15 @@ def is_before(a: int, b: int, arrivals: Words, emissions: Ints, base: int) -> bo
                 return a > b  # START, then emissions in their order
             if a == START or b == START:
                 return a == START
-            x = emissions[cell(-2 - a, 8, HANDED)] - base if a < 0 else int64(arrivals[cell(a, 4, WHEN)])
-            y = emissions[cell(-2 - b, 8, HANDED)] - base if b < 0 else int64(arrivals[cell(b, 4, WHEN)])
+            x = int64(emissions[cell(-2 - a, 8, HANDED)]) if a < 0 else int64(arrivals[cell(a, 4, WHEN)])
+            y = int64(emissions[cell(-2 - b, 8, HANDED)]) if b < 0 else int64(arrivals[cell(b, 4, WHEN)])
             if x != y:
                 return x < y
             if a < 0:
-                a = emissions[cell(-2 - a, 8, BEFORE)]
+                a = int64(emissions[cell(-2 - a, 8, BEFORE)])
                 a, b = (START if a == START else -2 - a), int64(arrivals[cell(b, 4, PARENT)])
             else:
-                b = emissions[cell(-2 - b, 8, BEFORE)]
+                b = int64(emissions[cell(-2 - b, 8, BEFORE)])
                 a, b = int64(arrivals[cell(a, 4, PARENT)]), (START if b == START else -2 - b)
         if arrivals[cell(a, 4, WHEN)] != arrivals[cell(b, 4, WHEN)]:
             return arrivals[cell(a, 4, WHEN)] < arrivals[cell(b, 4, WHEN)]
@@ -86,7 +85,7 @@ def _put(arrivals: Words, ends: Words, channel: Any, when: Any, parent: Any, emi
     arrivals[cell(e, 4, ITEM)] = item
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def inject(
     made: int,
     base: int,
@@ -96,7 +95,7 @@ def inject(
     c: Channels,
     shift: int,
     at: Ints,
-    emissions: Ints,
+    emissions: Words,
     arrivals: Words,
     ends: Words,
 ) -> int:
@@ -119,7 +118,7 @@ def inject(
         cycles = max(flits, port_cycles)
         if terminal == pins:
             cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-        start = emissions[cell(e, 8, PORT)] - flits
+        start = base + emissions[cell(e, 8, PORT)] - flits
         for k in range(emissions[cell(e, 8, PATHS)], emissions[cell(e, 8, PATHS_END)]):
             start += cycles
             when = entered(at, terminal, start, flits, ch, shift) + injection_cycles - base
@@ -133,8 +132,8 @@ def inject(
     return last
 
 
-@nb.njit(nogil=True, cache=True)
-def arrange(first: int, n: int, arrivals: Words, emissions: Ints, base: int, keys: Ints, buckets: Words) -> None:
+@nb.njit(**INNER)
+def arrange(first: int, n: int, arrivals: Words, emissions: Words, keys: Ints, buckets: Words) -> None:
     """Sort the n arrivals from `first` on into keys (n,): into buckets by cycle, and what is still out of order by hand.
 
     buckets : room for `FINEST` · n, and as many more.
@@ -170,7 +169,7 @@ def arrange(first: int, n: int, arrivals: Words, emissions: Ints, base: int, key
             other = keys[place(hole - 1)]
             if other >> 32 < key >> 32:
                 break
-            if other >> 32 == key >> 32 and is_before(other & LOW, key & LOW, arrivals, emissions, base):
+            if other >> 32 == key >> 32 and is_before(other & LOW, key & LOW, arrivals, emissions):
                 break
             keys[place(hole)] = other
             hole -= 1
@@ -178,7 +177,7 @@ def arrange(first: int, n: int, arrivals: Words, emissions: Ints, base: int, key
 
 
 # Compiled once for trees that may take any virtual channel, and once for those that have a class of them.
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER)
 def serve_link(
     n: int, keys: Ints, base: int, router_cycles: int, ch: ChannelTimes, shift: int, link_cycles: int, flit_cycles: int,
     links: Ints, link: int, vc_class: Any, items: Words, more: Words, arrivals: Words, ends: Words,
@@ -221,10 +220,10 @@ def serve_link(
     return base + when, waited
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER)
 def leave(
     n: int, keys: Ints, base: int, router_cycles: int, ch: ChannelTimes, shift: int, ejection_cycles: int, num: int, den: int,
-    at: Ints, terminal: int, items: Words, exits: Words, arrivals: Words, emissions: Ints, histogram: Ints, leaves: Ints,
+    at: Ints, terminal: int, items: Words, exits: Words, arrivals: Words, emissions: Words, histogram: Ints, leaves: Ints,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Let what has arrived at a terminal out of the network.
 
@@ -248,7 +247,7 @@ def leave(
         waited += begin - leaves_at
         arrive = cycle_of(begin, V, shift) + ejection_cycles + beyond - 1
         leaves[place(k)] = arrive
-        latency = arrive - emissions[cell(emission, 8, BORN)]
+        latency = arrive - base - emissions[cell(emission, 8, BORN)]
         histogram[place(min(latency, LATENCY_BINS - 1))] += 1
         total += latency
         most = max(most, latency)
@@ -257,24 +256,24 @@ def leave(
     return waited, total, most
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def reach_pins(
-    n: int, keys: Ints, leaves: Ints, arrivals: Words, items: Words, frame_of: Ints, population: Ints, layer_end: Ints,
+    n: int, keys: Ints, leaves: Ints, arrivals: Words, items: Words, works: Ints, population: Ints, layer_end: Ints,
     layers: int, last: int,
 ) -> int:  # fmt: skip
     """Have the layers end with the packets that leave the chip; returns the last cycle in which one does, `last` at least."""
     for k in range(n):
         owner = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, OUT_OWNER)]
-        layer = cell(frame_of[place(owner)], layers, population[place(owner)])
+        layer = cell(works[cell(owner, WIDTH, FRAME)], layers, population[place(owner)])
         layer_end[layer] = max(layer_end[layer], leaves[place(k)])
         last = max(last, leaves[place(k)])
     return last
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def fetch_rows(
     n: int, keys: Ints, items: Words, exits: Words, calls: Words, runs: Any, by_row: Any, rows: int, arrivals: Words,
-    emissions: Ints, timestep_of: Ints,
+    emissions: Words, works: Ints,
 ) -> None:  # fmt: skip
     """Fetch what the look-ups at a core read, which is far apart in memory: one kind after the other."""
     for k in range(n):
@@ -283,19 +282,22 @@ def fetch_rows(
     for k in range(n):
         e = keys[place(k)] & LOW
         item = arrivals[cell(e, 4, ITEM)]
-        call, t = exits[cell(items[cell(item, 4, OUT)], 2, CALLS)], timestep_of[place(items[cell(item, 4, OUT_OWNER)])]
+        call, t = (
+            exits[cell(items[cell(item, 4, OUT)], 2, CALLS)],
+            works[cell(items[cell(item, 4, OUT_OWNER)], WIDTH, TIMESTEP)],
+        )
         prefetch(by_row, cell(t * rows + calls[cell(call, 16, WHOM)], 4, 0))
-        index = emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, NEURON)]
+        index = int64(emissions[cell(arrivals[cell(e, 4, EMISSION)], 8, NEURON)])
         if calls[cell(call, 16, POSITIONS)] > 1:
             index = int64(np.uint32(index) // np.uint32(calls[cell(call, 16, POSITIONS)]))
         prefetch(runs, place(calls[cell(call, 16, RUN_FIRST)] + index * calls[cell(call, 16, RUN_STRIDE)]))
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER)
 def work(
     n: int, keys: Ints, leaves: Ints, terminal: int, axon_cycles: int, overlap: bool, per_neuron: bool, at: Ints,
     items: Words, exits: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Any, rows: int, layer_start: Ints,
-    layer_end: Ints, layers: int, arrivals: Words, emissions: Ints, frame_of: Ints, timestep_of: Ints,
+    layer_end: Ints, layers: int, arrivals: Words, emissions: Words, works: Ints,
 ) -> None:  # fmt: skip
     """Look up what has left the network at a core, and work off its synapses."""
     axon_free, lanes_free = at[cell(terminal, 16, AXON_FREE)], at[cell(terminal, 16, SYNAPSE_FREE)]
@@ -304,8 +306,8 @@ def work(
         e = keys[place(k)] & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
         exit_, owner = items[cell(item, 4, OUT)], items[cell(item, 4, OUT_OWNER)]
-        g, t = frame_of[place(owner)], timestep_of[place(owner)]
-        index, arrive = emissions[cell(emission, 8, NEURON)], leaves[place(k)]
+        g, t = works[cell(owner, WIDTH, FRAME)], works[cell(owner, WIDTH, TIMESTEP)]
+        index, arrive = int64(emissions[cell(emission, 8, NEURON)]), leaves[place(k)]
         low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
         for call in range(low, high):
             cost, each = runs_of(calls, runs, taps, call, index)

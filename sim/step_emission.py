@@ -1,235 +1,234 @@
 """What slices send in one timestep under a barrier, for `sfnhw.sim.step_kernel`: as the packet kernel sends it, in its order.
 
 Slices do not hear of each other within a timestep. So only their own packets, and the ports that they share, say when each
-packet leaves.
+packet leaves. What comes next of each slice stands in a wheel of cycles, a list for each, in which later turns have the same
+lists (Varghese and Lauck 1987, "Hashed and hierarchical timing wheels", scheme 6): a list is in the order of entry, as events
+of one cycle are.
 """
+
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
-from sfnhw.sim.channel_order import MOST_SLICES, SLICE_BITS
-from sfnhw.sim.kernel_parts import next_sender, over_pins, spiking_groups, stretch, take_turn
-from sfnhw.sim.kernel_state import (
-    BEYOND,
-    INJECTION_BUSY,
-    INJECTION_FREE,
-    LEFT,
-    NEXT_FRAME,
-    NEXT_NEURON,
-    NEXT_READY,
-    PHASE_END,
-    PHASE_START,
-    SENT,
-    SPIKES,
-    THRESHOLD_BUSY,
-    THRESHOLD_FREE,
-    UPDATES,
-    State,
-    Tally,
-)
+from sfnhw.sim.kernel_parts import take_turn
+from sfnhw.sim.kernel_state import INJECTION_BUSY, INJECTION_FREE, State, Tally
+from sfnhw.sim.noc.bits import lowest
 from sfnhw.sim.packed import Packed
+from sfnhw.sim.step_senders import (
+    BEYOND,
+    DUE,
+    FRAME,
+    HOLDS,
+    HOLDS_UP,
+    LAST_EMISSION,
+    LEFT,
+    READY,
+    SENDER_AT,
+    SENDERS_END,
+    TIMES,
+    WALK,
+    WALK_END,
+    WHO,
+    WIDTH,
+    group_of,
+)
 from sfnhw.sim.tables import Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64, place
 
 Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
 
-# Columns of emissions: cycle in which a spike's packets are handed to the port; when they were ready; cycle in which the port
-# begins with the first; the slice's emission before (START: none); neuron; slice; first and last of the paths.
+# Columns of emissions, in cycles since the timestep began: when a spike's packets are handed to the port; when they were ready;
+# when the port begins with the first. The slice's emission before (START: none); neuron; slice; first and last of the paths.
 HANDED, BORN, PORT, BEFORE, NEURON, SENDER, PATHS, PATHS_END = range(8)
-START = -1
+# Lists of the wheel, and words of 64 bits that say which are not empty.
+LISTS, MARKS = 1024, 16
+NEVER = 2**62
 
 
-# The heap of what is to come has two words an entry: cycle, then its number above the bits of its slice.
-@nb.njit(**INNER)
-def _rise(heap: Ints, size: int, when: int, what: int) -> int:
-    """Put an emission to come into a binary heap; returns its size."""
-    k = size
-    while k > 0:
-        above = (k - 1) >> 1
-        x, y = heap[cell(above, 2, 0)], heap[cell(above, 2, 1)]
-        if x < when or (x == when and y < what):
-            break
-        heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = x, y
-        k = above
-    heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = when, what
-    return size + 1
+class Wheel(NamedTuple):
+    """Slices whose next spike is to come, by cycle; empty between timesteps.
 
-
-@nb.njit(**INNER)
-def _sink(heap: Ints, size: int, when: int, what: int) -> None:
-    """Put an emission to come in place of the first one of the heap."""
-    k = 0
-    while 2 * k + 1 < size:
-        child = 2 * k + 1
-        x, y = heap[cell(child, 2, 0)], heap[cell(child, 2, 1)]
-        if child + 1 < size:
-            v, w = heap[cell(child + 1, 2, 0)], heap[cell(child + 1, 2, 1)]
-            if v < x or (v == x and w < y):
-                child, x, y = child + 1, v, w
-        if when < x or (when == x and what < y):
-            break
-        heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = x, y
-        k = child
-    heap[cell(k, 2, 0)], heap[cell(k, 2, 1)] = when, what
-
-
-@nb.njit(nogil=True, cache=True, error_model="numpy")
-def start_slices(
-    looks: int, now: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    heap: Ints, frame_of: Ints, timestep_of: Ints, before: Ints,
-) -> int:  # fmt: skip
-    """Let the slices that `state.look` names begin; returns how many there are, with their first emissions in the heap.
-
-    frame_of, timestep_of : (slices,) the frame that each of them works, and its timestep; before : (slices,) its last
-    emission, START; all filled in.
+    Attributes
+    ----------
+    heads, tails : (LISTS,) first and last slice of each list; −1: none. following : (slices,) the next one.
+    marks : (MARKS,) which lists are not empty, a bit each.
     """
-    of, at, neurons = state.slices, state.at, s.first_neuron[-1]
-    frames, layers = out.layer_start.shape
-    by_slice = out.by_slice.reshape(-1)
-    layer_start, layer_end = out.layer_start.reshape(-1), out.layer_end.reshape(-1)
-    look, part_first, s_terminal, s_neurons, s_first_neuron = (
-        state.look,
-        p.parts.first,
-        s.terminal,
-        s.neurons,
-        s.first_neuron,
+
+    heads: Words
+    tails: Words
+    following: Words
+    marks: Ints
+
+
+@nb.njit(nogil=True, cache=True)
+def empty_wheel(slices: int) -> Wheel:
+    """Return a wheel in which nothing is to come."""
+    none = np.int32(-1)
+    return Wheel(
+        np.full(LISTS, none, np.int32),
+        np.full(LISTS, none, np.int32),
+        np.empty(slices, np.int32),
+        np.zeros(MARKS, np.int64),
     )
-    s_is_input, s_population, s_update_cycles, s_spike_cycles = (
-        s.is_input,
-        s.population,
-        s.update_cycles,
-        s.spike_cycles,
-    )
-    s_flits, root_first, copy_first, lanes, held_up = (
-        s.flits,
-        p.root_first,
-        p.copy_first,
-        f.threshold_lanes,
-        f.waits_for_port,
-    )
-    per_neuron, port_cycles, begun = f.per_neuron, f.port_cycles, 0
+
+
+@nb.njit(**INNER)
+def _line_up(heads: Words, tails: Words, following: Words, marks: Ints, i: int, when: int) -> None:
+    """Put a slice at the end of the list of a cycle."""
+    slot = when & (LISTS - 1)
+    following[place(i)] = -1
+    if heads[place(slot)] < 0:
+        heads[place(slot)] = i
+        marks[place(slot >> 6)] |= 1 << (slot & 63)
+    else:
+        following[place(tails[place(slot)])] = i
+    tails[place(slot)] = i
+
+
+@nb.njit(**INNER)
+def _take_out(heads: Words, tails: Words, following: Words, slot: int, before: int, i: int) -> None:
+    """Take a slice, which comes behind another one (−1: is the first), out of a list."""
+    after = following[place(i)]
+    if before < 0:
+        heads[place(slot)] = after
+    else:
+        following[place(before)] = after
+    if after < 0:
+        tails[place(slot)] = before
+
+
+@nb.njit(**INNER)
+def _until_next(marks: Ints, slot: int) -> int:
+    """Cycles until the next list that is not empty, of which there must be one: 1 to LISTS."""
+    first = (slot + 1) & (LISTS - 1)
+    word, bit = first >> 6, first & 63
+    mask, cycles = np.int64(np.uint64(marks[place(word)]) >> np.uint64(bit)), 1
+    if mask == 0:
+        cycles += 64 - bit
+        word = (word + 1) & (MARKS - 1)
+        while marks[place(word)] == 0:
+            cycles += 64
+            word = (word + 1) & (MARKS - 1)
+        mask = marks[place(word)]
+    return cycles + lowest(mask)
+
+
+@nb.njit(**INNER)
+def _earliest(looks: int, look: Ints, works: Ints) -> int:
+    """Cycle of the next spike to come, of which there must be one."""
+    when = NEVER
     for k in range(looks):
-        i = look[k]
-        o = part_first[i]
-        g = of[cell(o, 32, NEXT_FRAME)]
-        if g >= frames:
-            continue
-        frame_of[i], timestep_of[i], before[i], t0, first = g, g % T, START, now, g * neurons
-        low, high = s_first_neuron[i], s_first_neuron[i + 1]
-        walk = -(-(high - low) // lanes) * s_update_cycles[i]
-        if s_spike_cycles[i] > 0:
-            walk += s_spike_cycles[i] * spiking_groups(sent, first + low, high - low, lanes, 1, 0)
-        if held_up and not s_is_input[i]:
-            made = 0
-            for j in range(low, high):
-                times = int64(sent[place(first + j)])
-                if times > 0:
-                    made += times * (
-                        copy_first[j + 1] - copy_first[j] if per_neuron else root_first[i + 1] - root_first[i]
-                    )
-            walk += made * max(s_flits[i], port_cycles)
-        if not s_is_input[i]:
-            core = s_terminal[i]
-            t0 = max(now, at[cell(core, 16, THRESHOLD_FREE)])
-            at[cell(core, 16, THRESHOLD_FREE)] = t0 + walk
-            at[cell(core, 16, THRESHOLD_BUSY)] += walk
-            by_slice[cell(i * T + g % T, 6, UPDATES)] += s_neurons[i]
-        end = t0 + walk
-        of[cell(o, 32, PHASE_START)], of[cell(o, 32, PHASE_END)] = t0, end
-        stretch(layer_start, layer_end, cell(g, layers, s_population[i]), t0, end)
-        j, when = next_sender(sent, first + low, 0, high - low, 1, 0), end
-        if j < high - low:
-            of[cell(o, 32, LEFT)] = sent[place(first + low + j)]
-            of[cell(o, 32, BEYOND)] = s_spike_cycles[i]
-            when = t0 + (j // lanes + 1) * s_update_cycles[i] + s_spike_cycles[i]
-        of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, when
-        begun = _rise(heap, begun, when, begun << SLICE_BITS | i)
-    return begun
+        if works[cell(look[k], WIDTH, LEFT)] > 0:
+            when = min(when, works[cell(look[k], WIDTH, DUE)])
+    return when
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@nb.njit(**INNER)
+def _send(
+    now: int, base: int, i: int, low: int, high: int, flits: int, terminal: int, lanes: int, updates: int, spikes: int, at: Ints,
+    senders: Words, works: Ints, emissions: Words, made: int,
+) -> int:  # fmt: skip
+    """Hand the next spike of slice i, by paths [low, high), to the port; returns the cycle of the one after, or of the walk's end.
+
+    updates, spikes : cycles of the walk, as in `SliceTable`.
+    """
+    w = i * WIDTH
+    n, holds = works[place(w + SENDER_AT)], works[place(w + HOLDS)]
+    index = int64(senders[cell(n, 2, WHO)])
+    start = max(now, at[cell(terminal, 16, INJECTION_FREE)])
+    emissions[cell(made, 8, HANDED)], emissions[cell(made, 8, BORN)] = now - base, works[place(w + READY)] - base
+    emissions[cell(made, 8, PORT)], emissions[cell(made, 8, BEFORE)] = start - base, works[place(w + LAST_EMISSION)]
+    emissions[cell(made, 8, NEURON)], emissions[cell(made, 8, SENDER)] = index, i
+    emissions[cell(made, 8, PATHS)], emissions[cell(made, 8, PATHS_END)] = low, high
+    works[place(w + LAST_EMISSION)] = made
+    leaves = now
+    if high > low:
+        leaves = start + holds * (high - low)
+        at[cell(terminal, 16, INJECTION_FREE)] = leaves
+        at[cell(terminal, 16, INJECTION_BUSY)] += holds * (high - low)
+        leaves -= flits
+    # The next packet: when the threshold unit has it, and not before this one is in the network.
+    beyond, left = works[place(w + BEYOND)] + works[place(w + HOLDS_UP)] * (high - low), works[place(w + LEFT)] - 1
+    j = index
+    if left == 0:
+        n += 1
+        works[place(w + SENDER_AT)] = n
+        if n < works[place(w + SENDERS_END)]:
+            j, left = int64(senders[cell(n, 2, WHO)]), int64(senders[cell(n, 2, TIMES)])
+            beyond += spikes * (group_of(j, lanes) != group_of(index, lanes))
+    works[place(w + LEFT)], works[place(w + BEYOND)] = left, beyond
+    ready = works[place(w + WALK_END)]
+    if left > 0:
+        ready = works[place(w + WALK)] + (group_of(j, lanes) + 1) * updates + beyond
+    works[place(w + READY)] = ready
+    when = max(ready, max(now, leaves))
+    works[place(w + DUE)] = when
+    return when
+
+
+@nb.njit(**INNER)
 def emit(
-    begun: int, sent: NDArray[np.uint8], T: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    heap: Ints, frame_of: Ints, before: Ints, emissions: Ints,
+    looks: int, base: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally, senders: Words, works: Ints,
+    wheel: Wheel, emissions: Words,
 ) -> tuple[int, int]:  # fmt: skip
-    """Send the packets of a timestep to the ports, in the order in which they are ready.
+    """Send the packets of a timestep, which begins in cycle `base`, to the ports, in the order in which they are ready.
 
     emissions : flat, one record a spike.
     Returns the number of emissions, and the last cycle in which a slice had one, or ended.
     """
-    of, at, neurons, layers = state.slices, state.at, s.first_neuron[-1], out.layer_start.shape[1]
-    by_slice, layer_end = out.by_slice.reshape(-1), out.layer_end.reshape(-1)
-    made, number, last_event = 0, begun, 0
-    # Arrays of tuples under names of their own: see `sfnhw.sim.packed`.
-    part_first, root_first, copy_first, s_terminal, s_neurons = (
-        p.parts.first,
-        p.root_first,
-        p.copy_first,
-        s.terminal,
-        s.neurons,
-    )
-    s_first_neuron, s_flits, s_frames, s_population = s.first_neuron, s.flits, s.frames, s.population
-    s_update_cycles, s_spike_cycles = s.update_cycles, s.spike_cycles
-    lanes, pins, per_neuron, held_up, port_cycles = (
-        f.threshold_lanes,
-        f.cores,
-        f.per_neuron,
-        f.waits_for_port,
-        f.port_cycles,
-    )
-    while begun > 0:
-        now, i = heap[0], heap[1] & (MOST_SLICES - 1)
-        last_event = max(last_event, now)
-        o, g = part_first[i], frame_of[i]
-        index, terminal = of[cell(o, 32, NEXT_NEURON)], s_terminal[i]
-        if index >= s_neurons[i]:
-            take_turn(of, o, 0, 1, g, f.window, s_frames[i])
-            begun -= 1
-            _sink(heap, begun, heap[cell(begun, 2, 0)], heap[cell(begun, 2, 1)])
-            continue
-        low, high = root_first[i], root_first[i + 1]
-        if per_neuron:
-            low, high = copy_first[s_first_neuron[i] + index], copy_first[s_first_neuron[i] + index + 1]
-        by_slice[cell(i * T + g % T, 6, SENT)] += 1
-        flits = s_flits[i]
-        cycles = max(flits, port_cycles)
-        if terminal == pins:
-            cycles = over_pins(flits, f.io_flit_cycles_num, f.io_flit_cycles_den)
-        start = max(now, at[cell(terminal, 16, INJECTION_FREE)])
-        for column, value in (
-            (HANDED, now), (BORN, of[cell(o, 32, NEXT_READY)]), (PORT, start), (BEFORE, before[i]), (NEURON, index), (SENDER, i),
-            (PATHS, low), (PATHS_END, high),
-        ):  # fmt: skip
-            emissions[cell(made, 8, column)] = value
-        leaves = now
-        if high > low:
-            leaves = start + cycles * (high - low)
-            at[cell(terminal, 16, INJECTION_FREE)] = leaves
-            at[cell(terminal, 16, INJECTION_BUSY)] += cycles * (high - low)
-            leaves -= flits
-        # The next packet: when the threshold unit has it, and not before this one is in the network.
-        j, ready = index, of[cell(o, 32, PHASE_END)]
-        of[cell(o, 32, BEYOND)] += cycles * (high - low) * (held_up and terminal != pins)
-        of[cell(o, 32, LEFT)] -= 1
-        if of[cell(o, 32, LEFT)] == 0:
-            by_slice[cell(i * T + g % T, 6, SPIKES)] += 1
-            first = g * neurons + s_first_neuron[i]
-            j = next_sender(sent, first, j + 1, s_neurons[i], 1, 0)
-            if j < s_neurons[i]:
-                of[cell(o, 32, LEFT)] = sent[place(first + j)]
-                if j // lanes != index // lanes:
-                    of[cell(o, 32, BEYOND)] += s_spike_cycles[i]
-        if j < s_neurons[i]:
-            ready = of[cell(o, 32, PHASE_START)] + (j // lanes + 1) * s_update_cycles[i]
-            ready += of[cell(o, 32, BEYOND)]
-        when = max(ready, max(now, leaves))
-        of[cell(o, 32, NEXT_NEURON)], of[cell(o, 32, NEXT_READY)] = j, ready
-        layer = cell(g, layers, s_population[i])
-        layer_end[layer] = max(layer_end[layer], when)
-        _sink(heap, begun, when, number << SLICE_BITS | i)
-        before[i] = made
-        number += 1
-        made += 1
+    of, at, look, part_first, root_first, copy_first = (
+        state.slices, state.at, state.look, p.parts.first, p.root_first, p.copy_first,
+    )  # fmt: skip
+    first_neuron, terminals, flits, population, updates, spikes = (
+        s.first_neuron, s.terminal, s.flits, s.population, s.update_cycles, s.spike_cycles,
+    )  # fmt: skip
+    heads, tails, following, marks = wheel.heads, wheel.tails, wheel.following, wheel.marks
+    lanes, per_neuron, made, waiting, now = f.threshold_lanes, f.per_neuron, 0, 0, NEVER
+    for k in range(looks):
+        i = look[k]
+        if works[cell(i, WIDTH, LEFT)] > 0:
+            due = works[cell(i, WIDTH, DUE)]
+            _line_up(heads, tails, following, marks, i, due)
+            waiting, now = waiting + 1, min(now, due)
+    latest = now
+    while waiting > 0:
+        slot, before = now & (LISTS - 1), -1
+        i = int64(heads[place(slot)])
+        while i >= 0:
+            if works[cell(i, WIDTH, DUE)] == now:
+                _take_out(heads, tails, following, slot, before, i)
+                low, high = root_first[i], root_first[i + 1]
+                if per_neuron:
+                    j = first_neuron[i] + senders[cell(works[cell(i, WIDTH, SENDER_AT)], 2, WHO)]
+                    low, high = copy_first[place(j)], copy_first[place(j + 1)]
+                when = _send(
+                    now, base, i, low, high, flits[i], terminals[i], lanes, updates[i], spikes[i], at, senders, works, emissions, made
+                )  # fmt: skip
+                made, latest = made + 1, now
+                if works[cell(i, WIDTH, LEFT)] > 0:
+                    _line_up(heads, tails, following, marks, i, when)
+                else:
+                    waiting -= 1
+            else:
+                before = i
+            i = int64(heads[place(slot)] if before < 0 else following[place(before)])
+        if heads[place(slot)] < 0:
+            marks[place(slot >> 6)] &= ~(1 << (slot & 63))
+        if waiting > 0:
+            now += _until_next(marks, slot)
+            if now - latest > LISTS:  # all lists have been looked at in vain: what comes next is some turns away
+                now = latest = _earliest(looks, look, works)
+    last_event, window, layers = 0, f.window, out.layer_start.shape[1]
+    layer_end, frames = out.layer_end.reshape(-1), s.frames
+    for k in range(looks):
+        i = look[k]
+        end, g = works[cell(i, WIDTH, DUE)], works[cell(i, WIDTH, FRAME)]
+        last_event = max(last_event, end)
+        layer = cell(g, layers, population[i])
+        layer_end[layer] = max(layer_end[layer], end)
+        take_turn(of, part_first[i], 0, 1, g, window, frames[i])
     return made, last_event

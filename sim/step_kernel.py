@@ -6,8 +6,6 @@ worked off before, is sorted by time and served (`sfnhw.sim.step_channels`). No 
 needs stays in the processor's caches.
 """
 
-from typing import Any
-
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,6 @@ from sfnhw.sim.kernel_state import (
     INJECTION_FREE,
     LAST_EVENT,
     LAST_STEP,
-    NEXT_FRAME,
     NOW,
     STEP,
     THRESHOLD_FREE,
@@ -32,7 +29,8 @@ from sfnhw.sim.kernel_state import (
 )
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.step_channels import arrange, fetch_rows, inject, leave, reach_pins, serve_link, work
-from sfnhw.sim.step_emission import emit, start_slices
+from sfnhw.sim.step_emission import emit, empty_wheel
+from sfnhw.sim.step_senders import TIMESTEP, WIDTH, count_packets, list_senders, start_slices
 from sfnhw.sim.tables import Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64, place
 
@@ -63,9 +61,12 @@ def run_steps(
     trees, slices, channels = c.roots.shape[0] // 4, s.neurons.shape[0], c.channels.shape[0] // 8
     packets, entered, many = np.zeros(trees, np.int32), np.zeros(trees + 1, np.int32), 0
     begins, ends = np.zeros(channels, np.int32), np.zeros(channels, np.int32)
-    heap, before = np.empty(2 * slices + 2, np.int64), np.zeros(slices, np.int64)
-    frame_of, timestep_of = np.zeros(slices, np.int64), np.zeros(slices, np.int64)
-    emissions, arrivals = np.empty(8, np.int64), np.empty(4, np.int32)
+    senders, works, wheel = (
+        np.empty(2 * s.first_neuron[-1] + 2, np.int32),
+        np.zeros(slices * WIDTH, np.int64),
+        empty_wheel(slices),
+    )
+    emissions, arrivals = np.empty(8, np.int32), np.empty(4, np.int32)
     keys, leaves, buckets = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
     now, step, last_event = clock[NOW], clock[STEP], clock[LAST_EVENT]
     longest, ticks, done = _at_most(s, f, c), f.channels.ticks, False
@@ -77,7 +78,8 @@ def run_steps(
         done, looks, spikes, total, most = step > clock[LAST_STEP], 0, 0, 0, 0
         if not done:
             looks = look_at_due(state.look, 0, step, s.depth, s.frames, f.window, f.interval, frames)
-            spikes, paths, many = _count(looks, sent, s, p, f, c, state, frames, packets, entered, many)
+            spikes = list_senders(looks, sent, T, s, p, state, senders, works)
+            paths, many = count_packets(looks, s, p, f, c, state, senders, works, packets, entered, many)
             total, most = _size_blocks(packets, c, begins)
             if total > room or _latest(then, spikes * paths, most, longest, c.levels, ticks, state) > MOST:
                 break
@@ -90,7 +92,7 @@ def run_steps(
         step += 1
         last_event = max(last_event, now)
         if spikes * 8 > emissions.shape[0]:
-            emissions = np.empty(12 * spikes, np.int64)
+            emissions = np.empty(12 * spikes, np.int32)
         if total * 4 > arrivals.shape[0]:
             arrivals = np.empty(6 * total, np.int32)
         if most > leaves.shape[0]:
@@ -99,74 +101,22 @@ def run_steps(
                 np.empty(2 * most, np.int64),
                 np.empty(12 * most, np.int32),
             )
-        begun = start_slices(looks, now, sent, T, s, p, f, state, out, heap, frame_of, timestep_of, before)
-        made, last = emit(begun, sent, T, s, p, f, state, out, heap, frame_of, before, emissions)
+        start_slices(looks, now, T, s, p, f, state, out, senders, works)
+        made, last = emit(looks, now, s, p, f, state, out, senders, works, wheel, emissions)
         last_event = max(last_event, last)
         if total > 0:
-            _tally(packets, entered, many, T, c, timestep_of, out)
+            _tally(packets, entered, many, T, c, works, out)
             ends[:] = begins
             last_event = max(last_event, inject(made, now, s, p, f, c, shift, at, emissions, arrivals, ends))
             last = _sweep(
-                now, s, p, f, c, shift, state, out, emissions, frame_of, timestep_of, arrivals, begins, ends, keys, leaves,
-                buckets,
+                now, s, p, f, c, shift, state, out, emissions, works, arrivals, begins, ends, keys, leaves, buckets,
             )  # fmt: skip
             last_event = max(last_event, last)
     clock[NOW], clock[STEP], clock[LAST_EVENT] = now, step, last_event
     return done
 
 
-@nb.njit(nogil=True, cache=True)
-def _count(
-    looks: int, sent: NDArray[np.uint8], s: SliceTable, p: Packed, f: Fabric, c: Channels, state: State, frames: int,
-    packets: Words, entered: Words, before: int,
-) -> tuple[int, int, int]:  # fmt: skip
-    """Count the packets of a timestep that enter each tree (trees,); returns spikes, the most paths of one, and trees entered.
-
-    entered : (trees + 1,) which these are; at first the `before` ones of the timestep before.
-    """
-    for k in range(before):
-        packets[place(entered[place(k)])] = 0
-    neurons, spikes, paths, many, per_neuron = s.first_neuron[-1], 0, 0, 0, f.per_neuron
-    copy_first, root_first, starts, tree_of, first_neuron = (
-        p.copy_first,
-        p.root_first,
-        p.roots,
-        c.tree_of_node,
-        s.first_neuron,
-    )
-    look, of, part_first = state.look, state.slices, p.parts.first
-    for k in range(looks):
-        i = look[k]
-        g = of[cell(part_first[i], 32, NEXT_FRAME)]
-        if g >= frames:
-            continue
-        first, here = g * neurons, 0
-        for j in range(first_neuron[i], first_neuron[i + 1]):
-            times = int64(sent[place(first + j)])
-            here += times
-            if times > 0 and per_neuron:
-                paths = max(paths, copy_first[j + 1] - copy_first[j])
-                for q in range(copy_first[j], copy_first[j + 1]):
-                    many = _enter(packets, entered, many, tree_of[place(starts[place(q)])], times)
-        if not per_neuron and here > 0:
-            paths = max(paths, root_first[i + 1] - root_first[i])
-            for q in range(root_first[i], root_first[i + 1]):
-                many = _enter(packets, entered, many, tree_of[place(starts[place(q)])], here)
-        spikes += here
-    return spikes, paths, many
-
-
-# Without a branch: which tree is new cannot be foretold.
 @nb.njit(**INNER)
-def _enter(packets: Words, entered: Words, many: int, tree: Any, more: int) -> int:
-    """Have more packets, at least one, enter a tree; returns how many trees packets have entered."""
-    here = packets[place(tree)]
-    packets[place(tree)] = here + more
-    entered[place(many)] = tree
-    return many + int64(here == 0)
-
-
-@nb.njit(nogil=True, cache=True)
 def _size_blocks(packets: Words, c: Channels, begins: Words) -> tuple[int, int]:
     """Find where the arrivals at each channel begin; returns how many there are, and most at any channel."""
     tree_of_item, channels = c.tree_of_item, c.channels
@@ -182,7 +132,7 @@ def _size_blocks(packets: Words, c: Channels, begins: Words) -> tuple[int, int]:
     return total, most
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True)  # its sums allocate
 def _at_most(s: SliceTable, f: Fabric, c: Channels) -> tuple[int, int, int, int]:
     """Cycles at most: that a port is taken by a packet, and the router's end of it; that a channel is; that a packet passes one
     in; that all walks take.
@@ -200,7 +150,7 @@ def _at_most(s: SliceTable, f: Fabric, c: Channels) -> tuple[int, int, int, int]
     return port, ticks // ch.ticks + 1, passed, walks
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def _latest(
     now: int, sends: int, most: int, longest: tuple[int, int, int, int], levels: int, ticks: int, state: State
 ) -> int:
@@ -219,28 +169,27 @@ def _latest(
     return last - now + walks + 2 * sends * port + (levels + 1) * (passed + (most + 1) * taken)
 
 
-@nb.njit(nogil=True, cache=True)
-def _tally(packets: Words, entered: Words, many: int, T: int, c: Channels, timestep_of: Ints, out: Tally) -> None:
+@nb.njit(**INNER)
+def _tally(packets: Words, entered: Words, many: int, T: int, c: Channels, works: Ints, out: Tally) -> None:
     """Add what follows from the packets of each tree alone."""
     tree_packets = out.tree_packets.reshape(-1)
     trees, by_slice, tree, owner, passed = packets.shape[0], out.by_slice.reshape(-1), c.tree, c.owner, 0
     for k in range(many):
         r = entered[place(k)]
         here, i = int64(packets[place(r)]), owner[place(r)]
-        t = timestep_of[place(i)]
+        t = works[cell(i, WIDTH, TIMESTEP)]
         tree_packets[cell(t, trees, r)] += here
         passed += here * tree[cell(r, 2, 0)]
         by_slice[cell(i * T + t, 6, DELIVERED)] += here * tree[cell(r, 2, 1)]
     out.waits[0, 1] += passed
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**INNER)
 def _sweep(
-    base: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, shift: int, state: State, out: Tally, emissions: Ints,
-    frame_of: Ints, timestep_of: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
+    base: int, s: SliceTable, p: Packed, f: Fabric, c: Channels, shift: int, state: State, out: Tally, emissions: Words,
+    works: Ints, arrivals: Words, begins: Words, ends: Words, keys: Ints, leaves: Ints, buckets: Words,
 ) -> int:  # fmt: skip
     """Work off every channel; returns the last cycle in which a packet enters a router or leaves the chip."""
-    # Arrays of tuples under names of their own: a tuple that is handed on costs a reference count for each of its arrays.
     channels, items, more, links, at, histogram = (
         c.channels,
         c.items,
@@ -263,7 +212,7 @@ def _sweep(
         )
         if n == 0:
             continue
-        arrange(first, n, arrivals, emissions, base, keys, buckets)
+        arrange(first, n, arrivals, emissions, keys, buckets)
         if channels[cell(k, 8, IS_LINK)]:
             far, slow = int64(channels[cell(k, 8, CYCLES)]), int64(channels[cell(k, 8, FLIT_CYCLES)])
             if vc_class.shape[0] > 0:
@@ -284,12 +233,12 @@ def _sweep(
         )  # fmt: skip
         waited, total, largest = waited + waits, total + latency, max(largest, most)
         if where == pins:
-            last = reach_pins(n, keys, leaves, arrivals, items, frame_of, population, layer_end, layers, last)
+            last = reach_pins(n, keys, leaves, arrivals, items, works, population, layer_end, layers, last)
             continue
-        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, timestep_of)
+        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, works)
         work(
             n, keys, leaves, int64(where), f.axon_cycles, overlap, per_neuron, at, items, exits, calls, runs, taps, costs,
-            by_row, rows, layer_start, layer_end, layers, arrivals, emissions, frame_of, timestep_of,
+            by_row, rows, layer_start, layer_end, layers, arrivals, emissions, works,
         )  # fmt: skip
     out.waits[0, 0] += waited
     out.latency_total[0] += total

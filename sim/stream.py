@@ -10,7 +10,7 @@ from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.following import Following
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
-from sfnhw.sim.packed import Packed, walked_nodes
+from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 
@@ -33,7 +33,7 @@ class Pace(NamedTuple):
 
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end; wide : count in 64 bits (see `fits`)."""
-    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), walked_nodes(tables)
+    slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
     bundles, control = bool(tables.slices.form.any()), not tables.fabric.barrier
 
     def zeros(*shape: int) -> Ints:

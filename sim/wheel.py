@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from sfnhw.kernel_cache import INNER
+from sfnhw.kernel_cache import COMPILED, INNER
 from sfnhw.sim.prefetch import prefetch
 
 Ints = NDArray[np.int64]
@@ -47,8 +47,7 @@ def place(index: Any) -> Any:
     return np.uint64(index)
 
 
-# Without a branch in them Numba leaves these two free of reference counts, and LLVM puts them in place.
-@nb.njit(nogil=True, cache=True)
+@nb.njit(**COMPILED)
 def push(
     when_born: Ints,
     events: Words,
@@ -93,13 +92,15 @@ def append(events: Words, tail: Ints, e: Any, bucket: Any) -> None:
     tail[place(bucket)] = e
 
 
-@nb.njit(nogil=True, cache=True)
-def deal(when_born: Ints, events: Words, tail: Ints, many: Ints, turn: int) -> None:
-    """Deal a turn's events out to the buckets of its cycles; those of `TURN_SLOTS` turns later stay."""
+@nb.njit(**COMPILED)
+def deal(when_born: Ints, events: Words, tail: Ints, many: Ints, heads: Ints, turn: int) -> None:
+    """Deal a turn's events out to the buckets of its cycles; those of `TURN_SLOTS` turns later stay.
+
+    heads : (LISTS,) room for the next event of each list.
+    """
     slot = turn & (TURN_SLOTS - 1)
     lists = WHEEL + slot * LISTS
     number, many[slot] = many[slot], 0
-    heads = np.empty(LISTS, np.int64)
     for k in range(LISTS):
         heads[k] = events[cell(lists + k, 8, NEXT)]
         events[cell(lists + k, 8, NEXT)] = -1

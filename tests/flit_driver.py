@@ -140,10 +140,10 @@ def deliveries(chip, packets, most=20_000, hold=None):
 
 def popped(state, now):
     """Exits, and births, of the packets that are out in this cycle."""
-    from sfnhw.sim.wheel import TURN_BITS, deal
+    from sfnhw.sim.wheel import LISTS, TURN_BITS, deal
 
     if now and now % WHEEL == 0:
-        deal(state.when_born, state.events, state.tail, state.many, now >> TURN_BITS)
+        deal(state.when_born, state.events, state.tail, state.many, np.zeros(LISTS, np.int64), now >> TURN_BITS)
     events, births = state.events.reshape(-1, 8), state.when_born.reshape(-1, 4)
     bucket, found = now % WHEEL, []
     while events[bucket, NEXT] >= 0:

@@ -21,7 +21,8 @@ from sfnhw.chip import (
     threshold_overhead_area,
 )
 from sfnhw.chip.describe import tables, with_tables
-from sfnhw.errors import ChipError
+from sfnhw.chip.load import build
+from sfnhw.errors import ChipConflictError, ChipError
 from sfnhw.numerics import Numerics
 
 REFERENCE = load_chip("reference")
@@ -99,6 +100,57 @@ def test_replace_validates_and_comes_back(new):
     assert back == REFERENCE
     assert back.fingerprint() == REFERENCE.fingerprint()
     assert (chip.fingerprint() == REFERENCE.fingerprint()) == (chip == REFERENCE)
+
+
+# Values that may not do: bounds out of order, leakage that rounds to nothing, rows of another node or supply.
+DOUBTFUL = {
+    **ALL,
+    "technology.node_nm": st.sampled_from([28.0, 22.0]),
+    "technology.voltage_v": st.sampled_from([0.9, 0.21]),
+    "technology.scaling": st.sampled_from(["none", "stillmaker-baas-2017"]),
+    "static.gate_leakage_uw.power_uw": st.sampled_from([1e-9, 1e-3]),
+    "energy.compare.high_pj": st.sampled_from([0.0, 10.0]),
+    "area.gate_equivalent.area_um2": st.sampled_from([0.0, 1e3]),
+}
+doubtful = st.lists(st.sampled_from(sorted(DOUBTFUL)), unique=True, max_size=4).flatmap(
+    lambda names: st.fixed_dictionaries({name: DOUBTFUL[name] for name in names})
+)
+
+
+def outcome(make):
+    """Why the chip that `make` makes cannot be, or None, and the chip."""
+    try:
+        return None, make()
+    except ChipConflictError as error:
+        return str(error), error.chip
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(doubtful, doubtful)
+def test_what_is_remembered_of_checked_rows_is_what_checking_them_finds(first, second):
+    """A chip made of plain values has rows of its own, of which nothing is known yet."""
+    chip = REFERENCE
+    for new in (first, second):
+        found = outcome(lambda chip=chip, new=new: chip.replace(new))
+        chip = found[1]
+        assert found == outcome(lambda chip=chip: build(chip.model_dump()))
+
+
+def test_a_row_that_was_sound_is_checked_where_the_fields_that_it_follows_differ():
+    """The numbers of `test_a_chip_whose_leakage_rounds_to_nothing_is_refused`, one change after the other."""
+    fast, small = REFERENCE.replace({"clock_mhz": 6700.0}), {"noc.flit_bits": 13, "noc.virtual_channels": 1}
+    assert fast.static.router_leakage_uw is REFERENCE.static.router_leakage_uw
+    with pytest.raises(ChipError, match="router_leakage_uw: rounds to nothing"):
+        fast.replace(small)
+    with pytest.raises(ChipError, match="router_leakage_uw: rounds to nothing"):
+        REFERENCE.replace(small).replace({"clock_mhz": 6700.0})
+
+
+def test_rows_that_a_change_leaves_are_shared():
+    chip = REFERENCE.replace({"noc.columns": 4, "energy.compare.energy_pj": 0.1})
+    assert {name for name, row in chip.energy.items() if row is not REFERENCE.energy[name]} == {"compare"}
+    assert all(row is REFERENCE.area[name] for name, row in chip.area.items())
+    assert chip.energy is not REFERENCE.energy
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -96,6 +96,16 @@ def test_flags_do_what_the_options_do(here, capsys, arguments, options):
         assert np.array_equal(found[p.name].scale, p.scale)
 
 
+def test_the_size_is_told_with_what_each_number_counts(here, capsys):
+    """4 × 6 + 6 × 3 products, and 6 + 3 biases beside as many weights."""
+    code, _, err = run(capsys)
+    assert code == 0
+    words = " ".join(err.split())
+    assert "3 populations, 51 weights and biases, 42 synapses, 42 dense MACs" in words
+    found = json.loads(run(capsys, "--json")[1])
+    assert (found["parameters"], found["macs"], found["dense_macs"]) == (51, 42, 42)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -97,6 +97,18 @@ def test_a_curve_with_its_figure(capsys, tmp_path):
     assert rates[-1] <= curve["saturation_rate_packets_per_node_cycle"]
 
 
+@pytest.mark.parametrize("mode", [["--rate", "0.1", *FAST[:4]], ["--burst", "1"], ["--sweep", *FAST[:4]]])
+def test_two_channels_of_a_torus_are_said_to_be_one_for_each_class(capsys, mode):
+    torus = ["--size", "2x2", "--topology", "torus", "--virtual-channels"]
+    found = json.loads(run(capsys, *mode, *torus, "2", "--json")[1])
+    (note,) = found["notes"]
+    out = run(capsys, *mode, *torus, "2")[1]
+    assert f"note: {note}" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+    assert json.loads(run(capsys, *mode, *torus, "3", "--json")[1])["notes"] == []
+    assert "note:" not in run(capsys, *mode, *torus, "3")[1]
+
+
 def test_a_curve_that_never_saturates(capsys):
     # One node that sends to itself over three virtual channels takes a flit each cycle.
     code, out, _ = run(capsys, "--size", "1x1", "--cycles", "200", "--warmup", "50", "--sweep", "--json")

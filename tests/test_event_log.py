@@ -12,6 +12,7 @@ from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.cli import main
 from sfnhw.errors import InputError, MappingError, SimulationError
+from sfnhw.estimate import estimate
 from sfnhw.mapping import map_network
 from sfnhw.reports.event_file import ORDER, EventFile, read_events, write_events
 from sfnhw.reports.perfetto import packet_journeys, write_perfetto
@@ -19,7 +20,7 @@ from sfnhw.sim import record_events, simulate
 from sfnhw.sim.event_log import PACKETS
 from sfnhw.sim.event_records import EVENTS
 from tests.command_line import write_case
-from tests.networks import random_activity, random_attention, random_network
+from tests.networks import chain, random_activity, random_attention, random_network
 from tests.test_rounds import changes
 from tests.test_simulation import chips, lonely
 
@@ -338,6 +339,16 @@ def test_journeys_are_from_ready_to_the_last_delivery():
     assert sorted(found["end_cycle"].tolist()) == sorted(latest.values())
 
 
+def test_a_run_of_another_fidelity_has_no_events():
+    run = estimate(chain([2, 2, 2]), "reference", np.ones((1, 2)), fidelity="analytic", baselines=())
+    with pytest.raises(
+        InputError, match="fidelity: only fidelity packet logs events, found 'analytic', expected packet"
+    ):
+        run.with_events()
+    with pytest.raises(InputError, match=r"run: no events were logged, expected run.with_events\(\)"):
+        EventFile.of(run)
+
+
 def test_damaged_files_are_refused(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -362,6 +373,13 @@ def test_damaged_files_are_refused(tmp_path):
     pq.write_table(whole.set_column(1, "begin_cycle", pa.array([0.5] * len(whole))), path)
     with pytest.raises(InputError, match="begin_cycle: found 'double', expected int64"):
         read_events(path)
+    for only in ("[", "[1]", "[]", "[" * 100_000):
+        pq.write_table(whole.replace_schema_metadata({**whole.schema.metadata, b"sfnhw.only": only.encode()}), path)
+        with pytest.raises(InputError, match="only: found"):
+            read_events(path)
+    older = {key: value for key, value in whole.schema.metadata.items() if key != b"sfnhw.only"}
+    pq.write_table(whole.replace_schema_metadata(older), path)
+    assert read_events(path).log.only is None
     pq.write_table(whole.slice(0, 0), path)
     with pytest.raises(InputError, match="no events in it"):
         read_events(path)
@@ -379,9 +397,10 @@ def test_the_command_line(tmp_path, monkeypatch, capsys, few_figures):
     code, out, err = sfnhw(*run, "--event-sample", "1")
     assert (code, err.count("\n")) == (2, 1)
     assert "--event-sample: is of the event log, found 1, expected --events with it" in err
-    code, out, err = sfnhw(*run, "--events", "--fidelity", "analytic")
-    assert code == 2
-    assert "--events: events are those of fidelity packet" in err
+    for other in ("flit", "auto", "analytic"):
+        code, out, err = sfnhw(*run, "--events", "--fidelity", other)
+        found = f"found '--fidelity {other}', expected --fidelity packet, or no --events"
+        assert (code, out, err) == (2, "", f"sfnhw: error: --events: only fidelity packet logs events, {found}\n")
     code, out, err = sfnhw(*run, "--events", "--event-sample", "3")
     assert code == 2
     assert "--event-sample: found 3, expected a whole number from 0 to 2" in err
@@ -422,3 +441,36 @@ def test_the_command_line(tmp_path, monkeypatch, capsys, few_figures):
     code, out, err = sfnhw("trace", "run")
     assert code == 2
     assert "no events.parquet in it, found 'run', expected a run with --events" in err
+
+
+def test_rows_are_of_the_layers_that_are_asked_for(tmp_path, monkeypatch, capsys, few_figures):
+    """The layer in the middle: its look-ups of packets from the one before, and work on its own behind it, are chosen too."""
+    write_case(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def sfnhw(*arguments):
+        code = main(list(arguments))
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out, err
+
+    run = ("estimate", "net.sfn", "--inputs", "in.npz", "--baselines", "none", "--events", "-o")
+    sfnhw(*run, "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["events"]["layers"] is None
+    found = json.loads(sfnhw("trace", "run", "--json")[0])
+    assert (found["log_is_of"], found["layers_left_out"]) == (None, [])
+    first, name, last = (row["layer"] for row in found["layers"][:3])
+    part = json.loads(sfnhw("trace", "run", "--layer", name, "--json")[0])
+    assert part["layers"] == [found["layers"][1]], "no event of it is missing"
+    assert part["layers_left_out"] == [first, last]
+    assert "2 other layers left out: the trace has only what they share with those above" in sfnhw(
+        "trace", "run", "--layer", name
+    )[0]  # fmt: skip
+    assert "left out" not in sfnhw("trace", "run")[0]
+
+    sfnhw(*run, "of", "--event-layer", name)
+    assert json.loads((tmp_path / "of" / "run.json").read_text())["events"]["layers"] == [name]
+    found = json.loads(sfnhw("trace", "of", "--json")[0])
+    assert (found["log_is_of"], [row["layer"] for row in found["layers"]]) == ([name], [name])
+    assert found["layers_left_out"] == [first, last]
+    assert f"the log is of {name} alone (--event-layer)" in sfnhw("trace", "of")[1]

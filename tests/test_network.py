@@ -325,3 +325,34 @@ def test_others_may_read_a_saved_network_as_any_file(tmp_path):
     other.touch()
     chain([3, 2]).save(path)
     assert path.stat().st_mode == other.stat().st_mode
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_arrays_of_a_network_cannot_be_written_to(seed):
+    """Whatever the kind of projection, made in Python or read from a file; sizes are drawn."""
+    for network in (random_network(seed), random_attention(seed)):
+        arrays = [a for p in network.projections for a in [p.weight, *p.tensors().values()] if p.tensor_fields]
+        for population in network.populations:
+            arrays += [population.scale, *population.statistics.values()]
+            arrays += [] if population.bias is None else [population.bias]
+        assert arrays
+        for array in arrays:
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0
+
+
+def test_an_array_that_a_projection_is_made_of_is_neither_copied_nor_frozen():
+    weight, offsets, targets = np.ones(2), np.array([0, 2]), np.array([0, 1])
+    synapses = Sparse("a", "b", weight, offsets, targets)
+    for own, seen in zip((weight, offsets, targets), synapses.tensors().values(), strict=True):
+        assert np.shares_memory(own, seen)
+        assert own.flags.writeable
+        own[0] = 0
+        assert not seen.flags.writeable
+    bias, top = np.ones(2), np.ones(2)
+    population = Population("p", (2,), Graded(4), bias=bias, statistics={"max": top})
+    assert bias.flags.writeable
+    assert top.flags.writeable
+    assert np.shares_memory(bias, population.bias)
+    assert np.shares_memory(top, population.statistics["max"])

@@ -327,6 +327,18 @@ def test_heads_of_lines_block_below_what_the_busiest_channel_takes():
     assert not simulate_noc(Traffic(NocConfig(virtual_channels=4)), rate, cycles=3000, warmup=1000).saturated
 
 
+def test_a_torus_with_a_channel_for_each_class_passes_less_than_a_mesh_and_says_so():
+    """With as many channels again it passes more: the rate is between what the two pass."""
+
+    def run(topology, channels):
+        config = NocConfig(topology=topology, virtual_channels=channels)
+        found = simulate_noc(Traffic(config), 0.28, cycles=3000, warmup=1000)
+        return found.saturated, len(config.notes)
+
+    assert run("torus", 2) == (True, 1)
+    assert run("mesh", 2) == run("torus", 3) == run("torus", 4) == (False, 0)
+
+
 @pytest.mark.parametrize("pattern", ["transpose", "bit-complement", "neighbor"])
 def test_a_burst_takes_at_least_what_its_busiest_channel_takes(pattern):
     config, burst = NocConfig(columns=4, rows=4, virtual_channels=1), 20

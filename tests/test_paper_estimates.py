@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sfnhw.activity import Activity, Recording
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
-from sfnhw.network import Conv2d, Dense, Network, Population
+from sfnhw.network import AveragePool, Conv2d, Dense, Network, Population
 from sfnhw.neurons import IF, MTN, SFN, Graded, Polarity, Readout
 from sfnhw.reports.neurobench import neurobench
 from sfnhw.reports.operation_count import operation_count
 from sfnhw.reports.paper_estimates import cascade_operations, paper_estimates, paper_rows, rate_operations
+from sfnhw.reports.run_json import run_json
 from sfnhw.run import Run
 from sfnhw.sim import price, simulate
 from tests.naive import synapses_of
@@ -225,6 +226,50 @@ def test_neurobench_agrees_with_hooks_on_torch_modules(seed):
         assert found.effective_macs + found.effective_acs == pytest.approx(expected["macs"])
     zeros = int((conv.weight == 0).sum() + (linear.weight == 0).sum())
     assert found.connection_sparsity == pytest.approx(zeros / (conv.weight.numel() + linear.weight.numel()))
+
+
+@pytest.mark.parametrize("T", [1, 3])
+def test_every_count_of_operations_by_pencil(T):
+    """The rows of the table in docs/reports.md. A 3 × 3 kernel with a border of zeros meets all of 2 × 2 pixels at each of 4.
+
+    Dense: 4 places × 9 products, and 4 + 4 of two linear layers. Synapses: 4 × 4, 4 + 4, and 4 of the mean over the image, which
+    NeuroBench leaves out; it counts each timestep. On the chip each pixel that is not zero spikes, every timestep.
+    """
+    coding = SFN.uniform(4) if T == 1 else IF(T)
+    network = Network(
+        (
+            Population("x", (1, 2, 2), Graded(8), role="input"),
+            Population("h", (1, 2, 2), coding),
+            Population("mean", (1, 1, 1), coding),
+            Population("one", (4,), coding),
+            Population("y", (1,), Readout(T), role="output"),
+        ),
+        (
+            Conv2d("x", "h", np.ones((1, 1, 3, 3)), padding=1),
+            AveragePool("h", "mean", 2),
+            Dense("mean", "one", np.ones((4, 1))),
+            Dense("one", "y", np.zeros((1, 4))),
+        ),
+    )
+    assert network.dense_macs == 36 + 4 + 4
+    assert network.macs == 16 + 4 + 4 + 4
+    levels = {
+        "x": np.broadcast_to(np.array([[200, 0, 0, 3]]), (1, T, 4)),
+        "h": np.ones((1, T, 4), int),
+        "mean": np.ones((1, T, 1), int),
+        "one": np.array([[[0, 1, 1, 1]] * T]),
+        "y": np.ones((1, T, 1), int),
+    }
+    run = run_of(network, Activity(levels))
+    found = run_json(run)
+    assert (found["network"]["dense_macs"], found["network"]["macs"]) == (44, 28)
+    rules = by_rule(run)
+    assert rules["ANN"].multiply_accumulates == 44
+    assert (rules["SNN"].accumulates, rules["SNN"].multiply_accumulates) == (T * (4 + 4 + 3), 16)
+    assert found["comparison"][0]["synaptic_operations"] == found["counts"]["accumulate"] == T * (2 * 4 + 4 + 4 + 3)
+    assert found["neurobench"]["dense"] == T * (16 + 4 + 4)
+    effective = found["neurobench"]["effective_macs"] + found["neurobench"]["effective_acs"]
+    assert effective == T * (2 * 4 + 4 + 0), "weights of zero are no operations there"
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)

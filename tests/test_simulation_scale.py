@@ -105,7 +105,7 @@ def test_the_wheel_gives_events_by_time_and_those_of_a_cycle_in_order_of_arrival
     times, events = memory["when_born"], memory["events"]
     events.reshape(-1, 8)[: w.BUCKETS, w.NEXT] = -1
     tail, many, free = np.arange(w.BUCKETS), np.zeros(w.TURN_SLOTS, np.int64), w.BUCKETS
-    queue, order, now, seen, expected = [], 0, 0, [], []
+    heads, queue, order, now, seen, expected = np.zeros(w.LISTS, np.int64), [], 0, 0, [], []
 
     def push(when):
         nonlocal free, order
@@ -120,7 +120,7 @@ def test_the_wheel_gives_events_by_time_and_those_of_a_cycle_in_order_of_arrival
         while now < expected[-1][0]:  # turns begin one after the other
             now = min(expected[-1][0], ((now >> w.TURN_BITS) + 1) << w.TURN_BITS)
             if now & (w.WHEEL - 1) == 0:
-                w.deal(times, events, tail, many, now >> w.TURN_BITS)
+                w.deal(times, events, tail, many, heads, now >> w.TURN_BITS)
         bucket = now & (w.WHEEL - 1)
         e = int(events[bucket * 8 + w.NEXT])
         assert e >= 0

@@ -13,6 +13,7 @@ from sfnhw.sim.channels import COLUMNS_FIRST, ROWS_FIRST
 from sfnhw.sim.kernel_state import SENT, STEP, begin, global_steps, room_of
 from sfnhw.sim.packed import pack
 from sfnhw.sim.running import run_frames
+from sfnhw.sim.step_emission import LISTS
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.stream import check_finished, empty_tally
 from sfnhw.sim.tables import build_tables, sent_neurons
@@ -76,6 +77,28 @@ def test_some_of_the_steps_are_event_by_event_too(seed, chip, data):
     tables, sent = build_tables(mapping), sent_neurons(mapping, random_activity(network, seed, 3)).reshape(12, -1)
     first = data.draw(st.integers(0, 10))
     assert_same(*both_ways(tables, sent, 4, (first, data.draw(st.integers(first, first + 3)))), tables)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 100_000), one_way_chips(), st.sampled_from([1, 3]), st.floats(0, 1))
+def test_slices_whose_next_spikes_are_turns_of_the_wheel_apart(seed, chip, lanes, rate):
+    """Each slice walks at a pace of its own: cycles a neuron from 1 to several turns, some so that lists are shared."""
+    network = random_network(seed, 2)
+    mapping = map_network(network, chip.replace({"core.threshold_unit.lanes": lanes}))
+    tables, rng = build_tables(mapping), np.random.default_rng(seed)
+    s = tables.slices
+    pace = rng.choice([1, 3, LISTS // 2, LISTS - 1, LISTS, LISTS + 1, 5 * LISTS + 7], len(s.neurons))
+    more = rng.choice([0, 1, LISTS], len(s.neurons))
+    tables = tables._replace(
+        slices=s._replace(
+            update_cycles=np.where(s.is_input, 0, pace).astype(np.int64),
+            spike_cycles=np.where(s.is_input, 0, more).astype(np.int64),
+        )
+    )
+    sent = sent_neurons(mapping, random_activity(network, seed, 1, rate))[0]
+    one, other = both_ways(tables, sent, 2)
+    assert other.by_event[0] == 0
+    assert_same(one, other, tables)
 
 
 def test_packets_that_meet_at_a_link_in_one_cycle_worked_by_hand():

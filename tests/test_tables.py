@@ -98,10 +98,11 @@ def test_what_32_bits_cannot_number_is_an_error():
 
 @pytest.mark.parametrize("chip", CHIPS)
 def test_packed_lists_are_those_of_the_tables(chip):
-    """A list ends where that of the next record begins; under a barrier only packet trees are packed."""
+    """A list ends where that of the next record begins; under a barrier there are packet trees alone."""
     tables = build_tables(map_network(random_network(5), CHIPS[chip]))
     n, packed = tables.nodes, pack(tables)
-    many = n.packet_nodes if tables.fabric.barrier else len(n.owner)
+    many = len(n.owner)
+    assert (n.packet_nodes == many) == tables.fabric.barrier
     assert len(packed.nodes) == (many + 1) * NODE
     for node in range(many):
         record = packed.nodes[node * NODE :]

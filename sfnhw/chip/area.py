@@ -61,18 +61,23 @@ def core_area(chip: Chip) -> dict[str, SquareMillimetres]:
     all banks of accumulators, and the thresholds where every neuron has its own. The unit's gates were fitted to N ≤ 32;
     beyond, they are extrapolated.
     """
-    unit = chip.core.threshold_unit
-    gates = threshold_unit_area(chip, largest_bank(chip), False)
     return {
         "weight_memory": _area(chip, "weight_memory"),
         "state_memory": _area(chip, "state_memory"),
         "axon_table": _area(chip, "axon_table"),
+        **_logic_area(chip),
+        "router": _area(chip, "router"),
+    }
+
+
+def _logic_area(chip: Chip) -> dict[str, SquareMillimetres]:
+    """Return the components of a core that are gates and flip-flops, not memory."""
+    return {
         "synapse_lanes": _area(chip, "synapse_lane").times(chip.core.synapse_lanes),
-        "threshold_unit": gates,
-        "threshold_registers": register_area(chip, unit.registers),
+        "threshold_unit": threshold_unit_area(chip, largest_bank(chip), False),
+        "threshold_registers": register_area(chip, chip.core.threshold_unit.registers),
         "function_unit": _area(chip, "function_unit_lane").times(chip.core.function_unit.lanes),
         "control": _area(chip, "control"),
-        "router": _area(chip, "router"),
     }
 
 
@@ -107,8 +112,8 @@ LOGIC_COMPONENTS = ("synapse_lanes", "threshold_unit", "threshold_registers", "f
 def logic_gates(chip: Chip) -> float:
     """Return the gate equivalents (NAND2) of one core's logic: its area over that of one gate; no memories, no router."""
     gate = _area(chip, "gate_equivalent").value_mm2
-    components = core_area(chip)
-    return sum(components[name].value_mm2 for name in LOGIC_COMPONENTS) / gate if gate else 0.0
+    logic = _logic_area(chip)
+    return sum(logic[name].value_mm2 for name in LOGIC_COMPONENTS) / gate if gate else 0.0
 
 
 def core_leakage(chip: Chip) -> Power:

@@ -1,5 +1,8 @@
 """What one field cannot know: rules between the fields and the price tables of a chip."""
 
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,9 @@ MAX_EXPONENT = 4
 MIN_AT, MAX_AT = 1e-6, 1e9
 # Routers across or down a board: what one chip may have.
 MOST_SIDE = 1024
+# What the check of every row depends on, beside the fields that it follows.
+_EVERY_ROW = ("technology.scaling", "technology.node_nm", "technology.voltage_v", "clock_mhz")
+_GATE_LEAKAGE = ("static", "gate_leakage_uw")
 
 
 def problems(chip: "Chip") -> list[Problem]:
@@ -28,9 +34,14 @@ def problems(chip: "Chip") -> list[Problem]:
     found += _names("energy", chip.energy, ACTION_NAMES, "action", tuple(OPTIONAL_ROWS))
     found += _names("area", chip.area, tuple(AREA_TERMS), "component")
     fields = flatten(chip)
+    always = tuple(fields[name] for name in _EVERY_ROW)
     for section, table in (("energy", chip.energy), ("static", chip.static.rows()), ("area", chip.area)):
         for name, row in table.items():
-            found += _row(chip, fields, section, name, row)
+            path = (section, name)
+            if not _is_sound(fields, always, path, row):
+                found += _row(fields, path, row)
+            elif path == _GATE_LEAKAGE:
+                found += _gate_leakage(chip, fields, row)
     return found
 
 
@@ -124,34 +135,69 @@ def _unknown(section: str, table: dict[str, Any], known: tuple[str, ...], what: 
     ]
 
 
-def _row(chip: "Chip", fields: dict[str, Any], section: str, name: str, row: Row) -> list[Problem]:
-    path, found = (section, name), []
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A row, told by which it is and not by what is in it: rows are frozen, and a chip shares them with those made of it."""
+
+    row: Row
+
+    def __hash__(self) -> int:
+        return id(self.row)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.row is self.row
+
+
+def _is_sound(fields: dict[str, Any], always: tuple[Any, ...], path: tuple[str, str], row: Row) -> bool:
+    """Whether nothing is wrong with a row by itself: of a grid of chips most rows are the same, at the same configuration.
+
+    always : values of `_EVERY_ROW`.
+    """
+    follows = tuple((name, fields[name]) for name in (*row.at, *row.scaling, *row.factors) if name in fields)
+    if not all(isinstance(value, Hashable) for _, value in follows):
+        return not _row(fields, path, row)
+    return _was_sound(_Same(row), path, always, follows)
+
+
+@lru_cache(maxsize=4096)
+def _was_sound(
+    row: _Same, path: tuple[str, str], always: tuple[Any, ...], follows: tuple[tuple[str, Any], ...]
+) -> bool:
+    return not _row(dict(zip(_EVERY_ROW, always, strict=True)) | dict(follows), path, row.row)
+
+
+def _row(fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
+    """fields: at least what the row follows, and `_EVERY_ROW`."""
+    found = []
     value, low, high = row.bounds()
     if not low <= value <= high:
         found.append(
             Problem(path, "the bounds are not in order", f"{low:g}, {value:g}, {high:g}", "low ≤ value ≤ high")
         )
-    found += _technology(chip, name, row, path)
+    found += _technology(fields, path, row)
     found += _follows(row, fields, path)
-    if not found and not all(isfinite(number) for number in row.scaled(name, lambda key: fields[key])):
-        found.append(Problem(path, "the price is not finite at this configuration"))
-    return found or _vanishing(chip, fields, path, row)
+    if found:
+        return found
+    scaled = row.scaled(path[1], fields.__getitem__)
+    if not all(isfinite(number) for number in scaled):
+        return [Problem(path, "the price is not finite at this configuration")]
+    return [] if path == _GATE_LEAKAGE else _vanishing(fields, path, row, scaled)
 
 
-def _technology(chip: "Chip", name: str, row: Row, path: tuple[str, str]) -> list[Problem]:
+def _technology(fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
     """Check that a row holds at the chip's node and supply, or can be brought there."""
-    fields = {"technology." + key: value for key, value in dict(chip.technology).items()}
-    rule, before, after = row.moved(name, lambda key: fields[key])
-    if chip.technology.scaling != NO_SCALING:
+    rule, before, after = row.moved(path[1], fields.__getitem__)
+    scaling = fields["technology.scaling"]
+    if scaling != NO_SCALING:
         lost = [point for point in (before, after) if rule not in ("none", "area") and not is_defined(point)]
         places = {before: (*path, "voltage_v"), after: ("technology", "voltage_v")}
         return [
-            Problem(places[point], f"the energy polynomial of {chip.technology.scaling} is not above 0 at {point}")
+            Problem(places[point], f"the energy polynomial of {scaling} is not above 0 at {point}")
             for point in (lost if before != after else [])[:1]
         ]
     found = []
     for key in ("node_nm", "voltage_v"):
-        of_row, of_chip = getattr(row, key, None), getattr(chip.technology, key)
+        of_row, of_chip = getattr(row, key, None), fields["technology." + key]
         if of_row is not None and of_row != of_chip:
             message = "a price of another node or supply than the chip's is not mixed in"
             expected = f"{of_chip:g}, as in technology.{key}, or technology.scaling: {NAME}"
@@ -159,29 +205,43 @@ def _technology(chip: "Chip", name: str, row: Row, path: tuple[str, str]) -> lis
     return found
 
 
-def _vanishing(chip: "Chip", fields: dict[str, Any], path: tuple[str, str], row: Row) -> list[Problem]:
-    """Energies are counted in whole attojoules: a price below half of one would silently cost nothing."""
+def _vanishing(
+    fields: dict[str, Any],
+    path: tuple[str, str],
+    row: Row,
+    scaled: tuple[float, float, float],
+    gates: float | None = None,
+) -> list[Problem]:
+    """Energies are counted in whole attojoules: a price below half of one would silently cost nothing.
+
+    gates : how many of what leaks there are; None for a price of one.
+    """
     if isinstance(row, AreaRow):
         return []
     # 1 µW for one cycle of f MHz is 1/f pJ.
-    cycles, unit = (chip.clock_mhz, f"uW at {chip.clock_mhz:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
-    value, low, high = row.scaled(path[1], lambda key: fields[key])
+    clock = fields["clock_mhz"]
+    cycles, unit = (clock, f"uW at {clock:g} MHz") if isinstance(row, LeakageRow) else (1.0, "pJ")
+    if gates is not None:
+        cycles, unit = cycles / gates, f"uW with {gates:.0f} gates in a core at {clock:g} MHz"
+    value, low, high = scaled
     # A lower bound that a move made vanish is still a lower bound; as a file gives it, it would be a slip of units.
-    _, before, after = row.moved(path[1], lambda key: fields[key])
-    if path[1] == "gate_leakage_uw":
-        # Counted for all gates of a core together; a chip file whose areas are incomplete has that problem first.
-        from sfnhw.chip.area import logic_gates
-
-        gates = logic_gates(chip) if set(AREA_TERMS) <= set(chip.area) else 0.0
-        if not gates:
-            return []
-        cycles, unit = cycles / gates, f"uW with {gates:.0f} gates in a core at {chip.clock_mhz:g} MHz"
+    _, before, after = row.moved(path[1], fields.__getitem__)
     for number in (value, low, high) if before == after else (value, high):
         if number > 0 and attojoules(number / cycles) == 0:
             least = 0.5 / ATTOJOULES_PER_PICOJOULE * cycles
             message = "rounds to nothing, since energies are counted in whole attojoules"
             return [Problem(path, message, number, f"0, or more than {least:g} {unit}")]
     return []
+
+
+def _gate_leakage(chip: "Chip", fields: dict[str, Any], row: Row) -> list[Problem]:
+    """It is counted for all gates of a core together; a chip file whose areas are incomplete has that problem first."""
+    from sfnhw.chip.area import logic_gates
+
+    gates = logic_gates(chip) if set(AREA_TERMS) <= set(chip.area) else 0.0
+    if not gates:
+        return []
+    return _vanishing(fields, _GATE_LEAKAGE, row, row.scaled(_GATE_LEAKAGE[1], fields.__getitem__), gates)
 
 
 def _follows(row: Row, fields: dict[str, Any], path: tuple[str, str]) -> list[Problem]:

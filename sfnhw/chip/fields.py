@@ -95,7 +95,9 @@ def replaced(chip: C, changes: dict[str, Any], origin: str, locate: Locate = now
     """Return the chip with dotted fields changed, validated again; see `Chip.replace`."""
     from sfnhw.chip.load import build
 
-    data = chip.model_dump()
+    # Rows are given as they are: they need not be read, nor checked at the same configuration (`checks`), once more.
+    data: dict[str, Any] = chip.model_dump(exclude=set(TABLES))
+    data |= {"energy": dict(chip.energy), "static": chip.static.rows(), "area": dict(chip.area)}
     known = names_of(type(chip))
     prices: dict[tuple[str, str], dict[str, Any]] = {}
     for name, value in changes.items():
@@ -112,9 +114,8 @@ def replaced(chip: C, changes: dict[str, Any], origin: str, locate: Locate = now
         target[last] = value if name in LABELS else _read(name, value)
     for (section, row), given in prices.items():
         before = data[section].get(row)
-        if before is None:
-            before = _blank(section, row, given)
-        data[section][row] = _priced(before, given, data["technology"], origin)
+        fields = _blank(section, row, given) if before is None else before.model_dump()
+        data[section][row] = _priced(fields, given, data["technology"], origin)
     return build(data, locate, type(chip))
 
 

@@ -67,6 +67,7 @@ def about(network: "Network", output: Path, fired: dict[str, Any] | None) -> dic
         "populations": len(network.populations),
         "parameters": network.parameters,
         "macs": network.macs,
+        "dense_macs": network.dense_macs,
     }
     if fired is None:
         return found | {key: network.metadata.get(key) for key in ("library", "library_found_by")}
@@ -87,7 +88,10 @@ def about(network: "Network", output: Path, fired: dict[str, Any] | None) -> dic
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Return the same as text, no line wider than the terminal but where a path is."""
-    counts = f"{found['populations']} populations, {found['parameters']:,} parameters, {found['macs']:,} MACs"
+    counts = (
+        f"{found['populations']} populations, {found['parameters']:,} weights and biases, {found['macs']:,} synapses, "
+        f"{found['dense_macs']:,} dense MACs"
+    )
     if "firing" not in found:
         return [_wrapped(f"{found['file']}: {counts}")]
     fired = found["firing"]

@@ -32,8 +32,9 @@ class EventRequest:
                 raise InputError("is of the event log", field=FLAGS[name], found=found, expected="--events with it")
             return
         if fidelity != "packet":
-            text = "events are those of fidelity packet"
-            raise InputError(text, field="--events", found=f"--fidelity {fidelity}", expected="--fidelity packet")
+            text = "only fidelity packet logs events"
+            expected = "--fidelity packet, or no --events"
+            raise InputError(text, field="--events", found=f"--fidelity {fidelity}", expected=expected)
         from sfnhw.reports.event_file import arrow
 
         arrow()
@@ -57,7 +58,8 @@ def event_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--events",
         is_flag=True,
-        help="Log every packet and busy interval of one inference to DIR/events.parquet, for `sfnhw trace`.",
+        help="Log every packet and busy interval of one inference to DIR/events.parquet, for `sfnhw trace`; with --fidelity "
+        "packet only.",
     )
     @click.option("--event-sample", type=click.IntRange(0), metavar="K", help="Which inference to log  [default: 0]")
     @click.option(

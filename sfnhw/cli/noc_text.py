@@ -36,6 +36,10 @@ def _warning(r: "NocResult") -> str:
     return "\n" + fill(f"warning: {r.warning}", WIDTH) if r.warning else ""
 
 
+def _notes(traffic: "Traffic") -> str:
+    return "".join("\n" + fill(f"note: {note}", WIDTH) for note in traffic.config.notes)
+
+
 def _offered(r: "NocResult") -> str:
     """The rate, in flits too where a packet has several, and whether a node can send them."""
     text, flits = f"{r.rate:g} packets/node/cycle", r.offered_flits
@@ -59,7 +63,7 @@ def run_text(r: "NocResult") -> str:
         ("packets measured", f"{r.packets:,} in {r.cycles:,} cycles ({_fidelity(r)}, seed {r.seed})"),
         ("network", state),
     ]
-    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _warning(r)
+    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _notes(r.traffic) + _warning(r)
 
 
 def burst_text(r: "NocResult") -> str:
@@ -70,7 +74,7 @@ def burst_text(r: "NocResult") -> str:
         ("p50, p99 latency", f"{_number(r.p50_latency, 0)}, {_number(r.p99_latency, 0)} cycles"),
         ("routers visited", f"{_number(r.routers_visited)} in the mean ({_fidelity(r)}, seed {r.seed})"),
     ]
-    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _warning(r)
+    return fill(_network(r.traffic), WIDTH) + "\n" + _lines(rows) + _notes(r.traffic) + _warning(r)
 
 
 def sweep_text(s: "NocSweep") -> str:
@@ -94,5 +98,11 @@ def sweep_text(s: "NocSweep") -> str:
         where = "no saturation: one flit per node and cycle passes"
     zero = f"empty network: {s.traffic.zero_load_latency:.2f} cycles over {s.traffic.routers_visited:.2f} routers"
     return "\n".join(
-        [fill(_network(s.traffic), WIDTH), where, zero, "", columns(head, rows, [True] * (6 if auto else 5))]
+        [
+            fill(_network(s.traffic), WIDTH),
+            where,
+            zero + _notes(s.traffic),
+            "",
+            columns(head, rows, [True] * (6 if auto else 5)),
+        ]
     )

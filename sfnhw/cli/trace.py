@@ -42,7 +42,8 @@ def command(
     from sfnhw.reports.event_file import read_events
     from sfnhw.reports.perfetto import write_perfetto
     from sfnhw.reports.run_folder import EVENT_FILE, load_run_json
-    from sfnhw.reports.trace_rows import inference_row, layer_rows
+    from sfnhw.reports.terminal import plain, wrapped
+    from sfnhw.reports.trace_rows import inference_row, layer_names, layer_rows
     from sfnhw.reports.trace_text import trace_text
 
     load_run_json(folder)
@@ -53,8 +54,11 @@ def command(
     file = read_events(folder / EVENT_FILE)
     chosen = _chosen(file, layers, cores, cycles)
     replace_file(output, lambda beside: write_perfetto(file, chosen, beside))
-    rows, inference = layer_rows(file, chosen), inference_row(file, chosen)
     log = file.log
+    # Events of a layer's packets at other layers, and of other layers' at it, are chosen with it: those rows would be torsos.
+    asked = layers or log.only
+    rows, inference = layer_rows(file, chosen, asked), inference_row(file, chosen)
+    left_out = [] if asked is None else [name for name in layer_names(file, chosen) if name not in asked]
     if as_json:
         print_json(
             {
@@ -64,13 +68,20 @@ def command(
                 "in_all": log.events_in_all,
                 "in_trace": int(chosen.sum()),
                 "inference": inference,
+                "log_is_of": log.only,
                 "layers": rows,
+                "layers_left_out": left_out,
                 "trace": str(output),
             }
         )
         return
     click.echo(f"{file.network} on {file.chip}, inference {log.sample}; cycles of {file.clock_mhz:g} MHz\n")
     click.echo(trace_text(rows, inference))
+    if left_out:
+        many = f"{len(left_out)} other layer{'s' * (len(left_out) != 1)}"
+        click.echo(f"\n{many} left out: the trace has only what they share with those above")
+    if log.only is not None:
+        say("\n".join(wrapped(f"the log is of {', '.join(map(plain, log.only))} alone (--event-layer)")))
     if log.events_in_all > len(log):
         say(f"\nthe log is cut short: the first {len(log):,} of {log.events_in_all:,} events (--event-limit)")
     say(f"\nwrote {int(chosen.sum()):,} events: {output}\nopen ui.perfetto.dev in a browser and drop the file on it")

@@ -23,8 +23,8 @@ class LayerSize:
     ----------
     name, shape, neurons : of the population.
     weights : stored weights, shared ones once, and biases.
-    dense_macs : multiply-accumulates of one inference as frameworks count them (`Network.dense_macs`).
-    macs : synaptic operations of one timestep if every neuron spiked (`Network.macs`): what activity scales down.
+    dense_macs : dense MACs, as frameworks count them (`Network.dense_macs`).
+    macs : synapses: multiply-accumulates of one timestep if every neuron spiked (`Network.macs`); what activity scales down.
     """
 
     name: str
@@ -60,12 +60,12 @@ class NetworkSize:
 
     @property
     def dense_macs(self) -> int:
-        """Multiply-accumulates of one inference as frameworks count them."""
+        """Dense MACs, as frameworks count them."""
         return sum(layer.dense_macs for layer in self.layers)
 
     @property
     def macs(self) -> int:
-        """Synaptic operations of one timestep if every neuron spiked."""
+        """Synapses: multiply-accumulates of one timestep if every neuron spiked."""
         return sum(layer.macs for layer in self.layers)
 
 

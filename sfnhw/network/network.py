@@ -20,7 +20,9 @@ class Network:
     """Populations joined by projections; without the delayed ones a directed acyclic graph.
 
     Weights, biases and scales are real numbers in the trained network's own units; `sfnhw.lowering` turns them
-    into the integers of a chip.
+    into the integers of a chip. What follows from them is kept (`sfnhw.lowering`, tables of a mapping), so their arrays cannot be
+    written to through the network, its populations and projections: they are read-only views. An array that a projection was
+    made of stays writable where the caller has it, and must not be changed as long as the network is in use.
 
     Attributes
     ----------
@@ -217,15 +219,18 @@ class Network:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one dense inference (one timestep), pooling and residuals included."""
+        """Synapses: multiply-accumulates of one timestep if every neuron spiked.
+
+        Padding makes none; pooling and residuals count, max pooling does not. `dense_macs` is the frameworks' count.
+        """
         return sum(p.macs(self[p.source], self[p.target]) for p in self.projections if not isinstance(p, MaxPool))
 
     @property
     def dense_macs(self) -> int:
-        """Multiply-accumulates of one dense inference as frameworks count them (`torch.utils.flop_counter` / 2).
+        """Dense MACs: multiply-accumulates of one pass as frameworks count them (`torch.utils.flop_counter` / 2).
 
-        Products with zero padding count; pooling, residuals, upsampling and biases do not. `macs` is the other way
-        round, since a chip does no work for padding, and adds what it pools.
+        Products with zero padding count; pooling, residuals, upsampling and biases do not. `macs`, the synapses, are the
+        other way round, since a chip does no work for padding, and adds what it pools.
         """
         return sum(p.dense_macs(self[p.source], self[p.target]) for p in self.projections)
 

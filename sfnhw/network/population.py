@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import InputError, NetworkError, nearest
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import Block
 from sfnhw.network.functions import FUNCTIONS
 from sfnhw.neurons import Coding, Events, Graded, Readout
@@ -71,7 +72,7 @@ class Population:
             raise NetworkError(
                 "a bad scale", field=f"{where}.scale", found=scale, expected=f"{self.channels} positive finite numbers"
             )
-        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "scale", read_only(scale))
         if self.bias is not None:
             bias = np.asarray(self.bias, float)
             if bias.shape not in ((self.channels,), shape):
@@ -80,8 +81,9 @@ class Population:
                 )
             if not np.isfinite(bias).all():
                 raise NetworkError("NaN or infinite", field=f"{where}.bias", expected="finite numbers")
-            object.__setattr__(self, "bias", bias)
+            object.__setattr__(self, "bias", read_only(bias))
         self._check_statistics(where)
+        object.__setattr__(self, "statistics", {key: read_only(values) for key, values in self.statistics.items()})
         self._check_role(where)
         try:
             self.coding.check_channels(self.channels)

@@ -11,12 +11,13 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.kernel_cache import INNER
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.flits.state import Network
 from sfnhw.sim.flits.wires import Wires
 from sfnhw.sim.kernel_parts import has_synapses, wake
 from sfnhw.sim.kernel_state import FED, State
-from sfnhw.sim.noc.bits import INLINED, INSIDE, U
+from sfnhw.sim.noc.bits import INLINED, U
 from sfnhw.sim.packed import SOURCE, Packed
 from sfnhw.sim.tables import Fabric, SliceTable
 from sfnhw.sim.wheel import cell, int64
@@ -25,7 +26,7 @@ from sfnhw.sim.wheel import cell, int64
 NOT_ENDED = 1 << 30
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def announce(
     w: Wires, n: Network, part: int, g: int, sent: NDArray[np.uint8], first: int, neurons: int, columns: int, apart: int,
     b: Bundles | None,
@@ -54,7 +55,7 @@ def _over(w: Wires, n: Network, row: int, y: int, g: int, less: int) -> bool:
     return True
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def ended(
     w: Wires, n: Network, row: int, y: int, g: int, sent: NDArray[np.uint8], s: SliceTable, p: Packed, f: Fabric, k: int
 ) -> bool:
@@ -74,7 +75,7 @@ def ended(
     return _over(w, n, row, y, g, NOT_ENDED - announced)
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def worked_off(
     w: Wires, n: Network, state: State, row: int, index: int, g: int, free: int, now: int, when: int,
     p: Packed, k: int,

@@ -7,6 +7,7 @@ and its flits. It comes out as an event HOP at an exit when its last flit has le
 
 import numba as nb
 
+from sfnhw.kernel_cache import COMPILED, INNER
 from sfnhw.sim.flits.router import (
     accept,
     ask_switch,
@@ -69,7 +70,7 @@ from sfnhw.sim.flits.state import (
 )
 from sfnhw.sim.flits.wires import LOCAL, Wires
 from sfnhw.sim.kernel_state import EMIT, FREE, HOP, NEXT_NEURON, NEXT_READY, PENDING, State, Tally
-from sfnhw.sim.noc.bits import COMPILED, INLINED, INSIDE, U, lowest
+from sfnhw.sim.noc.bits import INLINED, U, lowest
 from sfnhw.sim.noc.router import join
 from sfnhw.sim.noc.state import CROSSING_STAGE, ROUTE_STAGE
 from sfnhw.sim.packed import OWNER as NODE_OWNER
@@ -397,7 +398,7 @@ def take_back(w: Wires, n: Network, now: int) -> None:
         k = n.vc_next[U(k)]
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def allocate(w: Wires, n: Network, p: Packed, now: int) -> None:
     """VC allocation, with the requests that are due."""
     k = due(w, n, ROUTES, now)
@@ -423,7 +424,7 @@ def granted_ask(w: Wires, n: Network, now: int) -> None:
     n.listed[GRANTED] = 0
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def switch(w: Wires, n: Network, p: Packed, state: State, now: int) -> None:
     """Switch allocation of all routers with requests."""
     b = due(w, n, TO_SA, now)
@@ -481,7 +482,7 @@ def busy(n: Network) -> bool:
     return n.listed[COPIES] + n.listed[ON_WAY] > 0
 
 
-@nb.njit(**INSIDE)
+@nb.njit(**INNER)
 def catch_up(w: Wires, n: Network, p: Packed, s: SliceTable, state: State, out: Tally, T: int, until: int) -> None:
     """Run the cycles before `until` in which credits are still on their way and no packet is left."""
     while n.listed[CYCLE] < until and busy(n):

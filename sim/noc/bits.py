@@ -9,19 +9,8 @@ from numba.extending import intrinsic
 
 from sfnhw.kernel_cache import INNER
 
-# How the kernels are compiled. They allocate nothing, so reference counts, which are atomic, are left out (`_nrt`); without
-# that, and without inlining, every call counts the references of all arrays of the state: 40 times slower.
-COMPILED: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "_nrt": False,
-    "no_cfunc_wrapper": True,
-}
-# Of functions that only kernels call.
-INSIDE = INNER | COMPILED
 # Nothing is kept of functions that are compiled into others: a constant of another file may have changed since.
-INLINED = INSIDE | {"forceinline": True, "cache": False}
+INLINED = INNER | {"forceinline": True, "cache": False}
 
 # Indices are cast to unsigned ones, which Numba does not check for being counted from the end.
 U = np.uint64

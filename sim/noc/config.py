@@ -135,6 +135,16 @@ class NocConfig:
         return self.topology == "torus" and self.virtual_channels % 2 == 1
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the network's numbers should know: sentences, none for most networks."""
+        if self.topology != "torus" or self.virtual_channels > 2:
+            return ()
+        return (
+            "with 2 virtual channels a packet on a torus may use 1 of them, that of its class, which keeps rings from "
+            "deadlock; such a torus can saturate below a mesh with 2",
+        )
+
+    @property
     def hop_cycles(self) -> int:
         """Cycles from one router's input to the next one's."""
         stages = self.route_cycles + self.vc_alloc_cycles + self.switch_alloc_cycles

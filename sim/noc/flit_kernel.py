@@ -3,7 +3,8 @@
 import numba as nb
 import numpy as np
 
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U
+from sfnhw.kernel_cache import COMPILED
+from sfnhw.sim.noc.bits import INLINED, U
 from sfnhw.sim.noc.fabric import PACKET, Fabric
 from sfnhw.sim.noc.measure import CREATED, PACKETS, WINDOW_FLITS, Measure, over
 from sfnhw.sim.noc.router import (

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numba as nb
 
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U
+from sfnhw.kernel_cache import COMPILED
+from sfnhw.sim.noc.bits import INLINED, U
 from sfnhw.sim.noc.sources import Sources, gap
 from sfnhw.sim.noc.state import Longs, Packets
 

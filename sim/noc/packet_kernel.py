@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numba as nb
 
-from sfnhw.sim.noc.bits import COMPILED, INLINED, U, lowest, next_bit
+from sfnhw.kernel_cache import COMPILED
+from sfnhw.sim.noc.bits import INLINED, U, lowest, next_bit
 from sfnhw.sim.noc.fabric import Fabric
 from sfnhw.sim.noc.measure import CREATED, PACKETS, WINDOW_FLITS, Measure, over
 from sfnhw.sim.noc.router import NODE_CREDIT, join, output_and_class, starts

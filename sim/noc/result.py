@@ -101,6 +101,7 @@ class NocResult:
             "makespan_cycles": self.makespan,
             "flit_hops": self.flit_hops,
             "warning": self.warning,
+            "notes": list(self.traffic.config.notes),
         }
 
 

@@ -50,6 +50,7 @@ class NocSweep:
             "saturation_rate_packets_per_node_cycle": self.saturation_rate,
             "saturation_flits_per_node_cycle": self.saturation_rate * packet,
             "saturates": self.reached,
+            "notes": list(self.traffic.config.notes),
             "points": [
                 {"fraction_of_saturation": point.rate / self.saturation_rate if point.rate else 0.0} | point.as_json()
                 for point in self.points

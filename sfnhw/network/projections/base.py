@@ -77,11 +77,11 @@ class Projection(ABC):
         """Weights that a slice with `target_block` must hold: shared ones once."""
 
     def macs(self, source: Population, target: Population) -> int:
-        """Multiply-accumulates of the dense (ANN) computation, padding excluded."""
+        """Synapses: multiply-accumulates of one timestep if every neuron spiked. Padding makes none."""
         return self.fan(source, target, source.block, target.block).total(source.size)
 
     def dense_macs(self, source: Population, target: Population) -> int:
-        """Multiply-accumulates as frameworks count them: products with padding count, pooling and copies do not.
+        """Dense MACs, as frameworks count them: products with padding count, pooling and copies do not.
 
         The rule is that of `torch.utils.flop_counter` (FLOPs / 2). Where nothing is padded or pooled this is `macs`.
         """

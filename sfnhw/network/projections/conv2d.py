@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from sfnhw.errors import NetworkError
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import NOTHING, Axis, Block, Fan, one, overlap, taps_2d
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Values, Weights, pair, tap
@@ -41,7 +42,7 @@ class Conv2d(ChannelBlock):
     first_row: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.asarray(self.weight, float))
+        object.__setattr__(self, "weight", read_only(self.weight, float))
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
             value = pair(getattr(self, name), f"{self.label}.{name}")
             if min(value) < least:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import Block, Fan, one, overlap
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Values, Weights
@@ -26,7 +27,7 @@ class Dense(ChannelBlock):
     delay: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.asarray(self.weight, float))
+        object.__setattr__(self, "weight", read_only(self.weight, float))
         self._check_delay()
         self._check_finite()
 

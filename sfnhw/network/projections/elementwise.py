@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import Block, Fan, overlap
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Projection, Values, Weights
@@ -25,7 +26,7 @@ class Elementwise(Projection):
     delay: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.atleast_1d(np.asarray(self.weight, float)))
+        object.__setattr__(self, "weight", read_only(np.atleast_1d(self.weight), float))
         self._check_delay()
         self._check_finite()
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from sfnhw.errors import NetworkError
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import Block, Fan, one
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Projection, Values, Weights
@@ -35,9 +36,9 @@ class Sparse(Projection):
     _known: dict[Block, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.asarray(self.weight, float))
-        object.__setattr__(self, "offsets", np.asarray(self.offsets, np.int64))
-        object.__setattr__(self, "targets", np.asarray(self.targets, np.int64))
+        object.__setattr__(self, "weight", read_only(self.weight, float))
+        object.__setattr__(self, "offsets", read_only(self.offsets, np.int64))
+        object.__setattr__(self, "targets", read_only(self.targets, np.int64))
         self._check_delay()
         self._check_finite()
 

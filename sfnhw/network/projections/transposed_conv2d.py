@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.errors import NetworkError
+from sfnhw.network.arrays import read_only
 from sfnhw.network.block import Block, Fan, one
 from sfnhw.network.population import Population
 from sfnhw.network.projections.base import Projection, Values, Weights, pair
@@ -37,7 +38,7 @@ class TransposedConv2d(Projection):
     delay: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", np.asarray(self.weight, float))
+        object.__setattr__(self, "weight", read_only(self.weight, float))
         for name, least in (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1)):
             value = pair(getattr(self, name), f"{self.label}.{name}")
             if min(value) < least:
