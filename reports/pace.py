@@ -30,7 +30,8 @@ def pace(run: Run) -> dict[str, Any]:
     energy_delay_product_js : ``{value, low, high}`` energy × latency of one inference, in J·s.
     back_to_back : inferences that follow each other without a pause: interval_s between results,
         energy_per_inference_j (leakage for the interval instead of the latency, everything else the same),
-        static_energy_per_inference_j and power_w (energy / interval).
+        static_energy_per_inference_j and power_w (energy / interval); inferences_measured (different ones that the interval is
+        of, see `sfnhw.sim.timing.Timing`) and fidelity (that the interval is of).
     bottleneck : see `bottleneck`.
     """
     n, latency = run.samples, run.result.latency_s
@@ -48,6 +49,8 @@ def pace(run: Run) -> dict[str, Any]:
         "energy_delay_product_js": {key: value * latency for key, value in energy.items()},
         "back_to_back": {
             "interval_s": interval,
+            "inferences_measured": run.result.timing.streamed,
+            "fidelity": run.result.interval_fidelity,
             "energy_per_inference_j": pipelined,
             "static_energy_per_inference_j": static["value"] - less["value"],
             "power_w": _divided(pipelined, interval),

@@ -111,7 +111,7 @@ def _kept_together() -> SimpleNamespace:
 
     written = (
         text.quantity, text.band, text.ends, text.percent, text.count, text.factor, text.rate, text.spread_text,
-        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.beyond_one_text,
+        text.price_text, summary.subtitle, summary.accuracy_text, summary.bottleneck_text, summary.measured_text, summary.beyond_one_text,
         summary.beyond_one_static_text, summary.beyond_one_area_text, rounds_text, global_steps_text, run_cut_text,
     )  # fmt: skip
     return SimpleNamespace(**{function.__name__: kept(function) for function in written})

@@ -92,7 +92,7 @@ def _answers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", global_steps_text(data["global_steps"])
     product = quantity(data["energy_delay_product_js"]["value"], "J s")
     yield "", f"energy-delay product {product}; power {quantity(data['power_w']['value'], 'W')} meanwhile"
-    yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back"
+    yield "throughput", f"{rate(data['throughput_inferences_per_s'])} back to back{measured_text(data)}"
     yield (
         "",
         f"then {band(together['energy_per_inference_j'])} an inference, "
@@ -149,6 +149,19 @@ def beyond_one_area_text(overhead: Mapping[str, Any]) -> str:
         built = overhead["built"]
         share += f", {percent(built['share_of_used_cores'])} as the chip is built, for N = {built['unit_serves']:,}"
     return f"of the area of the cores in use {share}"
+
+
+def measured_text(data: Mapping[str, Any]) -> str:
+    """Return what the interval is of, e.g. `` (12 of 360 inferences, chosen by load; flit fidelity)``, or nothing.
+
+    Nothing is said of all inferences, and of the fidelity that most of them are of.
+    """
+    back, samples = data["back_to_back"], data["samples"]
+    measured = back.get("inferences_measured", samples)  # runs of older versions do not know
+    told = [f"{measured:,} of {samples:,} inferences, chosen by load"] if measured < samples else []
+    if data["fidelity"] == "auto" and back.get("fidelity") == "flit" and data["inferences_at_flit"] < samples:
+        told.append("flit fidelity")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:

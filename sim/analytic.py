@@ -12,8 +12,8 @@ arrival, and from any arrival on they have that much to do):
 (at a product fed_j is at least the time at which the stationary operand is complete, plus the stream's S)
 
 Results, end markers and ready tokens for the inputs leave over the pins one after the other in order of arrival
-(`sfnhw.sim.pins`). With samples back to back the same goes on over some of them; results come no faster than the busiest unit,
-link or pin works.
+(`sfnhw.sim.pins`). With samples back to back the same goes on over some of them (`sfnhw.sim.following`); results come no faster than
+the busiest unit, link or pin works.
 Where layers work in windows of W timesteps, `last arrival` and S are those of the whole window of each source, and the
 frames of a window follow one another.
 Under a barrier a step takes as long as its slowest slice sends, and its slowest core works off; with samples back to back all
@@ -32,10 +32,11 @@ from sfnhw.mapping.copies import tree_of
 from sfnhw.sim.by_place import sum_by
 from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
+from sfnhw.sim.following import Following, following
 from sfnhw.sim.link_load import taken_by_nodes
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_layers import layers_of
-from sfnhw.sim.part_recurrence import by_parts, part_interval
+from sfnhw.sim.part_recurrence import by_parts, part_interval, part_stream
 from sfnhw.sim.part_work import PartWork, jobs_of
 from sfnhw.sim.passed import (
     CLASSES,
@@ -55,7 +56,7 @@ from sfnhw.sim.passed import (
     spiking_groups,
 )
 from sfnhw.sim.pins import Leaving, cycles_out, leaving_of, over_pins
-from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, dataflow, joined, stream
+from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, chosen, dataflow, joined, stream
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Fabric, SliceTable, Tables, timed_rows
 from sfnhw.sim.timing import Timing, no_faster_than
@@ -63,8 +64,6 @@ from sfnhw.sim.timing import Timing, no_faster_than
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# Samples back to back that the interval is found from, in dataflow.
-STREAM_SAMPLES = 8
 # Entries of the largest array that clockworks share: bounds the memory beside the activity to some hundred MB.
 MOST_ENTRIES = 2**23
 
@@ -78,7 +77,9 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
     """Return the same for each of several clockworks, from one pass over the activity."""
     passed, leaving = pass_over(tables, sent), derived(leaving_of, tables)
     if not tables.fabric.barrier and (tables.parts.many.max() > 1 or tables.parts.marker_delay.any()):
-        return [_of_parts(tables, passed, w, leaving) for w in works]
+        follow = following(tables, sent) if _streams(tables, passed) else None
+        return [_of_parts(tables, passed, w, leaving, follow) for w in works]
+    follow = following(tables, sent)
     T, slices, samples = passed.shape
     each = max(1, T * samples * max(slices, len(tables.rows.source), 1))
     step = max(1, MOST_ENTRIES // each)
@@ -87,7 +88,7 @@ def analytic_timings(tables: Tables, sent: NDArray[np.uint8], works: Sequence[Cl
         some = list(works[low : low + step])
         each_port, each_service = ports(tables, passed, some), services(tables, passed, some)
         parts = [_work(tables, passed, leaving, *one) for one in zip(some, each_service, each_port, strict=True)]
-        out += _timings(tables, passed, leaving, some, parts, each_port)
+        out += _timings(tables, passed, leaving, some, parts, each_port, follow)
     return out
 
 
@@ -98,30 +99,34 @@ def _timings(
     works: list[Clockwork],
     parts: list[Work],
     each_port: list[Reals],
+    follow: Following,
 ) -> list[Timing]:
     """Times of clockworks side by side, whose numbers of banks are the same; each_port: `ports` of them."""
     samples, through = passed.shape[2], _through_nodes(tables, passed)
     together = joined(parts)
     if tables.fabric.barrier:
         times, steps = barrier(tables, together)
-        every = barrier_interval(tables, together, samples, steps).reshape(len(works), samples).mean(axis=1)
+        some = follow.order[: follow.chosen]
+        columns = (np.arange(len(works))[:, None] * samples + some).reshape(-1)
+        own = barrier_interval(tables, chosen(together, columns), len(some), [step[columns] for step in steps])
+        every = own.reshape(len(works), len(some)).mean(axis=1)
     else:
         times = dataflow(tables, together, leaving)
-        every = stream(tables, together, leaving, samples, STREAM_SAMPLES)
+        every = stream(tables, together, leaving, samples, follow)
     out, lanes = [], lane_totals(tables, passed, works)
     for k, (w, part) in enumerate(zip(works, parts, strict=True)):
         mine = slice(k * samples, (k + 1) * samples)
-        own = Times(*(value[..., mine] for value in times))
+        alone = Times(*(value[..., mine] for value in times))
         taken = _busy(tables, passed, w.fabric, through, leaving, part.until, each_port[k], lanes[k])
         interval = float(every[k])
         if not w.fabric.barrier:
             interval = max(interval, _bound(tables, passed, w.fabric, through, leaving, taken, part.results))
-        out.append(_timing(tables, tables.slices.population, own, interval, taken))
+        out.append(_timing(tables, tables.slices.population, alone, interval, taken, follow.chosen))
     return out
 
 
-def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving) -> Timing:
-    """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`."""
+def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving, follow: Following | None) -> Timing:
+    """The same where slices have parts, or delays: `sfnhw.sim.part_recurrence`; follow : see `_streams`."""
     tables = tables._replace(
         slices=tables.slices._replace(update_cycles=w.update, spike_cycles=w.spike),
         rows=timed_rows(tables.rows, w.runs),
@@ -173,12 +178,20 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving) ->
     through = _through_nodes(tables, passed)
     taken = _busy(tables, passed, f, through, leaving, of_slices, whole_port, lanes)
     bound = _bound(tables, passed, f, through, leaving, taken, whole.results)
-    interval = max(bound, part_interval(tables, jobs, layers, own, leave, times))
-    return _timing(tables, jobs.slices.population, times, interval, taken)
+    if follow is None:
+        interval, streamed = part_interval(tables, jobs, own, times), passed.shape[2]
+    else:
+        interval, streamed = part_stream(tables, jobs, layers, own, leave, follow)
+    return _timing(tables, jobs.slices.population, times, max(bound, interval), taken, streamed)
 
 
-def _timing(tables: Tables, population: Ints, times: Times, interval: float, taken: "_Taken") -> Timing:
-    """Put it together; population : of each column of the times."""
+def _streams(tables: Tables, passed: Passed) -> bool:
+    """Whether parts are worked out back to back: samples of one window without delays have a closed form of their own."""
+    return passed.shape[0] > tables.fabric.window or bool(tables.parts.marker_delay.any())
+
+
+def _timing(tables: Tables, population: Ints, times: Times, interval: float, taken: "_Taken", streamed: int) -> Timing:
+    """Put it together; population : of each column of the times; streamed : samples that the interval is of."""
     samples = len(times.finish)
     layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
     layer_end = np.zeros((tables.populations, samples), np.int64)
@@ -197,6 +210,7 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, tak
         packet_latency=None,
         packet_latency_sum=0,
         packet_latency_max=0,
+        streamed=streamed,
     )
 
 

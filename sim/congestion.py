@@ -9,7 +9,7 @@ wait is enough: those of later rows overtake the ones that the next layer waits 
 
 In doubt too are inferences of whose latency routers with slow stages or short buffers may take more (`sfnhw.sim.unmodelled`),
 all where packets are longer than buffers that are shorter than a round trip, and those of which a core gets more packets
-than its input buffer takes.
+than its input buffer takes. The interval of samples back to back has doubts of its own (`sfnhw.sim.stream_doubts`).
 """
 
 from collections.abc import Callable
@@ -23,15 +23,17 @@ from sfnhw.errors import SimulationError
 from sfnhw.mapping import Mapping
 from sfnhw.sim.counts import Counts, to_actions
 from sfnhw.sim.flits.wires import build_wires, check_wires, longest_packets
+from sfnhw.sim.following import following
 from sfnhw.sim.link_load import link_utilisation
 from sfnhw.sim.packed import pack
-from sfnhw.sim.packet import simulate_packets
+from sfnhw.sim.packet import simulate_packets, with_pace
 from sfnhw.sim.result import Result
 from sfnhw.sim.stream import stream_interval
+from sfnhw.sim.stream_doubts import StreamDoubts, stream_doubts
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import Tables
-from sfnhw.sim.timing import Timing, no_faster_than
-from sfnhw.sim.unmodelled import MOST_MISSED, missed_share, most_at_a_core
+from sfnhw.sim.timing import Timing
+from sfnhw.sim.unmodelled import MOST_MISSED, missed_by_links, missed_share, most_at_a_core
 
 # Beyond both, times at fidelity `packet` are in doubt: mean time in the network over that of an empty one, and share of the
 # interval of samples back to back, when all layers work at once, in which the most loaded link is taken. Where a warning was
@@ -53,6 +55,7 @@ class Doubts(NamedTuple):
     at_core : (samples,) packets of each that may be in flight to the core that gets most, where cores take in so many at
         most; else 0.
     places : packets that a core's input buffer takes; else 0.
+    stream : why the interval is.
     """
 
     congested: NDArray[np.bool_]
@@ -60,6 +63,7 @@ class Doubts(NamedTuple):
     longest: int
     at_core: NDArray[np.int64]
     places: int
+    stream: StreamDoubts
 
     @property
     def full(self) -> NDArray[np.bool_]:
@@ -78,16 +82,18 @@ def doubts_of(mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], counts:
     longest, depth, places = 0, chip.noc.buffer_flits, chip.core.input_packets
     if depth is not None and c.link.flit > c.parts * c.moves:
         longest = int(longest_packets(tables, sent).max(initial=1))
+    links = missed_by_links(chip, tables, counts)
     at_core = np.zeros(samples, np.int64)
     if places is not None:
         # Those of as many inferences as there are accumulator sets, and of the one that is worked off.
         at_core = (tables.fabric.banks + 1) * most_at_a_core(tables, counts, sent)
     return Doubts(
         congested=congested(tables, counts, timing),
-        missed=missed_share(chip, tables, counts, timing.latency, sent.shape[1]),
+        missed=missed_share(chip, tables, links, timing.latency, sent.shape[1]),
         longest=longest if longest > (depth or 0) else 0,
         at_core=at_core,
         places=places or 0,
+        stream=stream_doubts(tables, counts, timing, links, (MOST_CONGESTION, _most_utilisation(tables))),
     )
 
 
@@ -98,9 +104,12 @@ def congested(tables: Tables, counts: Counts, timing: Timing) -> NDArray[np.bool
     # Loads of links are sums over all route nodes: only where they are asked for.
     if not waits.any() or tables.parts.many.max(initial=1) > 1:
         return waits
-    single = derived(_has_single, tables)
-    most = min(MOST_UTILISATION, MOST_UTILISATION_OF_ONE) if single else MOST_UTILISATION
-    return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > most)
+    return waits & (link_utilisation(tables, counts, len(waits), timing.interval) > _most_utilisation(tables))
+
+
+def _most_utilisation(tables: Tables) -> float:
+    """Share of the interval for which the most loaded link may be taken."""
+    return min(MOST_UTILISATION, MOST_UTILISATION_OF_ONE) if derived(_has_single, tables) else MOST_UTILISATION
 
 
 def _has_single(tables: Tables) -> bool:
@@ -110,9 +119,9 @@ def _has_single(tables: Tables) -> bool:
 
 
 def warnings_of(
-    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], counts: Counts, timing: Timing
+    mapping: Mapping, tables: Tables, sent: NDArray[np.uint8], counts: Counts, timing: Timing, stream: bool = True
 ) -> tuple[str, ...]:
-    """What a reader of times at fidelity `packet` must know; sent as of `simulate_auto`."""
+    """What a reader of times at fidelity `packet` must know; sent, stream as of `simulate_auto`."""
     told: tuple[str, ...] = ()
     if mapping.chip.noc.buffer_flits is not None:
         try:
@@ -120,7 +129,8 @@ def warnings_of(
         except SimulationError as refused:
             told = (f"fidelity flit refuses this network: {refused}",)
     doubts = doubts_of(mapping, tables, sent, counts, timing)
-    return told + _of_routers(mapping, tables, counts, timing, doubts)
+    told += _of_routers(mapping, tables, counts, timing, doubts)
+    return told + (doubts.stream.sentences(tables.fabric.barrier) if stream else ())
 
 
 def _of_routers(mapping: Mapping, tables: Tables, counts: Counts, timing: Timing, doubts: Doubts) -> tuple[str, ...]:
@@ -161,35 +171,38 @@ def simulate_auto(
     sent: NDArray[np.uint8],
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    stream: bool = True,
 ) -> Result:
-    """Run all samples at `packet`, and those in doubt, whole, at `flit`; samples back to back at `flit` where any is.
+    """Run all samples at `packet`, and those in doubt, whole, at `flit`; samples back to back at `flit` where any is, or they are.
 
-    sent : (samples, T, neurons in slice-major order) packets of each neuron.
+    sent : (samples, T, neurons in slice-major order) packets of each neuron. stream : whether samples follow one another, so that
+    the interval matters; not where a round ends before the next sample comes.
     """
     samples = len(sent)
     wires = build_wires(mapping.chip, tables, sent)  # first: a chip that `flit` refuses is refused, congested or not
     counts, timing = simulate_packets(tables, sent, threads, progress)
-    doubtful = doubts_of(mapping, tables, sent, counts, timing).samples
-    if doubtful.any():
-        some = int(doubtful.sum())
+    doubts = doubts_of(mapping, tables, sent, counts, timing)
+    doubtful = doubts.samples
+    some = int(doubtful.sum())
 
-        def tell(done: int, _: int) -> None:
-            if progress:
-                progress(samples + done, samples + some)
+    def tell(done: int, _: int) -> None:
+        if progress:
+            progress(samples + done, samples + some)
 
-        if some == samples:
-            counts, timing = simulate_packets(tables, sent, threads, tell, wires)
-        else:
+    again = bool(doubtful.any()) or (stream and doubts.stream.any)
+    if some == samples:
+        counts, timing = simulate_packets(tables, sent, threads, tell, wires)
+    elif again:
+        if some:
             there = simulate_packets(tables, sent[doubtful], threads, tell, wires, back_to_back=False)
             here = simulate_packets(tables, sent[~doubtful], threads, back_to_back=False)
             # Counts are the same at every fidelity.
             timing = replace(_joined(here[1], there[1], doubtful, np.nan), pins_busy=timing.pins_busy)
-            overlap = tables.fabric.axon_overlap
-            least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
-            interval = max(stream_interval(tables, derived(pack, tables), sent, wires), least)
-            timing = replace(timing, interval=interval)
+        follow = following(tables, sent)
+        pace = stream_interval(tables, derived(pack, tables), sent, follow, wires)
+        timing = replace(with_pace(tables, timing, samples, follow, pace), stream_congestion=None)
     actions = to_actions(mapping, tables, counts, samples)
-    return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful)
+    return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful, interval_at_flit=again)
 
 
 def _joined(here: Timing, there: Timing, doubtful: NDArray[np.bool_], interval: float) -> Timing:
@@ -216,4 +229,5 @@ def _joined(here: Timing, there: Timing, doubtful: NDArray[np.bool_], interval: 
         packet_latency_sum=here.packet_latency_sum + there.packet_latency_sum,
         packet_latency_max=max(here.packet_latency_max, there.packet_latency_max),
         congestion=None,
+        stream_congestion=None,
     )

@@ -12,6 +12,7 @@ from sfnhw.sim.by_place import ByPlace
 from sfnhw.sim.channel_order import Channels, order_channels
 from sfnhw.sim.counts import Counts, NodeCounts, RowCounts
 from sfnhw.sim.flits.wires import Wires
+from sfnhw.sim.following import Following, following
 from sfnhw.sim.kernel_state import (
     DELIVERED,
     ENDS,
@@ -28,12 +29,12 @@ from sfnhw.sim.pins import pins_taken
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.step_ranges import Sample, ranges_each
 from sfnhw.sim.stream import (
+    Pace,
     barrier_interval,
     check_finished,
     empty_tally,
     fits,
     stream_interval,
-    stream_length,
 )
 from sfnhw.sim.table_cache import derived
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
@@ -61,7 +62,7 @@ def simulate_packets(
 
     sent : (samples, T, neurons in slice-major order) spikes of each neuron. progress(done, samples) is called now and then.
     wires : at fidelity `flit`, the network of the chip.
-    back_to_back : find the interval; else it is NaN.
+    back_to_back : find the interval; else it is NaN, of no sample.
     """
     samples, T, _ = sent.shape
     packed, channels = derived(pack, tables), None if wires else derived(order_channels, tables)
@@ -70,23 +71,25 @@ def simulate_packets(
     # follow from the samples by themselves, but for the routers' round-robin pointers at fidelity `flit`.
     ahead = back_to_back and (not tables.fabric.barrier or wires is not None)
     ranges = 1 if wires else ranges_each(tables.fabric, samples, T, threads)
-    interval = np.nan
+    follow = following(tables, sent) if back_to_back else None
+    pace = None
     if ranges > 1:
         tallies = _by_ranges(tables, packed, channels, sent, ranges, progress)
     else:
-        bounds = _shares(samples, threads, stream_length(tables, sent) if ahead else 0)
-        tallies, interval = _by_samples(tables, packed, channels, sent, bounds, ahead, wires, progress)
-    if back_to_back and not ahead:
-        interval = barrier_interval(tables, packed, sent, tallies, channels)
-    timing = _timing(T, interval, tallies)
-    if wires is None:
-        timing = replace(timing, congestion=_congestion(tables, T, tallies))
+        first = follow if ahead else None
+        bounds = _shares(samples, threads, len(first.run(1)) if first else 0)
+        tallies, pace = _by_samples(tables, packed, channels, sent, bounds, first, wires, progress)
+    if follow and not pace:
+        pace = barrier_interval(tables, packed, sent, follow, tallies, channels)
     counts = _counts(tables, tallies, channels)
-    timing = replace(timing, pins_busy=pins_taken(tables, counts))
-    if back_to_back:
-        overlap = tables.fabric.axon_overlap
-        least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
-        timing = replace(timing, interval=max(interval, least))
+    timing = replace(_timing(T, tallies), pins_busy=pins_taken(tables, counts))
+    if follow and pace:
+        timing = with_pace(tables, timing, samples, follow, pace)
+    if wires is None:
+        timing = replace(timing, congestion=_congestion(tables, _waits(T, tallies)))
+        if pace:
+            together = _congestion(tables, np.array([[pace.waited, pace.routers]]))
+            timing = replace(timing, stream_congestion=float(together[0]))
     return counts, timing
 
 
@@ -96,16 +99,16 @@ def _by_samples(
     channels: Channels | None,
     sent: NDArray[np.uint8],
     bounds: list[int],
-    ahead: bool,
+    follow: Following | None,
     wires: Wires | None,
     progress: Progress | None,
-) -> tuple[list[Tally], float]:
-    """Run samples on as many threads as `bounds` has shares; returns the tally of each, and the interval (`ahead`, else NaN)."""
+) -> tuple[list[Tally], Pace | None]:
+    """Run samples on as many threads as `bounds` has shares; returns the tally of each, and the pace of those that follow."""
     samples, T, _ = sent.shape
     done, wide = np.zeros(len(bounds) - 1, np.int64), not fits(tables, sent)
 
-    def work(k: int) -> tuple[Tally, float]:
-        interval = stream_interval(tables, packed, sent, wires) if ahead and k == 0 else np.nan
+    def work(k: int) -> tuple[Tally, Pace | None]:
+        pace = stream_interval(tables, packed, sent, follow, wires) if follow and k == 0 else None
         low, high = bounds[k], bounds[k + 1]
         steps = global_steps(tables.fabric, T) if tables.fabric.barrier else 0
         tally = empty_tally(tables, (high - low) * T, T, (high - low) * steps, wide)
@@ -124,7 +127,7 @@ def _by_samples(
             done[k] += 1
             if progress:
                 progress(int(done.sum()), samples)
-        return tally, interval
+        return tally, pace
 
     if len(done) == 1:
         results = [work(0)]
@@ -236,15 +239,31 @@ def _mean_link_cycles(tables: Tables) -> float:
     return float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
 
 
-def _congestion(tables: Tables, T: int, tallies: list[Tally]) -> NDArray[np.float64]:
-    """(samples,) mean time of a packet at a router and on its way to the next, over that of an empty network."""
+def with_pace(tables: Tables, timing: Timing, samples: int, follow: Following, pace: Pace) -> Timing:
+    """Times with the interval of samples back to back; busy cycles are of as many samples."""
+    overlap = tables.fabric.axon_overlap
+    least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
+    return replace(timing, interval=max(pace.interval, least), streamed=follow.chosen)
+
+
+def _waits(T: int, tallies: list[Tally]) -> Ints:
+    """(samples, 2) of each sample, as of `Tally.waits`."""
+    return np.concatenate([t.waits[: len(t.finish) // T] for t in tallies])
+
+
+def _congestion(tables: Tables, waits: Ints) -> NDArray[np.float64]:
+    """(runs,) mean time of a packet at a router and on its way to the next, over that of an empty network.
+
+    waits : (runs, 2) as of `Tally.waits`.
+    """
     f = tables.fabric
-    waited, routers = np.concatenate([t.waits[: len(t.finish) // T] for t in tallies]).T
+    waited, routers = waits.T
     alone = np.maximum(1, routers) * max(1.0, f.router_cycles + derived(_mean_link_cycles, tables))
     return 1 + waited / f.channels.ticks / alone
 
 
-def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:
+def _timing(T: int, tallies: list[Tally]) -> Timing:
+    """Put the times of samples alone together; there is no interval yet."""
     finish = np.concatenate([t.finish for t in tallies]).reshape(-1, T)
     start = np.concatenate([t.layer_start for t in tallies]).reshape(len(finish), T, -1)
     end = np.concatenate([t.layer_end for t in tallies]).reshape(len(finish), T, -1)
@@ -252,7 +271,7 @@ def _timing(T: int, interval: float, tallies: list[Tally]) -> Timing:
     return Timing(
         latency=finish.max(axis=1),
         occupied=np.concatenate([t.occupied[: len(t.finish) // T] for t in tallies]),
-        interval=interval,
+        interval=np.nan,
         layer_start=np.where(start < 0, np.iinfo(np.int64).max, start).min(axis=1),
         layer_end=end.max(axis=1),
         busy=np.sum([t.busy for t in tallies], axis=0),

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.following import Following
 from sfnhw.sim.part_layers import Coming, Layer, Readers, edges_of
 from sfnhw.sim.part_work import Jobs, PartWork
 from sfnhw.sim.pins import Comes, Leaving
@@ -186,17 +187,13 @@ def _in_turn(tables: Tables, jobs: Jobs, work: PartWork, times: Times, layer: La
         times.end[t0 + t, p[works]] = end[works]
 
 
-def part_interval(
-    tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving, times: Times
-) -> float:
+def part_interval(tables: Tables, jobs: Jobs, work: PartWork, times: Times) -> float:
     """Cycles from a sample to the next that parts, and loops of parts, need at least, beside the busiest unit.
 
-    Where samples are of one window and nothing is delayed: what turns of parts, and parts with those that read from them, take.
-    Else samples are worked out back to back. times : of `by_parts`; leaving : of parts.
+    Samples are of one window, and nothing is delayed: what turns of parts, and parts with those that read from them, take.
+    times : of `by_parts`.
     """
-    q, f = tables.parts, tables.fabric
-    if len(times.start) > f.window or q.marker_delay.any():
-        return _stream(tables, jobs, layers, work, leaving)
+    q = tables.parts
     edges = edges_of(tables, jobs)
     turn = np.bincount(q.owner, work.emission.sum(axis=0).mean(axis=1))
     bound = float(turn.max(initial=0.0))
@@ -209,13 +206,18 @@ def part_interval(
     return max(bound, float(((read - times.start[0, a]).mean(axis=1) / lag).max()))
 
 
-def _stream(tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving) -> float:
-    """Cycles between results, samples back to back: as `sfnhw.sim.recurrence.stream`, some rows of samples side by side."""
-    T, _, samples = work.packets.shape
+def part_stream(
+    tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving, follow: Following
+) -> tuple[float, int]:
+    """Cycles between results, samples back to back, and how many these are: as `sfnhw.sim.recurrence.stream`.
+
+    Rows of samples go side by side, since a short one shows the pace: `STREAM_WINDOWS`. leaving : of parts.
+    """
+    T = len(work.packets)
     length = max(FEWEST, -(-STREAM_WINDOWS * tables.fabric.window // T))
-    rows = min(STREAMS, -(-samples // length))
-    # Samples in their order, row after row, and again from the first where there are fewer.
-    order = (np.arange(rows) * length + np.arange(length)[:, None]) % samples
+    rows = min(STREAMS, -(-follow.chosen // length))
+    # Row after row, and again from the first where there are fewer.
+    order = np.resize(follow.order, (rows, length)).T
 
     def in_a_row(values: Reals) -> Reals:
         return values[..., order].transpose(2, 0, 1, 3).reshape(length * T, values.shape[1], rows)
@@ -224,4 +226,4 @@ def _stream(tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, lea
     results = by_parts(tables, jobs, layers, PartWork(**{**work._asdict(), **timed}), leaving).results
     finish = results.reshape(length, -1, rows).max(axis=1)
     first = length // 4
-    return float((finish[-1] - finish[first - 1]).mean() / (length - first))
+    return float((finish[-1] - finish[first - 1]).mean() / (length - first)), len(np.unique(order))

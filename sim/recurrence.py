@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sfnhw.sim.following import Following
 from sfnhw.sim.pins import Comes, Leaving
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
@@ -48,6 +49,11 @@ def joined(parts: Sequence[Work]) -> Work:
     return Work(*(np.concatenate(values, axis=-1) for values in zip(*parts, strict=True)))
 
 
+def chosen(work: Work, columns: Ints) -> Work:
+    """Return some of the columns."""
+    return Work(*(values[..., columns] for values in work))
+
+
 class Times(NamedTuple):
     """Cycles; infinite where a slice does not work in a frame."""
 
@@ -72,13 +78,11 @@ def empty_times(packets: Reals, windows: int = 0) -> Times:
 _TIMED = ("packets", "service", "emission", "until", "head", "results")
 
 
-def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, length: int) -> Reals:
-    """(clockworks,) cycles between results in dataflow, `length` samples back to back, the first quarter not measured.
-
-    They follow one another in their order, and again from the first where there are fewer.
-    """
+def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, follow: Following) -> Reals:
+    """(clockworks,) cycles between results in dataflow, samples back to back."""
     T, _, columns = work.packets.shape
-    order = np.arange(length) % samples
+    order = follow.run(0)  # what comes later holds up nobody here
+    length = len(order)
 
     def in_a_row(values: Reals) -> Reals:
         parts = values.reshape(T, -1, columns // samples, samples)[..., order]
@@ -87,9 +91,7 @@ def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, length: i
     timed = {name: in_a_row(getattr(work, name)) for name in _TIMED}
     once = {name: getattr(work, name)[..., ::samples] for name in Work._fields if name not in _TIMED}
     results = dataflow(tables, Work(**timed, **once), leaving).results
-    finish = results.reshape(length, -1, results.shape[1]).max(axis=1)
-    first = length // 4
-    return np.asarray((finish[-1] - finish[first - 1]) / (length - first))
+    return follow.interval(results.reshape(length, -1, results.shape[1]).max(axis=1))
 
 
 class _Layer(NamedTuple):

@@ -32,6 +32,7 @@ class Result:
     timing : cycles.
     rounds : of a mapping in rounds the result of each, and what its load took; else empty.
     at_flit : (samples,) of "auto": the inferences whose times are of fidelity flit; None elsewhere.
+    interval_at_flit : of "auto": whether the interval is of fidelity flit; else False.
     warnings : sentences that a reader of the times must know.
     formats : population → packet format, and what it was chosen from.
     """
@@ -47,6 +48,7 @@ class Result:
     formats: dict[str, FormatChoice] = field(default_factory=dict)
     at_flit: NDArray[np.bool_] | None = None
     warnings: tuple[str, ...] = ()
+    interval_at_flit: bool = False
 
     @property
     def sample_fidelity(self) -> tuple[str, ...]:
@@ -54,6 +56,11 @@ class Result:
         if self.at_flit is None:
             return (self.fidelity,) * self.samples
         return tuple("flit" if flit else "packet" for flit in self.at_flit)
+
+    @property
+    def interval_fidelity(self) -> str:
+        """The fidelity that the interval is of; in rounds, which end one after the other, flit where any inference is."""
+        return self.fidelity if self.fidelity != "auto" else "flit" if self.interval_at_flit else "packet"
 
     @property
     def latency_cycles(self) -> float:

@@ -76,7 +76,7 @@ def simulate_rounds(
             if progress:
                 progress(before + done, whole)
 
-        results.append(of_one_round(r.mapping, activity, fidelity, formats, threads, tell))
+        results.append(of_one_round(r.mapping, activity, fidelity, formats, threads, tell, stream=False))
     return joined(mapping, results, formats)
 
 
@@ -115,6 +115,7 @@ def joined(mapping: Mapping, results: Sequence[Result], formats: dict[str, Forma
         actions=actions,
         timing=_timing(mapping, tables, results, loads),
         at_flit=np.any(at_flit, axis=0) if at_flit else None,
+        interval_at_flit=bool(np.any(at_flit)),
         warnings=tuple(dict.fromkeys(text for result in results for text in result.warnings)),
         rounds=tuple(
             RoundResult(result, load, *bits) for result, load, bits in zip(results, loads, parts, strict=True)
@@ -257,4 +258,6 @@ def _timing(mapping: Mapping, tables: Tables, results: Sequence[Result], loads: 
         packet_latency_sum=sum(result.timing.packet_latency_sum for result in results),
         packet_latency_max=max(result.timing.packet_latency_max for result in results),
         congestion=None,
+        stream_congestion=None,
+        streamed=samples,
     )

@@ -36,7 +36,7 @@ def simulate(
     fidelity : ``packet`` runs every spike packet through core pipelines and routers with contention, cycle by cycle
         where anything happens, with unbounded queues; ``flit`` moves every flit through routers with finite buffers, credits
         and virtual channels, and full input buffers of cores push back; ``auto`` runs ``packet``, and again at ``flit`` the
-        samples in which `packet` would warn (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
+        samples in which `packet` would warn, and those back to back where it would warn of any or of the interval (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
     threads : worker threads over samples, and at fidelity ``packet`` under a barrier over the timesteps of few samples (default:
         all cores); the result does not depend on it.
     progress : called as progress(done samples, samples).
@@ -68,8 +68,12 @@ def of_one_round(
     formats: dict[str, FormatChoice],
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    stream: bool = True,
 ) -> Result:
-    """Simulate a mapping that has no rounds, or is one of them, with packet formats that are chosen already."""
+    """Simulate a mapping that has no rounds, or is one of them, with packet formats that are chosen already.
+
+    stream : whether samples follow one another without a pause; not in rounds.
+    """
     tables = tables_of(mapping, {name: choice.format for name, choice in formats.items()})
     sent = sent_neurons(mapping, activity)
     if fidelity == "analytic":
@@ -80,11 +84,11 @@ def of_one_round(
     from sfnhw.sim.packet import simulate_packets
 
     if fidelity == "auto":
-        return replace(simulate_auto(mapping, tables, sent, threads, progress), formats=formats)
+        return replace(simulate_auto(mapping, tables, sent, threads, progress, stream), formats=formats)
     wires = build_wires(mapping.chip, tables, sent) if fidelity == "flit" else None
     counts, timing = simulate_packets(tables, sent, threads, progress, wires)
     actions = to_actions(mapping, tables, counts, activity.samples)
-    told = warnings_of(mapping, tables, sent, counts, timing) if fidelity == "packet" else ()
+    told = warnings_of(mapping, tables, sent, counts, timing, stream) if fidelity == "packet" else ()
     return Result(mapping, tables, fidelity, activity.samples, counts, actions, timing, formats=formats, warnings=told)
 
 

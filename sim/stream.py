@@ -1,4 +1,6 @@
-"""Samples back to back: the cycles between their results."""
+"""Samples back to back: the cycles between their results, and how long their packets wait for one another."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,15 +8,27 @@ from numpy.typing import NDArray
 from sfnhw.sim.by_place import Tallied
 from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.flits.wires import Wires
+from sfnhw.sim.following import Following
 from sfnhw.sim.kernel_state import LATENCY_BINS, Tally, global_steps
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
 from sfnhw.sim.tables import STATE, SYNAPSES, WORDS, Tables
 
 Ints = NDArray[np.int64]
-# Samples that follow each other to find the steady rate; the first quarter fills the pipeline and is not measured.
-# Fewer where one sample alone is long.
-STREAM_SAMPLES, FEWEST_STREAM_SAMPLES, STREAM_HOPS = 16, 4, 2_000_000
+
+
+class Pace(NamedTuple):
+    """How samples follow one another.
+
+    Attributes
+    ----------
+    interval : cycles between results.
+    waited, routers : as of `Tally.waits`, of all packets of the runs that it was found from.
+    """
+
+    interval: float
+    waited: int
+    routers: int
 
 
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
@@ -87,46 +101,43 @@ def check_finished(unfinished: int) -> None:
         )
 
 
-def stream_length(tables: Tables, sent: NDArray[np.uint8]) -> int:
-    """Samples that are run back to back; sent is (samples, T, neurons in slice-major order) packets."""
-    s, n = tables.slices, tables.nodes
-    tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(s.neurons))
-    packets = np.add.reduceat(sent.sum(axis=(0, 1), dtype=np.int64), s.first_neuron[:-1])
-    affordable = STREAM_HOPS * len(sent) // max(1, int(packets @ tree))
-    return min(STREAM_SAMPLES, max(FEWEST_STREAM_SAMPLES, affordable))
-
-
 def stream_interval(
     tables: Tables,
     packed: Packed,
     sent: NDArray[np.uint8],
+    follow: Following,
     wires: Wires | None = None,
     channels: Channels | None = None,
-) -> float:
-    """Cycles between results when samples follow each other without a pause (repeated if there are few).
+) -> Pace:
+    """Run samples that follow each other without a pause.
 
+    sent : (samples, T, neurons in slice-major order) spikes; follow : which of them, `sfnhw.sim.following.following`.
     wires, channels : as of `sfnhw.sim.running.run_frames`.
     """
-    samples, T, neurons = sent.shape
-    length, f = stream_length(tables, sent), tables.fabric
+    T, f = sent.shape[1], tables.fabric
     # Under a barrier samples enter behind the last one that is measured, so that all layers work until it is done.
-    behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 0
-    frames = sent[np.resize(np.arange(samples), length + behind)].reshape(-1, neurons)
-    tally = empty_tally(tables, len(frames), T)  # of which only times are read
+    behind = -(-(global_steps(f, T) - T * f.interval) // (T * f.interval)) if f.barrier else 1
+    frames = sent[follow.run(behind)].reshape(-1, sent.shape[2])
+    tally = empty_tally(tables, len(frames), T)  # of which only times and waits are read
     check_finished(run_frames(frames, T, tables.slices, packed, f, tally, wires=wires, channels=channels))
-    finish = tally.finish.reshape(-1, T).max(axis=1)
-    first = length // 4
-    return float(finish[length - 1] - finish[first - 1]) / (length - first)
+    waited, routers = tally.waits.sum(axis=0).tolist()
+    return Pace(float(follow.interval(tally.finish.reshape(-1, T).max(axis=1))), waited, routers)
 
 
 def barrier_interval(
-    tables: Tables, packed: Packed, sent: NDArray[np.uint8], alone: list[Tally], channels: Channels | None = None
-) -> float:
+    tables: Tables,
+    packed: Packed,
+    sent: NDArray[np.uint8],
+    follow: Following,
+    alone: list[Tally],
+    channels: Channels | None = None,
+) -> Pace:
     """Return the same as `stream_interval` under barrier execution, from samples that have been run alone.
 
     A global step begins on an empty chip, so it takes as long as any step with the same frames. Samples back to back
     differ from samples alone in the steps in which one is still in the last layers and the next one in the first: only
     these are run. Where three samples meet in a step, or a step ends while a link is still taken, all is run.
+    Waits are those of the samples alone and of these steps.
     """
     f = tables.fabric
     samples, T, neurons = sent.shape
@@ -134,25 +145,20 @@ def barrier_interval(
     ends = np.concatenate([tally.step_end for tally in alone]).reshape(samples, -1)
     shared = ends.shape[1] - period  # steps in which a sample meets the next one
     if f.window > 1 or shared > period or any(tally.carried[0] for tally in alone):
-        return stream_interval(tables, packed, sent, channels=channels)
-    length = stream_length(tables, sent)
-    first = length // 4
-    cycles = 0
-    both: dict[tuple[int, int], int] = {}
-    for k in range(first, length):
-        one, other = k % samples, (k + 1) % samples
-        # The sample's own steps; those that it shares with the sample before it are the latter's.
-        begun = ends[one, shared - 1] if shared > 0 else 0
-        if shared <= 0:
-            cycles += int(ends[one, -1] - begun)
-            continue
-        cycles += int(ends[one, period - 1] - begun)
-        if (one, other) not in both:
-            frames = sent[[one, other]].reshape(2 * T, neurons)
-            tally = empty_tally(tables, 2 * T, T, shared)
+        return stream_interval(tables, packed, sent, follow, channels=channels)
+    order = follow.order
+    waits = np.concatenate([tally.waits[: len(tally.finish) // T] for tally in alone])[order].sum(axis=0)
+    # A sample's own steps; those that it shares with the sample before it are the latter's.
+    begun = ends[order, shared - 1] if shared > 0 else 0
+    cycles = int((ends[order, min(period, ends.shape[1]) - 1] - begun).sum())
+    both: dict[tuple[int, int], Tally] = {}
+    for pair in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True) if shared > 0 else ():
+        if pair not in both:
+            frames = sent[list(pair)].reshape(2 * T, neurons)
+            tally = both[pair] = empty_tally(tables, 2 * T, T, shared)
             run_frames(frames, T, tables.slices, packed, f, tally, (period, period + shared - 1), channels=channels)
             if tally.carried[0]:
-                return stream_interval(tables, packed, sent, channels=channels)
-            both[one, other] = int(tally.step_end[-1])
-        cycles += both[one, other]
-    return cycles / (length - first)
+                return stream_interval(tables, packed, sent, follow, channels=channels)
+        cycles += int(both[pair].step_end[-1])
+        waits = waits + both[pair].waits.sum(axis=0)
+    return Pace(cycles / len(order), *waits.tolist())

@@ -20,8 +20,11 @@ class Timing:
     occupied : (samples,) from the same cycle until the chip is empty again, never before `latency`: every unit of every core
         has done its work, that for slices whose spikes nobody needs included, and no packet is on its way, nor a ready word;
         under barrier execution the last global step has ended. What a chip is loaded with next waits for it.
-    interval : cycles between results when samples follow each other: measured with the first of them, as many as
-        `sfnhw.sim.stream` says, and no less than the busiest unit or link works for a sample in the mean over all.
+    interval : cycles between results when samples follow each other, and no less than the busiest unit, link or pin works for a
+        sample in the mean over all. Measured with some of them, chosen by load (`sfnhw.sim.following`: the same at each fidelity,
+        and whatever the order of the samples); in rounds, and at fidelity `analytic` where slices work a row at a time and a sample is
+        one window, it is of all.
+    streamed : different samples that it is of.
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
         the last row is the pins.
@@ -31,6 +34,7 @@ class Timing:
     packet_latency : (bins,) spike packets by latency in cycles (the last bin is open), or None where not simulated.
     packet_latency_sum, packet_latency_max : of the same packets.
     congestion : (samples,) at fidelity `packet`, mean time of packets in the network over that of an empty one; else None.
+    stream_congestion : the same of the samples back to back; else None.
     """
 
     latency: Ints
@@ -45,6 +49,8 @@ class Timing:
     packet_latency_sum: int
     packet_latency_max: int
     congestion: NDArray[np.float64] | None = None
+    stream_congestion: float | None = None
+    streamed: int = 0
 
 
 def no_faster_than(busy: Ints, links: NDArray[Any], pins: float, samples: int, axon_overlap: bool) -> float:

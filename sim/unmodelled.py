@@ -74,14 +74,17 @@ class Missed(NamedTuple):
         return cls(way, c.moves - 1, links, OF_TURNS if c.moves > 1 else 0.0)
 
 
-def missed_share(chip: Chip, tables: Tables, counts: Counts, latency: NDArray[np.int64], T: int) -> Reals:
-    """(samples,) share of each latency that `packet` may be too short by; latency : (samples,) cycles at fidelity `packet`."""
+def missed_share(chip: Chip, tables: Tables, links: float, latency: NDArray[np.int64], T: int) -> Reals:
+    """(samples,) share of each latency that `packet` may be too short by.
+
+    links : of `missed_by_links`; latency : (samples,) cycles at fidelity `packet`; T : timesteps.
+    """
     f, s = tables.fabric, tables.slices
     missed = Missed.of(chip, f.channels)
     out = np.zeros(len(latency))
     if not any(missed):
         return out
-    several, waits = (s.form > 0) | (s.flits > 1), 0.0
+    several, waits = _several(tables), 0.0
     if missed.way or missed.turns:
         far = np.zeros(int(s.depth.max()) + 1)
         np.maximum.at(far, s.depth, derived(tree_routers, tables) * (missed.way + missed.turns * several))
@@ -89,10 +92,21 @@ def missed_share(chip: Chip, tables: Tables, counts: Counts, latency: NDArray[np
             waits = global_steps(f, T) * far.max()
         else:  # layer by layer, and in each further timestep there and back
             waits = far.sum() + 2 * (T - 1) * far.max()
-    links = missed.links * _fullest(tables, counts, np.ones_like(several)).sum()
+    return out + waits / np.maximum(1, latency) + links / len(latency) / max(1.0, float(latency.mean()))
+
+
+def missed_by_links(chip: Chip, tables: Tables, counts: Counts) -> float:
+    """Cycles of it, all samples, by which links and ports may be taken longer, one layer after the other."""
+    missed, several = Missed.of(chip, tables.fabric.channels), _several(tables)  # what no chip misses is not added up
+    links = missed.links * _fullest(tables, counts, np.ones_like(several)).sum() if missed.links else 0.0
     if missed.turn_links:
         links += missed.turn_links * _fullest(tables, counts, several).sum()
-    return out + waits / np.maximum(1, latency) + links / len(latency) / max(1.0, float(latency.mean()))
+    return float(links)
+
+
+def _several(tables: Tables) -> NDArray[np.bool_]:
+    """(slices,) whose packets may have several flits."""
+    return (tables.slices.form > 0) | (tables.slices.flits > 1)
 
 
 class _Taken(NamedTuple):

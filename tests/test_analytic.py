@@ -14,6 +14,7 @@ from sfnhw.network import Dense, Network, Population
 from sfnhw.neurons import IF, SFN, Events, Graded, Readout
 from sfnhw.sim import TIMING_FIELDS, analytic_sweep, price, simulate
 from sfnhw.sim.clockwork import Clockwork
+from sfnhw.sim.following import following
 from sfnhw.sim.kernel_state import global_steps
 from sfnhw.sim.packed import pack
 from sfnhw.sim.passed import by_turns, pass_over, ports
@@ -237,8 +238,9 @@ def test_the_interval_under_a_barrier_is_that_of_steps_in_which_all_layers_work(
     for one in sent:
         alone.append(empty_tally(tables, T, T, steps))
         run_frames(one, T, tables.slices, packed, tables.fabric, alone[-1])
-    stream = stream_interval(tables, packed, sent)
-    assert barrier_interval(tables, packed, sent, alone) == stream
+    follow = following(tables, sent)
+    stream = stream_interval(tables, packed, sent, follow).interval
+    assert barrier_interval(tables, packed, sent, follow, alone).interval == stream
     # No step is shorter than the barrier, and a sample brings T of them.
     assert stream >= T * REFERENCE.execution.barrier_cycles
     if samples == 1 and T == 1:

@@ -92,8 +92,9 @@ def test_packet_warns_where_the_network_is_congested_and_auto_runs_these_samples
     """Of two samples the one with all spikes: its times are those of flit, the other's those of packet."""
     mapping, activity = hot_link({"noc.virtual_channels": 1}, spikes=(100, 2))
     packet, flit, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit", "auto"))
-    assert len(packet.warnings) == 1
+    assert len(packet.warnings) == 2
     assert "1 of 2 inferences" in packet.warnings[0]
+    assert "interval of inferences back to back is in doubt" in packet.warnings[1]
     assert not flit.warnings
     assert not auto.warnings
     assert auto.fidelity == "auto"
@@ -107,6 +108,63 @@ def test_packet_warns_where_the_network_is_congested_and_auto_runs_these_samples
     assert auto.timing.packet_latency.sum() == packet.timing.packet_latency.sum()
     assert np.array_equal(auto.timing.layer_end[0], flit.timing.layer_end[0])
     assert np.array_equal(auto.timing.layer_end[1], packet.timing.layer_end[1])
+
+
+def test_samples_that_wait_for_one_another_only_back_to_back_are_run_again_only_so():
+    """Alone they hardly wait, and all layers at once load a link for most of the interval, which flit has 8 % longer."""
+    fields = {"noc.columns": 4, "noc.rows": 2, "core.neurons": 32, "core.synapse_lanes": 64}
+    network = chain([60, 60, 60, 10])
+    mapping, activity = map_network(network, REFERENCE.replace(fields)), random_activity(network, 1, 3, 0.3)
+    packet, flit, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "flit", "auto"))
+    assert packet.timing.congestion.max() < packet.timing.stream_congestion < MOST_CONGESTION
+    assert link_utilisation(packet.tables, packet.counts, 3, packet.timing.interval) > 0.4
+    assert flit.timing.interval > 1.05 * packet.timing.interval
+    assert len(packet.warnings) == 1
+    assert "interval of inferences back to back is in doubt" in packet.warnings[0]
+    assert not auto.warnings
+    assert auto.sample_fidelity == ("packet",) * 3
+    assert [r.interval_fidelity for r in (packet, flit, auto)] == ["packet", "flit", "flit"]
+    assert auto.timing.latency.tolist() == packet.timing.latency.tolist()
+    assert auto.timing.interval == flit.timing.interval
+    assert auto.timing.streamed == 3
+    assert auto.counts.equals(packet.counts)
+
+
+def test_bursts_of_all_layers_between_barriers_are_a_doubt_of_the_interval():
+    """Of three layers in a row each step has one sample's burst when it is alone, and three samples' back to back."""
+    fields = {"execution.mode": "barrier", "execution.barrier_cycles": 20, "noc.virtual_channels": 8}
+    fields |= {"noc.columns": 4, "noc.rows": 4, "core.neurons": 32, "core.synapse_lanes": 16, "noc.buffer_flits": 16}
+    network = chain([100, 100, 100, 10])
+    mapping = map_network(network, REFERENCE.replace(fields))
+    told, steps = [], []
+    for rate in (0.02, 0.1, 0.2, 0.3, 0.5):
+        activity = random_activity(network, 1, 1, rate)
+        packet, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "auto"))
+        of_interval = any("may make the interval of inferences back to back longer" in text for text in packet.warnings)
+        told.append(of_interval)
+        steps.append(auto.interval_fidelity)
+        alone = any("inferences longer" in text for text in packet.warnings)
+        assert auto.interval_fidelity == ("flit" if of_interval or alone else "packet")
+    # The fuller a step, the sooner; and there is a rate at which each is so.
+    assert told == sorted(told)
+    assert set(told) == {False, True}
+    assert set(steps) == {"packet", "flit"}
+
+
+def test_in_rounds_samples_do_not_follow_one_another(monkeypatch):
+    """A round ends before the next sample comes: what packets would wait back to back is no doubt of anything there."""
+    monkeypatch.setattr("sfnhw.sim.stream_doubts.MOST_STREAM_CONGESTION", 0.0)
+    monkeypatch.setattr("sfnhw.sim.congestion.MOST_UTILISATION", 0.0)
+    network = chain([60, 60, 60, 10])
+    activity = random_activity(network, 1, 3, 0.05)
+    fields = {"noc.columns": 2, "core.neurons": 32, "execution.rounds": "auto"}
+    for rows, rounds in ((4, 0), (2, 2)):
+        mapping = map_network(network, REFERENCE.replace(fields | {"noc.rows": rows}))
+        assert len(mapping.rounds) == rounds
+        packet, auto = (simulate(mapping, activity, fidelity=f, threads=1) for f in ("packet", "auto"))
+        assert any("back to back" in text for text in packet.warnings) == (not rounds)
+        assert auto.interval_fidelity == ("packet" if rounds else "flit")
+        assert packet.timing.streamed == 3
 
 
 def test_an_empty_network_is_left_to_packet():
@@ -135,6 +193,7 @@ def test_a_report_says_what_was_done_at_which_fidelity():
     assert any("core.input_packets" in text for text in runs["packet"].as_json()["warnings"])
     assert [r.as_json()["inferences_at_flit"] for r in runs.values()] == [0, 3, 3]
     assert "auto fidelity (flit in all of them" in " ".join(runs["auto"].summary().split())
+    assert [r.as_json()["back_to_back"]["fidelity"] for r in runs.values()] == ["packet", "flit", "flit"]
     assert runs["flit"].as_json()["latency_s"] == runs["auto"].as_json()["latency_s"]
 
 

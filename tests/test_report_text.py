@@ -82,6 +82,28 @@ def test_summary_says_what_bounds_the_throughput(view):
     assert re.search(r"energy-delay product [\d.]+ [afpnµ]J s; power [\d.]+ [µm]?W", text)
 
 
+def test_summary_and_page_say_how_many_inferences_the_throughput_is_of(view):
+    """Nothing where it is of all, as in this run of two, and in runs of older versions."""
+    back = view.json["back_to_back"]
+    assert back["inferences_measured"] == view.json["samples"] == 2
+    older = {key: value for key, value in back.items() if key != "inferences_measured"}
+    for known in (back, older):
+        text = " ".join(summary(RunView({**view.json, "back_to_back": known}, view.tables)).split())
+        assert re.search(r"inferences/s back to back then", text)
+    some = RunView({**view.json, "samples": 1360, "back_to_back": {**back, "inferences_measured": 48}}, view.tables)
+    assert "back to back (48 of 1,360 inferences, chosen by load)" in " ".join(summary(some).split())
+    auto = {
+        **some.json,
+        "fidelity": "auto",
+        "inferences_at_flit": 0,
+        "back_to_back": {**some.json["back_to_back"], "fidelity": "flit"},
+    }
+    assert "(48 of 1,360 inferences, chosen by load; flit fidelity)" in " ".join(
+        summary(RunView(auto, view.tables)).split()
+    )
+    assert "back to back (48 of 1,360 inferences, chosen by load)" in page(some, {}).replace("\u00a0", " ")
+
+
 def test_summary_and_page_set_the_mapping_beside_its_bounds(view):
     """Flits are those of the links' own table, which is counted in the simulation."""
     rows = {row["quantity"]: row for row in view.json["mapping"]["bounds"]}

@@ -13,11 +13,12 @@ from sfnhw.mapping import map_network
 from sfnhw.sim import kernel_state, simulate
 from sfnhw.sim import wheel as wheel_module
 from sfnhw.sim.fanout import row_costs, row_cycles
+from sfnhw.sim.following import following
 from sfnhw.sim.packed import pack
 from sfnhw.sim.packet import _shares
 from sfnhw.sim.route_nodes import ranges
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.stream import STREAM_SAMPLES, check_finished, empty_tally, stream_interval
+from sfnhw.sim.stream import check_finished, empty_tally, stream_interval
 from sfnhw.sim.tables import build_tables, sent_neurons
 from tests.networks import chain, random_activity, random_network
 from tests.test_simulation import REFERENCE, chips
@@ -36,9 +37,8 @@ def test_under_a_barrier_the_interval_is_that_of_samples_run_back_to_back(seed, 
     mapping = map_network(network, chip)
     activity = random_activity(network, seed, samples, rate)
     result = simulate(mapping, activity, threads=1)
-    assert result.timing.interval == stream_interval(
-        result.tables, pack(result.tables), sent_neurons(mapping, activity)
-    )
+    tables, sent = result.tables, sent_neurons(mapping, activity)
+    assert result.timing.interval == stream_interval(tables, pack(tables), sent, following(tables, sent)).interval
 
 
 @settings(max_examples=20, deadline=None)
@@ -133,7 +133,7 @@ def test_the_wheel_gives_events_by_time_and_those_of_a_cycle_in_order_of_arrival
     assert seen == expected
 
 
-@given(st.integers(1, 40), st.integers(1, 9), st.sampled_from([0, 4, STREAM_SAMPLES]))
+@given(st.integers(1, 40), st.integers(1, 9), st.sampled_from([0, 4, 16]))
 def test_threads_share_all_samples_and_the_one_with_the_stream_takes_fewest(samples, threads, stream):
     bounds = _shares(samples, threads, stream)
     shares = np.diff(bounds)
@@ -179,16 +179,18 @@ def test_ranges():
     assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
 
 
-def test_results_come_no_faster_than_the_busiest_unit_works_whatever_comes_first():
-    """Of 24 samples the first 16, of which the interval is measured, are silent: a lane of the last 8 sets the pace.
+def test_results_come_no_faster_than_the_busiest_unit_works_whatever_is_measured():
+    """Of 40 samples 39 are silent, and so are the 12 measured: a lane of the other one sets the pace.
 
-    64 spikes of 64 synapses, 8 at once, take it 8 cycles each: 512 a sample, 8 · 512 / 24 in the mean.
+    64 spikes of 64 synapses, 8 at once of 100 cycles, take it 51,200 cycles: a fortieth of that in the mean.
     """
-    chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 1, "core.synapse_lanes": 8, "execution.mode": "dataflow"})
+    chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 1, "core.synapse_lanes": 8, "core.synapse_cycles": 100})
     mapping = map_network(chain([64, 64, 64]), chip)
-    silent = np.zeros((16, 1, 64), np.int16)
-    levels = {p.name: np.concatenate([silent, np.ones((8, 1, 64), np.int16)]) for p in mapping.network.populations}
-    for fidelity in ("packet", "flit"):
+    levels = {p.name: np.zeros((40, 1, 64), np.int16) for p in mapping.network.populations}
+    for values in levels.values():
+        values[17] = 1
+    for fidelity in ("packet", "flit", "analytic"):
         timing = simulate(mapping, Activity(levels), fidelity=fidelity, threads=1).timing
-        assert timing.busy[:, 1].max() == 8 * 512
-        assert timing.interval == 8 * 512 / 24
+        assert timing.streamed == 12
+        assert timing.busy[:, 1].max() == 51_200
+        assert timing.interval == 51_200 / 40
