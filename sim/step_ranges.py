@@ -15,7 +15,7 @@ from sfnhw.sim.channel_order import Channels
 from sfnhw.sim.kernel_state import Tally, global_steps
 from sfnhw.sim.packed import Packed
 from sfnhw.sim.running import run_frames
-from sfnhw.sim.stream import empty_tally
+from sfnhw.sim.stream import empty_tally, no_times
 from sfnhw.sim.tables import Fabric, Tables
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ class Sample:
         first, last = self.bounds[k], self.bounds[k + 1] - 1
         T = len(self.sent)
         shared = {name: getattr(self.whole, name) for name in SHARED}
-        own = empty_tally(self.tables, T, T, last - first + 1)._replace(**shared)
+        own = Tally(**shared, **no_times(self.tables, T, T, last - first + 1))
         self._run(own, (first, last))
         return own
 

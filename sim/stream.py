@@ -1,6 +1,6 @@
 """Samples back to back: the cycles between their results, and how long their packets wait for one another."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,11 @@ class Pace(NamedTuple):
 
 def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool = False) -> Tally:
     """All zero; layer starts −1. steps : of how many global steps to note the end; wide : count in 64 bits (see `fits`)."""
+    return Tally(**_no_counts(tables, T, wide), **no_times(tables, frames, T, steps))
+
+
+def _no_counts(tables: Tables, T: int, wide: bool) -> dict[str, Any]:
+    """Return the fields of an empty tally that count by timestep."""
     slices, rows, nodes = len(tables.slices.neurons), len(tables.rows.source), len(tables.nodes.owner)
     bundles, control = bool(tables.slices.form.any()), not tables.fabric.barrier
 
@@ -42,35 +47,45 @@ def empty_tally(tables: Tables, frames: int, T: int, steps: int = 0, wide: bool 
     def counts(*shape: int) -> Tallied:
         return np.zeros(shape, np.int64) if wide else np.zeros(shape, np.uint32)
 
-    return Tally(
-        by_slice=zeros(slices, T, 6),
-        by_row=counts(T, rows, 4),
-        row_ends=counts(T, rows * control),
-        tree_packets=counts(T, len(tables.nodes.roots) * tables.fabric.barrier),
-        node_packets=counts(T, nodes),
-        node_control=counts(T, nodes * control),
-        sent_spikes=zeros(slices * bundles, T),
-        sent_flits=zeros(slices * bundles, T),
-        row_spikes=counts(T, rows * bundles),
-        node_flits=counts(T, nodes * bundles),
-        busy=zeros(tables.fabric.cores + 1, 4),
-        link_busy=zeros(4 * tables.fabric.routers),
-        latency_histogram=zeros(LATENCY_BINS),
-        latency_total=zeros(2),
-        waits=zeros(max(1, frames // T), 2),
-        layer_start=np.full((frames, tables.populations), -1, np.int64),
-        layer_end=zeros(frames, tables.populations),
-        finish=zeros(frames),
-        occupied=zeros(max(1, frames // T)),
-        by_event=zeros(1),
-        steps=zeros(1),
-        step_end=zeros(steps),
-        carried=zeros(2),
-        log=zeros(0),
-        noted=zeros(1),
-        watch=np.zeros(0, np.bool_),
-        watch_row=np.zeros(0, np.bool_),
-    )
+    return {
+        "by_slice": zeros(slices, T, 6),
+        "by_row": counts(T, rows, 4),
+        "row_ends": counts(T, rows * control),
+        "tree_packets": counts(T, len(tables.nodes.roots) * tables.fabric.barrier),
+        "node_packets": counts(T, nodes),
+        "node_control": counts(T, nodes * control),
+        "sent_spikes": zeros(slices * bundles, T),
+        "sent_flits": zeros(slices * bundles, T),
+        "row_spikes": counts(T, rows * bundles),
+        "node_flits": counts(T, nodes * bundles),
+    }
+
+
+def no_times(tables: Tables, frames: int, T: int, steps: int) -> dict[str, Any]:
+    """Return the other fields of an empty tally: of times, and of all timesteps together."""
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
+    return {
+        "busy": zeros(tables.fabric.cores + 1, 4),
+        "link_busy": zeros(4 * tables.fabric.routers),
+        "latency_histogram": zeros(LATENCY_BINS),
+        "latency_total": zeros(2),
+        "waits": zeros(max(1, frames // T), 2),
+        "layer_start": np.full((frames, tables.populations), -1, np.int64),
+        "layer_end": zeros(frames, tables.populations),
+        "finish": zeros(frames),
+        "occupied": zeros(max(1, frames // T)),
+        "by_event": zeros(1),
+        "steps": zeros(1),
+        "step_end": zeros(steps),
+        "carried": zeros(2),
+        "log": zeros(0),
+        "noted": zeros(1),
+        "watch": np.zeros(0, np.bool_),
+        "watch_row": np.zeros(0, np.bool_),
+    }
 
 
 def fits(tables: Tables, sent: NDArray[np.uint8], bits: int = 32) -> bool:
