@@ -25,9 +25,9 @@ Words = NDArray[np.int32]
 SLICE_BITS = 24
 MOST_SLICES = 1 << SLICE_BITS
 # Columns of items: the item that a packet goes on to; the channel of that; flits of a packet; where `more` has further ones
-# (−1: nowhere). Those of an exit: its place among exits, nothing, flits, slice that owns it.
+# (−1: nowhere). Those of an exit: its first call (`sfnhw.sim.packed`), and where its calls end, flits, slice that owns it.
 NEXT_ITEM, NEXT_CHANNEL, FLITS, MORE = 0, 1, 2, 3
-OUT, OUT_OWNER = 0, 3
+CALLED, CALLED_END, OUT_OWNER = 0, 1, 3
 # Columns of channels: first item; link, or terminal; whether it is a link; its cycles; those a flit holds it.
 FIRST_ITEM, WHERE, IS_LINK, CYCLES, FLIT_CYCLES = range(5)
 
@@ -97,7 +97,7 @@ def order_channels(tables: Tables) -> Channels | None:
     order = np.argsort(rank[ways.channel], kind="stable")
     node, channel, roots = ways.node[order], ways.channel[order], n.roots
     tree_of_node = tree_of(n.link[: n.packet_nodes], roots)
-    items, behind, more = _items(ways, order, rank[channel], roots)
+    items, behind, more = _items(ways, order, rank[channel], n)
     items[:, FLITS] = s.flits[n.owner[node]]
     at_exit = channel >= links
     items[at_exit, OUT_OWNER] = n.owner[node[at_exit]]
@@ -143,18 +143,19 @@ def _records(channel: Ints, links: int, n: NodeTable) -> Ints:
     return out
 
 
-def _items(ways: _Ways, order: Ints, rank: Ints, roots: NDArray[np.integer]) -> tuple[Ints, Ints, Ints]:
+def _items(ways: _Ways, order: Ints, rank: Ints, n: NodeTable) -> tuple[Ints, Ints, Ints]:
     """(items, 4), (trees, 4) the columns of what is behind items and roots, and the pool of further ones.
 
     order : (items,) way out that each of them is; rank : (items,) its channel.
     """
     item_of = np.empty(len(order), np.int64)
     item_of[order] = np.arange(len(order))
-    to = np.concatenate([ways.child[order], roots])
+    to = np.concatenate([ways.child[order], n.roots])
     out = np.zeros((len(to), 4), np.int64)
     out[:, MORE] = -1
     is_exit = np.flatnonzero(to < 0)
-    out[is_exit, OUT] = (np.cumsum(ways.child < 0) - 1)[order[is_exit]]
+    exits = (np.cumsum(ways.child < 0) - 1)[order[is_exit]]
+    out[is_exit, CALLED], out[is_exit, CALLED_END] = n.row_first[exits], n.row_first[exits + 1]
     inner = np.flatnonzero(to >= 0)
     begin, many = ways.first[to[inner]], ways.first[to[inner] + 1] - ways.first[to[inner]]
     one = item_of[begin]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.kernel_cache import INNER
-from sfnhw.sim.channel_order import FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT, OUT_OWNER, Channels
+from sfnhw.sim.channel_order import CALLED, CALLED_END, FLITS, MORE, NEXT_CHANNEL, NEXT_ITEM, OUT_OWNER, Channels
 from sfnhw.sim.channels import ChannelTimes
 from sfnhw.sim.kernel_parts import cycle_of, entered, over_pins, parts_of, runs_of, share_of, stretch, tail_of
 from sfnhw.sim.kernel_state import (
@@ -25,8 +25,6 @@ from sfnhw.sim.kernel_state import (
     SYNAPSE_FREE,
 )
 from sfnhw.sim.packed import (
-    CALLS,
-    CALLS_END,
     POPULATION,
     POSITIONS,
     RUN_FIRST,
@@ -223,7 +221,7 @@ def serve_link(
 @nb.njit(**INNER)
 def leave(
     n: int, keys: Ints, base: int, router_cycles: int, ch: ChannelTimes, shift: int, ejection_cycles: int, num: int, den: int,
-    at: Ints, terminal: int, items: Words, exits: Words, arrivals: Words, emissions: Words, histogram: Ints, leaves: Ints,
+    at: Ints, terminal: int, items: Words, calls: Words, arrivals: Words, emissions: Words, histogram: Ints, leaves: Ints,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Let what has arrived at a terminal out of the network.
 
@@ -251,7 +249,7 @@ def leave(
         histogram[place(min(latency, LATENCY_BINS - 1))] += 1
         total += latency
         most = max(most, latency)
-        prefetch(exits, cell(items[cell(item, 4, OUT)], 2, 0))
+        prefetch(calls, cell(items[cell(item, 4, CALLED)], 16, 0))
     at[cell(terminal, 16, EJECTION_FREE)] = free
     return waited, total, most
 
@@ -272,18 +270,15 @@ def reach_pins(
 
 @nb.njit(**INNER)
 def fetch_rows(
-    n: int, keys: Ints, items: Words, exits: Words, calls: Words, runs: Any, by_row: Any, rows: int, arrivals: Words,
+    n: int, keys: Ints, items: Words, calls: Words, runs: Any, by_row: Any, rows: int, arrivals: Words,
     emissions: Words, works: Ints,
 ) -> None:  # fmt: skip
-    """Fetch what the look-ups at a core read, which is far apart in memory: one kind after the other."""
-    for k in range(n):
-        exit_ = items[cell(arrivals[cell(keys[place(k)] & LOW, 4, ITEM)], 4, OUT)]
-        prefetch(calls, cell(exits[cell(exit_, 2, CALLS)], 16, 0))
+    """Fetch what the look-ups at a core read, which is far apart in memory; `leave` has fetched their calls."""
     for k in range(n):
         e = keys[place(k)] & LOW
         item = arrivals[cell(e, 4, ITEM)]
         call, t = (
-            exits[cell(items[cell(item, 4, OUT)], 2, CALLS)],
+            items[cell(item, 4, CALLED)],
             works[cell(items[cell(item, 4, OUT_OWNER)], WIDTH, TIMESTEP)],
         )
         prefetch(by_row, cell(t * rows + calls[cell(call, 16, WHOM)], 4, 0))
@@ -296,7 +291,7 @@ def fetch_rows(
 @nb.njit(**INNER)
 def work(
     n: int, keys: Ints, leaves: Ints, terminal: int, axon_cycles: int, overlap: bool, per_neuron: bool, at: Ints,
-    items: Words, exits: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Any, rows: int, layer_start: Ints,
+    items: Words, calls: Words, runs: Any, taps: Words, costs: Ints, by_row: Any, rows: int, layer_start: Ints,
     layer_end: Ints, layers: int, arrivals: Words, emissions: Words, works: Ints,
 ) -> None:  # fmt: skip
     """Look up what has left the network at a core, and work off its synapses."""
@@ -305,10 +300,13 @@ def work(
     for k in range(n):
         e = keys[place(k)] & LOW
         item, emission = arrivals[cell(e, 4, ITEM)], arrivals[cell(e, 4, EMISSION)]
-        exit_, owner = items[cell(item, 4, OUT)], items[cell(item, 4, OUT_OWNER)]
+        low, high, owner = (
+            int64(items[cell(item, 4, CALLED)]),
+            int64(items[cell(item, 4, CALLED_END)]),
+            items[cell(item, 4, OUT_OWNER)],
+        )
         g, t = works[cell(owner, WIDTH, FRAME)], works[cell(owner, WIDTH, TIMESTEP)]
         index, arrive = int64(emissions[cell(emission, 8, NEURON)]), leaves[place(k)]
-        low, high = int64(exits[cell(exit_, 2, CALLS)]), int64(exits[cell(exit_, 2, CALLS_END)])
         for call in range(low, high):
             cost, each = runs_of(calls, runs, taps, call, index)
             cycles = each * costs[cell(cost, 4, CYCLES)]

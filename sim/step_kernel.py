@@ -198,7 +198,7 @@ def _sweep(
         state.at,
         out.latency_histogram,
     )
-    exits, calls, runs, taps, costs, by_row = p.exits, p.calls, p.runs, p.taps, p.costs, out.by_row.reshape(-1)
+    calls, runs, taps, costs, by_row = p.calls, p.runs, p.taps, p.costs, out.by_row.reshape(-1)
     layer_start, layer_end, population = out.layer_start.reshape(-1), out.layer_end.reshape(-1), s.population
     vc_class = c.vc_class
     rows, layers, ch = out.by_row.shape[1], out.layer_start.shape[1], f.channels
@@ -228,16 +228,16 @@ def _sweep(
             continue
         num, den = (f.io_flit_cycles_num, f.io_flit_cycles_den) if where == pins else (1, 1)
         waits, latency, most = leave(
-            n, keys, base, f.router_cycles, ch, shift, f.ejection_cycles, num, den, at, int64(where), items, exits, arrivals,
+            n, keys, base, f.router_cycles, ch, shift, f.ejection_cycles, num, den, at, int64(where), items, calls, arrivals,
             emissions, histogram, leaves,
         )  # fmt: skip
         waited, total, largest = waited + waits, total + latency, max(largest, most)
         if where == pins:
             last = reach_pins(n, keys, leaves, arrivals, items, works, population, layer_end, layers, last)
             continue
-        fetch_rows(n, keys, items, exits, calls, runs, by_row, rows, arrivals, emissions, works)
+        fetch_rows(n, keys, items, calls, runs, by_row, rows, arrivals, emissions, works)
         work(
-            n, keys, leaves, int64(where), f.axon_cycles, overlap, per_neuron, at, items, exits, calls, runs, taps, costs,
+            n, keys, leaves, int64(where), f.axon_cycles, overlap, per_neuron, at, items, calls, runs, taps, costs,
             by_row, rows, layer_start, layer_end, layers, arrivals, emissions, works,
         )  # fmt: skip
     out.waits[0, 0] += waited
