@@ -107,11 +107,11 @@ def test_the_interval_of_those_chosen_is_about_that_of_all_in_a_row(mode):
 
 
 def test_what_is_measured_by_hand():
-    """Three samples, twice each: one fills the chip, and six intervals are measured, from its result on."""
+    """Three samples, twice each: three fill the chip, and six intervals are measured, from the last one's result on."""
     follow = Following(np.array([2, 0, 1, 2, 0, 1]), 1)
-    assert follow.before == 1
-    assert follow.run(1).tolist() == [2, 0, 1, 2, 0, 1, 2, 0]
-    assert follow.interval(np.array([5, 6, 8, 11, 15, 20, 26, 99])) == (26 - 5) / 6
+    assert follow.before == 3
+    assert follow.run(1).tolist() == [2, 0, 1, 2, 0, 1, 2, 0, 1, 2]
+    assert follow.interval(np.array([5, 6, 8, 11, 15, 20, 26, 33, 41, 99])) == (41 - 8) / 6
     # Results that come in twos, 0 and 10 cycles apart, of three samples: two stretches that each hold all three.
     twos = Following(np.array([0, 1, 2]), 2)
     finish = np.array([10, 10, 20, 20, 30])

@@ -119,16 +119,12 @@ def test_one_server_takes_what_comes_in_order_of_arrival(items, never):
             assert found[k, column] == free
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(
-    st.integers(0, 10_000),
-    st.sampled_from([1, 3]),
-    st.sampled_from([1, 2, 4]),
-    st.sampled_from(["layer", "row"]),
-    st.sampled_from([0.05, 0.3]),
-)
-def test_over_narrow_pins_latencies_are_within_15_percent_of_the_packets(seed, T, bits, granularity, rate):
-    """No law: these examples are the same in every run (`benchmarks.analytic_error` has more)."""
+@pytest.mark.parametrize("granularity", ["layer", "row"])
+@pytest.mark.parametrize("seed", range(15))
+def test_over_narrow_pins_latencies_are_within_15_percent_of_the_packets(seed, granularity):
+    """No law: few random networks are further off (`benchmarks.analytic_error`), and these examples are the same in every run."""
+    rng = np.random.default_rng(seed)
+    T, bits, rate = int(rng.choice([1, 3])), int(rng.choice([1, 2, 4])), float(rng.choice([0.05, 0.3]))
     network = random_network(seed, T)
     changes = {"execution.granularity": granularity, "io.bits_per_cycle": bits, "core.neurons": 64}
     mapping = map_network(network, REFERENCE.replace(changes))
