@@ -34,6 +34,7 @@ from sfnhw.sim.channels import cycles_taken, tail_cycles
 from sfnhw.sim.clockwork import Clockwork
 from sfnhw.sim.following import Following, following
 from sfnhw.sim.link_load import taken_by_nodes
+from sfnhw.sim.packet_ends import Emitted, sending_of
 from sfnhw.sim.packet_sums import sums_of
 from sfnhw.sim.part_layers import layers_of
 from sfnhw.sim.part_recurrence import by_parts, part_interval, part_stream
@@ -46,14 +47,15 @@ from sfnhw.sim.passed import (
     Ways,
     at_port,
     by_turns,
-    first_places,
     lane_totals,
     own_ports,
     own_services,
     pass_over,
+    places,
     ports,
     services,
     spiking_groups,
+    way_flits,
 )
 from sfnhw.sim.pins import Leaving, cycles_out, leaving_of, over_pins
 from sfnhw.sim.recurrence import Times, Work, barrier, barrier_interval, chosen, dataflow, joined, stream
@@ -156,12 +158,14 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving, fo
     beyond = _beyond_port(tables, passed, f)[:, q.owner] / q.many[q.owner][:, None]
     emission = np.maximum(np.maximum(until, port + _behind(tables, f).copies[q.owner][:, None]), beyond)
     leave = leaving.of_parts(q)
-    first = passed.by_step(first_places(jobs.slices, frames).T).astype(np.int64)
+    first, last = (passed.by_step(place.T).astype(np.int64) for place in places(jobs.slices, frames))
+    emitted = Emitted(packets, flits, first, last, groups, port, emission)
+    sending = sending_of(jobs.slices, f, passed, frames, emitted)
     own = PartWork(
         packets=packets,
         service=service,
         emission=emission,
-        head=_heads(jobs.slices, first, emission, f.threshold_lanes),
+        **sending._asdict(),
         walk=until,
         tree_delay=whole.tree_delay[q.owner, 0],
         way=whole.way[jobs.connection, 0],
@@ -262,8 +266,10 @@ def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, servic
     samples = passed.shape[2]
     groups = -(-s.neurons // f.threshold_lanes)
     walk = np.broadcast_to((groups * w.update).astype(float)[:, None], passed.shape).copy()
+    fired = np.zeros((1, 1, 1))
     if w.spike.any():
-        walk += w.spike[:, None] * passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
+        fired = passed.by_step(spiking_groups(s, passed.frames, f.threshold_lanes))
+        walk += w.spike[:, None] * fired
     # Where the walk waits for the port it takes the time of both.
     until = walk + np.where(s.is_input[:, None], 0.0, port) if f.waits_for_port else walk
     more, o = _behind(tables, f), leaving.outputs
@@ -274,6 +280,8 @@ def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, servic
         beyond[:, leaving.outputs] = np.maximum(beyond[:, leaving.outputs], results.sum(axis=1)[:, None])
     emission = np.maximum(np.maximum(until, by_turns(s, port) + more.copies[:, None]), beyond)
     timed = s._replace(update_cycles=w.update, spike_cycles=w.spike)
+    emitted = Emitted(passed.packets, passed.flits, passed.first, passed.last, fired, port, emission)
+    sending = sending_of(timed, f, passed, passed.frames, emitted)
     tree, way, to_pins = _ways(tables, passed.ways, w)
 
     def columns(values: Reals) -> Reals:
@@ -284,7 +292,7 @@ def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, servic
         service=service,
         emission=emission,
         until=until,
-        head=_heads(timed, passed.first, emission, f.threshold_lanes),
+        **sending._asdict(),
         tree_delay=columns(tree),
         way=columns(way),
         results=results,
@@ -295,14 +303,6 @@ def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, servic
         axon=np.full(samples, float(f.axon_cycles)),
         synchronise=np.full(samples, float(f.barrier_cycles)),
     )
-
-
-def _heads(s: SliceTable, first: Ints, emission: Reals, lanes: int) -> Reals:
-    """(T, slices, samples) cycles until the first packet is ready, or all is sent where there is none; first : as of `Passed`."""
-    # Groups of a bundle, of which some neurons spike.
-    several = -(-np.minimum(s.part * s.span, s.neurons) // lanes)
-    ready = (first // lanes + 1) * s.update_cycles[:, None] + (several * s.spike_cycles)[:, None]
-    return np.where(first < 0, emission, np.maximum(ready, 1))
 
 
 def _beyond_port(tables: Tables, passed: Passed, f: Fabric) -> Reals:
@@ -338,17 +338,17 @@ def _taken(links: LinkLoads, f: Fabric) -> list[Reals]:
 def _ways(tables: Tables, ways: Ways, w: Clockwork) -> tuple[Reals, Reals, Reals]:
     """Unloaded times: (slices,) to the farthest destination, (rows,) from source to target slice, (results,) to the pins.
 
+    Where packets are of any length they are of an end marker: `sfnhw.sim.packet_ends` has what is more.
     The last is of a packet of one flit, to the pins' output port, in the order of `Leaving.outputs`. Narrow pins add what they take
     beyond a cycle a flit: of a packet on the way in, of the end marker on the way out (to the farthest destination); a slow
     port likewise.
     """
     s, r, n, f = tables.slices, tables.rows, tables.nodes, w.fabric
-    entry = at_port(s, f, s.flits) - s.flits
+    length = way_flits(s)
+    entry = at_port(s, f, length) - length
     leave = 0.0 if f.barrier else float(over_pins(f, np.ones(1, np.int64))[0] - 1)
     through = ways.routers * f.router_cycles + ways.rows * w.link + ways.columns * w.vertical + ways.fixed
-    tails = np.array(
-        [tail_cycles(flits, f.channels.moves, f.channels.crossing) for flits in s.flits.tolist()], np.int64
-    )
+    tails = np.array([tail_cycles(flits, f.channels.moves, f.channels.crossing) for flits in length.tolist()], np.int64)
     bare = entry[ways.owner] + through + f.injection_cycles + f.ejection_cycles
     alone = bare + tails[ways.owner]
     exits = int(n.exit_first[n.packet_nodes])
@@ -461,7 +461,7 @@ class _Behind(NamedTuple):
     ----------
     copies : of all but the last, those of all inputs, which send by turns; gap : of the last: the way of a packet has it, but what
         the input sends next waits for it.
-    entry : cycles beyond its flits that a packet of the input takes the pins.
+    entry : cycles beyond its flits that a packet of the input, or its end marker (`way_flits`), takes the pins.
     """
 
     copies: Reals
@@ -475,5 +475,5 @@ def _behind(tables: Tables, f: Fabric) -> _Behind:
     word = at_port(s, f, np.ones_like(s.flits)) * (s.is_input & (not f.barrier))
     roots = np.diff(tables.nodes.root_first)
     copies = np.where(s.is_input, np.maximum(0, (word * roots).sum() - word), 0.0)
-    entry = np.where(s.is_input, at_port(s, f, s.flits) - s.flits, 0.0)
+    entry = np.where(s.is_input, at_port(s, f, way_flits(s)) - way_flits(s), 0.0)
     return _Behind(copies, word, entry)

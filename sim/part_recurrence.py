@@ -17,7 +17,7 @@ Whole = NDArray[np.integer]
 # Windows of samples back to back that an interval is found from, samples at least, and rows of them side by side at most.
 STREAM_WINDOWS, FEWEST, STREAMS = 16, 4, 4
 # What of `PartWork` is of one timestep.
-_TIMED = ("packets", "service", "emission", "head", "walk", "results")
+_TIMED = ("packets", "service", "emission", "head", "lag", "behind", "walk", "results")
 
 
 def by_parts(tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving) -> Times:
@@ -72,8 +72,8 @@ def _over_pins(tables: Tables, jobs: Jobs, work: PartWork, leaving: Leaving, tim
     worked = np.isfinite(start)
     last = windows[:, None] + jobs.slices.frames[c] - 1
     words = times.start[last, c] + work.walk[last, c] + work.back[jobs.slices.is_input].max(initial=0.0)
-    ends = np.where(worked, times.end[:, o], np.inf) + to_pins
-    heads, word = start + work.head[:, o] + to_pins, np.full(start.shape[2], work.word)
+    ends = np.where(worked, times.end[:, o] + work.behind[:, o], np.inf) + to_pins
+    heads, word = start + (work.head[:, o] - work.lag[:, o]) + to_pins, np.full(start.shape[2], work.word)
     left, told = Comes(heads, work.results, ends, words, leaving.tokens, word).left()
     left = np.where(worked, left, 0.0)
     times.results[:] = left.reshape(len(windows), -1, left.shape[2]).max(axis=1, initial=0.0)
@@ -115,7 +115,7 @@ def _work_off(
     f, c = tables.fabric, coming
     mine, frame, a, way = c.jobs, t0 - c.delay, c.source, work.way[c.jobs][:, None]
     head = times.start[frame, a] + work.head[frame, a] + way
-    last = times.end[frame + c.last, a] + way + f.axon_cycles
+    last = times.end[frame + c.last, a] + work.behind[frame + c.last, a] + way + f.axon_cycles
     service = work.service[frame, mine]
     for t in range(1, f.window):
         service = service + work.service[frame + t, mine]

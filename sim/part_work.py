@@ -19,7 +19,9 @@ class PartWork(NamedTuple):
     packets: Reals  # (T, parts, samples)
     service: Reals  # (T, jobs, samples) synapse lanes and axon look-ups
     emission: Reals  # (T, parts, samples)
-    head: Reals  # (T, parts, samples) until the first packet is ready
+    head: Reals  # (T, parts, samples), as lag and behind: `sfnhw.sim.packet_ends.Sending`
+    lag: Reals
+    behind: Reals
     walk: Reals  # (T, parts, samples)
     tree_delay: Reals  # (parts,) longest way from a part to its destinations, alone
     way: Reals  # (jobs,) way of a packet from source to target, alone

@@ -67,7 +67,8 @@ class Passed(NamedTuple):
     packets, flits : (T, slices, samples) packets of spikes, and their flits.
     paths : (T, trees, samples) packets that each of `NodeTable.roots` takes; copies : (T, slices, samples) of each slice.
     lookups : (rows,) of packets, or of the spikes in them, all timesteps and samples.
-    first : (T, slices, samples) place, in the walk over its slice, of the neuron that the first packet waits for; −1: none.
+    first, last : (T, slices, samples) place, in the walk over its slice, of the neuron that the first packet, and the last, waits
+        for; −1: none.
     links, ways : see there.
     """
 
@@ -78,6 +79,7 @@ class Passed(NamedTuple):
     copies: Reals
     lookups: Ints
     first: Ints
+    last: Ints
     links: LinkLoads | None
     ways: Ways
 
@@ -109,6 +111,7 @@ def pass_over(tables: Tables, sent: NDArray[np.uint8]) -> Passed:
     lookups = np.where(r.alone, sums.spikes.sum(axis=1)[r.source], sums.packets.sum(axis=1)[r.source])
     if f.per_neuron:
         lookups = row_feeds(s, r, frames.sum(axis=0, dtype=np.int64)[None])[:, 0]
+    first, last = (by_step(place.T).astype(np.int64) for place in places(s, frames))
     return Passed(
         frames=frames,
         packets=packets,
@@ -116,38 +119,58 @@ def pass_over(tables: Tables, sent: NDArray[np.uint8]) -> Passed:
         paths=paths,
         copies=upto[:, n.root_first[1:]] - upto[:, n.root_first[:-1]],
         lookups=lookups.astype(np.int64),
-        first=by_step(first_places(s, frames).T).astype(np.int64),
+        first=first,
+        last=last,
         links=_loads(tables, paths, flits),
-        ways=_ways(tables),
+        ways=_ways(tables, way_flits(s, sums.packets.sum(axis=1), sums.flits.sum(axis=1))),
     )
 
 
 def tree_routers(tables: Tables) -> Ints:
     """(slices,) routers on the longest way of each slice's packets."""
-    ways, out = _ways(tables), np.zeros(len(tables.slices.neurons), np.int64)
+    ways, out = _ways(tables, tables.slices.flits), np.zeros(len(tables.slices.neurons), np.int64)
     np.maximum.at(out, ways.owner, ways.routers)
     return out
 
 
-def first_places(s: SliceTable, frames: NDArray[np.uint8]) -> Ints:
-    """(frames, slices) place in the walk over its slice of the neuron that the first packet waits for; −1: none is sent."""
+def way_flits(s: SliceTable, packets: Ints | int = 0, flits: Ints | int = 0) -> Ints:
+    """(slices,) flits of what goes a slice's ways: those of one address event; of packets of several spikes the mean of some, to
+    the next integer. Without any it is an end marker that does, of one flit: `sfnhw.sim.packet_ends` knows what is longer.
+    """
+    mean = np.rint(flits / np.maximum(packets, 1))
+    return np.where(s.form > 0, np.maximum(mean, 1), s.flits).astype(np.int64)
+
+
+def places(s: SliceTable, frames: NDArray[np.uint8]) -> tuple[Ints, Ints]:
+    """Two of (frames, slices): place in the walk over its slice of the neuron that the first packet, and the last, waits for.
+
+    Both are −1 where none is sent.
+    """
     frames = in_walk_order(s, frames)
-    out = np.full((len(frames), len(s.neurons)), -1, np.int64)
+    first, last = (np.full((len(frames), len(s.neurons)), -1, np.int64) for _ in range(2))
     frame, neuron = np.nonzero(frames)
     place = np.searchsorted(s.first_neuron, neuron, "right") - 1
     # The first of each (frame, slice): neurons come in order.
     key = frame * len(s.neurons) + place
     begins = np.flatnonzero(np.diff(key, prepend=-1))
-    out[frame[begins], place[begins]] = neuron[begins] - s.first_neuron[place[begins]]
+    ends = np.flatnonzero(np.diff(key, append=-1))
+    for out, at in ((first, begins), (last, ends)):
+        out[frame[at], place[at]] = neuron[at] - s.first_neuron[place[at]]
     bundles = np.flatnonzero(s.form)
-    out[:, bundles] = np.where(s.always[bundles], 0, out[:, bundles])
-    # The last neuron of its bundle, which is part of one position, or some whole ones.
+    if len(bundles):
+        always, ending = s.always[bundles], s.neurons[bundles] - 1
+        first[:, bundles] = _bundle_ends(s, bundles, np.where(always, 0, first[:, bundles]))
+        last[:, bundles] = _bundle_ends(s, bundles, np.where(always, ending, last[:, bundles]))
+    return first, last
+
+
+def _bundle_ends(s: SliceTable, bundles: Ints, places: Ints) -> Ints:
+    """(frames, bundles) last neuron of each one's bundle, which is part of one position, or some whole ones; −1 of −1."""
     width, part, span, row = (column[bundles] for column in (s.width, s.part, s.span, s.row))
-    position, channel = np.divmod(out[:, bundles], width)
+    position, channel = np.divmod(places, width)
     last = position // row * row + np.minimum((position % row // span + 1) * span, row) - 1
     last = last * width + np.minimum((channel // part + 1) * part, width) - 1
-    out[:, bundles] = np.where(out[:, bundles] < 0, -1, last)
-    return out
+    return np.where(places < 0, -1, last)
 
 
 def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
@@ -189,12 +212,13 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
     return LinkLoads(packets, moved, kinds[1], kinds[2], owners[at], links, at)
 
 
-def _ways(tables: Tables) -> Ways:
-    s, n = tables.slices, tables.nodes
+def _ways(tables: Tables, flits: Ints) -> Ways:
+    """Return them; flits : (slices,) as of `way_flits`."""
+    n = tables.nodes
     along = np.stack([n.link >= 0, (n.link >= 0) & (n.link % 4 >= 2)]).astype(np.int64)
     # Links between chips take cycles of their own; those on a chip are told by their direction.
     crossing, flit_cycles = n.crossing[n.link], n.flit_cycles[n.link]
-    fixed = np.where(crossing, n.link_cycles[n.link], 0) + s.flits[n.owner] * (flit_cycles - 1)
+    fixed = np.where(crossing, n.link_cycles[n.link], 0) + flits[n.owner] * (flit_cycles - 1)
     steps = np.stack([np.ones(len(n.link), np.int64), along[0] - along[1], along[1], fixed])
     steps[1:3, crossing] = 0
     parents: NDArray[np.integer] = np.flatnonzero(n.link < 0)
@@ -308,9 +332,21 @@ def own_services(
 
 def spiking_groups(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> Ints:
     """(slices, frames) groups of `lanes` neurons, in the walk over a slice, in which any sends something."""
+    fired, upto = _fired(s, frames, lanes)
+    return np.add.reduceat(fired, upto, axis=1, dtype=np.int64).T
+
+
+def first_groups(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> Ints:
+    """(slices, frames) the same of those that the first packet waits for; where there is none it means nothing."""
+    fired, upto = _fired(s, frames, lanes)
+    total = fired.cumsum(axis=1, dtype=np.int64)
+    to = upto + np.maximum(places(s, frames)[0], 0) // lanes
+    return (np.take_along_axis(total, to, axis=1) - total[:, upto] + fired[:, upto]).T
+
+
+def _fired(s: SliceTable, frames: NDArray[np.uint8], lanes: int) -> tuple[NDArray[np.bool_], Ints]:
+    """(frames, groups of all slices) whether any of a group sends something, and (slices,) where the groups of each begin."""
     frames = in_walk_order(s, frames)
     groups = -(-s.neurons // lanes)
-    upto = np.cumsum(groups) - groups
     starts = np.repeat(s.first_neuron[:-1], groups) + lanes * ranges(np.zeros_like(groups), groups)
-    fired = np.logical_or.reduceat(frames > 0, starts, axis=1)
-    return np.add.reduceat(fired, upto, axis=1, dtype=np.int64).T
+    return np.logical_or.reduceat(frames > 0, starts, axis=1), np.cumsum(groups) - groups

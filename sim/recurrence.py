@@ -29,9 +29,13 @@ class Work(NamedTuple):
     service: Reals  # (T, rows, columns) synapse lanes and axon look-ups
     emission: Reals  # (T, slices, columns)
     until: Reals  # (T, slices, columns) walk of the threshold unit, longer where it waits for the port
-    head: Reals  # (T, slices, columns) until the first packet is ready; where there is none, the end of emission
+    # Of `sfnhw.sim.packet_ends.Sending`, (T, slices, columns): until the first packet, but for its way, and what is between the last
+    # one and the end of emission.
+    head: Reals
+    lag: Reals
+    behind: Reals
     tree_delay: Reals  # (slices, columns) longest way from a slice to its destinations, alone
-    way: Reals  # (rows, columns) way of a packet from source to target slice, alone
+    way: Reals  # (rows, columns) way from source to target slice, alone, of a packet (where these are of any length, of one flit)
     # Dataflow, and the pins (`sfnhw.sim.pins`):
     results: Reals  # (T, results, columns) cycles of their output port for the packets of each of `Leaving.outputs`
     to_pins: Reals  # (results, columns) way to it, alone
@@ -75,7 +79,7 @@ def empty_times(packets: Reals, windows: int = 0) -> Times:
 
 
 # What of `Work` is of one timestep.
-_TIMED = ("packets", "service", "emission", "until", "head", "results")
+_TIMED = ("packets", "service", "emission", "until", "head", "lag", "behind", "results")
 
 
 def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, follow: Following) -> Reals:
@@ -192,8 +196,8 @@ def _over_pins(tables: Tables, work: Work, leaving: Leaving, times: Times) -> Re
     worked = np.isfinite(start)
     last = windows[:, None] + s.frames[c] - 1
     words = times.start[last, c] + work.until[last, c] + work.back[s.is_input].max(axis=0, initial=0.0)
-    ends = np.where(worked, times.end[:, o], np.inf)
-    heads = start + work.head[:, o] + work.to_pins
+    ends = np.where(worked, times.end[:, o] + work.behind[:, o], np.inf)
+    heads = start + (work.head[:, o] - work.lag[:, o]) + work.to_pins
     left, told = Comes(heads, work.results, ends + work.to_pins, words, leaving.tokens, work.word).left()
     left = np.where(worked, left, 0.0)
     times.results[:] = left.reshape(len(windows), -1, *left.shape[2:]).max(axis=1, initial=0.0)
@@ -227,7 +231,9 @@ def _inputs_in(
     sends = work.packets[t0, a] > 0
     first[t0, layer.fed] = np.minimum.reduceat(np.where(sends, head, np.inf), at, axis=0)
     lanes = np.minimum.reduceat(head, at, axis=0) + work.axon
-    last = np.maximum.reduceat(end[t0 + s.frames[a] - 1, a] + way + work.axon, at, axis=0)
+    ending = t0 + s.frames[a] - 1
+    ends = end[ending, a] + work.behind[ending, a]
+    last = np.maximum.reduceat(ends + way + work.axon, at, axis=0)
     done = _worked_off(head + work.axon, service[rows], layer.cores_at)
     # The lanes take what comes in one window after what came in the window before.
     free = np.maximum.reduceat(worked[layer.fed], layer.fed_at, axis=0)
@@ -238,7 +244,7 @@ def _inputs_in(
         # The stream's synapses begin when the last of the stationary operand is written. Products are at T = 1.
         held = r.stationary[rows][:, None]
         written = lanes + np.add.reduceat(np.where(held, service[rows], 0.0), at, axis=0)
-        complete = np.maximum.reduceat(np.where(held, end[t0, a] + way + work.axon, 0.0), at, axis=0)
+        complete = np.maximum.reduceat(np.where(held, ends + way + work.axon, 0.0), at, axis=0)
         stream = np.add.reduceat(np.where(held, 0.0, service[rows]), at, axis=0)
         both = np.maximum(begin, np.maximum(written, complete) + stream)
         begin = np.where(product[:, None], both, begin)
@@ -285,7 +291,7 @@ def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, col
     which = (frame[:, None], slices, column)
     emission = work.emission[which]
     sends = active[:, None] & (work.packets[which] > 0)
-    sent = np.where(active[:, None], emission + np.where(sends, work.tree_delay, 0.0), 0.0)
+    sent = np.where(active[:, None], emission + np.where(sends, work.tree_delay + work.behind[which], 0.0), 0.0)
     until = sent.max(axis=0, initial=0.0)
     if len(cores.rows):
         a, rows = cores.source, cores.rows[:, None]
