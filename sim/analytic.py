@@ -301,6 +301,7 @@ def _work(tables: Tables, passed: Passed, leaving: Leaving, w: Clockwork, servic
         to_pins=columns(to_pins),
         word=np.full(samples, _word(f)),
         axon=np.full(samples, float(f.axon_cycles)),
+        own_axon=np.full(samples, 0.0 if f.axon_overlap else float(f.axon_cycles)),
         synchronise=np.full(samples, float(f.barrier_cycles)),
     )
 

@@ -7,7 +7,7 @@ from sfnhw.sim.following import Following
 from sfnhw.sim.part_layers import Coming, Layer, Readers, edges_of
 from sfnhw.sim.part_work import Jobs, PartWork
 from sfnhw.sim.pins import Comes, Leaving
-from sfnhw.sim.recurrence import ROUNDS, Times, empty_times
+from sfnhw.sim.recurrence import ROUNDS, Times, empty_times, last_packet
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -119,6 +119,11 @@ def _work_off(
     service = work.service[frame, mine]
     for t in range(1, f.window):
         service = service + work.service[frame + t, mine]
+    several = tables.slices.form[tables.parts.owner[a]] > 0
+    if several.any():
+        packets = np.sum([work.packets[frame + t, a] for t in range(f.window)], axis=0)
+        ahead = np.maximum(work.gap[a][:, None], 1.0) + (0 if f.axon_overlap else f.axon_cycles)
+        last += last_packet(several, packets, service, ahead)
     if len(c.stays):
         stays, at = c.stays, np.flatnonzero(np.diff(c.which[c.stays], prepend=-1))
         which = np.cumsum(np.diff(c.which[stays], prepend=-1) != 0) - 1

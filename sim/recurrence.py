@@ -43,6 +43,7 @@ class Work(NamedTuple):
     gap: Reals  # (slices, columns) end marker of an input, behind which its next packets come
     back: Reals  # (slices, columns) longest way of a ready token back to a slice, alone
     axon: Reals  # (columns,) one look-up
+    own_axon: Reals  # (columns,) that of a packet which is part of `service`: 0 where it is made beside the synapses of the one before
     synchronise: Reals  # (columns,) the end of a global step
 
 
@@ -222,7 +223,7 @@ def _inputs_in(
 
     Slices of a layer that share a core are worked off together: a packet is for all of them that hear its sender. Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
     """
-    s, r = tables.slices, tables.rows
+    s, r, f = tables.slices, tables.rows, tables.fabric
     start, end, first = times[:3]
     rows, at = layer.rows, layer.rows_at
     a = r.source[rows]
@@ -233,7 +234,11 @@ def _inputs_in(
     lanes = np.minimum.reduceat(head, at, axis=0) + work.axon
     ending = t0 + s.frames[a] - 1
     ends = end[ending, a] + work.behind[ending, a]
-    last = np.maximum.reduceat(ends + way + work.axon, at, axis=0)
+    comes, several = ends + way + work.axon, s.form[a] > 0
+    if several.any():
+        packets = work.packets[t0 : t0 + f.window, a].sum(axis=0)
+        comes += last_packet(several, packets, service[rows], np.maximum(work.gap[a], 1.0) + work.own_axon)
+    last = np.maximum.reduceat(comes, at, axis=0)
     done = _worked_off(head + work.axon, service[rows], layer.cores_at)
     # The lanes take what comes in one window after what came in the window before.
     free = np.maximum.reduceat(worked[layer.fed], layer.fed_at, axis=0)
@@ -250,6 +255,15 @@ def _inputs_in(
         begin = np.where(product[:, None], both, begin)
     worked[layer.fed] = begin
     return begin
+
+
+def last_packet(several: NDArray[np.bool_], packets: Reals, service: Reals, ahead: Reals | float) -> Reals:
+    """(rows, columns) cycles that lanes take for the last packet of several spikes after its end marker, which comes `ahead` later.
+
+    It is taken to be as much as the others. An address event is soon worked off: 0.
+    """
+    own = service / np.maximum(packets, 1.0) - ahead
+    return np.where(several[:, None] & (packets > 0), np.maximum(own, 0.0), 0.0)
 
 
 def _worked_off(heads: Reals, work: Reals, at: Ints) -> Reals:
@@ -274,12 +288,15 @@ class _Cores(NamedTuple):
     rows: Ints
     source: Words
     at: Ints  # where those of each core begin
+    several: NDArray[np.bool_]  # whether packets hold several spikes
 
     @classmethod
     def of(cls, tables: Tables) -> "_Cores":
         core = tables.slices.terminal[tables.rows.target]
         rows = np.argsort(core, kind="stable")
-        return cls(rows, tables.rows.source[rows], np.flatnonzero(np.diff(core[rows], prepend=-1)))
+        source = tables.rows.source[rows]
+        at = np.flatnonzero(np.diff(core[rows], prepend=-1))
+        return cls(rows, source, at, tables.slices.form[source] > 0)
 
 
 def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, column: Ints) -> Reals:
@@ -298,6 +315,10 @@ def _step(work: Work, cores: _Cores, active: NDArray[np.bool_], frame: Ints, col
         service = np.where(active[a][:, None], work.service[frame[a][:, None], rows, column[a]], 0.0)
         head = np.where(sends[a], work.head[which][a] + work.way[cores.rows] + work.axon, 0.0)
         until = np.maximum(until, _worked_off(head, service, cores.at).max(axis=0))
+        if cores.several.any():
+            comes = sent[a] - work.tree_delay[a] + work.way[cores.rows] + work.axon
+            own = last_packet(cores.several, work.packets[which][a], service, work.own_axon)
+            until = np.maximum(until, np.where(own > 0, comes + own, 0.0).max(axis=0))
     return until + work.synchronise
 
 

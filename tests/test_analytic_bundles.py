@@ -113,3 +113,16 @@ def test_the_first_and_the_last_bundle_are_ready_as_they_are_in_the_list(form):
         assert np.array_equal((sending.head - sending.lag)[sends], np.maximum(first, 1)[sends])
         on_cores = sends & ~s.is_input[:, None]
         assert np.array_equal(sending.behind[on_cores], last[on_cores])
+
+
+@pytest.mark.parametrize("mode", ["dataflow", "barrier"])
+def test_the_last_bundle_is_worked_off_when_all_are_in(mode):
+    """A slow walk: the first bundles are done before the last comes, and its 32 spikes cost 8 cycles each (32 synapses on 4 lanes).
+
+    Packets at the fastest take as long as the walks of 128 and 32 neurons, the last bundle's synapses, and the ways.
+    """
+    changes = {"packet__format": "bundled", "core__threshold_unit__update_cycles": 20, "execution__mode": mode}
+    changes |= {"core__synapse_lanes": 4, "core__threshold_unit__lanes": 1}
+    packet, analytic = (latency(chain([64, 128, 32]), (0, 128), f, **changes) for f in ("packet", "analytic"))
+    assert packet > 160 * 20 + 32 * 8
+    assert analytic == pytest.approx(packet, abs=8)
