@@ -27,7 +27,7 @@ def mapping_report(run: Run) -> dict[str, Any]:
 
 
 def cut_text(objective: str | None, asked: str | None = None) -> str:
-    """Return what layers were cut for, e.g. ``layers cut for cores: the fewest slices; cut otherwise by --objective energy|latency``.
+    """Return what layers were cut for, e.g. ``layers cut for cores: the fewest slices; cut otherwise by --objective energy|latency|throughput``.
 
     objective : of the mapping; ``""`` comes of None, where nobody knows it. asked : for this run; the way to others is shown to
         who did not ask for one.
@@ -35,7 +35,7 @@ def cut_text(objective: str | None, asked: str | None = None) -> str:
     if objective is None:
         return ""
     text = f"layers cut for {objective}" + (": the fewest slices" if objective == FEWEST else "")
-    return text + ("; --objective energy|latency cuts otherwise" if objective == asked == FEWEST else "")
+    return text + ("; --objective energy|latency|throughput cuts otherwise" if objective == asked == FEWEST else "")
 
 
 def run_cut_text(run: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ def pace(run: Run) -> dict[str, Any]:
     back_to_back : inferences that follow each other without a pause: interval_s between results,
         energy_per_inference_j (leakage for the interval instead of the latency, everything else the same),
         static_energy_per_inference_j and power_w (energy / interval); inferences_measured (different ones that the interval is
-        of, see `sfnhw.sim.timing.Timing`) and fidelity (that the interval is of).
+        of, see `sfnhw.sim.timing.Timing`), load_of_measured (their mean load over that of all) and fidelity (that the interval is of).
     bottleneck : see `bottleneck`.
     """
     n, latency = run.samples, run.result.latency_s
@@ -50,6 +50,7 @@ def pace(run: Run) -> dict[str, Any]:
         "back_to_back": {
             "interval_s": interval,
             "inferences_measured": run.result.timing.streamed,
+            "load_of_measured": run.result.timing.streamed_load,
             "fidelity": run.result.interval_fidelity,
             "energy_per_inference_j": pipelined,
             "static_energy_per_inference_j": static["value"] - less["value"],

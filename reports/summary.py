@@ -21,6 +21,8 @@ from sfnhw.run import Run
 
 LABEL = 12
 TOP = 3
+# Beyond so much the load of the inferences that an interval is of is not that of all, and the reader is told.
+LOAD_OFF = 0.05
 
 
 def summary(run: "Run | RunView") -> str:
@@ -152,13 +154,16 @@ def beyond_one_area_text(overhead: Mapping[str, Any]) -> str:
 
 
 def measured_text(data: Mapping[str, Any]) -> str:
-    """Return what the interval is of, e.g. `` (12 of 360 inferences, chosen by load; flit fidelity)``, or nothing.
+    """Return what the interval is of, e.g. `` (45 of 360 inferences, chosen by load; flit fidelity)``, or nothing.
 
     Nothing is said of all inferences, and of the fidelity that most of them are of.
     """
     back, samples = data["back_to_back"], data["samples"]
     measured = back.get("inferences_measured", samples)  # runs of older versions do not know
     told = [f"{measured:,} of {samples:,} inferences, chosen by load"] if measured < samples else []
+    load = back.get("load_of_measured", 1.0)
+    if abs(load - 1.0) > LOAD_OFF:
+        told.append(f"whose load is {percent(load)} of that of all: few are much heavier or lighter")
     if data["fidelity"] == "auto" and back.get("fidelity") == "flit" and data["inferences_at_flit"] < samples:
         told.append("flit fidelity")
     return f" ({'; '.join(told)})" if told else ""

@@ -120,10 +120,8 @@ def _timings(
         mine = slice(k * samples, (k + 1) * samples)
         alone = Times(*(value[..., mine] for value in times))
         taken = _busy(tables, passed, w.fabric, through, leaving, part.until, each_port[k], lanes[k])
-        interval = float(every[k])
-        if not w.fabric.barrier:
-            interval = max(interval, _bound(tables, passed, w.fabric, through, leaving, taken, part.results))
-        out.append(_timing(tables, tables.slices.population, alone, interval, taken, follow.chosen))
+        bound = _bound(tables, passed, w.fabric, through, leaving, taken, part.results)
+        out.append(_timing(tables, tables.slices.population, alone, max(float(every[k]), bound), taken, follow))
     return out
 
 
@@ -183,10 +181,11 @@ def _of_parts(tables: Tables, passed: Passed, w: Clockwork, leaving: Leaving, fo
     taken = _busy(tables, passed, f, through, leaving, of_slices, whole_port, lanes)
     bound = _bound(tables, passed, f, through, leaving, taken, whole.results)
     if follow is None:
-        interval, streamed = part_interval(tables, jobs, own, times), passed.shape[2]
+        interval = part_interval(tables, jobs, own, times)
+        follow = Following(np.arange(passed.shape[2]), 1)
     else:
-        interval, streamed = part_stream(tables, jobs, layers, own, leave, follow)
-    return _timing(tables, jobs.slices.population, times, max(bound, interval), taken, streamed)
+        interval, follow = part_stream(tables, jobs, layers, own, leave, follow)
+    return _timing(tables, jobs.slices.population, times, max(bound, interval), taken, follow)
 
 
 def _streams(tables: Tables, passed: Passed) -> bool:
@@ -194,8 +193,10 @@ def _streams(tables: Tables, passed: Passed) -> bool:
     return passed.shape[0] > tables.fabric.window or bool(tables.parts.marker_delay.any())
 
 
-def _timing(tables: Tables, population: Ints, times: Times, interval: float, taken: "_Taken", streamed: int) -> Timing:
-    """Put it together; population : of each column of the times; streamed : samples that the interval is of."""
+def _timing(
+    tables: Tables, population: Ints, times: Times, interval: float, taken: "_Taken", follow: Following
+) -> Timing:
+    """Put it together; population : of each column of the times; follow : samples that the interval is of."""
     samples = len(times.finish)
     layer_start = np.full((tables.populations, samples), np.iinfo(np.int64).max, np.int64)
     layer_end = np.zeros((tables.populations, samples), np.int64)
@@ -214,7 +215,8 @@ def _timing(tables: Tables, population: Ints, times: Times, interval: float, tak
         packet_latency=None,
         packet_latency_sum=0,
         packet_latency_max=0,
-        streamed=streamed,
+        streamed=follow.chosen,
+        streamed_load=follow.load,
     )
 
 

@@ -200,7 +200,7 @@ def simulate_auto(
             timing = replace(_joined(here[1], there[1], doubtful, np.nan), pins_busy=timing.pins_busy)
         follow = following(tables, sent)
         pace = stream_interval(tables, derived(pack, tables), sent, follow, wires)
-        timing = replace(with_pace(tables, timing, samples, follow, pace), stream_congestion=None)
+        timing = with_pace(tables, counts, replace(timing, stream_congestion=None), samples, follow, pace)
     actions = to_actions(mapping, tables, counts, samples)
     return Result(mapping, tables, "auto", samples, counts, actions, timing, at_flit=doubtful, interval_at_flit=again)
 

@@ -1,11 +1,12 @@
 """Which samples follow one another where the interval between results is found, and in which order.
 
 All fidelities take the same ones, so their intervals differ by fidelity alone. The choice depends on the set of samples and
-not on their order in the file: a test set that is sorted by class has the interval of the same set shuffled. Samples are sorted
-by what they have the core do that has most to do, in synaptic operations, and cut into equal strata, of each of which one is
-taken: heavy and light ones come as often as they do in the set. It is the one with which the mean of those taken so far is
-nearest to the mean of all, in the spikes that each slice sends: what other units have to do is about the mean as well. They follow
-one another in a fixed order, again and again: any so many results on end are of each of them once.
+not on their order in the file: a test set that is sorted by class has the interval of the same set shuffled. Up to `MOST_MEASURED`
+samples are all taken. More are sorted by what they have the core do that has most to do, in synaptic operations, and cut into
+strata of as many each, of each of which one is taken: heavy and light ones come as often as they do in the set. It is the one
+with which the mean of those taken so far is nearest to the mean of all, in the spikes that each slice sends: what other units
+have to do is about the mean as well. They follow one another in a fixed order, again and again: any so many results on end are
+of each of them once. Where few samples are much heavier than all others no choice is right, and `Following.load` tells.
 """
 
 from typing import Any, NamedTuple
@@ -18,8 +19,8 @@ from sfnhw.sim.fanout import row_costs
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
-# Samples measured: a tenth of all but no more than MOST_MEASURED, or up to USUAL, of long ones at least FEWEST: as many as
-# come to STREAM_HOPS packets at routers, or so. The networks of docs/execution.md are within 1 % of the interval of all samples.
+# Samples measured: all up to MOST_MEASURED, and each again until they are USUAL; of long ones as many as come to STREAM_HOPS
+# packets at routers, or so, FEWEST at least. The networks of docs/execution.md are within 1 % of the interval of all samples.
 FEWEST_MEASURED, USUAL, MOST_MEASURED, STREAM_HOPS = 2, 12, 48, 2_000_000
 
 
@@ -29,12 +30,15 @@ class Following(NamedTuple):
     Attributes
     ----------
     order : (measured,) samples, each equally often; after the last comes the first again.
+    load : mean of the synaptic operations of the core that has most to do, of the samples in order over that of all; or that of all spikes
+        where that is further off. 1 where all are taken.
     windows : stretches of so many results that are measured, each beginning a result later; more than one where results may
         come in groups, of as many samples as a slice has sets of accumulators, and these do not go into the number measured.
     """
 
     order: Ints
     windows: int
+    load: float = 1.0
 
     @property
     def chosen(self) -> int:
@@ -62,10 +66,10 @@ class Following(NamedTuple):
 def following(tables: Tables, sent: NDArray[np.uint8]) -> Following:
     """Choose; sent is (samples, T, neurons in slice-major order) spikes."""
     most = _affordable(tables, sent)
-    chosen = _chosen(tables, sent, min(len(sent), most))
-    order = np.tile(chosen, most // len(chosen))
+    chosen, load = _chosen(tables, sent, most)
+    order = np.tile(chosen, max(1, min(-(-USUAL // len(chosen)), most // len(chosen))))
     f = tables.fabric
-    return Following(order, f.banks if not f.barrier and len(order) % f.banks else 1)
+    return Following(order, f.banks if not f.barrier and len(order) % f.banks else 1, load)
 
 
 def _affordable(tables: Tables, sent: NDArray[np.uint8]) -> int:
@@ -74,29 +78,46 @@ def _affordable(tables: Tables, sent: NDArray[np.uint8]) -> int:
     tree = np.bincount(n.owner[: n.packet_nodes], minlength=len(tables.slices.neurons))
     packets = np.add.reduceat(sent.sum(axis=(0, 1), dtype=np.int64), tables.slices.first_neuron[:-1])
     affordable = STREAM_HOPS * len(sent) // max(1, int(packets @ tree)) - USUAL // 4 - 1
-    return min(MOST_MEASURED, max(FEWEST_MEASURED, min(USUAL, affordable), len(sent) // 10))
+    return min(MOST_MEASURED, max(FEWEST_MEASURED, affordable))
 
 
-def _chosen(tables: Tables, sent: NDArray[np.uint8], many: int) -> Ints:
-    """(many,) different samples, one of each stratum."""
+def _chosen(tables: Tables, sent: NDArray[np.uint8], most: int) -> tuple[Ints, float]:
+    """(many,) different samples, one of each stratum, no more than `most`; and `Following.load` of them."""
     if len(sent) == 1:
-        return np.zeros(1, np.int64)
+        return np.zeros(1, np.int64), 1.0
     spikes = sent[:, 0] if sent.shape[1] == 1 else sent.sum(axis=1, dtype=np.uint32)
-    order = _by_load(tables, sent, spikes)
+    order, load = _by_load(tables, sent, spikes)
+    bounds = _strata(len(sent), most)
+    many = len(bounds) - 1
     beyond = np.add.reduceat(spikes, tables.slices.first_neuron[:-1], axis=1, dtype=np.int64)[order].astype(float)
     beyond -= beyond.mean(axis=0)
-    bounds = np.arange(many + 1) * len(sent) // many
     so_far, out = np.zeros(beyond.shape[1]), []
     # Squares of whole numbers times the golden ratio: equally distributed, and neighbours have nothing to do with one another.
     for stratum in np.argsort(np.arange(1, many + 1) ** 2 * ((5**0.5 - 1) / 2) % 1).tolist():
         low, high = bounds[stratum : stratum + 2]
         out.append(low + int(((so_far + beyond[low:high]) ** 2).sum(axis=1).argmin()))
         so_far += beyond[out[-1]]
-    return np.asarray(order[out])
+    chosen = np.asarray(order[out])
+    off = load[:, chosen].mean(axis=1) / np.maximum(load.mean(axis=1), np.finfo(float).tiny)
+    off[load.max(axis=1) == 0] = 1.0
+    return chosen, float(off[np.abs(np.log(np.maximum(off, 1e-9))).argmax()]) if many < len(sent) else 1.0
 
 
-def _by_load(tables: Tables, sent: NDArray[np.uint8], spikes: NDArray[Any]) -> Ints:
-    """(samples,) sorted by the busiest core's synaptic operations, then by all spikes, then by what they hold.
+def _strata(samples: int, most: int) -> Ints:
+    """(strata + 1,) bounds: as many samples in each, no more than `most` of them, and what is left over in the middle.
+
+    Each is measured once, so a smaller one counts for more than it should: there, where samples are like the mean.
+    """
+    each = -(-samples // most)
+    whole, rest = divmod(samples, each)
+    sizes = np.full(whole, each)
+    if rest:
+        sizes = np.insert(sizes, whole // 2, rest)
+    return np.append(0, np.cumsum(sizes))
+
+
+def _by_load(tables: Tables, sent: NDArray[np.uint8], spikes: NDArray[Any]) -> tuple[Ints, Ints]:
+    """(samples,) sorted by the busiest core's synaptic operations, then by all spikes, then by what they hold; (2, samples) the two.
 
     Nothing is left of the order that they came in. spikes : (samples, neurons) of all timesteps. (Cycles would do as well, but are not the same on all chips of a sweep.)
     """
@@ -111,4 +132,4 @@ def _by_load(tables: Tables, sent: NDArray[np.uint8], spikes: NDArray[Any]) -> I
     held = np.zeros(len(sent), np.int64)
     for k in np.flatnonzero(many[kind.reshape(-1)] > 1):
         held[k] = crc32(sent[k].tobytes())
-    return np.lexsort((held, *load))
+    return np.lexsort((held, *load)), load

@@ -58,5 +58,5 @@ def warnings_of_closed_form(tables: Tables, counts: Counts, samples: int, interv
         return ()
     return (
         f"the most loaded link is taken for {share:.0%} of the interval, and fidelity analytic does not see packets wait for one "
-        "another: its times are in doubt; fidelity packet does",
+        "another: its times are in doubt; fidelity auto does",
     )

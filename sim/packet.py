@@ -24,6 +24,7 @@ from sfnhw.sim.kernel_state import (
     Tally,
     global_steps,
 )
+from sfnhw.sim.link_load import links_taken
 from sfnhw.sim.packed import Packed, pack
 from sfnhw.sim.pins import pins_taken
 from sfnhw.sim.running import run_frames
@@ -44,6 +45,8 @@ Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 # What threads count by themselves, in `Tally`.
+# Mean time of packets in the network over that of an empty one, back to back, below which no link sets the pace.
+HARDLY_WAITS = 1.05
 _COUNTED = (
     "by_slice", "by_row", "row_ends", "tree_packets", "node_packets", "node_control", "sent_spikes", "sent_flits", "row_spikes", "node_flits",
     "by_event", "steps",
@@ -83,13 +86,13 @@ def simulate_packets(
         pace = barrier_interval(tables, packed, sent, follow, tallies, channels)
     counts = _counts(tables, tallies, channels)
     timing = replace(_timing(T, tallies), pins_busy=pins_taken(tables, counts))
-    if follow and pace:
-        timing = with_pace(tables, timing, samples, follow, pace)
     if wires is None:
         timing = replace(timing, congestion=_congestion(tables, _waits(T, tallies)))
         if pace:
             together = _congestion(tables, np.array([[pace.waited, pace.routers]]))
             timing = replace(timing, stream_congestion=float(together[0]))
+    if follow and pace:
+        timing = with_pace(tables, counts, timing, samples, follow, pace)
     return counts, timing
 
 
@@ -239,11 +242,16 @@ def _mean_link_cycles(tables: Tables) -> float:
     return float(n.link_cycles[n.link[n.link >= 0]].mean()) if (n.link >= 0).any() else 0.0
 
 
-def with_pace(tables: Tables, timing: Timing, samples: int, follow: Following, pace: Pace) -> Timing:
-    """Times with the interval of samples back to back; busy cycles are of as many samples."""
-    overlap = tables.fabric.axon_overlap
-    least = no_faster_than(timing.busy, timing.link_busy, timing.pins_busy, samples, overlap)
-    return replace(timing, interval=max(pace.interval, least), streamed=follow.chosen)
+def with_pace(tables: Tables, counts: Counts, timing: Timing, samples: int, follow: Following, pace: Pace) -> Timing:
+    """Times with the interval of samples back to back; busy cycles and counts are of as many samples.
+
+    A link that sets the pace has packets wait. Only then, and not at fidelity `flit`, which knows by itself, is it asked for how
+    long links can take none: that is a sum over all route nodes.
+    """
+    waits = timing.stream_congestion or 0.0
+    links = links_taken(tables, counts) if waits > HARDLY_WAITS else timing.link_busy
+    least = no_faster_than(timing.busy, links, timing.pins_busy, samples, tables.fabric.axon_overlap)
+    return replace(timing, interval=max(pace.interval, least), streamed=follow.chosen, streamed_load=follow.load)
 
 
 def _waits(T: int, tallies: list[Tally]) -> Ints:

@@ -213,8 +213,8 @@ def part_interval(tables: Tables, jobs: Jobs, work: PartWork, times: Times) -> f
 
 def part_stream(
     tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving, follow: Following
-) -> tuple[float, int]:
-    """Cycles between results, samples back to back, and how many these are: as `sfnhw.sim.recurrence.stream`.
+) -> tuple[float, Following]:
+    """Cycles between results, samples back to back, and which these are: as `sfnhw.sim.recurrence.stream`.
 
     Rows of samples go side by side, since a short one shows the pace: `STREAM_WINDOWS`. leaving : of parts.
     """
@@ -231,4 +231,4 @@ def part_stream(
     results = by_parts(tables, jobs, layers, PartWork(**{**work._asdict(), **timed}), leaving).results
     finish = results.reshape(length, -1, rows).max(axis=1)
     first = length // 4
-    return float((finish[-1] - finish[first - 1]).mean() / (length - first)), len(np.unique(order))
+    return float((finish[-1] - finish[first - 1]).mean() / (length - first)), follow._replace(order=np.unique(order))

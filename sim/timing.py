@@ -24,7 +24,7 @@ class Timing:
         sample in the mean over all. Measured with some of them, chosen by load (`sfnhw.sim.following`: the same at each fidelity,
         and whatever the order of the samples); in rounds, and at fidelity `analytic` where slices work a row at a time and a sample is
         one window, it is of all.
-    streamed : different samples that it is of.
+    streamed : different samples that it is of; streamed_load : their mean load over that of all (`sfnhw.sim.following.Following`).
     layer_start, layer_end : (samples, populations) first and last cycle of work.
     busy : (cores + 1, 4) busy cycles of axon look-up, synapse lanes, threshold unit, injection port, over all samples;
         the last row is the pins.
@@ -51,6 +51,7 @@ class Timing:
     congestion: NDArray[np.float64] | None = None
     stream_congestion: float | None = None
     streamed: int = 0
+    streamed_load: float = 1.0
 
 
 def no_faster_than(busy: Ints, links: NDArray[Any], pins: float, samples: int, axon_overlap: bool) -> float:

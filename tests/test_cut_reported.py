@@ -18,7 +18,7 @@ from tests.networks import chain
 
 NETWORK = chain([40, 64, 3])
 INPUTS = np.random.default_rng(0).random((2, 40))
-OTHERWISE = "; --objective energy|latency cuts otherwise"
+OTHERWISE = "; --objective energy|latency|throughput cuts otherwise"
 
 
 def run(**options):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
 from sfnhw.mapping import map_network
+from sfnhw.reports.summary import measured_text
 from sfnhw.sim import simulate
 from sfnhw.sim.following import USUAL, Following, following
 from sfnhw.sim.packed import pack
@@ -61,29 +62,34 @@ def test_the_interval_is_the_same_in_whatever_order_samples_come(seed, T, chip, 
 
 
 def test_few_samples_are_all_measured_each_as_often_as_any_other():
-    for samples in range(1, USUAL + 1):
-        follow = following(*of_levels([(k, 20 - k, 0) for k in range(samples)]))
+    """Until they are 12; up to 48 there is nothing to choose."""
+    for samples in (*range(1, USUAL + 1), 13, 24, 47, 48):
+        follow = following(*of_levels([(k % 21, 20 - k % 21, k % 3) for k in range(samples)]))
         times = np.bincount(follow.order, minlength=samples)
-        assert (times == USUAL // samples).all()
-        assert follow.chosen == samples
+        assert (times == max(1, -(-12 // samples))).all()
+        assert (follow.chosen, follow.load) == (samples, 1.0)
 
 
 def test_of_many_samples_one_of_each_stratum_is_taken_and_the_mean_is_that_of_all():
-    """300 samples, so 30 of them: of strata of ten, by what comes into the busiest core, the middle layer's or the last one's."""
+    """300 samples, so 43 of them: of strata of seven, and one of six in the middle, by what comes into the busiest core."""
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 21, (300, 3))
     tables, sent = of_levels(levels)
-    order = following(tables, sent).order
-    assert len(order) == len(set(order.tolist())) == 30
+    follow = following(tables, sent)
+    order = follow.order
+    assert len(order) == len(set(order.tolist())) == 43
     # 20 synapses each behind the 20 inputs, 4 each behind the 20 neurons.
     rank = np.empty(300, int)
     rank[np.argsort(levels[:, 0], kind="stable")] = np.arange(300)
     counts = np.bincount(levels[:, 0], minlength=21)
     upto = np.cumsum(counts)
+    bounds = np.cumsum([0] + 21 * [7] + [6] + 21 * [7])
     for stratum, load in enumerate(np.sort(levels[order, 0])):
-        # Ten of each stratum, but that equal loads may be on either side of a bound.
-        assert (upto[load] - counts[load]) // 10 <= stratum <= (upto[load] - 1) // 10
-    # Of 30 drawn at random a mean is off by 6 / √30 = 1.1 in the mean square.
+        # One of each stratum, but that equal loads may be on either side of a bound.
+        assert upto[load] - counts[load] < bounds[stratum + 1]
+        assert upto[load] > bounds[stratum]
+    assert follow.load == pytest.approx(levels[order, 0].mean() / levels[:, 0].mean(), abs=0.02)
+    # Of 43 drawn at random a mean is off by 6 / √43 = 0.9 in the mean square.
     assert np.abs(levels[order, :2].mean(axis=0) - levels[:, :2].mean(axis=0)).max() < 0.3
 
 
@@ -100,10 +106,27 @@ def test_the_interval_of_those_chosen_is_about_that_of_all_in_a_row(mode):
     result = simulate(mapping, activity, threads=1)
     shuffled = Following(np.random.default_rng(0).permutation(300), 1)
     every = stream_interval(result.tables, pack(result.tables), sent_neurons(mapping, activity), shuffled).interval
-    assert result.timing.streamed == 30
+    assert result.timing.streamed == 43
     assert result.timing.interval == pytest.approx(every, rel=0.04)
     light = simulate(mapping, parts[0], threads=1).timing.interval
     assert light < 0.9 * every  # the first of the file say nothing of the last
+
+
+def test_a_load_that_no_choice_can_have_is_told():
+    """One heavy sample among silent ones: of 40 all are measured; of 100 every third, and the heavy one would be three."""
+    one_heavy = [(20, 20, 0)] + 99 * [(0, 0, 0)]
+    assert following(*of_levels(one_heavy[:40])).load == 1.0
+    follow = following(*of_levels(one_heavy))
+    assert follow.chosen == 34
+    heavy = bool((follow.order == 0).any())
+    assert follow.load == pytest.approx(100 / 34 if heavy else 0.0)
+    text = measured_text(
+        {"back_to_back": {"inferences_measured": 34, "load_of_measured": 0.0}, "samples": 100, "fidelity": "packet"}
+    )
+    assert (
+        text
+        == " (34 of 100 inferences, chosen by load; whose load is 0 % of that of all: few are much heavier or lighter)"
+    )
 
 
 def test_what_is_measured_by_hand():
@@ -125,6 +148,6 @@ def test_fidelities_measure_the_same_samples():
     mapping = map_network(network, SMALL)
     activity = random_activity(network, 3, 25, 0.3)
     found = [simulate(mapping, activity, fidelity=f, threads=1).timing for f in ("packet", "flit", "analytic")]
-    assert [timing.streamed for timing in found] == [12, 12, 12]
+    assert [timing.streamed for timing in found] == [25, 25, 25]
     assert found[1].interval == pytest.approx(found[0].interval, rel=0.02)
     assert found[2].interval == pytest.approx(found[0].interval, rel=0.05)

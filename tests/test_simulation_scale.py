@@ -162,9 +162,12 @@ def test_little_memory_for_events_at_first_changes_nothing(monkeypatch, mode):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.integers(2, 5))
+@given(st.integers(0, 100_000), st.sampled_from([1, 3]), chips(), st.sampled_from([2, 3, 4, 6]))
 def test_the_closed_form_of_the_same_sample_several_times_is_that_of_one(seed, T, chip, times):
-    """Results over narrow pins, whose end markers were once counted for each sample again, are what mostly binds here."""
+    """Results over narrow pins, whose end markers were once counted for each sample again, are what mostly binds here.
+
+    As often as makes 12 in a row, as of one: the gaps of the first few results may differ by a cycle or so from all later ones.
+    """
     network = random_network(seed, T)
     mapping = map_network(network, chip.replace({"io.bits_per_cycle": 1}))
     one = random_activity(network, seed, 1, 0.1)
@@ -180,17 +183,17 @@ def test_ranges():
 
 
 def test_results_come_no_faster_than_the_busiest_unit_works_whatever_is_measured():
-    """Of 40 samples 39 are silent, and so are the 12 measured: a lane of the other one sets the pace.
+    """Of 120 samples 119 are silent, and so are the 40 measured: a lane of the other one sets the pace.
 
-    64 spikes of 64 synapses, 8 at once of 100 cycles, take it 51,200 cycles: a fortieth of that in the mean.
+    64 spikes of 64 synapses, 8 at once of 100 cycles, take it 51,200 cycles: a hundred-and-twentieth of that in the mean.
     """
     chip = REFERENCE.replace({"noc.columns": 2, "noc.rows": 1, "core.synapse_lanes": 8, "core.synapse_cycles": 100})
     mapping = map_network(chain([64, 64, 64]), chip)
-    levels = {p.name: np.zeros((40, 1, 64), np.int16) for p in mapping.network.populations}
+    levels = {p.name: np.zeros((120, 1, 64), np.int16) for p in mapping.network.populations}
     for values in levels.values():
         values[17] = 1
     for fidelity in ("packet", "flit", "analytic"):
         timing = simulate(mapping, Activity(levels), fidelity=fidelity, threads=1).timing
-        assert timing.streamed == 12
+        assert timing.streamed == 40
         assert timing.busy[:, 1].max() == 51_200
-        assert timing.interval == 51_200 / 40
+        assert timing.interval == 51_200 / 120
