@@ -91,6 +91,20 @@ def tiny_with_narrow_pins(granularity: dict[str, Any]) -> Iterator[Draw]:
                 yield from drawn(f"{results}, {T}, {bits}", network, changes, activity)
 
 
+def several_spikes(granularity: dict[str, Any], many: int = 96) -> Iterator[Draw]:
+    """Packets of several spikes: few or some neurons spike, which holds the walk up or does not; wide or narrow pins."""
+    for seed in range(many):
+        network = random_network(seed, (1, 3)[seed % 2])
+        changes = {
+            **granularity,
+            "packet.format": ("bundled", "auto")[seed // 2 % 2],
+            "core.threshold_unit.spike_cycles": (0, 50)[seed // 4 % 2],
+            "io.bits_per_cycle": (32, 2)[seed // 8 % 2],
+            "core.neurons": (64, 256)[seed // 16 % 2],
+        }
+        yield from drawn(str(seed), network, changes, random_activity(network, seed, 2, (0.02, 0.3)[seed // 32 % 2]))
+
+
 def in_rounds(many: int = 60) -> Iterator[Draw]:
     """Rounds on two cores, which slices share: 1 or 3 timesteps, dataflow or asynchronous (with delays), layers or rows."""
     for seed in range(many):
@@ -122,6 +136,8 @@ FAMILIES = {
     "narrow pins, rows": lambda: narrow_pins(ROW),
     "narrow pins, tiny, layers": lambda: tiny_with_narrow_pins(LAYER),
     "narrow pins, tiny, rows": lambda: tiny_with_narrow_pins(ROW),
+    "several spikes a packet, layers": lambda: several_spikes(LAYER),
+    "several spikes a packet, rows": lambda: several_spikes(ROW),
     "each round": in_rounds,
 }
 
