@@ -23,6 +23,8 @@ LABEL = 12
 TOP = 3
 # Beyond so much the load of the inferences that an interval is of is not that of all, and the reader is told.
 LOAD_OFF = 0.05
+# A unit that works for a smaller share of the interval does not set the pace.
+FULL = 0.9
 
 
 def summary(run: "Run | RunView") -> str:
@@ -170,11 +172,15 @@ def measured_text(data: Mapping[str, Any]) -> str:
 
 
 def bottleneck_text(found: Mapping[str, Any]) -> str:
-    """Return which unit works most, e.g. ``busiest then: threshold unit of core 12 (conv2), 93.0 %``."""
+    """Return which unit works most, e.g. ``busiest then: threshold unit of core 12 (conv2), 93.0 %``.
+
+    Where that is not all the time, a faster one would not help by itself, and the reader is told what is waited for.
+    """
     unit, layers = UNIT_NAMES[found["unit"]], found["layers"]
     place = found["place"] if found["unit"] == "link" else f"of {found['place']}"
     what = f" ({elide(layers[0], 24, '..')}{f' +{len(layers) - 1}' if len(layers) > 1 else ''})" if layers else ""
-    return f"busiest then: {unit} {place}{what}, {percent(found['busy_share'])}"
+    waits = "" if found["busy_share"] >= FULL else ": none is full, layers wait for one another or for the network"
+    return f"busiest then: {unit} {place}{what}, {percent(found['busy_share'])}{waits}"
 
 
 def accuracy_text(data: Mapping[str, Any]) -> str:
