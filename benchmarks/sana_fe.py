@@ -49,6 +49,7 @@ NEURONS, SYNAPSES, CORES = 10_000, 100, 127
 STEPS = {"simple": (20, 10), "detailed": (6, 6), "cycle": (2, 2)}
 QUICK = {"simple": (5, 4), "detailed": (2, 2)}
 THREADS = os.cpu_count() or 1
+RUNS = 5  # of ours, tenths of a second each; a run of SANA-FE takes seconds
 # Messages that a core takes in before it pushes back, for our fidelity `flit`: as many as the set's `link_buffer_size`, which
 # its `detailed` model allows behind the last link too.
 INPUT_PACKETS = 16
@@ -176,23 +177,25 @@ def compare(
 
 
 def on_the_clock(mapping: Mapping, activity: Activity, fidelity: str) -> tuple[Result, Cost, dict[str, float]]:
-    """Run with energy on; processor seconds of one thread in the second run, as the first one compiles."""
-    for _ in range(2):
+    """Run with energy on; processor seconds of one thread: the median of `RUNS` after the first one, which compiles (of `flit` the second)."""
+    taken = []
+    for _ in range(1 + (RUNS if fidelity != "flit" else 1)):
         begin = time.process_time()
         result = simulate(mapping, activity, fidelity=fidelity, threads=1)
         cost = price(result)
-        seconds = time.process_time() - begin
-    return result, cost, rates_of(result, seconds, activity.timesteps)
+        taken.append(time.process_time() - begin)
+    return result, cost, rates_of(result, float(np.median(taken[1:])), activity.timesteps)
 
 
 def together(mapping: Mapping, activity: Activity) -> dict[str, float]:
-    """Run at fidelity `packet` with energy on, all cores; wall seconds of the second run."""
-    for _ in range(2):
+    """Run at fidelity `packet` with energy on, all cores; median wall seconds of `RUNS` after the first."""
+    taken = []
+    for _ in range(1 + RUNS):
         begin = time.perf_counter()
         result = simulate(mapping, activity, threads=THREADS)
         price(result)
-        seconds = time.perf_counter() - begin
-    return rates_of(result, seconds, activity.timesteps)
+        taken.append(time.perf_counter() - begin)
+    return rates_of(result, float(np.median(taken[1:])), activity.timesteps)
 
 
 def rates_of(result: Result, seconds: float, steps: int) -> dict[str, float]:
