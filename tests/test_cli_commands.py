@@ -307,3 +307,30 @@ def test_the_command_compares_with_what_the_function_does():
 
     option = next(p for p in command.params if p.name == "baselines")
     assert option.default == ",".join(BASELINES)
+
+
+def test_what_is_required_and_left_out_is_one_sentence(tmp_path, monkeypatch, capsys):
+    """Of every command each required option or argument in turn; an option whose default is None was once not asked for."""
+    import click
+
+    from sfnhw.cli.entry import main
+    from sfnhw.cli.group import sfnhw as group
+
+    monkeypatch.chdir(tmp_path)
+    context, asked = click.Context(group), 0
+    for name in group.list_commands(context):
+        parameters = [p for p in group.get_command(context, name).params if p.required]
+        for missing in parameters:
+            given = [name]
+            for p in parameters:
+                if p is not missing:
+                    given += [p.opts[-1], "x"] if isinstance(p, click.Option) else ["x"]
+            asked += 1
+            assert main(given) == 2
+            lines = capsys.readouterr().err.strip().splitlines()
+            assert lines[-1].startswith("sfnhw: error: ")
+            # One of the arguments cannot be told from another that is left out.
+            wanted = missing.opts[-1] if isinstance(missing, click.Option) else "Missing"
+            assert wanted in lines[-1], (given, lines)
+    assert asked > 15
+    assert not list(tmp_path.iterdir())

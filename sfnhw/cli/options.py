@@ -63,16 +63,16 @@ network_argument = click.argument("network_path", metavar="NETWORK", type=click.
 
 def folder_option(default: str | None = None) -> Decorator:
     """``-o DIR``, required where there is no default."""
+    # None given as a default is one to click, which then asks for nothing.
+    given: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
     return click.option(
         "-o",
         "--output",
         "folder",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        required=default is None,
-        default=default,
-        show_default=default is not None,
         help="Folder for the results.",
+        **given,
     )
 
 
