@@ -165,7 +165,7 @@ def measured_text(data: Mapping[str, Any]) -> str:
     told = [f"{measured:,} of {samples:,} inferences, chosen by load"] if measured < samples else []
     load = back.get("load_of_measured", 1.0)
     if abs(load - 1.0) > LOAD_OFF:
-        told.append(f"whose load is {percent(load)} of that of all: few are much heavier or lighter")
+        told.append(f"their load is {percent(load)} of that of all: few are much heavier or lighter")
     if data["fidelity"] == "auto" and back.get("fidelity") == "flit" and data["inferences_at_flit"] < samples:
         told.append("flit fidelity")
     return f" ({'; '.join(told)})" if told else ""

@@ -14,16 +14,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sfnhw.mapping.copies import tree_of
-from sfnhw.sim.route_nodes import NodeTable, ranges
+from sfnhw.sim.route_nodes import NodeTable, begins, ranges
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import check_most
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 
-# A slice's number has so many bits where timesteps are run (`sfnhw.sim.step_emission`).
-SLICE_BITS = 24
-MOST_SLICES = 1 << SLICE_BITS
 # Columns of items: the item that a packet goes on to; the channel of that; flits of a packet; where `more` has further ones
 # (−1: nowhere). Those of an exit: its first call (`sfnhw.sim.packed`), and where its calls end, flits, slice that owns it.
 NEXT_ITEM, NEXT_CHANNEL, FLITS, MORE = 0, 1, 2, 3
@@ -78,7 +75,7 @@ def order_channels(tables: Tables) -> Channels | None:
     """
     n, s, links, terminals = tables.nodes, tables.slices, 4 * tables.fabric.routers, tables.fabric.cores + 1
     whole = not s.form.any() and (tables.parts.many == 1).all() and not tables.rows.streams.any()
-    if not tables.fabric.barrier or not whole or len(s.neurons) > MOST_SLICES:
+    if not tables.fabric.barrier or not whole:
         return None
     ways = _ways_out(n, links)
     if len(ways.node) == 0 or (np.diff(ways.first) == 0).any():
@@ -132,7 +129,7 @@ def _ways_out(n: NodeTable, links: int) -> _Ways:
 
 def _records(channel: Ints, links: int, n: NodeTable) -> Ints:
     """(channels + 1, 8) columns of channels; channel : (items,) sorted."""
-    starts = np.flatnonzero(np.diff(channel, prepend=-1))
+    starts = begins(channel)
     where = channel[starts]
     is_link = where < links
     out = np.zeros((len(starts) + 1, 8), np.int64)

@@ -30,20 +30,28 @@ class Following(NamedTuple):
     Attributes
     ----------
     order : (measured,) samples, each equally often; after the last comes the first again.
-    load : mean of the synaptic operations of the core that has most to do, of the samples in order over that of all; or that of all spikes
-        where that is further off. 1 where all are taken.
     windows : stretches of so many results that are measured, each beginning a result later; more than one where results may
         come in groups, of as many samples as a slice has sets of accumulators, and these do not go into the number measured.
+    loads : (2, samples) of all samples spikes, and synaptic operations of the core that has most to do; (2, 0): not asked for.
     """
 
     order: Ints
     windows: int
-    load: float = 1.0
+    loads: Ints = np.zeros((2, 0), np.int64)
 
     @property
     def chosen(self) -> int:
         """How many different samples there are."""
         return len(np.unique(self.order))
+
+    @property
+    def load(self) -> float:
+        """Mean load of the samples in order over that of all, spikes or operations, whichever is further off; 1 where all are taken."""
+        if self.chosen == self.loads.shape[1] or not self.loads.any():
+            return 1.0
+        some = self.loads.sum(axis=1) > 0
+        over = self.loads[some][:, self.order].mean(axis=1) / self.loads[some].mean(axis=1)
+        return float(over[np.abs(over - 1.0).argmax()])
 
     @property
     def before(self) -> int:
@@ -66,10 +74,10 @@ class Following(NamedTuple):
 def following(tables: Tables, sent: NDArray[np.uint8]) -> Following:
     """Choose; sent is (samples, T, neurons in slice-major order) spikes."""
     most = _affordable(tables, sent)
-    chosen, load = _chosen(tables, sent, most)
+    chosen, loads = _chosen(tables, sent, most)
     order = np.tile(chosen, max(1, min(-(-USUAL // len(chosen)), most // len(chosen))))
     f = tables.fabric
-    return Following(order, f.banks if not f.barrier and len(order) % f.banks else 1, load)
+    return Following(order, f.banks if not f.barrier and len(order) % f.banks else 1, loads)
 
 
 def _affordable(tables: Tables, sent: NDArray[np.uint8]) -> int:
@@ -81,12 +89,12 @@ def _affordable(tables: Tables, sent: NDArray[np.uint8]) -> int:
     return min(MOST_MEASURED, max(FEWEST_MEASURED, affordable))
 
 
-def _chosen(tables: Tables, sent: NDArray[np.uint8], most: int) -> tuple[Ints, float]:
-    """(many,) different samples, one of each stratum, no more than `most`; and `Following.load` of them."""
+def _chosen(tables: Tables, sent: NDArray[np.uint8], most: int) -> tuple[Ints, Ints]:
+    """(many,) different samples, one of each stratum, no more than `most`; and `Following.loads`."""
     if len(sent) == 1:
-        return np.zeros(1, np.int64), 1.0
+        return np.zeros(1, np.int64), np.zeros((2, 0), np.int64)
     spikes = sent[:, 0] if sent.shape[1] == 1 else sent.sum(axis=1, dtype=np.uint32)
-    order, load = _by_load(tables, sent, spikes)
+    order, loads = _by_load(tables, sent, spikes)
     bounds = _strata(len(sent), most)
     many = len(bounds) - 1
     beyond = np.add.reduceat(spikes, tables.slices.first_neuron[:-1], axis=1, dtype=np.int64)[order].astype(float)
@@ -97,10 +105,7 @@ def _chosen(tables: Tables, sent: NDArray[np.uint8], most: int) -> tuple[Ints, f
         low, high = bounds[stratum : stratum + 2]
         out.append(low + int(((so_far + beyond[low:high]) ** 2).sum(axis=1).argmin()))
         so_far += beyond[out[-1]]
-    chosen = np.asarray(order[out])
-    off = load[:, chosen].mean(axis=1) / np.maximum(load.mean(axis=1), np.finfo(float).tiny)
-    off[load.max(axis=1) == 0] = 1.0
-    return chosen, float(off[np.abs(np.log(np.maximum(off, 1e-9))).argmax()]) if many < len(sent) else 1.0
+    return np.asarray(order[out]), loads
 
 
 def _strata(samples: int, most: int) -> Ints:
@@ -117,9 +122,10 @@ def _strata(samples: int, most: int) -> Ints:
 
 
 def _by_load(tables: Tables, sent: NDArray[np.uint8], spikes: NDArray[Any]) -> tuple[Ints, Ints]:
-    """(samples,) sorted by the busiest core's synaptic operations, then by all spikes, then by what they hold; (2, samples) the two.
+    """(samples,) sorted by the busiest core's synaptic operations, then by all spikes, then by what they hold; `Following.loads`.
 
-    Nothing is left of the order that they came in. spikes : (samples, neurons) of all timesteps. (Cycles would do as well, but are not the same on all chips of a sweep.)
+    Nothing is left of the order that they came in. spikes : (samples, neurons) of all timesteps. (Cycles would do as well, but
+    are not the same on all chips of a sweep.)
     """
     r = tables.rows
     total = row_costs(tables.slices, r, spikes.sum(axis=0, dtype=np.int64)[None])[0, :, 0]
@@ -127,9 +133,9 @@ def _by_load(tables: Tables, sent: NDArray[np.uint8], spikes: NDArray[Any]) -> t
     rows = np.flatnonzero(core == np.bincount(core, total, 1).argmax())
     into = r._replace(**{name: getattr(r, name)[rows] for name in r._fields if name not in ("runs", "taps", "costs")})
     work = row_costs(tables.slices, into, spikes)[0].sum(axis=0)
-    load = np.stack([spikes.sum(axis=1, dtype=np.int64), work])
-    _, kind, many = np.unique(load, axis=1, return_inverse=True, return_counts=True)
+    loads = np.stack([spikes.sum(axis=1, dtype=np.int64), work])
+    _, kind, many = np.unique(loads, axis=1, return_inverse=True, return_counts=True)
     held = np.zeros(len(sent), np.int64)
     for k in np.flatnonzero(many[kind.reshape(-1)] > 1):
         held[k] = crc32(sent[k].tobytes())
-    return np.lexsort((held, *load)), load
+    return np.lexsort((held, *loads)), loads

@@ -1,7 +1,7 @@
 """When the first packet of a slice is ready and the last has left, where packets hold several spikes, of any length.
 
-Ways are those of packets of one length, or of an end marker's one flit (`sfnhw.sim.passed.way_flits`); what a longer packet takes more is here. Lengths
-are the mean of the slice's packets in that frame. All is 0 with one address event a packet.
+Ways are those of packets of one length, or of an end marker's one flit (`sfnhw.sim.passed.way_flits`); what a longer packet
+takes more is here. Lengths are the mean of the slice's packets in that frame. All is 0 with one address event a packet.
 """
 
 from typing import NamedTuple

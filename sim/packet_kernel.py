@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 # Columns of records are so many that one a line would be half of this file.
 # fmt: off
-from sfnhw.kernel_cache import INNER
+from sfnhw.kernel_cache import COMPILED
 from sfnhw.sim.bundles import Bundles
 from sfnhw.sim.event_records import AXON, EJECT, INJECT, LINK as ON_LINK, SYNAPSE, THRESHOLD
 from sfnhw.sim.flits.counting import announce, ended, worked_off
@@ -38,20 +38,21 @@ from sfnhw.sim.packed import (
 )
 from sfnhw.sim.prefetch import prefetch
 from sfnhw.sim.tables import CYCLES, STATE, SYNAPSES, WORDS, Fabric, SliceTable
-from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, LISTS, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
+from sfnhw.sim.wheel import BORN, BUCKETS, FRAME, INDEX, NEXT, TURN_BITS, WHAT, WHEEL, cell, deal, int64, place, push
 # fmt: on
 
 Ints = NDArray[np.int64]
 
 
-@nb.njit(**INNER)
-def _advance(
+@nb.njit(**COMPILED)
+def advance(
     sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
     b: Bundles | None, wires: Any, network: Any, s_neurons: Ints, step_of: Ints, slot_of: Ints, heads: Ints,
 ) -> bool:  # fmt: skip
-    """Do what `advance` does; s_neurons : (slices,) of one part; step_of, slot_of : (frames,) timestep, place among windows in flight.
+    """Go on until all is done (True), or there is no room for what the next event pushes.
 
-    heads : room for `deal`. It allocates nothing, so that no reference to any array is counted.
+    Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
+    s_neurons : (slices,) of one part; step_of, slot_of : (frames,) timestep, place among windows in flight; heads : of `deal`.
     """
     neurons, slices, all_parts = s.first_neuron[-1], s.neurons.shape[0], p.parts.owner.shape[0]
     frames, layers = out.layer_start.shape
@@ -490,19 +491,3 @@ def _advance(
     clock[FREE], clock[PENDING], clock[WAITING], clock[LOOKS] = free, pending, waiting, looks
     add_waits(out, latency_sum, latency_max, waited, passed)
     return done
-
-
-@nb.njit(nogil=True, cache=True, error_model="numpy")
-def advance(
-    sent: NDArray[np.uint8], T: int, room: int, s: SliceTable, p: Packed, f: Fabric, state: State, out: Tally,
-    b: Bundles | None, wires: Any, network: Any,
-) -> bool:  # fmt: skip
-    """Go on until all is done (True), or there is no room for what the next event pushes.
-
-    Where b is None each packet is one address event; wires and network are of fidelity `flit`. Numba leaves out what is for None.
-    """
-    frames, part_first = np.arange(out.layer_start.shape[0]), p.parts.first
-    return _advance(
-        sent, T, room, s, p, f, state, out, b, wires, network, s.neurons // (part_first[1:] - part_first[:-1]), frames % T,
-        frames // f.window % WINDOWS_IN_FLIGHT, np.empty(LISTS, np.int64),
-    )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfnhw.sim.part_work import Jobs
-from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.route_nodes import begins, ranges
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
 
@@ -71,12 +71,12 @@ class Coming(NamedTuple):
         order = np.lexsort((r.target[mine], core))
         mine, core = mine[order], core[order]
         target, source = r.target[mine], r.source[mine]
-        at = _begins(core)
+        at = begins(core)
         place_of = np.full(len(r.source), -1)
         place_of[mine] = np.arange(len(mine))
         some = np.flatnonzero(place_of[edges.job] >= 0)
         some = some[np.argsort(edges.part[some], kind="stable")]
-        part_at = _begins(edges.part[some])
+        part_at = begins(edges.part[some])
         return cls(
             jobs=mine,
             delay=tables.parts.marker_delay[jobs.connection[mine]],
@@ -172,12 +172,7 @@ def _readers(tables: Tables, jobs: Jobs, edges: Edges, depth: int) -> list[Reade
     for ahead in np.unique(lag).tolist():
         some = out[lag == ahead]
         some = some[np.argsort(source[some], kind="stable")]
-        who, at = source[some], _begins(source[some])
+        who, at = source[some], begins(source[some])
         over_pins = jobs.slices.is_input[who][:, None]
         readers.append(Readers(ahead, who, edges.part[some], who[at], at, over_pins))
     return readers
-
-
-def _begins(sorted_: Whole) -> Ints:
-    """Where each value begins."""
-    return np.flatnonzero(np.diff(sorted_, prepend=-1))

@@ -8,6 +8,7 @@ from sfnhw.sim.part_layers import Coming, Layer, Readers, edges_of
 from sfnhw.sim.part_work import Jobs, PartWork
 from sfnhw.sim.pins import Comes, Leaving
 from sfnhw.sim.recurrence import ROUNDS, Times, empty_times, last_packet
+from sfnhw.sim.route_nodes import begins
 from sfnhw.sim.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -23,8 +24,8 @@ _TIMED = ("packets", "service", "emission", "head", "lag", "behind", "walk", "re
 def by_parts(tables: Tables, jobs: Jobs, layers: list[Layer], work: PartWork, leaving: Leaving) -> Times:
     """Parts work when what they need is complete and what needs them has room, those of a slice one after the other.
 
-    layers : of them all, inputs first; work : of parts and jobs; leaving : of parts. Returns times of parts. Ready tokens at narrow pins: as
-    `sfnhw.sim.recurrence.dataflow`.
+    layers : of them all, inputs first; work : of parts and jobs; leaving : of parts. Returns times of parts. Ready tokens at
+    narrow pins: as `sfnhw.sim.recurrence.dataflow`.
     """
     many = len(work.packets) // tables.fabric.window
     late = np.zeros((many, *work.emission.shape[1:]))
@@ -109,8 +110,8 @@ def _work_off(
 ) -> None:
     """Fill `done` of a layer's jobs for the window from frame t0 on, and first arrivals at its parts; move `lanes_free`.
 
-    Lanes serve in order of arrival, taken as that of the jobs' mean first packets, all slices of the layer on their core. A job that is early by a delay is booked
-    in its own frame.
+    Lanes serve in order of arrival, taken as that of the jobs' mean first packets, all slices of the layer on their core. A job
+    that is early by a delay is booked in its own frame.
     """
     f, c = tables.fabric, coming
     mine, frame, a, way = c.jobs, t0 - c.delay, c.source, work.way[c.jobs][:, None]
@@ -125,7 +126,7 @@ def _work_off(
         ahead = np.maximum(work.gap[a][:, None], 1.0) + (0 if f.axon_overlap else f.axon_cycles)
         last += last_packet(several, packets, service, ahead)
     if len(c.stays):
-        stays, at = c.stays, np.flatnonzero(np.diff(c.which[c.stays], prepend=-1))
+        stays, at = c.stays, begins(c.which[c.stays])
         which = np.cumsum(np.diff(c.which[stays], prepend=-1) != 0) - 1
         written = _in_order(head[stays], service[stays], c.core[stays], at, which) + f.axon_cycles
         complete = np.zeros_like(lanes_free)

@@ -11,7 +11,7 @@ from sfnhw.sim.counts import path_packets
 from sfnhw.sim.fanout import class_cycles, fan_runs, row_cycles, row_feeds
 from sfnhw.sim.packet_sums import in_walk_order, sums_of
 from sfnhw.sim.pins import over_pins
-from sfnhw.sim.route_nodes import ranges
+from sfnhw.sim.route_nodes import begins, ranges
 from sfnhw.sim.tables import Fabric, RowTable, SliceTable, Tables, timed_rows
 
 Ints = NDArray[np.int64]
@@ -152,9 +152,9 @@ def places(s: SliceTable, frames: NDArray[np.uint8]) -> tuple[Ints, Ints]:
     place = np.searchsorted(s.first_neuron, neuron, "right") - 1
     # The first of each (frame, slice): neurons come in order.
     key = frame * len(s.neurons) + place
-    begins = np.flatnonzero(np.diff(key, prepend=-1))
+    starts = begins(key)
     ends = np.flatnonzero(np.diff(key, append=-1))
-    for out, at in ((first, begins), (last, ends)):
+    for out, at in ((first, starts), (last, ends)):
         out[frame[at], place[at]] = neuron[at] - s.first_neuron[place[at]]
     bundles = np.flatnonzero(s.form)
     if len(bundles):
@@ -208,7 +208,7 @@ def _loads(tables: Tables, paths: Reals, flits: Reals) -> LinkLoads | None:
             sums = np.bincount(cell, flits[t, owner].reshape(-1), np.prod(shape)).reshape(shape)
             moved[kinds[0] == 0, t] = sums[kinds[0] == 0]
     owners, links = np.divmod(np.unique(owner * len(used) + link), len(used))
-    at = np.flatnonzero(np.diff(owners, prepend=-1))
+    at = begins(owners)
     return LinkLoads(packets, moved, kinds[1], kinds[2], owners[at], links, at)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sfnhw.sim.following import Following
 from sfnhw.sim.pins import Comes, Leaving
+from sfnhw.sim.route_nodes import begins
 from sfnhw.sim.tables import Tables
 from sfnhw.sim.words import Words
 
@@ -124,8 +125,8 @@ def _layers(tables: Tables) -> list[_Layer]:
     for depth in np.unique(s.depth):
         here = s.depth == depth
         rows = by_target[here[r.target[by_target]]]
-        rows_at = np.flatnonzero(np.diff(r.target[rows], prepend=-1))
-        cores_at = np.flatnonzero(np.diff(core[rows], prepend=-1))
+        rows_at = begins(r.target[rows])
+        cores_at = begins(core[rows])
         fed, fed_at = r.target[rows][rows_at].astype(np.int64), np.searchsorted(rows_at, cores_at)
         core_of = np.repeat(np.arange(len(fed_at)), np.diff(np.append(fed_at, len(fed))))
         sources, consumers = pairs[:, here[pairs[0]]]
@@ -221,7 +222,8 @@ def _inputs_in(
 ) -> Reals:
     """(fed, columns) when everything of a window from frame t0 on has come and is worked off.
 
-    Slices of a layer that share a core are worked off together: a packet is for all of them that hear its sender. Fills `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
+    Slices of a layer that share a core are worked off together: a packet is for all of them that hear its sender. Fills
+    `times.first`, and `worked` (slices, columns), when the lanes of the slices are done.
     """
     s, r, f = tables.slices, tables.rows, tables.fabric
     start, end, first = times[:3]
@@ -295,7 +297,7 @@ class _Cores(NamedTuple):
         core = tables.slices.terminal[tables.rows.target]
         rows = np.argsort(core, kind="stable")
         source = tables.rows.source[rows]
-        at = np.flatnonzero(np.diff(core[rows], prepend=-1))
+        at = begins(core[rows])
         return cls(rows, source, at, tables.slices.form[source] > 0)
 
 

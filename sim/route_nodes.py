@@ -143,6 +143,11 @@ def _exits(mapping: Mapping, back: Routes) -> tuple[Ints, Ints]:
     return np.concatenate([[0], np.cumsum(np.concatenate(counts))]), np.concatenate(items)
 
 
+def begins(values: NDArray[np.integer]) -> Ints:
+    """Return where each value begins; values : sorted, none is negative."""
+    return np.flatnonzero(np.diff(values, prepend=-1))
+
+
 def ranges(first: NDArray[np.integer], counts: NDArray[np.integer]) -> Ints:
     """Return first[0], first[0] + 1, … (counts[0] of them), then first[1], … as one array."""
     starts = np.cumsum(counts, dtype=np.int64) - counts

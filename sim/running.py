@@ -41,6 +41,7 @@ from sfnhw.sim.kernel_state import (
     LAST_EVENT,
     NEXT_FRAME,
     THRESHOLD_FREE,
+    WINDOWS_IN_FLIGHT,
     Tally,
     begin,
     grown,
@@ -52,6 +53,7 @@ from sfnhw.sim.step_channels import arrange
 from sfnhw.sim.step_emission import emit
 from sfnhw.sim.step_kernel import run_steps
 from sfnhw.sim.tables import Fabric, SliceTable
+from sfnhw.sim.wheel import LISTS
 
 _RECORDS = ("bundles", "channels", "event_records", "kernel_state", "packed", "parts", "prefetch", "tables", "wheel")
 _FLITS = ("router", "state", "wires")
@@ -108,8 +110,11 @@ def run_frames(
     if channels is not None and wires is None and not len(out.log):
         done = run_steps(frames_sent, steps_per_sample, s, p, f, channels, state, out, ARRIVALS)
     out.by_event[0] += not done
+    # What the kernel needs of its own: it allocates nothing.
+    frame, neurons = np.arange(frames), s.neurons // np.diff(p.parts.first)
+    own = (neurons, frame % steps_per_sample, frame // f.window % WINDOWS_IN_FLIGHT, np.empty(LISTS, np.int64))
     while not done:
-        done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network)
+        done = advance(frames_sent, steps_per_sample, room, s, p, f, state, out, bundles, wires, network, *own)
         if not done:
             state = grown(state)
     at = state.at.reshape(-1, 16)

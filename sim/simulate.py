@@ -36,7 +36,8 @@ def simulate(
     fidelity : ``packet`` runs every spike packet through core pipelines and routers with contention, cycle by cycle
         where anything happens, with unbounded queues; ``flit`` moves every flit through routers with finite buffers, credits
         and virtual channels, and full input buffers of cores push back; ``auto`` runs ``packet``, and again at ``flit`` the
-        samples in which `packet` would warn, and those back to back where it would warn of any or of the interval (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
+        samples in which `packet` would warn, and those back to back where it would warn of any or of the interval
+        (`sfnhw.sim.congestion`); ``analytic`` derives the same counts in closed form and estimates the times.
     threads : worker threads over samples, and at fidelity ``packet`` under a barrier over the timesteps of few samples (default:
         all cores); the result does not depend on it.
     progress : called as progress(done samples, samples).

@@ -57,8 +57,8 @@ class Timing:
 def no_faster_than(busy: Ints, links: NDArray[Any], pins: float, samples: int, axon_overlap: bool) -> float:
     """Cycles an inference that the busiest unit, link or pin is taken in the mean over all samples: results come no faster.
 
-    busy : as of `Timing`; links : (links,) cycles of each, over all samples; pins : of their output port. axon_overlap : whether a core looks a packet up while its lanes work; else they take
-        turns, and count as one unit.
+    busy : as of `Timing`; links : (links,) cycles of each, over all samples; pins : of their output port. axon_overlap : whether a
+        core looks a packet up while its lanes work; else they take turns, and count as one unit.
     """
     units = busy if axon_overlap else np.column_stack([busy, busy[:, 0] + busy[:, 1]])
     return max(float(units.max()), float(links.max(initial=0)), float(pins)) / samples

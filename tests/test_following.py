@@ -125,8 +125,16 @@ def test_a_load_that_no_choice_can_have_is_told():
     )
     assert (
         text
-        == " (34 of 100 inferences, chosen by load; whose load is 0 % of that of all: few are much heavier or lighter)"
+        == " (34 of 100 inferences, chosen by load; their load is 0 % of that of all: few are much heavier or lighter)"
     )
+
+
+def test_the_load_is_of_the_samples_in_order_by_hand():
+    """Of spikes 1 and 3, 2 in the mean; of operations 2 and 2."""
+    follow = Following(np.array([0, 1]), 1, np.array([[1, 3], [2, 2]]))
+    assert follow.load == 1.0
+    assert follow._replace(order=np.array([0])).load == 0.5
+    assert follow._replace(order=np.array([1, 1])).load == 1.5
 
 
 def test_what_is_measured_by_hand():
