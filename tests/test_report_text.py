@@ -101,7 +101,7 @@ def test_summary_and_page_say_how_many_inferences_the_throughput_is_of(view):
     assert "(48 of 1,360 inferences, chosen by load; flit fidelity)" in " ".join(
         summary(RunView(auto, view.tables)).split()
     )
-    assert "</b><span>(48 of 1,360 inferences, chosen by load) " in page(some, {}).replace("\u00a0", " ")
+    assert "</b><span>(48 of 1,360 inferences, chosen by load). " in page(some, {}).replace("\u00a0", " ")
 
 
 def test_summary_and_page_set_the_mapping_beside_its_bounds(view):
