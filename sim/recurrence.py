@@ -88,11 +88,11 @@ def stream(tables: Tables, work: Work, leaving: Leaving, samples: int, follow: F
     """(clockworks,) cycles between results in dataflow, samples back to back."""
     T, _, columns = work.packets.shape
     order = follow.run(0)  # what comes later holds up nobody here
-    length = len(order)
+    length, works = len(order), columns // samples
 
     def in_a_row(values: Reals) -> Reals:
-        parts = values.reshape(T, -1, columns // samples, samples)[..., order]
-        return parts.transpose(3, 0, 1, 2).reshape(length * T, parts.shape[1], -1)
+        parts = values.reshape(T, values.shape[1], works, samples)[..., order]
+        return parts.transpose(3, 0, 1, 2).reshape(length * T, values.shape[1], works)
 
     timed = {name: in_a_row(getattr(work, name)) for name in _TIMED}
     once = {name: getattr(work, name)[..., ::samples] for name in Work._fields if name not in _TIMED}
