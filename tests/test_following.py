@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sfnhw.activity import Activity
 from sfnhw.chip import load_chip
+from sfnhw.errors import SimulationError
 from sfnhw.mapping import map_network
 from sfnhw.reports.summary import measured_text
 from sfnhw.sim import simulate
@@ -45,7 +46,7 @@ def of_levels(levels):
     st.sampled_from(["packet", "flit", "analytic"]),
 )
 def test_the_interval_is_the_same_in_whatever_order_samples_come(seed, T, chip, samples, fidelity):
-    """Samples of very unlike loads; some come twice, so that there are ties."""
+    """Samples of very unlike loads; some come twice, so that there are ties. What `flit` refuses it refuses in either order."""
     network, rng = random_network(seed, T), np.random.default_rng(seed)
     mapping = map_network(network, chip)
     parts = [
@@ -54,7 +55,19 @@ def test_the_interval_is_the_same_in_whatever_order_samples_come(seed, T, chip, 
     parts[-1] = parts[0]
     one = Activity({p.name: np.concatenate([part.levels[p.name] for part in parts]) for p in network.populations})
     other = permuted(one, rng.permutation(samples))
-    first, second = (simulate(mapping, a, fidelity=fidelity, threads=1).timing for a in (one, other))
+
+    def timed(activity):
+        try:
+            return simulate(mapping, activity, fidelity=fidelity, threads=1).timing
+        except SimulationError as refused:
+            return str(refused)
+
+    first, second = timed(one), timed(other)
+    if isinstance(first, str):
+        assert fidelity == "flit"
+        assert "buffer_flits" in first
+        assert second == first
+        return
     # Sums of the closed form may be added in another order; those of the simulation are of whole numbers.
     assert second.interval == pytest.approx(first.interval, rel=1e-9 if fidelity == "analytic" else 0)
     assert second.streamed == first.streamed
